@@ -1,0 +1,3 @@
+//! All automation of the workspace; `cargo xtask help` lists it.
+
+fn main() {}
