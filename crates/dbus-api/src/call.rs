@@ -1,0 +1,97 @@
+//! One method call, with the ways in which it can fail told apart.
+
+use serde::Serialize;
+use zbus::{Connection, DynamicType, Message, fdo};
+
+/// Where a call goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Bus name of the peer.
+    pub destination: &'static str,
+    /// Object path.
+    pub path: &'static str,
+    /// Interface of the method.
+    pub interface: &'static str,
+}
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// Nobody owns the name, or it went away during the call.
+    #[error("nobody answers for {destination}")]
+    Absent {
+        /// The bus name that was called.
+        destination: &'static str,
+    },
+    /// The connection's method time limit passed.
+    #[error("{destination} did not answer in time")]
+    TimedOut {
+        /// The bus name that was called.
+        destination: &'static str,
+    },
+    /// The peer, or the bus on its behalf, answered with an error.
+    #[error("{destination} refused the call: {name}{}{text}", if .text.is_empty() { "" } else { ": " })]
+    Refused {
+        /// The bus name that was called.
+        destination: &'static str,
+        /// The error's D-Bus name.
+        name: String,
+        /// The error's text, possibly empty.
+        text: String,
+    },
+    /// The connection itself failed, or the message could not be built.
+    #[error("call to {destination} failed")]
+    Bus {
+        /// The bus name that was called.
+        destination: &'static str,
+        /// The cause.
+        #[source]
+        source: zbus::Error,
+    },
+}
+
+/// Calls a method and waits for the reply, at most the connection's method time limit.
+pub async fn call<B>(
+    connection: &Connection,
+    target: &Target,
+    method: &'static str,
+    body: &B,
+) -> Result<Message, CallError>
+where
+    B: Serialize + DynamicType,
+{
+    connection
+        .call_method(Some(target.destination), target.path, Some(target.interface), method, body)
+        .await
+        .map_err(|error| classify(target.destination, error))
+}
+
+fn classify(destination: &'static str, error: zbus::Error) -> CallError {
+    match error {
+        zbus::Error::FDO(error) => classify_standard(destination, *error),
+        zbus::Error::MethodError(name, text, _) => {
+            CallError::Refused { destination, name: name.to_string(), text: text.unwrap_or_default() }
+        }
+        zbus::Error::InputOutput(source) if source.kind() == std::io::ErrorKind::TimedOut => {
+            CallError::TimedOut { destination }
+        }
+        source => CallError::Bus { destination, source },
+    }
+}
+
+fn classify_standard(destination: &'static str, error: fdo::Error) -> CallError {
+    use zbus::DBusError;
+    match error {
+        fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_) => CallError::Absent { destination },
+        fdo::Error::NoReply(_) | fdo::Error::Timeout(_) | fdo::Error::TimedOut(_) => {
+            CallError::TimedOut { destination }
+        }
+        fdo::Error::ZBus(source) => CallError::Bus { destination, source },
+        error => CallError::Refused {
+            destination,
+            name: error.name().to_string(),
+            text: error.description().unwrap_or_default().to_owned(),
+        },
+    }
+}

@@ -1,0 +1,15 @@
+//! What our services and their peers say on the bus: names, paths, payload types and error names.
+//!
+//! One module per interface, named as the interface is. This crate knows neither the formats of
+//! vital product data nor any device; it performs no call by itself except through a connection
+//! that the caller hands in.
+//!
+//! Sources: openbmc/phosphor-dbus-interfaces (names and types of `xyz.openbmc_project.*` and
+//! `com.ibm.*`), the D-Bus specification 0.42 (`org.freedesktop.DBus.*`).
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod call;
+pub mod inventory;
+pub mod standard;
+pub mod vpd;

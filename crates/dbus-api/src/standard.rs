@@ -1,0 +1,32 @@
+//! The interfaces of the D-Bus specification that every object offers, and its error names.
+
+/// Reading and writing properties.
+pub const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+/// Describing an object in XML.
+pub const INTROSPECTABLE: &str = "org.freedesktop.DBus.Introspectable";
+/// Liveness of a peer.
+pub const PEER: &str = "org.freedesktop.DBus.Peer";
+/// All objects below a path in one call.
+pub const OBJECT_MANAGER: &str = "org.freedesktop.DBus.ObjectManager";
+
+/// Names of the errors that a reply may carry.
+pub mod error {
+    /// The arguments do not fit the method.
+    pub const INVALID_ARGS: &str = "org.freedesktop.DBus.Error.InvalidArgs";
+    /// There is no such object.
+    pub const UNKNOWN_OBJECT: &str = "org.freedesktop.DBus.Error.UnknownObject";
+    /// The object has no such interface.
+    pub const UNKNOWN_INTERFACE: &str = "org.freedesktop.DBus.Error.UnknownInterface";
+    /// The interface has no such method.
+    pub const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
+    /// The interface has no such property.
+    pub const UNKNOWN_PROPERTY: &str = "org.freedesktop.DBus.Error.UnknownProperty";
+    /// The property cannot be written.
+    pub const PROPERTY_READ_ONLY: &str = "org.freedesktop.DBus.Error.PropertyReadOnly";
+    /// A file or directory could not be read or written.
+    pub const IO_ERROR: &str = "org.freedesktop.DBus.Error.IOError";
+    /// OpenBMC: an argument has a value that cannot be accepted.
+    pub const OPENBMC_INVALID_ARGUMENT: &str = "xyz.openbmc_project.Common.Error.InvalidArgument";
+    /// OpenBMC: something inside the service failed.
+    pub const OPENBMC_INTERNAL_FAILURE: &str = "xyz.openbmc_project.Common.Error.InternalFailure";
+}

@@ -1,0 +1,3 @@
+//! Vital product data: `io.vivianite.Vpd.*` and `com.ibm.VPD.*`.
+
+pub mod collection;
