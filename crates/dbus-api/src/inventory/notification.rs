@@ -58,10 +58,11 @@ impl<'a> Object<'a> {
     /// The interface of that name, added at the end when the object has none.
     pub fn interface(&mut self, name: impl Into<Cow<'a, str>>) -> &mut Interface<'a> {
         let name = name.into();
-        let position = self.interfaces.iter().position(|interface| interface.name == name).unwrap_or_else(|| {
-            self.interfaces.push(Interface { name, properties: Vec::new() });
-            self.interfaces.len() - 1
-        });
+        let position =
+            self.interfaces.iter().position(|interface| interface.name == name).unwrap_or_else(|| {
+                self.interfaces.push(Interface { name, properties: Vec::new() });
+                self.interfaces.len() - 1
+            });
         &mut self.interfaces[position]
     }
 }

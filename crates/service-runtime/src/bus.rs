@@ -1,0 +1,23 @@
+//! The connection to the system bus.
+
+use crate::Exit;
+use anyhow::Context as _;
+use std::time::Duration;
+use zbus::{Connection, connection::Builder};
+
+/// Longest wait for the bus to accept us; a bus that accepts and then says nothing must not hold us.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Connects to the system bus (`DBUS_SYSTEM_BUS_ADDRESS` overrides its address).
+///
+/// Every call over the connection ends after `call_limit` at the latest.
+/// Errors: marked [`Exit::PeerUnavailable`].
+pub async fn connect(call_limit: Duration) -> anyhow::Result<Connection> {
+    let building = Builder::system().method_timeout(call_limit).build();
+    tokio::time::timeout(CONNECT_LIMIT, building)
+        .await
+        .context("the bus did not answer the connection in time")
+        .context(Exit::PeerUnavailable)?
+        .context("cannot connect to the system bus")
+        .context(Exit::PeerUnavailable)
+}

@@ -1,0 +1,60 @@
+//! What every service shares, so that all of them start, log, fail and stop alike.
+//!
+//! A service's `main` calls [`run`] (one-shots) or `daemon::run` (feature `daemon`) and nothing
+//! else. This crate knows no VPD, no images and no D-Bus interface of ours.
+//!
+//! ```no_run
+//! use service_runtime::{Exit, Invocation};
+//!
+//! fn start(_invocation: Invocation) -> anyhow::Result<Exit> {
+//!     Ok(Exit::Done)
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     service_runtime::run("example", start)
+//! }
+//! ```
+//!
+//! Sources: systemd 252 `sd-daemon(3)`, `sd_notify(3)`; `sysexits.h` for the exit statuses.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod bus;
+#[cfg(feature = "daemon")]
+pub mod daemon;
+mod exit;
+mod invocation;
+mod logging;
+#[cfg(feature = "daemon")]
+mod readiness;
+
+pub use exit::Exit;
+pub use invocation::{Invocation, print};
+#[cfg(feature = "daemon")]
+pub use readiness::Readiness;
+
+use std::process::ExitCode;
+
+/// Runs a one-shot: sets up logging, hands over the arguments, logs an error once, gives the exit status.
+///
+/// An error becomes the status of the [`Exit`] found in its chain, else [`Exit::Internal`].
+pub fn run(name: &'static str, start: impl FnOnce(Invocation) -> anyhow::Result<Exit>) -> ExitCode {
+    logging::install();
+    let outcome = start(Invocation::from_process(name));
+    conclude(outcome)
+}
+
+/// A current-thread runtime with the drivers that a bus connection needs.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    use anyhow::Context as _;
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the event loop")
+}
+
+pub(crate) fn conclude(outcome: anyhow::Result<Exit>) -> ExitCode {
+    let exit = outcome.unwrap_or_else(|error| {
+        let exit = exit::of_error(&error);
+        log::error!("{error:#}");
+        exit
+    });
+    ExitCode::from(exit.status())
+}
