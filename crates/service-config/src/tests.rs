@@ -1,0 +1,82 @@
+use super::*;
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Fragment {
+    limit_ms: Option<u64>,
+    names: Option<Vec<String>>,
+    inner: Option<Inner>,
+}
+
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Inner {
+    a: Option<u8>,
+    b: Option<u8>,
+}
+
+fn write(root: &Path, tree: &str, name: &str, text: &str) {
+    let folder = root.join(tree).join("example.d");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+fn loaded(root: &Path) -> Result<Merged<Fragment>, ConfigError> {
+    load(root, "example")
+}
+
+#[test]
+fn no_file_at_all_means_defaults() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(loaded(root.path()).unwrap().fragment, Fragment::default());
+}
+
+#[test]
+fn later_files_win_tables_merge_and_lists_replace() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), TREES[0], "10-a.toml", "limit-ms = 1\nnames = [\"x\", \"y\"]\n[inner]\na = 1\nb = 1");
+    write(root.path(), TREES[1], "20-b.toml", "names = [\"z\"]\n[inner]\nb = 2");
+    let merged = loaded(root.path()).unwrap();
+    let expected = Fragment {
+        limit_ms: Some(1),
+        names: Some(vec!["z".into()]),
+        inner: Some(Inner { a: Some(1), b: Some(2) }),
+    };
+    assert_eq!(merged.fragment, expected);
+    let text = merged.describe();
+    assert!(
+        text.contains("inner.a = 1  # ") && text.contains("usr/share/vivianite/example.d/10-a.toml"),
+        "{text}"
+    );
+    assert!(text.lines().any(|line| line.starts_with("inner.b = 2") && line.contains("etc/")), "{text}");
+}
+
+#[test]
+fn a_site_file_replaces_the_vendor_file_of_its_name() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), TREES[0], "10-a.toml", "limit-ms = 1\n[inner]\na = 1");
+    write(root.path(), TREES[1], "10-a.toml", "limit-ms = 2");
+    assert_eq!(loaded(root.path()).unwrap().fragment, Fragment { limit_ms: Some(2), ..Default::default() });
+}
+
+#[test]
+fn a_link_to_dev_null_removes_the_vendor_file() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), TREES[0], "10-a.toml", "limit-ms = 1");
+    write(root.path(), TREES[2], "other.toml", "");
+    let link = root.path().join(TREES[2]).join("example.d/10-a.toml");
+    std::os::unix::fs::symlink("/dev/null", link).unwrap();
+    assert_eq!(loaded(root.path()).unwrap().fragment, Fragment::default());
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_file_line_and_key() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), TREES[1], "10-a.toml", "limit-ms = 1\nlimit-s = 2\n");
+    let message = loaded(root.path()).unwrap_err().to_string();
+    assert!(
+        message.contains("10-a.toml") && message.contains("line 2") && message.contains("limit-s"),
+        "{message}"
+    );
+}
