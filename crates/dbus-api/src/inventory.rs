@@ -4,6 +4,7 @@
 pub mod deletion;
 pub mod manager;
 pub mod notification;
+pub mod received;
 pub mod records;
 
 /// Where the inventory's objects live. Paths in `Notify` are relative to it.
