@@ -1,0 +1,17 @@
+//! The bus face: decodes calls, encodes replies and signals, describes objects.
+
+mod call;
+mod introspection;
+mod payload;
+
+pub use call::{Call, Request};
+pub use introspection::describe;
+pub use payload::{all_properties, interfaces_of, managed_objects, property};
+
+use dbus_api::inventory::ROOT;
+use zbus::ObjectPath;
+
+/// The full path of an object that is given relative to the inventory's root.
+pub fn full_path(relative: &str) -> zbus::Result<ObjectPath<'static>> {
+    ObjectPath::try_from(format!("{ROOT}{relative}"))
+}

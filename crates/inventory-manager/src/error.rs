@@ -1,0 +1,93 @@
+//! How a call can fail, and the one mapping of that to D-Bus error names.
+
+use crate::inventory::{NotifyError, SetError};
+use dbus_api::standard::error;
+
+/// Why a call is answered with an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallFailure {
+    /// The message's body is not what the method takes.
+    #[error("the arguments do not fit {method}: {reason}")]
+    Arguments {
+        /// The method.
+        method: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No object at the path.
+    #[error("there is no object {path}")]
+    UnknownObject {
+        /// The path.
+        path: String,
+    },
+    /// The object does not have the interface.
+    #[error("{path} has no interface {interface}")]
+    UnknownInterface {
+        /// The path.
+        path: String,
+        /// The interface.
+        interface: String,
+    },
+    /// The interface does not have the method.
+    #[error("{interface} has no method {method}")]
+    UnknownMethod {
+        /// The interface; empty when the call named none.
+        interface: String,
+        /// The method.
+        method: String,
+    },
+    /// A direct `Set` was refused.
+    #[error("cannot set {interface}.{property} of {path}: {reason:?}")]
+    Set {
+        /// The path.
+        path: String,
+        /// The interface.
+        interface: String,
+        /// The property.
+        property: String,
+        /// Why.
+        reason: SetError,
+    },
+    /// The interface does not have the property.
+    #[error("{interface} has no property {property}")]
+    UnknownProperty {
+        /// The interface.
+        interface: String,
+        /// The property.
+        property: String,
+    },
+    /// A `Notify` stopped half-way.
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
+    /// The change could not be written down, so it was not made.
+    #[error("the inventory cannot be written: {0}")]
+    Store(#[source] std::io::Error),
+}
+
+impl CallFailure {
+    /// For a call that lacks what every call has.
+    pub fn headless() -> Self {
+        Self::Arguments { method: "the call".to_owned(), reason: "no path or no method".to_owned() }
+    }
+
+    /// The error's D-Bus name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Arguments { .. } => error::INVALID_ARGS,
+            Self::UnknownObject { .. } => error::UNKNOWN_OBJECT,
+            Self::UnknownInterface { .. } => error::UNKNOWN_INTERFACE,
+            Self::UnknownMethod { .. } => error::UNKNOWN_METHOD,
+            Self::UnknownProperty { .. } => error::UNKNOWN_PROPERTY,
+            Self::Set { reason, .. } => match reason {
+                SetError::UnknownObject => error::UNKNOWN_OBJECT,
+                SetError::UnknownInterface => error::UNKNOWN_INTERFACE,
+                SetError::UnknownProperty => error::UNKNOWN_PROPERTY,
+                SetError::ReadOnly => error::PROPERTY_READ_ONLY,
+                SetError::InvalidValue => error::OPENBMC_INVALID_ARGUMENT,
+            },
+            Self::Notify(_) => error::OPENBMC_INVALID_ARGUMENT,
+            Self::Store(_) => error::IO_ERROR,
+        }
+    }
+}

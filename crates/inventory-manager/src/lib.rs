@@ -1,0 +1,26 @@
+//! Hosts the inventory: what phosphor-inventory-manager does, for machines and tests without it.
+//!
+//! `Notify` upserts objects of a typed schema that is data; properties, `ObjectManager`,
+//! introspection and persistence follow from it. It must not know what the values mean: no FRU,
+//! record or location code is special here.
+//!
+//! One task owns everything: it takes a message off the bus, plans the change
+//! ([`inventory::Inventory::plan`]), writes it down ([`store::Store`]), applies it, tells the
+//! world and answers.
+//!
+//! Sources: `xyz.openbmc_project.Inventory.Manager` of phosphor-dbus-interfaces; the D-Bus
+//! specification 0.42 for the standard interfaces.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod dbus;
+mod error;
+pub mod inventory;
+mod requests;
+pub mod schema;
+mod service;
+mod settings;
+pub mod store;
+pub mod types;
+
+pub use service::start;

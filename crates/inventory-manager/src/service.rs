@@ -1,0 +1,216 @@
+//! The owner of the inventory: one task, one message at a time.
+
+use crate::dbus::Call;
+use crate::error::CallFailure;
+use crate::inventory::Inventory;
+use crate::requests::State;
+use crate::schema::{self, Schema};
+use crate::settings::{self, Settings};
+use crate::store::{RealDisk, Restored, Store};
+use anyhow::Context as _;
+use dbus_api::inventory::manager;
+use futures_core::Stream;
+use service_runtime::daemon::Start;
+use service_runtime::{Exit, Readiness, bus};
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::time::Instant;
+use zbus::message::{Flags, Type as MessageType};
+use zbus::{Connection, Message, MessageStream};
+
+/// Longest wait for a reply of the bus itself; the service calls nobody else.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Reads settings, schema and state, takes the name and serves until told to stop.
+pub async fn start(mut start: Start) -> anyhow::Result<()> {
+    let fragment =
+        service_config::load::<settings::Fragment>(&start.root, start.name).context(Exit::Configuration)?;
+    if start.print_config {
+        return service_runtime::print(&fragment.describe());
+    }
+    let settings = Settings::new(&fragment.fragment, std::env::var_os("STATE_DIRECTORY").map(Into::into));
+    let schema = load_schema(&start)?;
+    let connection = bus::connect(CALL_LIMIT).await?;
+    refuse_a_second_inventory(&connection).await?;
+    let (store, restored) = Store::open(&settings.state_directory, RealDisk)
+        .with_context(|| format!("cannot use {}", settings.state_directory.display()))?;
+    let mut inventory = Inventory::default();
+    restore(&schema, &mut inventory, restored);
+    let mut messages = MessageStream::from(&connection);
+    take_name(&connection).await?;
+    let mut service = Service { settings, schema, inventory, store, connection };
+    service.tell_status(&start.readiness);
+    start.readiness.ready();
+    let outcome = service.serve(&mut messages, &mut start).await;
+    start.readiness.stopping();
+    service.store.checkpoint().context("cannot carry the journal over")?;
+    outcome
+}
+
+fn load_schema(start: &Start) -> anyhow::Result<Schema> {
+    let fragment = service_config::load::<schema::Fragment>(&start.root, "inventory-schema")
+        .context(Exit::Configuration)?
+        .fragment;
+    let schema = Schema::from_fragment(&fragment).context("inventory-schema").context(Exit::Configuration)?;
+    if schema.is_empty() {
+        return Err(anyhow::anyhow!(
+            "no interface in inventory-schema.d/*.toml below {}",
+            start.root.display()
+        ))
+        .context(Exit::Configuration);
+    }
+    Ok(schema)
+}
+
+/// Two inventories must not share a state folder; the name tells before the folder is touched.
+async fn refuse_a_second_inventory(connection: &Connection) -> anyhow::Result<()> {
+    let reply = connection
+        .call_method(
+            Some("org.freedesktop.DBus"),
+            "/org/freedesktop/DBus",
+            Some("org.freedesktop.DBus"),
+            "NameHasOwner",
+            &manager::BUS_NAME,
+        )
+        .await
+        .context(Exit::PeerUnavailable)?;
+    if reply.body().deserialize()? {
+        return Err(anyhow::anyhow!("{} has an owner already", manager::BUS_NAME))
+            .context(Exit::Configuration);
+    }
+    Ok(())
+}
+
+async fn take_name(connection: &Connection) -> anyhow::Result<()> {
+    connection.request_name(manager::BUS_NAME).await.map_err(|error| {
+        let exit = match error {
+            zbus::Error::NameTaken | zbus::Error::FDO(_) => Exit::Configuration,
+            _ => Exit::PeerUnavailable,
+        };
+        anyhow::Error::new(error).context(format!("cannot own {}", manager::BUS_NAME)).context(exit)
+    })
+}
+
+/// Puts persisted values back under today's schema.
+fn restore(schema: &Schema, inventory: &mut Inventory, restored: Vec<Restored>) {
+    let mut unknown = BTreeSet::new();
+    for one in restored {
+        if dbus_api::inventory::relative_path(&one.path).is_none()
+            || crate::dbus::full_path(&one.path).is_err()
+        {
+            log::warn!("persisted values passed over: no object can be called object={}", one.path);
+            continue;
+        }
+        let Some(properties) = schema.interface(&one.interface) else {
+            unknown.insert(one.interface);
+            continue;
+        };
+        let value = |(name, schema): (&String, &schema::PropertySchema)| {
+            let kept = one.properties.get(name).and_then(|json| schema.kind.from_json(json));
+            (name.clone(), kept.unwrap_or_else(|| schema.initial.clone()))
+        };
+        inventory.restore(&one.path, &one.interface, properties.iter().map(value).collect());
+    }
+    for interface in unknown {
+        log::warn!(
+            "persisted values kept aside: the schema no longer has their interface interface={interface}"
+        );
+    }
+}
+
+struct Service {
+    settings: Settings,
+    schema: Schema,
+    inventory: Inventory,
+    store: Store<RealDisk>,
+    connection: Connection,
+}
+
+impl Service {
+    async fn serve(&mut self, messages: &mut MessageStream, start: &mut Start) -> anyhow::Result<()> {
+        let watchdog = start.readiness.watchdog_interval();
+        let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
+        let mut checkpoint_at = None;
+        loop {
+            tokio::select! {
+                () = start.termination.requested() => return Ok(()),
+                message = next(messages) => {
+                    let message = message.context("the bus went away").context(Exit::PeerUnavailable)?
+                        .context("the bus sent what is no message").context(Exit::PeerUnavailable)?;
+                    self.take(&message, &start.readiness).await?;
+                    checkpoint_at = self.checkpoint_due();
+                }
+                () = at(checkpoint_at) => {
+                    self.checkpoint();
+                    checkpoint_at = self.checkpoint_due();
+                }
+                () = at(alive_at) => {
+                    start.readiness.alive();
+                    alive_at = watchdog.map(|interval| Instant::now() + interval);
+                }
+            }
+        }
+    }
+
+    fn checkpoint_due(&self) -> Option<Instant> {
+        (!self.store.is_settled()).then(|| Instant::now() + self.settings.checkpoint_idle)
+    }
+
+    fn checkpoint(&mut self) {
+        if let Err(error) = self.store.checkpoint() {
+            log::warn!("cannot carry the journal over, trying again later: {error}");
+        }
+    }
+
+    fn tell_status(&self, readiness: &Readiness) {
+        let objects = self.inventory.objects().len();
+        readiness.status(&format!("{objects} objects, {} interfaces known", self.schema.len()));
+    }
+
+    async fn take(&mut self, message: &Message, readiness: &Readiness) -> anyhow::Result<()> {
+        if message.message_type() != MessageType::MethodCall {
+            return Ok(());
+        }
+        let (mut outgoing, reply) = self.answer(message);
+        if !outgoing.is_empty() {
+            self.tell_status(readiness);
+        }
+        if !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED) {
+            outgoing.push(reply.context("cannot build a reply")?);
+        }
+        if self.store.journal_length() > self.settings.journal_limit {
+            self.checkpoint();
+        }
+        self.connection.send_all(&outgoing).await.context("cannot send").context(Exit::PeerUnavailable)
+    }
+
+    /// The signals that a call causes, and its reply.
+    fn answer(&mut self, message: &Message) -> (Vec<Message>, zbus::Result<Message>) {
+        let (header, body) = (message.header(), message.body());
+        let mut state =
+            State { schema: &self.schema, inventory: &mut self.inventory, store: &mut self.store };
+        let mut signals = Vec::new();
+        let reply = Call::new(&header, &body)
+            .ok_or_else(CallFailure::headless)
+            .and_then(|call| state.perform(&call, &header, &mut signals));
+        let reply = reply.unwrap_or_else(|failure| {
+            log::debug!("call refused: {failure}");
+            Message::error(&header, failure.name()).build(&failure.to_string())
+        });
+        (signals, reply)
+    }
+}
+
+async fn next(messages: &mut MessageStream) -> Option<zbus::Result<Message>> {
+    poll_fn(|context| Pin::new(&mut *messages).poll_next(context)).await
+}
+
+/// Completes at a moment, or never.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,235 @@
+//! The inventory on disk: one JSON file per interface, and a journal that makes a call atomic.
+//!
+//! ```text
+//! <state>/journal                      batches that the files may not hold durably yet
+//! <state>/objects/<path>/<interface>   {"Property": value, …}
+//! ```
+//!
+//! A batch is appended to the journal and made durable with one `fdatasync`; only then are the
+//! files replaced, each by a rename, without waiting for the disk. A checkpoint flushes the file
+//! system once and empties the journal. A start replays the journal first. So a kill or a power
+//! cut at any point leaves each batch whole or absent, and a call that was answered is kept.
+//!
+//! Every change of the disk is a [`Step`], performed by a [`Disk`]; tests cut the list of steps at
+//! every index.
+
+mod disk;
+mod journal;
+
+pub use disk::{Disk, RealDisk, Step};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A change to be kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// The interface's values from now on.
+    Set {
+        /// Object path relative to the inventory's root.
+        path: String,
+        /// Interface name.
+        interface: String,
+        /// All its values.
+        properties: Map<String, Json>,
+    },
+    /// The object is gone with all its interfaces.
+    Remove {
+        /// Object path relative to the inventory's root.
+        path: String,
+    },
+}
+
+/// One interface as found on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restored {
+    /// Object path relative to the inventory's root.
+    pub path: String,
+    /// Interface name.
+    pub interface: String,
+    /// Its values as far as they were readable.
+    pub properties: Map<String, Json>,
+}
+
+/// The state folder in use.
+#[derive(Debug)]
+pub struct Store<D = RealDisk> {
+    folder: PathBuf,
+    disk: D,
+    journal_length: u64,
+    /// A file could not be replaced: the journal holds more than the files do.
+    behind: bool,
+}
+
+impl<D: Disk> Store<D> {
+    /// Opens a state folder, finishes what an interrupted predecessor left, and reads everything.
+    ///
+    /// Errors: the folder cannot be created, read or written. A file that cannot be decoded is
+    /// deleted and named in the log.
+    pub fn open(folder: &Path, disk: D) -> io::Result<(Self, Vec<Restored>)> {
+        let mut store = Self { folder: folder.to_owned(), disk, journal_length: 0, behind: false };
+        store.disk.perform(&Step::CreateFolder(store.objects()))?;
+        store.replay()?;
+        store.finish_checkpoint()?;
+        let mut restored = Vec::new();
+        store.read_folder(&store.objects(), "", &mut restored)?;
+        Ok((store, restored))
+    }
+
+    /// Makes a batch durable, all of it or none.
+    ///
+    /// Errors: nothing of the batch is kept, and the next one is not affected.
+    pub fn write(&mut self, batch: &[Entry]) -> io::Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let line = journal::encode(batch);
+        let append = Step::Append {
+            path: self.journal(),
+            offset: self.journal_length,
+            bytes: line.clone().into_bytes(),
+        };
+        if let Err(error) = self.disk.perform(&append) {
+            // What stands behind the old end would be read at the next start.
+            let cut = Step::Truncate { path: self.journal(), length: self.journal_length };
+            self.disk.perform(&cut)?;
+            return Err(error);
+        }
+        self.journal_length += line.len() as u64;
+        if let Err(error) = self.replace_files(batch) {
+            log::warn!("the inventory's files lag behind their journal: {error}");
+            self.behind = true;
+        }
+        Ok(())
+    }
+
+    /// Whether the journal holds nothing that a checkpoint would carry over.
+    pub fn is_settled(&self) -> bool {
+        self.journal_length == 0
+    }
+
+    /// Bytes in the journal.
+    pub fn journal_length(&self) -> u64 {
+        self.journal_length
+    }
+
+    /// Makes the files durable and empties the journal.
+    pub fn checkpoint(&mut self) -> io::Result<()> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        if self.behind {
+            self.replay()?;
+            self.behind = false;
+        }
+        self.finish_checkpoint()
+    }
+
+    fn finish_checkpoint(&mut self) -> io::Result<()> {
+        if self.journal_length > 0 {
+            self.disk.perform(&Step::SyncFileSystem(self.folder.clone()))?;
+            self.disk.perform(&Step::Truncate { path: self.journal(), length: 0 })?;
+            self.journal_length = 0;
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self) -> io::Result<()> {
+        let text = match std::fs::read(self.journal()) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        self.journal_length = text.len() as u64;
+        for batch in journal::decode(&text) {
+            self.replace_files(&batch)?;
+        }
+        Ok(())
+    }
+
+    fn replace_files(&mut self, batch: &[Entry]) -> io::Result<()> {
+        for entry in batch {
+            match entry {
+                Entry::Set { path, interface, properties } => {
+                    let folder = self.object_folder(path);
+                    let new = folder.join(format!("{UNFINISHED}{interface}"));
+                    let text = Json::Object(properties.clone()).to_string();
+                    self.disk.perform(&Step::CreateFolder(folder.clone()))?;
+                    self.disk.perform(&Step::Write { path: new.clone(), bytes: text.into_bytes() })?;
+                    self.disk.perform(&Step::Rename { from: new, to: folder.join(interface) })?;
+                }
+                Entry::Remove { path } => self.remove_files(&self.object_folder(path))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an object's own files; the folders of objects below it stay.
+    fn remove_files(&mut self, folder: &Path) -> io::Result<()> {
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                self.disk.perform(&Step::RemoveFile(entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_folder(&mut self, folder: &Path, path: &str, restored: &mut Vec<Restored>) -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type()?.is_dir() {
+                self.read_folder(&entry.path(), &format!("{path}/{name}"), restored)?;
+            } else if name.starts_with(UNFINISHED) {
+                self.disk.perform(&Step::RemoveFile(entry.path()))?;
+            } else {
+                self.read_file(&entry.path(), path, name, restored)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_file(
+        &mut self,
+        file: &Path,
+        path: &str,
+        interface: String,
+        restored: &mut Vec<Restored>,
+    ) -> io::Result<()> {
+        let bytes = std::fs::read(file)?;
+        match serde_json::from_slice(&bytes) {
+            Ok(properties) => restored.push(Restored { path: path.to_owned(), interface, properties }),
+            Err(error) => {
+                log::warn!("deleting {}, which cannot be decoded: {error}", file.display());
+                self.disk.perform(&Step::RemoveFile(file.to_owned()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.folder.join("journal")
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.folder.join("objects")
+    }
+
+    fn object_folder(&self, path: &str) -> PathBuf {
+        self.objects().join(path.trim_start_matches('/'))
+    }
+}
+
+/// Prefix of files that are not in place yet; no interface name can start like this.
+const UNFINISHED: &str = ".new-";
+
+#[cfg(test)]
+mod tests;

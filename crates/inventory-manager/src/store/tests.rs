@@ -1,0 +1,192 @@
+use super::*;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Performs steps until the fuse burns out; from then on every step fails, as if the process had died.
+struct Fused {
+    left: usize,
+}
+
+impl Disk for Fused {
+    fn perform(&mut self, step: &Step) -> io::Result<()> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| io::Error::other("killed"))?;
+        RealDisk.perform(step)
+    }
+}
+
+/// Counts the steps of the kind that makes a batch durable.
+#[derive(Clone, Default)]
+struct Counting(Rc<std::cell::Cell<usize>>);
+
+impl Disk for Counting {
+    fn perform(&mut self, step: &Step) -> io::Result<()> {
+        if matches!(step, Step::Append { .. } | Step::SyncFileSystem(_)) {
+            self.0.set(self.0.get() + 1);
+        }
+        RealDisk.perform(step)
+    }
+}
+
+fn set(path: &str, interface: &str, value: u32) -> Entry {
+    let properties = Map::from_iter([("V".to_owned(), Json::from(value))]);
+    Entry::Set { path: path.into(), interface: interface.into(), properties }
+}
+
+fn batch(value: u32) -> Vec<Entry> {
+    vec![set("/s", "a.A", value), set("/s/c", "a.A", value), set("/s", "a.B", value)]
+}
+
+fn contents(folder: &Path) -> BTreeMap<(String, String), u64> {
+    let (_, restored) = Store::open(folder, RealDisk).unwrap();
+    restored
+        .into_iter()
+        .map(|one| ((one.path, one.interface), one.properties["V"].as_u64().unwrap()))
+        .collect()
+}
+
+#[test]
+fn what_was_written_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, restored) = Store::open(folder.path(), RealDisk).unwrap();
+    assert!(restored.is_empty());
+    store.write(&batch(1)).unwrap();
+    store.write(&[set("/s", "a.A", 2)]).unwrap();
+    drop(store);
+    let expected = [(("/s", "a.A"), 2), (("/s", "a.B"), 1), (("/s/c", "a.A"), 1)];
+    let expected =
+        expected.map(|((path, interface), value)| ((path.to_owned(), interface.to_owned()), value));
+    assert_eq!(contents(folder.path()), BTreeMap::from(expected));
+}
+
+/// Runs one batch and a checkpoint over an older state, killed after `fuse` steps; returns
+/// whether the batch was acknowledged and whether the fuse sufficed for everything.
+fn killed_run(folder: &Path, fuse: usize) -> (bool, bool) {
+    let Ok((mut store, _)) = Store::open(folder, Fused { left: fuse }) else { return (false, false) };
+    let acknowledged = store.write(&batch(2)).is_ok();
+    let finished = acknowledged && store.checkpoint().is_ok();
+    (acknowledged, finished)
+}
+
+#[test]
+fn a_kill_at_every_step_leaves_a_batch_whole_or_absent_and_keeps_what_was_answered() {
+    let mut fuse = 0;
+    loop {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(folder.path(), RealDisk).unwrap();
+        store.write(&batch(1)).unwrap();
+        drop(store);
+        let (acknowledged, finished) = killed_run(folder.path(), fuse);
+        let values: Vec<u64> = contents(folder.path()).into_values().collect();
+        assert_eq!(values.len(), 3, "fuse {fuse}: something was lost");
+        assert!(values.iter().all(|value| value == &values[0]), "fuse {fuse}: torn batch {values:?}");
+        assert!(!acknowledged || values[0] == 2, "fuse {fuse}: an answered batch is gone");
+        if finished {
+            break;
+        }
+        fuse += 1;
+    }
+    assert!(fuse > 12, "the run has fewer steps than it should: {fuse}");
+}
+
+#[test]
+fn a_journal_torn_at_every_byte_loses_at_most_its_last_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = journal::encode(&batch(1));
+    let both = format!("{first}{}", journal::encode(&batch(2)));
+    for length in 0..=both.len() {
+        std::fs::remove_dir_all(folder.path().join("objects")).ok();
+        std::fs::write(folder.path().join("journal"), &both.as_bytes()[..length]).unwrap();
+        let expected = match length {
+            _ if length + 1 >= both.len() => Some(2),
+            _ if length + 1 >= first.len() => Some(1),
+            _ => None,
+        };
+        let values: Vec<u64> = contents(folder.path()).into_values().collect();
+        assert_eq!(values.first().copied(), expected, "torn at {length}");
+        assert!(values.iter().all(|value| Some(*value) == expected), "torn at {length}: {values:?}");
+    }
+}
+
+#[test]
+fn a_batch_after_a_torn_one_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let torn = journal::encode(&batch(1));
+    let text = format!("{}{}", &torn[..torn.len() / 2], journal::encode(&batch(2)));
+    std::fs::write(folder.path().join("journal"), text).unwrap();
+    assert!(contents(folder.path()).into_values().all(|value| value == 2));
+}
+
+#[test]
+fn a_batch_that_the_disk_refuses_is_not_found_later() {
+    let folder = tempfile::tempdir().unwrap();
+    struct Full;
+    impl Disk for Full {
+        fn perform(&mut self, step: &Step) -> io::Result<()> {
+            RealDisk.perform(step)?;
+            match step {
+                Step::Append { .. } => Err(io::Error::from(io::ErrorKind::StorageFull)),
+                _ => Ok(()),
+            }
+        }
+    }
+    let (mut store, _) = Store::open(folder.path(), Full).unwrap();
+    assert_eq!(store.write(&batch(1)).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    drop(store);
+    assert!(contents(folder.path()).is_empty());
+}
+
+#[test]
+fn files_that_lag_behind_are_brought_up_by_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    struct RefusesRenames(usize);
+    impl Disk for RefusesRenames {
+        fn perform(&mut self, step: &Step) -> io::Result<()> {
+            if matches!(step, Step::Rename { .. }) && self.0 > 0 {
+                self.0 -= 1;
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            RealDisk.perform(step)
+        }
+    }
+    let (mut store, _) = Store::open(folder.path(), RefusesRenames(1)).unwrap();
+    store.write(&batch(1)).unwrap();
+    assert!(!store.is_settled());
+    store.checkpoint().unwrap();
+    assert!(store.is_settled());
+    assert_eq!(contents(folder.path()).len(), 3);
+}
+
+#[test]
+fn an_undecodable_file_is_deleted_and_its_neighbours_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path(), RealDisk).unwrap();
+    store.write(&batch(1)).unwrap();
+    store.checkpoint().unwrap();
+    let bad = folder.path().join("objects/s/a.A");
+    std::fs::write(&bad, b"{\"V\":").unwrap();
+    assert_eq!(contents(folder.path()).len(), 2);
+    assert!(!bad.exists());
+}
+
+#[test]
+fn a_removed_object_stays_away_and_the_ones_below_it_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path(), RealDisk).unwrap();
+    store.write(&batch(1)).unwrap();
+    store.write(&[Entry::Remove { path: "/s".into() }]).unwrap();
+    drop(store);
+    let left = contents(folder.path());
+    assert_eq!(left.keys().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["/s/c"]);
+}
+
+#[test]
+fn a_batch_costs_one_flush_however_many_interfaces_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let counting = Counting::default();
+    let (mut store, _) = Store::open(folder.path(), counting.clone()).unwrap();
+    let many: Vec<Entry> = (0..200).map(|index| set(&format!("/s/o{index}"), "a.A", index)).collect();
+    store.write(&many).unwrap();
+    assert_eq!(counting.0.get(), 1);
+    store.checkpoint().unwrap();
+    assert_eq!(counting.0.get(), 2);
+}
