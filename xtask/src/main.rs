@@ -1,3 +1,58 @@
 //! All automation of the workspace; `cargo xtask help` lists it.
+//!
+//! Each subcommand is a module of the same name. Shared parts: [`step`] runs and shows commands, [`process`]
+//! starts and ends daemons, [`packages`] obtains Debian packages, [`workspace`] reads the crate graph, [`rings`]
+//! accounts for what could not run.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
-fn main() {}
+mod ci;
+mod output;
+mod packages;
+mod process;
+mod rings;
+mod size;
+mod step;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Automation of the workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The gate: format, lints, documentation, tidy, features, sizes, licences, a short fuzzing
+    Ci,
+    /// Sizes of the shipped binaries against their budgets
+    Size(size::Arguments),
+    /// Every test that fits into twenty minutes
+    Test(test::Arguments),
+    /// House rules that no compiler checks; takes seconds
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Ci => ci::run(),
+        Command::Size(arguments) => size::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

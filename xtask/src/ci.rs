@@ -1,0 +1,90 @@
+//! `cargo xtask ci`: the gate, the same for everyone. Tests are a command of their own, see `.ci/run`.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::rings::Outcome;
+use crate::step::Step;
+use crate::workspace::Workspace;
+use crate::{output, packages, rings, size, test, tidy, tools};
+
+/// One row: its name and what it runs.
+type Row = (&'static str, fn(&Workspace) -> Result<Outcome>);
+
+const ROWS: [Row; 7] = [
+    ("format", format),
+    ("tidy", |_| tidy::run().map(|()| Outcome::Passed)),
+    ("clippy", clippy),
+    ("documentation", documentation),
+    ("no default features", no_default_features),
+    ("size", |_| size::run(&size::Arguments::default()).map(|()| Outcome::Passed)),
+    ("dependencies", dependencies),
+];
+
+/// Runs every row, also after a failure, and ends with a table of the results.
+pub fn run() -> Result<()> {
+    let workspace = Workspace::load()?;
+    packages::require(&test::needed(&workspace))?;
+    let mut table = Vec::new();
+    let mut failed = Vec::new();
+    for (name, row) in ROWS {
+        output::progress(format!("--- {name}"));
+        let started = Instant::now();
+        let result = row(&workspace).and_then(|outcome| rings::account(name, &outcome).map(|()| outcome));
+        let verdict = match &result {
+            Ok(Outcome::Passed) => "passed",
+            Ok(Outcome::Skipped(_)) => "skipped",
+            Err(error) => {
+                output::error(error);
+                failed.push(name);
+                "FAILED"
+            }
+        };
+        table.push(vec![name.to_owned(), verdict.to_owned(), output::seconds(started.elapsed())]);
+    }
+    output::line(output::table(&["row", "result", "time"], &table));
+    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
+fn format(workspace: &Workspace) -> Result<Outcome> {
+    Step::cargo().args(["fmt", "--all", "--check"]).dir(&workspace.root).run_quietly()?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy(workspace: &Workspace) -> Result<Outcome> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    Step::cargo().args(arguments).dir(&workspace.root).run_quietly()?;
+    Ok(Outcome::Passed)
+}
+
+fn documentation(workspace: &Workspace) -> Result<Outcome> {
+    let arguments = ["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"];
+    Step::cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings").dir(&workspace.root).run_quietly()?;
+    Ok(Outcome::Passed)
+}
+
+/// Each library alone, since building the workspace at once would lend it its neighbours' features.
+fn no_default_features(workspace: &Workspace) -> Result<Outcome> {
+    for member in workspace.crates.iter().filter(|member| member.library) {
+        Step::cargo()
+            .args(["check", "--lib", "--no-default-features", "--locked", "-p", &member.name])
+            .dir(&workspace.root)
+            .deadline(Duration::from_secs(600))
+            .run_quietly()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Licences, bans and sources of everything we link. Advisories need a host that not every machine can reach.
+fn dependencies(workspace: &Workspace) -> Result<Outcome> {
+    let program = match tools::obtain(&tools::CARGO_DENY)? {
+        tools::Tool::Ready(program) => program,
+        tools::Tool::Missing(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    Step::new(program)
+        .args(["--workspace", "--locked", "check", "bans", "licenses", "sources"])
+        .dir(&workspace.root)
+        .run_quietly()?;
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,93 @@
+//! House rules that no compiler checks. Every rule is a pure function of the tree and the crate graph, so each has
+//! a test on a small synthetic tree.
+
+mod code;
+mod floors;
+mod layout;
+mod source;
+mod text;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Result, bail};
+
+use crate::output;
+use crate::workspace::{Crate, Workspace};
+use tree::Tree;
+
+/// One breach of a rule, or a warning.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Finding {
+    path: String,
+    line: usize,
+    severity: Severity,
+    sentence: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Severity {
+    Error,
+    Warning,
+}
+
+impl Finding {
+    fn error(path: &str, line: usize, sentence: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), line, severity: Severity::Error, sentence: sentence.into() }
+    }
+
+    fn warning(path: &str, line: usize, sentence: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(path, line, sentence) }
+    }
+}
+
+/// What the rules look at.
+struct House<'a> {
+    tree: &'a Tree,
+    crates: &'a [Crate],
+}
+
+/// Checks the checkout that xtask lies in.
+pub fn run() -> Result<()> {
+    let workspace = Workspace::load()?;
+    let tree = Tree::load(&workspace.root)?;
+    let findings = check(&House { tree: &tree, crates: &workspace.crates });
+    for Finding { path, line, severity, sentence } in &findings {
+        let mark = if *severity == Severity::Warning { "warning: " } else { "" };
+        output::line(format!("{path}:{line}: {mark}{sentence}"));
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    if errors > 0 {
+        bail!("tidy found {errors} breaches of the house rules");
+    }
+    output::line(format!(
+        "tidy: {} files and {} crates are in order",
+        tree.files.len(),
+        workspace.crates.len()
+    ));
+    Ok(())
+}
+
+fn check(house: &House<'_>) -> Vec<Finding> {
+    let rules: [fn(&House<'_>) -> Vec<Finding>; 14] = [
+        floors::every_crate_states_its_floor,
+        floors::edges_point_down,
+        floors::floor_zero_is_pure,
+        floors::test_only_crates_stay_out_of_products,
+        source::floor_zero_source_is_pure,
+        source::floor_zero_denies_panics,
+        source::bus_names_live_in_one_crate,
+        source::tests_do_not_sleep,
+        layout::names_are_of_the_house,
+        layout::files_are_short,
+        layout::root_is_known,
+        layout::readme_and_architecture,
+        text::toml_parses_and_licences_are_stated,
+        text::no_machine_paths,
+    ];
+    let mut findings: Vec<Finding> = rules.iter().flat_map(|rule| rule(house)).collect();
+    findings.sort();
+    findings.dedup();
+    findings
+}

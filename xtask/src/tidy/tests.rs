@@ -1,0 +1,256 @@
+//! Each rule on a small tree: a case that it reports and one that it does not.
+
+use super::tree::SourceFile;
+use super::*;
+use crate::workspace::{Dependency, House as HouseTable};
+
+fn tree(files: &[(&str, &str)]) -> Tree {
+    let file = |(path, text): &(&str, &str)| SourceFile { path: (*path).into(), text: Some((*text).into()) };
+    Tree { files: files.iter().map(file).collect() }
+}
+
+fn member(name: &str, floor: Option<u8>, dependencies: &[&str]) -> Crate {
+    let edge = |name: &&str| match name.strip_prefix("dev:") {
+        Some(name) => Dependency { name: name.into(), dev: true },
+        None => Dependency { name: (*name).into(), dev: false },
+    };
+    Crate {
+        name: name.into(),
+        folder: format!("crates/{name}"),
+        house: HouseTable { floor, ..HouseTable::default() },
+        dependencies: dependencies.iter().map(edge).collect(),
+        binaries: if floor == Some(3) { vec![name.into()] } else { Vec::new() },
+        library: true,
+    }
+}
+
+type Rule = fn(&House<'_>) -> Vec<Finding>;
+
+/// The `path:line` of every finding of one rule.
+fn places(rule: Rule, files: &[(&str, &str)], crates: &[Crate]) -> Vec<String> {
+    let tree = tree(files);
+    let findings = rule(&House { tree: &tree, crates });
+    findings.iter().map(|finding| format!("{}:{}", finding.path, finding.line)).collect()
+}
+
+#[test]
+fn a_crate_without_a_floor_or_above_the_roof_is_reported() {
+    let rule = floors::every_crate_states_its_floor;
+    assert_eq!(places(rule, &[], &[member("a", None, &[])]), ["crates/a/Cargo.toml:1"]);
+    assert_eq!(places(rule, &[], &[member("a", Some(4), &[])]), ["crates/a/Cargo.toml:1"]);
+    assert_eq!(places(rule, &[], &[member("a", Some(3), &[])]), [""; 0]);
+    let outside = Crate { folder: "xtask".into(), ..member("xtask", None, &[]) };
+    assert_eq!(places(rule, &[], &[outside]), [""; 0]);
+}
+
+#[test]
+fn edges_upwards_and_between_programs_are_reported_where_the_manifest_has_them() {
+    let rule = floors::edges_point_down;
+    let manifest = [("crates/a/Cargo.toml", "[dependencies]\nbb.workspace = true\nb.workspace = true\n")];
+    let pair = |from, to| [member("a", Some(from), &["b"]), member("b", Some(to), &[])];
+    assert_eq!(places(rule, &manifest, &pair(0, 1)), ["crates/a/Cargo.toml:3"]);
+    assert_eq!(places(rule, &manifest, &pair(3, 3)), ["crates/a/Cargo.toml:3"]);
+    assert_eq!(places(rule, &manifest, &pair(1, 1)), [""; 0]);
+    assert_eq!(places(rule, &manifest, &pair(3, 0)), [""; 0]);
+    let tests_only = [member("a", Some(0), &["dev:b"]), member("b", Some(3), &[])];
+    assert_eq!(places(rule, &manifest, &tests_only), [""; 0]);
+}
+
+#[test]
+fn floor_zero_cannot_depend_on_a_runtime() {
+    let rule = floors::floor_zero_is_pure;
+    for package in ["tokio", "zbus", "nix", "log", "serde", "toml"] {
+        assert_eq!(
+            places(rule, &[], &[member("a", Some(0), &[package])]),
+            ["crates/a/Cargo.toml:1"],
+            "{package}"
+        );
+    }
+    assert_eq!(places(rule, &[], &[member("a", Some(0), &["thiserror", "dev:serde"])]), [""; 0]);
+    assert_eq!(places(rule, &[], &[member("a", Some(1), &["serde"])]), [""; 0]);
+}
+
+#[test]
+fn products_cannot_depend_on_what_is_for_tests() {
+    let rule = floors::test_only_crates_stay_out_of_products;
+    let mut fake = member("fake", Some(2), &[]);
+    fake.house.dev_only = true;
+    let crates = |edge: &str| [member("a", Some(3), &[edge]), fake.clone()];
+    assert_eq!(places(rule, &[], &crates("fake")), ["crates/a/Cargo.toml:1"]);
+    assert_eq!(places(rule, &[], &crates("dev:fake")), [""; 0]);
+    let mut other = member("other", Some(2), &["fake"]);
+    other.house.dev_only = true;
+    assert_eq!(places(rule, &[], &[other, fake.clone()]), [""; 0]);
+}
+
+#[test]
+fn floor_zero_source_cannot_reach_the_outside() {
+    let rule = source::floor_zero_source_is_pure;
+    let crates = [member("a", Some(0), &[]), member("b", Some(1), &[])];
+    let at = |text: &str| places(rule, &[("crates/a/src/x.rs", text)], &crates);
+    for text in [
+        "fn a() {\nstd::fs::read();",
+        "\nuse std::net;",
+        "\nuse std::{fmt, env};",
+        "\nuse std::{fmt, time::{Duration, Instant}};",
+        "\nstd::time::SystemTime::now();",
+        "\nstd::process::exit(1)",
+        "\nstd::thread::spawn()",
+    ] {
+        assert_eq!(at(text), ["crates/a/src/x.rs:2"], "{text}");
+    }
+    for text in [
+        "// std::fs",
+        "let a = \"std::fs\";",
+        "use std::{fmt, time::Duration};",
+        "use mystd::fs;",
+        "use std::fsx;",
+        "#[cfg(test)]\nmod tests {\nuse std::fs;\n}",
+    ] {
+        assert_eq!(at(text), [""; 0], "{text}");
+    }
+    assert_eq!(places(rule, &[("crates/b/src/x.rs", "use std::fs;")], &crates), [""; 0]);
+    assert_eq!(places(rule, &[("crates/a/src/x/tests.rs", "use std::fs;")], &crates), [""; 0]);
+}
+
+#[test]
+fn floor_zero_carries_each_attribute() {
+    const WHOLE: &str = "#![forbid(unsafe_code)]\n#![deny(missing_docs)]\n#![cfg_attr(\n    not(test),\n    deny(\n\
+        clippy::indexing_slicing,\n clippy::unwrap_used,\n clippy::expect_used,\n clippy::panic,\n\
+        clippy::arithmetic_side_effects\n)\n)]\n";
+    let rule = source::floor_zero_denies_panics;
+    let crates = [member("a", Some(0), &[])];
+    let count = |text: &str| places(rule, &[("crates/a/src/lib.rs", text)], &crates).len();
+    assert_eq!(count(WHOLE), 0);
+    for part in [
+        "#![forbid(unsafe_code)]",
+        "#![deny(missing_docs)]",
+        "clippy::indexing_slicing",
+        "clippy::unwrap_used",
+        "clippy::expect_used",
+        "clippy::panic",
+        "clippy::arithmetic_side_effects",
+    ] {
+        assert_eq!(count(&WHOLE.replace(part, "")), 1, "{part}");
+    }
+    assert_eq!(places(rule, &[("crates/a/src/lib.rs", "")], &[member("a", Some(1), &[])]), [""; 0]);
+}
+
+#[test]
+fn bus_names_outside_their_crate_are_reported() {
+    let rule = source::bus_names_live_in_one_crate;
+    for text in ["\n\"xyz.openbmc_project.Time\"", "\n\"com.ibm.VPD\"", "\n\"io.vivianite.Vpd\""] {
+        assert_eq!(places(rule, &[("crates/a/src/lib.rs", text)], &[]), ["crates/a/src/lib.rs:2"], "{text}");
+        for home in ["crates/dbus-api/src/lib.rs", "tests/bus/a.rs", "xtask/src/a.rs", "crates/a/tests/a.rs"]
+        {
+            assert_eq!(places(rule, &[(home, text)], &[]), [""; 0], "{home}");
+        }
+    }
+    let prose = "// xyz.openbmc_project.Time\n#[cfg(test)]\nmod tests {\n\"com.ibm.VPD\"\n}";
+    assert_eq!(places(rule, &[("crates/a/src/lib.rs", prose)], &[]), [""; 0]);
+}
+
+#[test]
+fn sleeping_tests_are_reported_and_sleeping_code_is_not() {
+    let rule = source::tests_do_not_sleep;
+    for call in ["std::thread::sleep(a)", "tokio::time::sleep(a).await"] {
+        assert_eq!(places(rule, &[("crates/a/tests/b.rs", call)], &[]), ["crates/a/tests/b.rs:1"]);
+        let tail = format!("{call};\n#[cfg(test)]\nmod tests {{\n{call}\n}}");
+        assert_eq!(places(rule, &[("crates/a/src/b.rs", &tail)], &[]), ["crates/a/src/b.rs:4"]);
+        assert_eq!(places(rule, &[("crates/a/src/b.rs", call)], &[]), [""; 0]);
+    }
+}
+
+#[test]
+fn names_that_say_nothing_are_reported() {
+    let rule = layout::names_are_of_the_house;
+    let at = |path: &str, text: &str| places(rule, &[(path, text)], &[]);
+    for path in
+        ["crates/a/src/utils.rs", "crates/a/src/common/x.rs", "crates/a/src/x/mod.rs", "tests/helper.rs"]
+    {
+        assert_eq!(at(path, ""), [format!("{path}:1")]);
+    }
+    assert_eq!(at("crates/a/src/lib.rs", "\npub mod util {"), ["crates/a/src/lib.rs:2"]);
+    assert_eq!(at("crates/inventory-manager/src/lib.rs", "mod service;"), [""; 0]);
+    let moved = Crate { folder: "crates/b".into(), ..member("a", Some(0), &[]) };
+    assert_eq!(places(rule, &[], &[moved]), ["crates/b/Cargo.toml:1"]);
+    assert_eq!(places(rule, &[], &[member("a", Some(0), &[])]), [""; 0]);
+}
+
+#[test]
+fn long_files_are_reported_without_their_tests() {
+    let rule = layout::files_are_short;
+    let with = |path: &str, text: String| places(rule, &[(path, &text)], &[]);
+    let long = "x\n".repeat(601);
+    assert_eq!(with("crates/a/src/a.rs", long.clone()), ["crates/a/src/a.rs:600"]);
+    assert_eq!(with("crates/a/src/tests.rs", long.clone()), [""; 0]);
+    assert_eq!(with("crates/a/src/a.rs", format!("#[cfg(test)]\nmod tests {{\n{long}}}")), [""; 0]);
+    let thick = tree(&[("crates/a/src/a.rs", &"x\n".repeat(401))]);
+    let findings = rule(&House { tree: &thick, crates: &[] });
+    assert_eq!(findings.iter().map(|f| f.severity).collect::<Vec<_>>(), [Severity::Warning]);
+    assert_eq!(with("crates/a/src/a.rs", "x\n".repeat(400)), [""; 0]);
+}
+
+#[test]
+fn strangers_in_the_root_folder_are_reported() {
+    let rule = layout::root_is_known;
+    assert_eq!(places(rule, &[("notes.txt", ""), ("scripts/a", "")], &[]), ["notes.txt:1", "scripts/a:1"]);
+    assert_eq!(places(rule, &[("LICENSE", ""), (".ci/run", ""), ("crates/a/x", "")], &[]), [""; 0]);
+}
+
+#[test]
+fn programs_have_a_readme_with_the_headings_in_order() {
+    let rule = layout::readme_and_architecture;
+    let whole = "# a\n## Purpose\n## Units\n## D-Bus\n## Configuration\n## Devices and access needed\n\
+        ## Update behaviour\n## Failure and recovery\n## Not covered\n";
+    let with = |readme: &str| {
+        places(
+            rule,
+            &[("ARCHITECTURE.md", "a"), ("crates/a/README.md", readme)],
+            &[member("a", Some(3), &[])],
+        )
+    };
+    assert_eq!(with(whole), [""; 0]);
+    assert_eq!(with(&whole.replace("## D-Bus\n", "")), ["crates/a/README.md:8"]);
+    let none = places(rule, &[("ARCHITECTURE.md", "a")], &[member("a", Some(3), &[])]);
+    assert_eq!(none, ["crates/a/README.md:1"]);
+}
+
+#[test]
+fn the_overview_exists_is_short_and_names_every_crate() {
+    let rule = layout::readme_and_architecture;
+    let crates = [member("vpd-ecc", Some(0), &[])];
+    assert_eq!(places(rule, &[], &crates), ["ARCHITECTURE.md:1"]);
+    assert_eq!(places(rule, &[("ARCHITECTURE.md", "only vpd-ecc-two")], &crates), ["ARCHITECTURE.md:1"]);
+    assert_eq!(places(rule, &[("ARCHITECTURE.md", "**vpd-ecc**: codes")], &crates), [""; 0]);
+    let long = format!("vpd-ecc{}", "\n".repeat(250));
+    assert_eq!(places(rule, &[("ARCHITECTURE.md", &long)], &crates), ["ARCHITECTURE.md:250"]);
+}
+
+#[test]
+fn broken_toml_is_reported_at_its_line() {
+    let rule = text::toml_parses_and_licences_are_stated;
+    assert_eq!(places(rule, &[("configs/a.toml", "a = 1\nb = = 2\n")], &[]), ["configs/a.toml:2"]);
+    assert_eq!(places(rule, &[("configs/a.toml", "a = 1\n")], &[]), [""; 0]);
+}
+
+#[test]
+fn dependencies_without_a_licence_are_reported() {
+    let rule = text::toml_parses_and_licences_are_stated;
+    let manifest = "[workspace.dependencies]\n# ours\na = { path = \"crates/a\" }\n# bus; MIT\nb = \"1\"\n\
+        # no word\nc = \"1\"\nd = \"1\"\n[profile.release]\nlto = \"fat\"\n";
+    assert_eq!(places(rule, &[("Cargo.toml", manifest)], &[]), ["Cargo.toml:7", "Cargo.toml:8"]);
+}
+
+#[test]
+fn paths_of_one_machine_are_reported() {
+    let rule = text::no_machine_paths;
+    let temporary = format!("{}tmp/", '/');
+    for line in [format!("see {}work/notes", '/'), format!("\"{temporary}x\""), format!("{temporary}imagine")]
+    {
+        assert_eq!(places(rule, &[("README.md", &line)], &[]), ["README.md:1"], "{line}");
+    }
+    for line in [format!("{temporary}images/1"), format!("home{temporary}x"), "/network/".to_owned()] {
+        assert_eq!(places(rule, &[("README.md", &line)], &[]), [""; 0], "{line}");
+    }
+}
