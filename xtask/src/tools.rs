@@ -12,7 +12,6 @@ use crate::{output, workspace};
 pub struct Recipe {
     name: &'static str,
     version: &'static str,
-    features: &'static [&'static str],
 }
 
 /// Where a program is, or why it is not.
@@ -24,8 +23,7 @@ pub enum Tool {
 }
 
 /// The checker of licences, bans and sources.
-pub const CARGO_DENY: Recipe =
-    Recipe { name: "cargo-deny", version: "0.20.2", features: &["--no-default-features"] };
+pub const CARGO_DENY: Recipe = Recipe { name: "cargo-deny", version: "0.20.2" };
 
 /// Finds the program, or builds it. The cache is keyed by the version, which fixes the source.
 pub fn obtain(recipe: &Recipe) -> Result<Tool> {
@@ -41,7 +39,6 @@ pub fn obtain(recipe: &Recipe) -> Result<Tool> {
     let built = Step::cargo()
         .args(["install", recipe.name, "--version", recipe.version, "--locked", "--root"])
         .arg(&folder)
-        .args(recipe.features)
         // Not inside a checkout, whose toolchain file and target folder are none of this program's business.
         .dir(workspace::cache()?)
         .deadline(Duration::from_secs(900))

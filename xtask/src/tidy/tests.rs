@@ -171,6 +171,8 @@ fn names_that_say_nothing_are_reported() {
         assert_eq!(at(path, ""), [format!("{path}:1")]);
     }
     assert_eq!(at("crates/a/src/lib.rs", "\npub mod util {"), ["crates/a/src/lib.rs:2"]);
+    assert_eq!(at("crates/dbus-api/src/inventory/manager.rs", ""), [""; 0]);
+    assert_eq!(at("crates/a/src/manager.rs", ""), ["crates/a/src/manager.rs:1"]);
     assert_eq!(at("crates/inventory-manager/src/lib.rs", "mod service;"), [""; 0]);
     let moved = Crate { folder: "crates/b".into(), ..member("a", Some(0), &[]) };
     assert_eq!(places(rule, &[], &[moved]), ["crates/b/Cargo.toml:1"]);
