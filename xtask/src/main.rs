@@ -5,9 +5,12 @@
 //! accounts for what could not run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
+mod bench;
 mod ci;
+mod daemon;
 mod output;
 mod packages;
+mod private_bus;
 mod process;
 mod rings;
 mod size;
@@ -31,6 +34,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Our programs beside their C twins, in instructions and memory
+    Bench(bench::Arguments),
     /// The gate: format, lints, documentation, tidy, features, sizes, licences, a short fuzzing
     Ci,
     /// Sizes of the shipped binaries against their budgets
@@ -43,6 +48,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),
         Command::Size(arguments) => size::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),

@@ -33,6 +33,19 @@ pub const BINUTILS: Package =
     Package { name: "binutils", evidence: Program("strip"), purpose: "stripped sizes" };
 /// Compression as the root file system does it.
 pub const XZ: Package = Package { name: "xz-utils", evidence: Program("xz"), purpose: "compressed sizes" };
+/// Counting of instructions.
+pub const VALGRIND: Package =
+    Package { name: "valgrind", evidence: Program("valgrind"), purpose: "instruction counts" };
+/// Counting of bytes read from one file.
+pub const STRACE: Package = Package { name: "strace", evidence: Program("strace"), purpose: "bytes read" };
+/// The C compiler.
+pub const GCC: Package = Package { name: "gcc", evidence: Program("gcc"), purpose: "the C twins" };
+/// sd-bus for the C twin.
+pub const LIBSYSTEMD: Package = Package {
+    name: "libsystemd-dev",
+    evidence: File("/usr/include/systemd/sd-bus.h"),
+    purpose: "sd-bus of the C twin",
+};
 /// libudev for the crates that watch devices.
 pub const LIBUDEV: Package = Package {
     name: "libudev-dev",
