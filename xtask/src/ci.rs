@@ -7,14 +7,15 @@ use anyhow::{Result, bail};
 use crate::rings::Outcome;
 use crate::step::Step;
 use crate::workspace::Workspace;
-use crate::{output, packages, rings, size, test, tidy, tools};
+use crate::{output, packages, rings, schema, size, test, tidy, tools};
 
 /// One row: its name and what it runs.
 type Row = (&'static str, fn(&Workspace) -> Result<Outcome>);
 
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     ("format", format),
     ("tidy", |_| tidy::run().map(|()| Outcome::Passed)),
+    ("schema", |workspace| schema::check(&workspace.root).map(|()| Outcome::Passed)),
     ("clippy", clippy),
     ("documentation", documentation),
     ("no default features", no_default_features),

@@ -13,6 +13,7 @@ mod packages;
 mod private_bus;
 mod process;
 mod rings;
+mod schema;
 mod size;
 mod step;
 mod test;
@@ -38,6 +39,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The gate: format, lints, documentation, tidy, features, sizes, licences, a short fuzzing
     Ci,
+    /// Files generated from the facts about the inventory's interfaces
+    Schema(schema::Arguments),
     /// Sizes of the shipped binaries against their budgets
     Size(size::Arguments),
     /// Every test that fits into twenty minutes
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
