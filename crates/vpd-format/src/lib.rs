@@ -1,1 +1,47 @@
-//! Filled by the commits that follow.
+//! Vital product data as bytes: detect the format, read by table of contents, parse, edit, encode.
+//!
+//! Three formats: IPZ records with error correcting code ([`ipz`]), keyword VPD ([`keyword`]) and the serial
+//! presence detect data of memory modules ([`memory`]). All input is hostile: nothing here panics, loops or
+//! holds more bytes than the image has, whatever the image says.
+//!
+//! Must not know: devices, files, buses, time, configuration. Bytes come through [`ReadAt`], so that an EEPROM
+//! behind a slow wire is read only where its table of contents points.
+//!
+//!
+//! Sources: OpenPOWER VPD layout as found in published sample images, PCI Local Bus Specification (VPD
+//! resource tags), JEDEC 21-C annex L (DDR4 SPD) and JESD400-5 (DDR5 SPD).
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod detect;
+mod edit;
+mod error;
+mod fetch;
+pub mod ipz;
+pub mod keyword;
+pub mod memory;
+mod names;
+mod options;
+mod outcome;
+mod read;
+mod source;
+
+pub use detect::detect;
+pub use edit::{Change, Write};
+pub use error::{Part, ReadError, VpdError};
+pub use names::{Keyword, KeywordName, NameError, RecordName};
+pub use options::{Ecc, Format, Policy, ReadOptions, UnknownWord, Wanted};
+pub use outcome::{Checksum, Outcome};
+pub use read::{Content, Vpd, read};
+pub use source::{Bytes, Counted, OutOfBytes, ReadAt, Window, WindowError};
