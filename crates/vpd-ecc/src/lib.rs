@@ -56,7 +56,7 @@ mod reference;
 mod tests;
 
 use area::Area;
-use order::{Gather, position_of, positions};
+use order::{Gather, positions};
 use word::Fault;
 
 /// Length of the code of an area, in bytes: one byte for four, rounded up.
@@ -190,7 +190,7 @@ pub fn create(data: &[u8], code: &mut [u8]) -> Result<usize, EccError> {
     let mut words = Gather::new(area.data_bits());
     let mut targets = positions(area.code_bits());
     for _ in 0..expected {
-        let check = word::check_byte(words.take(data, 32));
+        let check = word::check_byte(words.take::<32>(data));
         for bit in (0..8).rev() {
             let target = targets.next().unwrap_or(0);
             if check.wrapping_shr(bit) & 1 == 1 {
@@ -227,8 +227,8 @@ pub fn correct(data: &mut [u8], code: &mut [u8]) -> Result<Correction, EccError>
     let area = Area::new(data.len(), code.len())?;
     let (mut words, mut checks) = (Gather::new(area.data_bits()), Gather::new(area.code_bits()));
     for index in 0..code.len() {
-        // Repairing one word cannot disturb a later one: they share no bits.
-        match word::fault(words.take(data, 32), checks.take(code, 8)) {
+        // Repairing one word cannot disturb another: they share no bits.
+        match word::fault(words.take::<32>(data), checks.take::<8>(code)) {
             Ok(Some(Fault::Data(bit))) => order::flip(data, area.data_position(index, bit)),
             Ok(Some(Fault::Code(bit))) => order::flip(code, area.code_position(index, bit)),
             Ok(Some(Fault::Spare)) => order::flip(code, area.code_position(index, 0)),
@@ -244,11 +244,10 @@ fn survey(data: &[u8], code: &[u8]) -> Result<Correction, EccError> {
     let (mut words, mut checks) = (Gather::new(area.data_bits()), Gather::new(area.code_bits()));
     let mut correction = Correction::default();
     for index in 0..code.len() {
-        let fault = word::fault(words.take(data, 32), checks.take(code, 8))
+        let fault = word::fault(words.take::<32>(data), checks.take::<8>(code))
             .map_err(|_| EccError::Uncorrectable { word: index })?;
         let Some(fault) = fault else { continue };
-        if matches!(fault, Fault::Data(bit) if area.is_padding(position_of(area.data_bits(), area.bit_index(index, bit))))
-        {
+        if matches!(fault, Fault::Data(bit) if area.is_padding(area.data_position(index, bit))) {
             return Err(EccError::Uncorrectable { word: index });
         }
         correction.count(fault);

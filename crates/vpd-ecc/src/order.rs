@@ -29,7 +29,6 @@ const fn spread(first: usize, distance: usize, upwards: bool) -> u64 {
 }
 
 /// Walks over an area and takes its bits in gather order.
-#[derive(Clone)]
 pub(crate) struct Gather {
     /// Bits in each residue class; the first `longer` classes have one more.
     class_length: usize,
@@ -37,72 +36,103 @@ pub(crate) struct Gather {
     class: usize,
     position: usize,
     left_in_class: usize,
+    /// Bits gathered and not taken yet, in the low end, first one highest.
+    gathered: u64,
+    gathered_bits: u32,
 }
 
 impl Gather {
+    /// Begins to walk over so many bits.
     pub(crate) const fn new(bits: usize) -> Self {
         let (class_length, longer) = (bits / STRIDE, bits % STRIDE);
-        let mut gather = Self { class_length, longer, class: 0, position: 0, left_in_class: 0 };
-        gather.left_in_class = gather.length_of_class();
+        let mut gather = Self {
+            class_length,
+            longer,
+            class: 0,
+            position: 0,
+            left_in_class: 0,
+            gathered: 0,
+            gathered_bits: 0,
+        };
+        gather.enter(0);
         gather
     }
 
-    /// Takes the next `count` bits (at most 32), the first one as the most significant.
+    /// Takes the next `COUNT` bits (at most 32) of the area, the first one as the most significant.
     ///
     /// Bits past the end of `bytes` are zero.
-    pub(crate) fn take(&mut self, bytes: &[u8], count: usize) -> u32 {
-        let mut value = 0_u32;
-        let mut missing = count;
-        while missing > 0 {
-            if self.left_in_class == 0 {
-                if !self.enter_next_class() {
-                    return value.wrapping_shl(missing as u32);
-                }
-                continue;
-            }
-            let step = missing.min(self.left_in_class).min(WINDOW_BITS);
-            let unused = WINDOW_BITS.wrapping_sub(step) as u32;
-            value = value.wrapping_shl(step as u32) | neighbours(bytes, self.position).wrapping_shr(unused);
-            self.position = self.position.wrapping_add(step.wrapping_mul(STRIDE));
-            self.left_in_class = self.left_in_class.wrapping_sub(step);
-            missing = missing.wrapping_sub(step);
+    #[inline(always)]
+    pub(crate) fn take<const COUNT: u32>(&mut self, bytes: &[u8]) -> u32 {
+        while self.gathered_bits < COUNT {
+            self.gather(bytes);
         }
-        value
+        self.gathered_bits = self.gathered_bits.wrapping_sub(COUNT);
+        let mask = 1_u64.wrapping_shl(COUNT).wrapping_sub(1);
+        (self.gathered.wrapping_shr(self.gathered_bits) & mask) as u32
     }
 
-    /// Returns whether there is a next class.
-    const fn enter_next_class(&mut self) -> bool {
-        self.class = self.class.wrapping_add(1);
-        self.position = self.class;
-        self.left_in_class = self.length_of_class();
-        self.class < STRIDE
+    #[inline(always)]
+    fn gather(&mut self, bytes: &[u8]) {
+        let bits = neighbours(bytes, self.position);
+        if self.left_in_class > WINDOW_BITS {
+            self.left_in_class = self.left_in_class.wrapping_sub(WINDOW_BITS);
+            self.position = self.position.wrapping_add(WINDOW_BITS.wrapping_mul(STRIDE));
+            self.keep(bits, WINDOW_BITS as u32);
+        } else {
+            let unused = WINDOW_BITS.wrapping_sub(self.left_in_class) as u32;
+            self.keep(bits.wrapping_shr(unused), self.left_in_class as u32);
+            self.enter(self.class.wrapping_add(1));
+        }
     }
 
-    const fn length_of_class(&self) -> usize {
-        if self.class < self.longer { self.class_length.wrapping_add(1) } else { self.class_length }
+    #[inline(always)]
+    const fn keep(&mut self, bits: u64, count: u32) {
+        self.gathered = self.gathered.wrapping_shl(count) | bits;
+        self.gathered_bits = self.gathered_bits.wrapping_add(count);
+    }
+
+    /// Enters a class. What follows the last one reads as zero bits without end.
+    const fn enter(&mut self, class: usize) {
+        self.class = class;
+        self.position = class;
+        self.left_in_class = if class >= STRIDE {
+            self.position = usize::MAX;
+            WINDOW_BITS
+        } else if class < self.longer {
+            self.class_length.wrapping_add(1)
+        } else {
+            self.class_length
+        };
     }
 }
 
 /// Six bits in steps of [`STRIDE`] from `position` on, as the low bits of the result, first one highest.
-fn neighbours(bytes: &[u8], position: usize) -> u32 {
+#[inline(always)]
+fn neighbours(bytes: &[u8], position: usize) -> u64 {
     let window = window(bytes, position / 8).wrapping_shl((position % 8) as u32);
     let top = (window & NEIGHBOURS).wrapping_mul(TOGETHER);
-    top.wrapping_shr(u64::BITS.wrapping_sub(WINDOW_BITS as u32)) as u32
+    top.wrapping_shr(u64::BITS.wrapping_sub(WINDOW_BITS as u32))
 }
 
 /// Eight bytes from `start` on, first one highest, zero past the end.
+#[inline(always)]
 fn window(bytes: &[u8], start: usize) -> u64 {
-    if let Some(chunk) = bytes.get(start..).and_then(|rest| rest.first_chunk()) {
-        return u64::from_be_bytes(*chunk);
+    match bytes.get(start..start.saturating_add(8)).and_then(|chunk| chunk.first_chunk()) {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => last_window(bytes, start),
     }
+}
+
+/// As [`window`], where fewer than eight bytes are left.
+#[inline(never)]
+fn last_window(bytes: &[u8], start: usize) -> u64 {
     let (last, length) = match bytes.last_chunk::<8>() {
         Some(chunk) => (u64::from_be_bytes(*chunk), 8),
         None => (bytes.iter().fold(0, |sum: u64, byte| sum.wrapping_shl(8) | u64::from(*byte)), bytes.len()),
     };
     // `last` holds the last `length` bytes in its low end; bring the byte at `start` to the high end.
-    let left = bytes.len().saturating_sub(start);
-    let up = 8_usize.saturating_sub(left.min(length)).saturating_mul(8);
-    last.checked_shl(up as u32).unwrap_or(0)
+    let left = bytes.len().saturating_sub(start).min(length);
+    last.checked_shl(64_u32.saturating_sub((left as u32).saturating_mul(8))).unwrap_or(0)
 }
 
 /// All bit positions of an area in gather order.
