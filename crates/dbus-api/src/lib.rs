@@ -10,6 +10,10 @@
 #![forbid(unsafe_code)]
 
 pub mod call;
+pub mod generated {
+    //! Tables generated from facts by `cargo xtask schema`.
+    pub mod record_keywords;
+}
 pub mod inventory;
 pub mod standard;
 pub mod vpd;

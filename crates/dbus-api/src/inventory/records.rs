@@ -1,5 +1,6 @@
 //! `com.ibm.ipzvpd.RRRR`: one interface per IPZ record, one property per keyword.
 
+use crate::generated::record_keywords::RECORD_KEYWORDS;
 use std::borrow::Cow;
 
 /// Prefix of the record interfaces; the record's name follows.
@@ -24,6 +25,14 @@ pub fn property_of(keyword: &str) -> Cow<'_, str> {
     }
 }
 
+/// The properties that the inventory has for a record; `None` for a record without an interface.
+///
+/// A keyword outside this list is dropped by the inventory without a word.
+pub fn properties_of(record: &str) -> Option<impl Iterator<Item = &'static str>> {
+    let index = RECORD_KEYWORDS.binary_search_by(|(name, _)| (*name).cmp(record)).ok()?;
+    RECORD_KEYWORDS.get(index).map(|(_, properties)| properties.split(' '))
+}
+
 /// Whether a keyword's property name is one that D-Bus allows.
 ///
 /// Keyword names come from the image; anything but letters, digits and `_` cannot be a property
@@ -42,6 +51,14 @@ mod tests {
             assert_eq!(property_of(keyword), property);
         }
         assert_eq!(interface_of("VINI"), "com.ibm.ipzvpd.VINI");
+    }
+
+    #[test]
+    fn every_record_of_the_table_is_found() {
+        for (name, properties) in RECORD_KEYWORDS {
+            assert_eq!(properties_of(name).unwrap().collect::<Vec<_>>().join(" "), *properties);
+        }
+        assert!(properties_of("XXXX").is_none());
     }
 
     #[test]
