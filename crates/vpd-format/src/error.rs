@@ -148,6 +148,9 @@ pub enum VpdError {
     /// A value is empty, or does not fill its keyword and no pad byte was given, or is too long.
     #[error("keyword {keyword} holds {expected} bytes, the new value has {found}")]
     ValueLength { record: Option<RecordName>, keyword: KeywordName, expected: u32, found: u32 },
+    /// The record's length is no multiple of four bytes, so no code can be made for it.
+    #[error("record {record} has {length} bytes, no multiple of four")]
+    OddLength { record: RecordName, length: u32 },
     /// The bytes handed in are not as long as the entry says.
     #[error("{part} of record {record}: {expected} bytes expected, {found} given")]
     AreaLength { record: RecordName, part: Part, expected: u32, found: u32 },

@@ -138,6 +138,7 @@ fn any_inside(present: &[Range<usize>], gap: &Range<usize>) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "ranges are what is fetched")]
 mod tests {
     use super::*;
     use crate::source::{Bytes, Counted};

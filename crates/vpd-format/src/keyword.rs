@@ -1,8 +1,25 @@
 //! Keyword VPD: one flat list of keywords behind an identifier, protected by a checksum.
+//!
+//! Shape: 0x82, length of the identifier (`u16` little-endian), identifier, 0x84 or 0x90, length of the
+//! keywords (`u16` little-endian), keywords, then 0x79, checksum, 0x78. After 0x90 the ending may be 0x78
+//! alone. A keyword is two bytes name, one byte length, value.
+//!
+//! Source: PCI Local Bus Specification 2.2, appendix I, for the tags and keyword RV.
 
+mod checksum;
+mod edit;
+mod encode;
 mod image;
+mod parse;
 
+pub use edit::{Plan, plan_write};
+pub use encode::{Ending, ImageDescription};
 pub use image::{Image, Tag};
+pub(crate) use parse::read_image;
 
 /// Large resource tag of the identifier string, first byte of every image.
 pub(crate) const IDENTIFIER_TAG: u8 = 0x82;
+/// Small resource tag that announces a checksum.
+pub(crate) const CHECKSUM_TAG: u8 = 0x79;
+/// End tag.
+pub(crate) const END_TAG: u8 = 0x78;

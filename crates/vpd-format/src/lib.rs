@@ -7,6 +7,14 @@
 //! Must not know: devices, files, buses, time, configuration. Bytes come through [`ReadAt`], so that an EEPROM
 //! behind a slow wire is read only where its table of contents points.
 //!
+//! ```
+//! use vpd_format::{Bytes, Content, ReadOptions, read};
+//!
+//! let image = vpd_format::ipz::ImageDescription::default().encode().unwrap();
+//! let vpd = read(&mut Bytes(&image), &ReadOptions::default()).unwrap();
+//! assert_eq!((vpd.image_size, vpd.bytes_read), (8192, 80));
+//! assert!(matches!(vpd.content, Content::Ipz(image) if image.records.is_empty()));
+//! ```
 //!
 //! Sources: OpenPOWER VPD layout as found in published sample images, PCI Local Bus Specification (VPD
 //! resource tags), JEDEC 21-C annex L (DDR4 SPD) and JESD400-5 (DDR5 SPD).
@@ -25,6 +33,7 @@
 )]
 
 mod detect;
+mod duplicates;
 mod edit;
 mod error;
 mod fetch;

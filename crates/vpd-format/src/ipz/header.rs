@@ -41,8 +41,10 @@ pub(crate) struct Header {
 }
 
 /// Tells whether the first bytes of an image are, or can be corrected to be, an IPZ header.
+///
+/// So is one that is cut off after its start tag; no other format is that short.
 pub(crate) fn is_ipz(head: &[u8], ecc: Ecc) -> bool {
-    let Some((code, record)) = split(head) else { return false };
+    let Some((code, record)) = split(head) else { return head.get(ECC_LENGTH) == Some(&START_TAG) };
     if check_tags(&record).is_ok() {
         return true;
     }

@@ -136,6 +136,9 @@ impl TocEntry {
                 expected: u32::try_from(expected).unwrap_or(u32::MAX),
                 found: u32::try_from(found).unwrap_or(u32::MAX),
             },
+            EccError::WrongBufferSize { found } if found > 0 => {
+                VpdError::OddLength { record: self.name, length: u32::from(self.length) }
+            }
             _ => VpdError::Uncorrectable {
                 record: self.name,
                 offset: u32::from(self.offset),

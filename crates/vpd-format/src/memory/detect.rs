@@ -6,12 +6,12 @@ use crate::error::{ReadError, VpdError};
 use crate::fetch::Fetched;
 use crate::source::ReadAt;
 
-const DRAM_TYPE: usize = 2;
-const MODULE_TYPE: usize = 3;
-const DDR4: u8 = 0x0c;
-const DDR5: u8 = 0x12;
+pub(crate) const DRAM_TYPE: usize = 2;
+pub(crate) const MODULE_TYPE: usize = 3;
+pub(crate) const DDR4: u8 = 0x0c;
+pub(crate) const DDR5: u8 = 0x12;
 /// Module type of a DDIMM, in the low nibble of its byte.
-const DDIMM: u8 = 0x0a;
+pub(crate) const DDIMM: u8 = 0x0a;
 
 /// Where a DDIMM's bar code begins.
 pub(crate) const BAR_CODE: usize = 416;

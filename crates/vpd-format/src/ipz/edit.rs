@@ -1,0 +1,104 @@
+//! Plans the change of one keyword of a record.
+
+use vpd_ecc::Correction;
+
+use super::image::TocEntry;
+use super::record;
+use crate::edit::{Change, Write, differences, new_value};
+use crate::error::{Part, VpdError};
+use crate::names::{KeywordName, RecordName};
+
+/// A record and its code as the EEPROM holds them, uncorrected.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// Where both are.
+    pub entry: TocEntry,
+    /// The record's bytes.
+    pub data: &'a [u8],
+    /// The code's bytes.
+    pub ecc: &'a [u8],
+}
+
+/// What to write to change a keyword; nothing if the EEPROM holds all of it already.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Writes to the record. Includes the repair of damage that was found.
+    pub data: Vec<Write>,
+    /// Writes to the code.
+    pub ecc: Vec<Write>,
+    /// The record as it is after the writes.
+    pub new_data: Vec<u8>,
+    /// The code as it is after the writes.
+    pub new_ecc: Vec<u8>,
+    /// The keyword's value before the change, after correction.
+    pub old_value: Vec<u8>,
+    /// Damage that was found, and that the writes repair.
+    pub correction: Correction,
+}
+
+/// Plans the change of one keyword.
+///
+/// The stored code is checked before anything else, so that damage is never sealed with a fresh code.
+///
+/// Errors: [`VpdError::ProtectedRecord`] for VHDR and VTOC; [`VpdError::ProtectedKeyword`] for RT and PF;
+/// [`VpdError::AreaLength`] when the bytes do not fit the entry; [`VpdError::Uncorrectable`] and structural
+/// errors when the stored record is bad; [`VpdError::NoSuchKeyword`]; [`VpdError::ValueLength`] when the value
+/// is empty, longer than the stored one, or shorter without a pad byte.
+pub fn plan_write(stored: &Stored<'_>, change: &Change<'_>) -> Result<Plan, VpdError> {
+    let record = stored.entry.name;
+    check_allowed(record, change.keyword)?;
+    check_length(stored, Part::Data, stored.data.len())?;
+    check_length(stored, Part::Ecc, stored.ecc.len())?;
+    let (mut data, mut ecc) = (stored.data.to_vec(), stored.ecc.to_vec());
+    let correction = vpd_ecc::correct(&mut data, &mut ecc).map_err(|error| stored.entry.ecc_error(error))?;
+    let (start, old_value) = find(&stored.entry, &data, change.keyword)?;
+    let value = new_value(Some(record), change, old_value.len())?;
+    if let Some(place) = data.get_mut(start..start.saturating_add(value.len())) {
+        place.copy_from_slice(&value);
+    }
+    vpd_ecc::create(&data, &mut ecc).map_err(|error| stored.entry.ecc_error(error))?;
+    Ok(Plan {
+        data: differences(u64::from(stored.entry.offset), stored.data, &data),
+        ecc: differences(u64::from(stored.entry.ecc_offset), stored.ecc, &ecc),
+        new_data: data,
+        new_ecc: ecc,
+        old_value,
+        correction,
+    })
+}
+
+fn check_allowed(record: RecordName, keyword: KeywordName) -> Result<(), VpdError> {
+    if matches!(record, RecordName::VHDR | RecordName::VTOC) {
+        return Err(VpdError::ProtectedRecord { record });
+    }
+    if matches!(keyword, KeywordName::RT | KeywordName::PF) {
+        return Err(VpdError::ProtectedKeyword { keyword });
+    }
+    Ok(())
+}
+
+fn check_length(stored: &Stored<'_>, part: Part, found: usize) -> Result<(), VpdError> {
+    let expected = stored.entry.range(part).len();
+    if expected == found {
+        return Ok(());
+    }
+    Err(VpdError::AreaLength {
+        record: stored.entry.name,
+        part,
+        expected: expected as u32,
+        found: u32::try_from(found).unwrap_or(u32::MAX),
+    })
+}
+
+/// Where the first keyword of this name has its value in the record, and the value.
+fn find(entry: &TocEntry, data: &[u8], keyword: KeywordName) -> Result<(usize, Vec<u8>), VpdError> {
+    let mut found = None;
+    let body = record::check_frame(entry, data)?;
+    record::walk(entry, body, |start, stored| {
+        if stored.name == keyword && found.is_none() {
+            let value = usize::from(start).saturating_add(stored.header_length as usize);
+            found = Some((value, stored.value.to_vec()));
+        }
+    })?;
+    found.ok_or(VpdError::NoSuchKeyword { record: Some(entry.name), keyword })
+}
