@@ -1,5 +1,7 @@
 use crate::encoding::EncodingError;
-use crate::fragment::{Fragment, Interfaces, ObjectFragment, Presence, PublishedRecords, Source};
+use crate::fragment::{
+    Fragment, Interfaces, KeywordSource, ObjectFragment, Presence, PublishedRecords, Source,
+};
 use crate::keywords::Keywords;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::records::{
@@ -198,32 +200,40 @@ fn add_interfaces<'a>(
                 Source::Number(value) => Value::Size(*value),
                 Source::Text(value) => Value::Text(Cow::Borrowed(value)),
                 Source::Bytes(value) => Value::Bytes(Cow::Borrowed(value)),
+                Source::Keyword(_) if is_kept(name, property, reading) => continue,
                 Source::Keyword(source) => {
-                    let keyword = match reading {
-                        Reading::Usable(vpd) => Keywords(vpd).find(source.record, source.keyword),
-                        _ => None,
-                    };
-                    let rendered = keyword.map(|keyword| (keyword, source.encoding.render(keyword.data)));
-                    match rendered {
-                        None => Value::Text(Cow::Borrowed("")),
-                        Some((_, Ok(text))) => Value::Text(text),
-                        Some((keyword, Err(error))) => {
-                            publication.problems.push(Problem {
-                                interface: name.clone(),
-                                property: property.clone(),
-                                record: source.record.map(|record| record.to_string()).unwrap_or_default(),
-                                keyword: source.keyword,
-                                offset: keyword.offset,
-                                source: error,
-                            });
-                            Value::Text(Cow::Borrowed(""))
-                        }
-                    }
+                    Value::Text(render(source, reading).unwrap_or_else(|(offset, error)| {
+                        publication.problems.push(Problem {
+                            interface: name.clone(),
+                            property: property.clone(),
+                            record: source.record.map(|record| record.to_string()).unwrap_or_default(),
+                            keyword: source.keyword,
+                            offset,
+                            source: error,
+                        });
+                        Cow::Borrowed("")
+                    }))
                 }
             };
             interface.set(property.as_str(), value);
         }
     }
+}
+
+/// A name for people stays when the part's data goes; it says what the place is for.
+///
+/// Source: the reset of openpower-vpd-parser, which empties every other text.
+fn is_kept(interface: &str, property: &str, reading: Reading<'_>) -> bool {
+    interface == ITEM && property == "PrettyName" && !matches!(reading, Reading::Usable(_))
+}
+
+/// The text of a keyword, empty when there is no such keyword; or where it is and what is wrong with it.
+fn render<'a>(source: &KeywordSource, reading: Reading<'a>) -> Result<Cow<'a, str>, (u32, EncodingError)> {
+    let Reading::Usable(vpd) = reading else { return Ok(Cow::Borrowed("")) };
+    let Some(keyword) = Keywords(vpd).find(source.record, source.keyword) else {
+        return Ok(Cow::Borrowed(""));
+    };
+    source.encoding.render(keyword.data).map_err(|error| (keyword.offset, error))
 }
 
 /// Where CP00.PG says which cores are good, and what it holds there when none is.
@@ -287,3 +297,6 @@ fn sources(interfaces: &Interfaces) -> impl Iterator<Item = RecordName> + '_ {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;

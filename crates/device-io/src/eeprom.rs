@@ -1,0 +1,129 @@
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+use vpd_format::ReadAt;
+
+/// Longest wait for a writer; it holds the lock for one record and its code, a fraction of a second.
+const LOCK_LIMIT: Duration = Duration::from_secs(10);
+/// How often the lock is tried meanwhile; `flock` has no time limit of its own.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
+
+/// An open EEPROM, shared with other readers and locked against writers until it is dropped.
+#[derive(Debug)]
+pub struct Eeprom {
+    file: File,
+    size: u64,
+}
+
+/// Why an EEPROM cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EepromError {
+    /// There is no such device or file.
+    #[error("{} does not exist", .path.display())]
+    Absent {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It is there but cannot be opened or examined.
+    #[error("cannot open {}", .path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A writer held it longer than any write takes.
+    #[error("{} is locked by a writer", .path.display())]
+    Locked {
+        /// The path.
+        path: PathBuf,
+    },
+}
+
+impl Eeprom {
+    /// Opens and locks an EEPROM for reading.
+    pub fn open(path: &Path) -> Result<Self, EepromError> {
+        let unreadable = |source| EepromError::Unreadable { path: path.to_owned(), source };
+        let file = match File::open(path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(EepromError::Absent { path: path.to_owned() });
+            }
+            file => file.map_err(unreadable)?,
+        };
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(unreadable(io::Error::from(io::ErrorKind::InvalidInput)));
+        }
+        lock(&file, path)?;
+        Ok(Self { file, size: metadata.len() })
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), EepromError> {
+    let deadline = Instant::now() + LOCK_LIMIT;
+    loop {
+        match file.try_lock_shared() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_RETRY),
+            Err(TryLockError::WouldBlock) => return Err(EepromError::Locked { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => {
+                return Err(EepromError::Unreadable { path: path.to_owned(), source });
+            }
+        }
+    }
+}
+
+impl ReadAt for Eeprom {
+    type Error = io::Error;
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), io::Error> {
+        self.file.read_exact_at(buffer, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_from_where_they_are_asked_for_and_not_past_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("eeprom");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let mut eeprom = Eeprom::open(&path).unwrap();
+        assert_eq!(eeprom.size(), 10);
+        let mut buffer = [0; 4];
+        eeprom.read_exact_at(5, &mut buffer).unwrap();
+        assert_eq!(&buffer, b"5678");
+        assert_eq!(eeprom.read_exact_at(8, &mut buffer).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn an_absent_device_is_told_from_an_unreadable_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let absent = Eeprom::open(&folder.path().join("9-0051/eeprom")).unwrap_err();
+        assert!(matches!(absent, EepromError::Absent { .. }));
+        assert!(matches!(Eeprom::open(folder.path()).unwrap_err(), EepromError::Unreadable { .. }));
+    }
+
+    #[test]
+    fn readers_share_an_eeprom_and_keep_a_writer_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("eeprom");
+        std::fs::write(&path, b"x").unwrap();
+        let readers = (Eeprom::open(&path).unwrap(), Eeprom::open(&path).unwrap());
+        let writer = File::options().write(true).open(&path).unwrap();
+        assert!(matches!(writer.try_lock(), Err(TryLockError::WouldBlock)));
+        drop(readers);
+        assert!(writer.try_lock().is_ok());
+    }
+}

@@ -1,0 +1,13 @@
+//! EEPROMs as the kernel shows them: found by key or path, locked, read at offsets.
+//!
+//! Must not know what the bytes mean.
+//!
+//! Sources: `Documentation/ABI/stable/sysfs-driver-*eeprom*` of Linux, `flock(2)`.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod eeprom;
+mod locate;
+
+pub use eeprom::{Eeprom, EepromError};
+pub use locate::{Location, locate};

@@ -1,0 +1,217 @@
+//! Reading one EEPROM, and saying what became of it.
+
+use crate::arguments::Arguments;
+use anyhow::Context as _;
+use dbus_api::vpd::collection::{RecordReport, Report};
+use device_io::{Eeprom, EepromError};
+use fru_publication::{EepromKey, Fragment, Publication, Reading, Times, WantedFormat};
+use service_runtime::Exit;
+use std::error::Error as _;
+use vpd_format::{
+    Content, Counted, Outcome, ReadAt as _, ReadError, ReadOptions, Vpd, VpdError, Wanted, Window,
+};
+
+/// What reading an EEPROM gave.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub verdict: Verdict,
+    pub image_size: u64,
+    pub bytes_read: u64,
+}
+
+/// The verdict on an EEPROM.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Something of it is usable; its own outcome says how much.
+    Usable(Box<Vpd>),
+    /// It was read, and nothing of it is usable.
+    Unusable(VpdError),
+    /// It is there and stopped answering.
+    Unreadable(String),
+    /// It is not there.
+    Absent(String),
+}
+
+/// Reads what the fragment needs.
+///
+/// Errors: only what is not the EEPROM's fault: configuration, a writer that never ends.
+pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Result<Collected> {
+    let file = arguments
+        .file
+        .as_ref()
+        .or(fragment.file.as_ref())
+        .with_context(|| format!("fru={}: neither the call nor the fragment names a file", arguments.key))
+        .context(Exit::Configuration)?;
+    let eeprom = match Eeprom::open(file) {
+        Ok(eeprom) => eeprom,
+        Err(error @ EepromError::Absent { .. }) => {
+            return Ok(Collected::without(Verdict::Absent(error.to_string())));
+        }
+        Err(error @ EepromError::Locked { .. }) => return Err(error).context(Exit::PeerUnavailable),
+        Err(error) => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            return Ok(Collected::without(Verdict::Unreadable(format!("{error}{cause}"))));
+        }
+    };
+    Ok(read(eeprom, fragment))
+}
+
+fn read(eeprom: Eeprom, fragment: &Fragment) -> Collected {
+    let needed = fragment.needed_records();
+    let options = ReadOptions {
+        format: match fragment.format {
+            WantedFormat::Auto => None,
+            WantedFormat::Pinned(format) => Some(format),
+        },
+        policy: fragment.policy,
+        ecc: fragment.ecc,
+        wanted: needed.as_deref().map_or(Wanted::All, Wanted::Records),
+    };
+    let mut source = Counted::new(Window::new(eeprom, fragment.offset, fragment.size));
+    let verdict = match vpd_format::read(&mut source, &options) {
+        Ok(vpd) => Verdict::Usable(Box::new(vpd)),
+        Err(ReadError::Format(error)) => Verdict::Unusable(error),
+        Err(error) => Verdict::Unreadable(error.to_string()),
+    };
+    Collected { verdict, image_size: source.size(), bytes_read: source.bytes() }
+}
+
+impl Collected {
+    fn without(verdict: Verdict) -> Self {
+        Self { verdict, image_size: 0, bytes_read: 0 }
+    }
+
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        match &self.verdict {
+            Verdict::Usable(vpd) => Reading::Usable(vpd),
+            Verdict::Absent(_) => Reading::Absent,
+            Verdict::Unusable(_) | Verdict::Unreadable(_) => Reading::Unusable,
+        }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match &self.verdict {
+            Verdict::Usable(vpd) if vpd.outcome == Outcome::Bad => Exit::BadData,
+            Verdict::Usable(_) => Exit::Done,
+            Verdict::Unusable(_) => Exit::BadData,
+            Verdict::Unreadable(_) | Verdict::Absent(_) => Exit::DeviceAbsent,
+        }
+    }
+
+    fn outcome(&self) -> &'static str {
+        match &self.verdict {
+            Verdict::Usable(vpd) => vpd.outcome.as_str(),
+            Verdict::Unusable(error) => error.outcome().as_str(),
+            Verdict::Unreadable(_) => "unreadable",
+            Verdict::Absent(_) => "absent",
+        }
+    }
+
+    fn reason(&self) -> String {
+        match &self.verdict {
+            Verdict::Usable(vpd) => problems(vpd).into_iter().next().unwrap_or_default(),
+            Verdict::Unusable(error) => error.to_string(),
+            Verdict::Unreadable(reason) | Verdict::Absent(reason) => reason.clone(),
+        }
+    }
+}
+
+/// The report without the inventory's part in it.
+pub(crate) fn report(key: &EepromKey, collected: &Collected, times: Times) -> Report {
+    let (format, records) = match &collected.verdict {
+        Verdict::Usable(vpd) => (vpd.format.to_string(), records(vpd)),
+        _ => (String::new(), Vec::new()),
+    };
+    Report {
+        key: key.to_string(),
+        format,
+        outcome: collected.outcome().to_owned(),
+        reason: collected.reason(),
+        inventory: String::new(),
+        records,
+        image_size: collected.image_size,
+        bytes_read: collected.bytes_read,
+        started: times.started,
+        finished: times.completed,
+    }
+}
+
+fn records(vpd: &Vpd) -> Vec<RecordReport> {
+    match &vpd.content {
+        Content::Ipz(image) => {
+            let areas = [&image.header, &image.toc].map(|area| RecordReport {
+                name: area.entry.name.to_string(),
+                outcome: area.outcome.to_string(),
+                recovered_bits: area.correction.bits(),
+                reason: String::new(),
+            });
+            let records = image.records.iter().map(|record| RecordReport {
+                name: record.name().to_string(),
+                outcome: record.outcome.to_string(),
+                recovered_bits: record.recovered_bits(),
+                reason: record.reason.as_ref().map(VpdError::to_string).unwrap_or_default(),
+            });
+            areas.into_iter().chain(records).collect()
+        }
+        Content::Keyword(_) | Content::Memory(_) => Vec::new(),
+    }
+}
+
+/// What is wrong with an image that is otherwise usable.
+fn problems(vpd: &Vpd) -> Vec<String> {
+    match &vpd.content {
+        Content::Ipz(image) => image
+            .records
+            .iter()
+            .filter_map(|record| record.reason.as_ref())
+            .map(VpdError::to_string)
+            .collect(),
+        Content::Keyword(_) => Vec::new(),
+        Content::Memory(module) => module.problems.iter().map(VpdError::to_string).collect(),
+    }
+}
+
+/// One line per fact: the FRU and what is wrong with it, or that it was collected.
+pub(crate) fn log(key: &EepromKey, collected: &Collected, publication: &Publication<'_>) {
+    match &collected.verdict {
+        Verdict::Usable(vpd) => {
+            log_usable(key, vpd, collected.bytes_read);
+            for problem in &publication.problems {
+                log::warn!("{problem} fru={key}");
+            }
+            if !publication.dropped.is_empty() {
+                let names: Vec<_> = publication.dropped.iter().map(String::as_str).collect();
+                log::info!("the inventory has no property for these fru={key} keywords={}", names.join(","));
+            }
+        }
+        Verdict::Unusable(error) => {
+            log::error!("nothing of this EEPROM is usable: {error} fru={key} outcome={}", error.outcome());
+        }
+        Verdict::Unreadable(reason) => log::error!("this EEPROM does not answer: {reason} fru={key}"),
+        Verdict::Absent(reason) => log::warn!("this EEPROM is absent: {reason} fru={key}"),
+    }
+}
+
+fn log_usable(key: &EepromKey, vpd: &Vpd, bytes: u64) {
+    for problem in problems(vpd) {
+        log::error!("part of this EEPROM is not usable: {problem} fru={key}");
+    }
+    if let Content::Ipz(image) = &vpd.content {
+        let areas = [&image.header, &image.toc].map(|area| (area.entry, area.correction));
+        let records = image.records.iter().map(|record| (record.entry, record.correction));
+        for (entry, correction) in
+            areas.into_iter().chain(records).filter(|(_, correction)| correction.bits() > 0)
+        {
+            log::warn!(
+                "corrected by its code fru={key} record={} offset={} bits={}",
+                entry.name,
+                entry.offset,
+                correction.bits()
+            );
+        }
+        for remark in &image.remarks {
+            log::warn!("{remark} fru={key}");
+        }
+    }
+    log::info!("collected fru={key} format={} outcome={} bytes={bytes}", vpd.format, vpd.outcome);
+}

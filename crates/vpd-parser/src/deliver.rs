@@ -1,0 +1,98 @@
+//! Handing a publication to the inventory, and a report to whoever collects.
+
+use anyhow::Context as _;
+use dbus_api::call::CallError;
+use dbus_api::inventory::manager;
+use dbus_api::inventory::notification::Notification;
+use dbus_api::vpd::collection::{self, Report};
+use fru_publication::Publication;
+use service_runtime::{Exit, bus};
+use std::time::Duration;
+use zbus::Connection;
+
+/// Longest wait for the inventory: it writes to flash inside the call, and callers queue.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the inventory made of a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// It took all of it.
+    Published,
+    /// It refused at least one object.
+    Refused,
+}
+
+/// Publishes with one call, or object by object where that is refused, and reports.
+///
+/// Errors: marked [`Exit::PeerUnavailable`] when there is no bus or no inventory; the report is
+/// delivered all the same.
+pub(crate) async fn deliver(
+    publication: &Publication<'_>,
+    report: &mut Report,
+    now: fn() -> i64,
+) -> anyhow::Result<Delivery> {
+    let connection = match bus::connect(CALL_LIMIT).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            report.inventory = "unreachable".to_owned();
+            service_runtime::print(&crate::show::report(report)?)?;
+            return Err(error);
+        }
+    };
+    let outcome = publish(&connection, &publication.notification).await;
+    report.inventory = match &outcome {
+        Ok(refused) if *refused == 0 => "published",
+        Ok(refused) if *refused < publication.notification.objects.len() => "partly",
+        Ok(_) => "refused",
+        Err(_) => "unreachable",
+    }
+    .to_owned();
+    report.finished = now();
+    hand_in(&connection, report).await?;
+    match outcome.context("cannot publish").context(Exit::PeerUnavailable)? {
+        0 => Ok(Delivery::Published),
+        _ => Ok(Delivery::Refused),
+    }
+}
+
+/// How many objects the inventory refused. Errors: it could not be reached, or fell silent.
+async fn publish(connection: &Connection, notification: &Notification<'_>) -> Result<usize, CallError> {
+    match manager::notify(connection, notification).await {
+        Ok(()) => Ok(0),
+        Err(CallError::Refused { name, text, .. }) => {
+            log::warn!("the inventory refused the whole, trying object by object error={name}: {text}");
+            one_by_one(connection, notification).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// One bad interface must not sink the rest.
+async fn one_by_one(connection: &Connection, notification: &Notification<'_>) -> Result<usize, CallError> {
+    let mut refused = 0;
+    for object in &notification.objects {
+        let single = Notification { objects: vec![object.clone()] };
+        match manager::notify(connection, &single).await {
+            Ok(()) => {}
+            Err(CallError::Refused { name, text, .. }) => {
+                refused += 1;
+                log::error!("the inventory refused an object object={} error={name}: {text}", object.path);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(refused)
+}
+
+/// When nobody collects, the report goes to standard output.
+async fn hand_in(connection: &Connection, report: &Report) -> anyhow::Result<()> {
+    match collection::report(connection, report).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            if !matches!(error, CallError::Absent { .. }) {
+                log::warn!("the collection service did not take the report: {error} fru={}", report.key);
+            }
+            service_runtime::print(&crate::show::report(report)?)
+        }
+    }
+}
