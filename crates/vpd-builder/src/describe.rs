@@ -1,0 +1,161 @@
+//! Descriptions made from images.
+
+use core::fmt::Write as _;
+
+use vpd_format::keyword::Tag;
+use vpd_format::memory::ModuleDescription;
+use vpd_format::{
+    Bytes, Content, Ecc, Keyword, KeywordName, ReadError, ReadOptions, VpdError, ipz, keyword, memory, read,
+};
+
+use crate::error::BuildError;
+use crate::ipz::default_type;
+
+/// Describes an image, so that [`crate::build`] makes the same one from the text.
+///
+/// What lies outside of the areas that the format knows is described as `fill`, with the image's last byte as
+/// its value; an image that holds other bytes there is not reproduced in them. The same goes for an IPZ image
+/// whose records are laid out otherwise than this crate does. Repaired damage is described as repaired.
+///
+/// Errors: [`BuildError::Format`] when the image cannot be read; [`BuildError::Undescribable`] when a part of
+/// it is bad, or its names cannot be written as text.
+pub fn describe(image: &[u8]) -> Result<String, BuildError> {
+    let vpd = read(&mut Bytes(image), &ReadOptions::default()).map_err(|error| match error {
+        ReadError::Format(error) => BuildError::Format(error),
+        _ => BuildError::Format(VpdError::TooShort {
+            what: "the image",
+            expected: image.len() as u64,
+            found: 0,
+        }),
+    })?;
+    let fill = image.last().copied().unwrap_or_default();
+    let mut text = String::new();
+    let format = match &vpd.content {
+        Content::Ipz(_) => "ipz",
+        Content::Keyword(_) => "keyword",
+        Content::Memory(module) => module.kind.as_str(),
+    };
+    line(&mut text, format_args!("format = \"{format}\"\nsize = {}\nfill = {fill}", image.len()));
+    match &vpd.content {
+        Content::Ipz(image) => describe_ipz(&mut text, image)?,
+        Content::Keyword(content) => describe_keyword(&mut text, content)?,
+        Content::Memory(module) => describe_memory(&mut text, module, image, fill)?,
+    }
+    Ok(text)
+}
+
+fn line(text: &mut String, what: core::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{what}");
+}
+
+fn describe_ipz(text: &mut String, image: &ipz::Image) -> Result<(), BuildError> {
+    for record in &image.records {
+        if record.reason.is_some() {
+            return Err(BuildError::Undescribable { what: "a record is bad" });
+        }
+        line(text, format_args!("\n[[record]]\nname = \"{}\"", name_text(&record.name().0)?));
+        if record.entry.record_type != default_type(record.name()) {
+            line(text, format_args!("type = 0x{:04x}", record.entry.record_type));
+        }
+        line(text, format_args!("minimum-length = {}", record.entry.length));
+        line(text, format_args!("[record.keywords]"));
+        for keyword in record.keywords().filter(|keyword| keyword.name != KeywordName::RT) {
+            describe_value(text, &keyword)?;
+        }
+    }
+    Ok(())
+}
+
+fn describe_keyword(text: &mut String, image: &keyword::Image) -> Result<(), BuildError> {
+    line(text, format_args!("identifier = {}", value_text(&image.identifier)));
+    let section = image.checksums.iter().any(|checksum| checksum.range.start > 0);
+    line(text, format_args!("tag = 0x{:02x}", image.tag.byte()));
+    if image.tag == Tag::ReadOnly {
+        line(text, format_args!("ending = \"{}\"", if section { "checksum" } else { "plain" }));
+    }
+    line(text, format_args!("\n[keywords]"));
+    image.keywords().try_for_each(|keyword| describe_value(text, &keyword))
+}
+
+/// Everything that is neither `fill` nor made from the kind of module goes to `[spd]`.
+fn describe_memory(
+    text: &mut String,
+    module: &memory::Module,
+    image: &[u8],
+    fill: u8,
+) -> Result<(), BuildError> {
+    if !module.problems.is_empty() {
+        return Err(BuildError::Undescribable { what: "a part of the memory module is bad" });
+    }
+    let stored = module.checksums.iter().any(|checksum| checksum.stored != 0);
+    let checksums = if stored { Ecc::Checked } else { Ecc::Ignored };
+    line(text, format_args!("checksums = \"{}\"\n\n[spd]", if stored { "computed" } else { "zero" }));
+    let made = ModuleDescription { kind: module.kind, size: image.len(), fill, checksums, bytes: Vec::new() }
+        .encode()?;
+    let is_checksum = |at: usize| {
+        module.checksums.iter().any(|checksum| (checksum.offset as usize..).take(2).any(|byte| byte == at))
+    };
+    let differs = |at: usize| !is_checksum(at) && image.get(at) != made.get(at);
+    let mut at = 0_usize;
+    while at < image.len() {
+        let length = (at..image.len().min(at.saturating_add(16))).take_while(|at| differs(*at)).count();
+        if length == 0 {
+            at = at.saturating_add(1);
+            continue;
+        }
+        let end = at.saturating_add(length);
+        let bytes = image.get(at..end).unwrap_or_default();
+        line(text, format_args!("\"{at}\" = {}", value_text(bytes)));
+        at = end;
+    }
+    Ok(())
+}
+
+fn describe_value(text: &mut String, keyword: &Keyword<'_>) -> Result<(), BuildError> {
+    let name = name_text(&keyword.name.0)?;
+    line(text, format_args!("\"{name}\" = {}", value_text(keyword.data)));
+    Ok(())
+}
+
+/// A name that needs no escapes in a TOML string.
+fn name_text(name: &[u8]) -> Result<&str, BuildError> {
+    let plain = name.iter().all(|byte| is_plain(*byte));
+    match core::str::from_utf8(name) {
+        Ok(text) if plain => Ok(text),
+        _ => Err(BuildError::Undescribable { what: "a name is not printable" }),
+    }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+/// The shortest of the forms that a value may have.
+fn value_text(bytes: &[u8]) -> String {
+    let Some(last) = bytes.last().copied() else { return "\"\"".to_owned() };
+    let tail = bytes.iter().rev().take_while(|byte| **byte == last).count();
+    let (head, tail) = if tail < 4 {
+        (bytes, 0)
+    } else {
+        (bytes.get(..bytes.len().saturating_sub(tail)).unwrap_or_default(), tail)
+    };
+    if head.is_empty() {
+        return format!("{{ fill = {last}, length = {} }}", bytes.len());
+    }
+    let plain = head.iter().all(|byte| is_plain(*byte));
+    let written = if plain { head.iter().map(|byte| char::from(*byte)).collect() } else { hex(head) };
+    match (plain, tail) {
+        (true, 0) => format!("\"{written}\""),
+        (false, 0) => format!("{{ hex = \"{written}\" }}"),
+        (true, _) => format!("{{ text = \"{written}\", pad-to = {}, pad = {last} }}", bytes.len()),
+        (false, _) => format!("{{ hex = \"{written}\", pad-to = {}, pad = {last} }}", bytes.len()),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
