@@ -7,12 +7,12 @@ use anyhow::{Result, bail};
 use crate::rings::Outcome;
 use crate::step::Step;
 use crate::workspace::Workspace;
-use crate::{output, packages, rings, schema, size, test, tidy, tools};
+use crate::{fuzz, output, packages, rings, schema, size, test, tidy, tools};
 
 /// One row: its name and what it runs.
 type Row = (&'static str, fn(&Workspace) -> Result<Outcome>);
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     ("format", format),
     ("tidy", |_| tidy::run().map(|()| Outcome::Passed)),
     ("schema", |workspace| schema::check(&workspace.root).map(|()| Outcome::Passed)),
@@ -21,7 +21,11 @@ const ROWS: [Row; 8] = [
     ("no default features", no_default_features),
     ("size", |_| size::run(&size::Arguments::default()).map(|()| Outcome::Passed)),
     ("dependencies", dependencies),
+    ("fuzz", |_| fuzz::run(&fuzz::Arguments::all(FUZZ_SECONDS)).map(|()| Outcome::Passed)),
 ];
+
+/// Seconds of fuzzing per target.
+const FUZZ_SECONDS: u32 = 60;
 
 /// Runs every row, also after a failure, and ends with a table of the results.
 pub fn run() -> Result<()> {

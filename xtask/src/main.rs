@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod daemon;
+mod fuzz;
 mod output;
 mod packages;
 mod private_bus;
@@ -39,6 +40,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The gate: format, lints, documentation, tidy, features, sizes, licences, a short fuzzing
     Ci,
+    /// The fuzzing targets of tests/fuzz, for a while each
+    Fuzz(fuzz::Arguments),
     /// Files generated from the facts about the inventory's interfaces
     Schema(schema::Arguments),
     /// Sizes of the shipped binaries against their budgets
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),

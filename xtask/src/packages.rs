@@ -40,6 +40,8 @@ pub const VALGRIND: Package =
 pub const STRACE: Package = Package { name: "strace", evidence: Program("strace"), purpose: "bytes read" };
 /// The C compiler.
 pub const GCC: Package = Package { name: "gcc", evidence: Program("gcc"), purpose: "the C twins" };
+/// The C++ compiler.
+pub const GXX: Package = Package { name: "g++", evidence: Program("g++"), purpose: "the fuzzing engine" };
 /// sd-bus for the C twin.
 pub const LIBSYSTEMD: Package = Package {
     name: "libsystemd-dev",

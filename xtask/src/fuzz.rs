@@ -1,0 +1,216 @@
+//! `cargo xtask fuzz`: the targets of `tests/fuzz`, built with coverage counters and run for a while.
+//!
+//! libFuzzer comes with the `libfuzzer-sys` crate, so a C++ compiler and the flags below are all that it takes. The
+//! targets are laid out as `cargo fuzz` wants them, for those who have it, but nothing here depends on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::output;
+use crate::packages::{self, GXX};
+use crate::step::Step;
+use crate::workspace::Workspace;
+
+/// Where the targets are, with their committed corpora beside them.
+const FOLDER: &str = "tests/fuzz";
+
+/// Counters per edge, a table of their addresses, and operands of comparisons: what libFuzzer works with.
+const COVERAGE: [&str; 6] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "--cfg=fuzzing",
+];
+
+/// Time that building a target may take.
+const BUILD: Duration = Duration::from_secs(600);
+
+/// Time that a single input may take; the parsers need microseconds.
+const SECONDS_PER_INPUT: u32 = 5;
+
+/// What to fuzz, and for how long.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Only these targets
+    targets: Vec<String>,
+    /// Seconds per target
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+    /// Where the random numbers start
+    #[arg(long, default_value_t = 1)]
+    seed: u32,
+    /// Afterwards add what reached new code to the committed corpus
+    #[arg(long)]
+    merge: bool,
+}
+
+impl Arguments {
+    /// Every target, for so long, from the usual seed.
+    pub fn all(seconds: u32) -> Self {
+        Self { targets: Vec::new(), seconds, seed: 1, merge: false }
+    }
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    #[serde(default, rename = "bin")]
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Runs the targets one after the other; a find is an error that names the file which holds it.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let folder = workspace.root.join(FOLDER);
+    let targets = select(&fs::read_to_string(folder.join("Cargo.toml"))?, &arguments.targets)?;
+    packages::require(&[GXX])?;
+    let toolchain = Toolchain::find(&folder);
+    output::line(toolchain.describe());
+    for target in &targets {
+        let program = toolchain.build(&folder, target)?;
+        fuzz(&folder, target, &program, arguments)?;
+    }
+    output::line(format!("fuzz: nothing found in {} targets, {} s each", targets.len(), arguments.seconds));
+    Ok(())
+}
+
+/// The targets that the manifest has, or those of them that were asked for.
+fn select(manifest: &str, wanted: &[String]) -> Result<Vec<String>> {
+    let manifest: Manifest =
+        toml::from_str(manifest).with_context(|| format!("parsing {FOLDER}/Cargo.toml"))?;
+    let all: Vec<String> = manifest.targets.into_iter().map(|target| target.name).collect();
+    if let Some(stranger) = wanted.iter().find(|name| !all.contains(name)) {
+        bail!("there is no target {stranger}, only {}", all.join(", "));
+    }
+    Ok(if wanted.is_empty() { all } else { wanted.to_vec() })
+}
+
+/// What the targets are built with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Toolchain {
+    /// With the address sanitizer.
+    Nightly,
+    /// Coverage only.
+    Stable,
+}
+
+impl Toolchain {
+    fn find(folder: &Path) -> Self {
+        let probe = Step::new("cargo").args(["+nightly", "--version"]).dir(folder).capture();
+        if probe.is_ok_and(|captured| captured.status.success()) { Self::Nightly } else { Self::Stable }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Nightly => "fuzz: nightly toolchain with the address sanitizer",
+            Self::Stable => "fuzz: stable toolchain, coverage without a sanitizer (no nightly is installed)",
+        }
+    }
+
+    fn build(self, folder: &Path, target: &str) -> Result<PathBuf> {
+        let mut flags = COVERAGE.to_vec();
+        let mut arguments = Vec::new();
+        if self == Self::Nightly {
+            flags.push("-Zsanitizer=address");
+            arguments.push("+nightly");
+        }
+        // A target triple, even the host's, keeps the flags away from build scripts.
+        let triple = host_triple(folder)?;
+        arguments.extend(["build", "--release", "--bin", target, "--target", &triple]);
+        let output = folder.join("target").join(self.name());
+        Step::new("cargo")
+            .args(arguments)
+            .env("RUSTFLAGS", flags.join(" "))
+            .env("CARGO_TARGET_DIR", &output)
+            .dir(folder)
+            .deadline(BUILD)
+            .run_quietly()?;
+        Ok(output.join(triple).join("release").join(target))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nightly => "nightly",
+            Self::Stable => "stable",
+        }
+    }
+}
+
+fn host_triple(folder: &Path) -> Result<String> {
+    let version = Step::new("rustc").arg("-vV").dir(folder).output()?;
+    let version = String::from_utf8(version)?;
+    let triple =
+        version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    Ok(triple.to_owned())
+}
+
+/// New inputs go below the target folder, so that a run leaves the checkout as it was.
+fn fuzz(folder: &Path, target: &str, program: &Path, arguments: &Arguments) -> Result<()> {
+    let found = folder.join("target/corpus").join(target);
+    let artifacts = folder.join("artifacts").join(target);
+    let committed = folder.join("corpus").join(target);
+    for needed in [&found, &artifacts, &committed] {
+        fs::create_dir_all(needed).with_context(|| format!("creating {}", needed.display()))?;
+    }
+    let before = count(&artifacts)?;
+    let result = Step::new(program)
+        .args([&found, &committed])
+        .args(common_options(&artifacts, arguments))
+        .arg(format!("-max_total_time={}", arguments.seconds))
+        .deadline(Duration::from_secs(u64::from(arguments.seconds) + 120))
+        .run_quietly();
+    if let Err(error) = result {
+        let news =
+            if count(&artifacts)? > before { "the input is the newest in" } else { "no input was left in" };
+        return Err(error.context(format!("{target} failed; {news} {}", artifacts.display())));
+    }
+    output::line(format!("fuzz: {target}: {} inputs known", count(&found)? + count(&committed)?));
+    if arguments.merge {
+        let merge = Step::new(program).arg("-merge=1").args([&committed, &found]);
+        merge.args(common_options(&artifacts, arguments)).run_quietly()?;
+        output::line(format!("fuzz: {target}: the committed corpus has {} inputs", count(&committed)?));
+    }
+    Ok(())
+}
+
+fn common_options(artifacts: &Path, arguments: &Arguments) -> [String; 4] {
+    [
+        format!("-artifact_prefix={}/", artifacts.display()),
+        format!("-timeout={SECONDS_PER_INPUT}"),
+        "-rss_limit_mb=1024".to_owned(),
+        format!("-seed={}", arguments.seed),
+    ]
+}
+
+fn count(folder: &Path) -> Result<usize> {
+    let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let count = entries.count();
+    ensure!(count < 1_000_000, "{} has grown beyond reason", folder.display());
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str =
+        "[package]\nname = \"f\"\n[[bin]]\nname = \"a\"\npath = \"a.rs\"\n[[bin]]\nname = \"b\"\n";
+
+    #[test]
+    fn targets_are_those_of_the_manifest() {
+        assert_eq!(select(MANIFEST, &[]).unwrap(), ["a", "b"]);
+        assert_eq!(select(MANIFEST, &["b".to_owned()]).unwrap(), ["b"]);
+        let error = select(MANIFEST, &["c".to_owned()]).unwrap_err().to_string();
+        assert_eq!(error, "there is no target c, only a, b");
+    }
+}
