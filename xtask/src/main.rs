@@ -6,8 +6,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
 mod bench;
+mod build;
 mod ci;
 mod daemon;
+mod dist;
 mod fuzz;
 mod output;
 mod packages;
@@ -40,6 +42,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The gate: format, lints, documentation, tidy, features, sizes, licences, a short fuzzing
     Ci,
+    /// Install what lands on the target below a folder
+    Dist(dist::Arguments),
     /// The fuzzing targets of tests/fuzz, for a while each
     Fuzz(fuzz::Arguments),
     /// Files generated from the facts about the inventory's interfaces
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),
+        Command::Dist(arguments) => dist::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::build::{self, Profile};
 use crate::packages::{self, BINUTILS, XZ};
 use crate::step::{Step, find_program};
 use crate::workspace::{Crate, Workspace};
@@ -62,7 +62,8 @@ struct Size {
 /// One architecture to build for.
 struct Target {
     architecture: &'static str,
-    triple: Option<&'static str>,
+    /// The triple and its linker, unless it is the host's.
+    foreign: Option<(&'static str, &'static str)>,
     strip: PathBuf,
 }
 
@@ -118,7 +119,7 @@ impl Size {
 fn targets(workspace: &Workspace) -> Result<Vec<Target>> {
     let native = Target {
         architecture: std::env::consts::ARCH,
-        triple: None,
+        foreign: None,
         strip: find_program("strip").context("no strip")?,
     };
     let list = Step::new("rustup").args(["target", "list", "--installed"]).dir(&workspace.root).output();
@@ -131,12 +132,12 @@ fn targets(workspace: &Workspace) -> Result<Vec<Target>> {
         ));
         return Ok(vec![native]);
     };
-    Ok(vec![native, Target { architecture: "armv7", triple: Some(ARMV7), strip }])
+    Ok(vec![native, Target { architecture: "armv7", foreign: Some((ARMV7, ARMV7_LINKER)), strip }])
 }
 
 /// Builds one binary on its own, so that no other package's features are unified into it, and weighs a copy.
 fn measure(workspace: &Workspace, member: &Crate, target: &Target) -> Result<Size> {
-    let built = build_release(workspace, member, target.triple)?;
+    let built = build::binary(workspace, member, Profile::Release, target.foreign)?;
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join(&member.name);
     fs::copy(&built, &copy).with_context(|| format!("copying {}", built.display()))?;
@@ -144,20 +145,6 @@ fn measure(workspace: &Workspace, member: &Crate, target: &Target) -> Result<Siz
     let raw = fs::metadata(&copy)?.len();
     let compressed = Step::new("xz").args(["-9e", "-k", "-c"]).arg(&copy).output()?;
     Ok(Size { raw_kib: raw.div_ceil(1024), xz_kib: u64::try_from(compressed.len())?.div_ceil(1024) })
-}
-
-/// Builds the release binary of one shipped crate in a cargo call of its own, and says where it is.
-pub fn build_release(workspace: &Workspace, member: &Crate, triple: Option<&str>) -> Result<PathBuf> {
-    let mut step = Step::cargo().args(["build", "--release", "--locked", "-p", &member.name, "--bins"]);
-    let mut folder = workspace.target.clone();
-    if let Some(triple) = triple {
-        let variable = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
-        step = step.args(["--target", triple]).env(&variable, ARMV7_LINKER);
-        folder.push(triple);
-    }
-    step.dir(&workspace.root).deadline(Duration::from_secs(900)).run_quietly()?;
-    let name = member.binaries.first().with_context(|| format!("{} has no binary", member.name))?;
-    Ok(folder.join("release").join(name))
 }
 
 fn row(member: &Crate, size: Size, budget: Size, last: Option<Size>) -> Vec<String> {

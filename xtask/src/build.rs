@@ -1,0 +1,41 @@
+//! Building of shipped binaries, one cargo call each: otherwise cargo lends each the features of its neighbours.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::step::Step;
+use crate::workspace::{Crate, Workspace};
+
+/// How to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// Fast to build, with assertions
+    Dev,
+    /// As shipped
+    Release,
+}
+
+/// Builds the binary of one shipped crate and says where it is. A foreign triple needs its linker's name.
+pub fn binary(
+    workspace: &Workspace,
+    member: &Crate,
+    profile: Profile,
+    foreign: Option<(&str, &str)>,
+) -> Result<PathBuf> {
+    let name = member.binaries.first().with_context(|| format!("{} has no binary", member.name))?;
+    let mut step = Step::cargo().args(["build", "--locked", "-p", &member.name, "--bin", name]);
+    let mut folder = workspace.target.clone();
+    if let Some((triple, linker)) = foreign {
+        let variable = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
+        step = step.args(["--target", triple]).env(&variable, linker);
+        folder.push(triple);
+    }
+    if profile == Profile::Release {
+        step = step.arg("--release");
+    }
+    step.dir(&workspace.root).deadline(Duration::from_secs(900)).run_quietly()?;
+    let built = folder.join(if profile == Profile::Release { "release" } else { "debug" }).join(name);
+    Ok(built)
+}

@@ -1,0 +1,169 @@
+//! `cargo xtask dist`: everything that lands on the target, in a folder that mirrors its root.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::build::{self, Profile};
+use crate::output;
+use crate::packages::{self, BINUTILS};
+use crate::step::Step;
+use crate::workspace::Workspace;
+
+/// What goes where; a path below the left folder keeps its tail below the right one.
+const PLACES: [(&str, &[&str], &str); 6] = [
+    ("units/dbus/", &[".conf"], "usr/share/dbus-1/system.d/"),
+    ("units/sysusers/", &[".conf"], "usr/lib/sysusers.d/"),
+    ("units/tmpfiles/", &[".conf"], "usr/lib/tmpfiles.d/"),
+    (
+        "units/",
+        &[".service", ".target", ".slice", ".socket", ".timer", ".path", ".conf"],
+        "usr/lib/systemd/system/",
+    ),
+    ("udev-rules/", &[".rules"], "usr/lib/udev/rules.d/"),
+    ("configs/", &[".toml"], "usr/share/vivianite/"),
+];
+
+/// What to install, and where.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The folder that becomes the target's root
+    #[arg(long)]
+    destdir: PathBuf,
+    /// How the binaries are built
+    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    profile: Profile,
+    /// Strip the installed binaries
+    #[arg(long)]
+    strip: bool,
+    /// Only the binaries of these crates; units, rules and configuration are always installed
+    names: Vec<String>,
+}
+
+/// Builds and installs.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let mut count = install_data(&workspace.root, &arguments.destdir)?;
+    let strip = if arguments.strip { Strip::Symbols } else { Strip::Nothing };
+    for member in workspace.shipped() {
+        if !arguments.names.is_empty() && !arguments.names.contains(&member.name) {
+            continue;
+        }
+        install_binary(&workspace, &member.name, arguments.profile, strip, &arguments.destdir)?;
+        count += 1;
+    }
+    output::line(format!("dist: {count} files below {}", arguments.destdir.display()));
+    Ok(())
+}
+
+/// What an installed binary loses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Strip {
+    /// Nothing; the image recipe splits and strips.
+    Nothing,
+    /// Everything that running does not need.
+    Symbols,
+}
+
+/// Builds one shipped crate's binary and installs it; says where.
+pub fn install_binary(
+    workspace: &Workspace,
+    name: &str,
+    profile: Profile,
+    strip: Strip,
+    destdir: &Path,
+) -> Result<PathBuf> {
+    let member = workspace.crates.iter().find(|member| member.name == name && member.shipped());
+    let member = member.with_context(|| format!("no shipped crate is called {name}"))?;
+    let built = build::binary(workspace, member, profile, None)?;
+    let folder = if member.house.tool { "usr/bin" } else { "usr/libexec/vivianite" };
+    let target = destdir.join(folder).join(name);
+    install(&built, &target, 0o755)?;
+    if strip == Strip::Symbols {
+        packages::require(&[BINUTILS])?;
+        Step::new("strip").arg("--strip-all").arg(&target).output()?;
+    }
+    Ok(target)
+}
+
+/// Installs units, rules, policies and configuration; says how many files.
+pub fn install_data(root: &Path, destdir: &Path) -> Result<usize> {
+    let mut count = 0;
+    for folder in ["units", "udev-rules", "configs"] {
+        for path in files_below(&root.join(folder))? {
+            let relative =
+                path.strip_prefix(root).ok().and_then(Path::to_str).context("a path is not UTF-8")?;
+            if let Some(target) = place(relative) {
+                install(&path, &destdir.join(target), 0o644)?;
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// Where a file of the tree lands, if it does.
+fn place(path: &str) -> Option<String> {
+    let (from, endings, to) = PLACES.iter().find(|(from, _, _)| path.starts_with(from))?;
+    let tail = path.strip_prefix(from)?;
+    endings.iter().any(|ending| tail.ends_with(ending)).then(|| format!("{to}{tail}"))
+}
+
+fn install(source: &Path, target: &Path, mode: u32) -> Result<()> {
+    let folder = target.parent().context("a target lies in a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    // A running program cannot be overwritten, but its name can be given to another file.
+    let fresh = target.with_extension("new");
+    fs::copy(source, &fresh).with_context(|| format!("copying {}", source.display()))?;
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(mode))?;
+    fs::rename(&fresh, target).with_context(|| format!("installing {}", target.display()))
+}
+
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    if !folder.exists() {
+        return Ok(files);
+    }
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() { files.extend(files_below(&path)?) } else { files.push(path) }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_file_has_its_place() {
+        for (path, target) in [
+            ("units/vpd-writer.service", Some("usr/lib/systemd/system/vpd-writer.service")),
+            ("units/vpd.slice", Some("usr/lib/systemd/system/vpd.slice")),
+            ("units/a@.service.d/10-lane.conf", Some("usr/lib/systemd/system/a@.service.d/10-lane.conf")),
+            ("units/dbus/a.conf", Some("usr/share/dbus-1/system.d/a.conf")),
+            ("units/sysusers/a.conf", Some("usr/lib/sysusers.d/a.conf")),
+            ("units/tmpfiles/a.conf", Some("usr/lib/tmpfiles.d/a.conf")),
+            ("udev-rules/60-vpd.rules", Some("usr/lib/udev/rules.d/60-vpd.rules")),
+            ("configs/a.d/10-a.toml", Some("usr/share/vivianite/a.d/10-a.toml")),
+            ("configs/systems/x/a.d/20-a.toml", Some("usr/share/vivianite/systems/x/a.d/20-a.toml")),
+            ("units/README.md", None),
+            ("crates/a/Cargo.toml", None),
+        ] {
+            assert_eq!(place(path).as_deref(), target, "{path}");
+        }
+    }
+
+    #[test]
+    fn data_is_installed_readable_and_not_executable() {
+        let (root, destdir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir_all(root.path().join("configs/a.d")).unwrap();
+        fs::write(root.path().join("configs/a.d/10-a.toml"), "a = 1").unwrap();
+        assert_eq!(install_data(root.path(), destdir.path()).unwrap(), 1);
+        let target = destdir.path().join("usr/share/vivianite/a.d/10-a.toml");
+        assert_eq!(fs::metadata(target).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+}
