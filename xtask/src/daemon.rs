@@ -1,10 +1,13 @@
 //! Processes in the background: each is started here, known by its pid, and ended by it.
 
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
 use crate::process::send;
@@ -23,6 +26,32 @@ impl Daemon {
     pub fn spawn(name: &str, command: &mut Command) -> Result<Self> {
         let child = command.spawn().with_context(|| format!("starting {name}"))?;
         Ok(Self { name: name.to_owned(), child })
+    }
+
+    /// Starts a service and returns once it has told the service manager's socket that it is ready.
+    pub fn spawn_ready(name: &str, command: &mut Command, folder: &Path, deadline: Duration) -> Result<Self> {
+        let path = folder.join(format!("{name}.notify"));
+        let socket = UnixDatagram::bind(&path).with_context(|| format!("binding {}", path.display()))?;
+        let mut daemon = Self::spawn(name, command.env("NOTIFY_SOCKET", &path))?;
+        let ready = listen(socket);
+        let started = Instant::now();
+        while let Some(left) = deadline.checked_sub(started.elapsed()) {
+            // Short slices, so that a program that dies early is noticed at once and not at the deadline.
+            match ready.recv_timeout(left.min(Duration::from_millis(100))) {
+                Ok(()) => return Ok(daemon),
+                Err(_) => {
+                    if let Some(status) = daemon.child.try_wait()? {
+                        bail!("{name} ended with {status} before it was ready");
+                    }
+                }
+            }
+        }
+        bail!("{name} was not ready within {} s", deadline.as_secs())
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Takes the pipe from the daemon's standard output, if it was asked for.
@@ -55,16 +84,49 @@ impl Drop for Daemon {
     }
 }
 
+/// Reads all that a service tells, as systemd does: a full socket would block the service. Tells of READY.
+fn listen(socket: UnixDatagram) -> Receiver<()> {
+    let (sender, ready) = mpsc::channel();
+    thread::spawn(move || {
+        let mut buffer = [0_u8; 4096];
+        while let Ok(length) = socket.recv(&mut buffer) {
+            if is_ready(buffer.get(..length).unwrap_or_default()) {
+                // Nobody waits any more after the first time.
+                let _ = sender.send(());
+            }
+        }
+    });
+    ready
+}
+
+fn is_ready(datagram: &[u8]) -> bool {
+    datagram.split(|byte| *byte == b'\n').any(|line| line == b"READY=1")
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+
+    #[test]
+    fn ready_is_a_whole_line_of_the_datagram() {
+        assert!(is_ready(b"STATUS=up\nREADY=1\n"));
+        assert!(!is_ready(b"STATUS=READY=1"));
+        assert!(!is_ready(b"STOPPING=1"));
+    }
+
+    #[test]
+    fn a_daemon_that_dies_early_is_reported_before_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("false");
+        let result = Daemon::spawn_ready("false", &mut command, folder.path(), Duration::from_secs(60));
+        let error = result.err().unwrap().to_string();
+        assert!(error.contains("before it was ready"), "{error}");
+    }
 
     #[test]
     fn a_daemon_is_gone_after_stop() {
         let mut daemon = Daemon::spawn("sleep", Command::new("sleep").arg("600")).unwrap();
-        let pid = daemon.child.id();
+        let pid = daemon.pid();
         daemon.stop().unwrap();
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
     }

@@ -9,6 +9,7 @@ mod bench;
 mod build;
 mod ci;
 mod daemon;
+mod demo;
 mod dist;
 mod fuzz;
 mod output;
@@ -18,6 +19,7 @@ mod process;
 mod rings;
 mod schema;
 mod size;
+mod stage;
 mod step;
 mod test;
 mod tidy;
@@ -42,6 +44,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The gate: format, lints, documentation, tidy, features, sizes, licences, a short fuzzing
     Ci,
+    /// The services at work on a private bus
+    Demo(demo::Arguments),
     /// Install what lands on the target below a folder
     Dist(dist::Arguments),
     /// The fuzzing targets of tests/fuzz, for a while each
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Dist(arguments) => dist::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

@@ -5,18 +5,20 @@ use anyhow::Result;
 use super::measure::{Cost, Subject};
 use super::payload::{Objects, Value};
 use super::{Workbench, output};
-use crate::private_bus::{Policy, PrivateBus};
+use crate::build::Profile;
 use crate::rings::{self, Outcome};
+use crate::stage::Stage;
 use crate::workspace::Workspace;
 
 /// Measures the parsers of vital product data beside their C twins.
 pub fn vpd(workspace: &Workspace) -> Result<()> {
     let bench = Workbench::new(&workspace.root.join("xtask/bench"))?;
-    let bus = PrivateBus::start(bench.folder.path(), Policy::Open, &[])?;
+    let mut stage = Stage::set(workspace, Profile::Release)?;
+    stage.start("inventory-manager")?;
     let mut table = Vec::new();
     for (name, objects) in [("1 object", stand_in(1)), ("43 objects", stand_in(43))] {
         // The twin against itself: what the instruments call equal.
-        let subject = bench.twin(&objects, bus.address())?;
+        let subject = bench.twin(&objects, stage.bus().address())?;
         table.extend(compare(&bench, &format!("{name}, twin against itself"), &subject)?);
     }
     output::line(output::table(

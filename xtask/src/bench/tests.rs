@@ -1,7 +1,7 @@
 //! The twin and the instruments, checked against each other on a private bus.
 
 use super::*;
-use crate::private_bus::{Policy, PrivateBus};
+use crate::private_bus::PrivateBus;
 use crate::step::find_program;
 
 fn workbench() -> Option<(Workbench, PrivateBus)> {
@@ -12,7 +12,7 @@ fn workbench() -> Option<(Workbench, PrivateBus)> {
         return None;
     }
     let bench = Workbench::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("bench")).unwrap();
-    let bus = PrivateBus::start(bench.folder.path(), Policy::Open, &[]).unwrap();
+    let bus = PrivateBus::start(bench.folder.path()).unwrap();
     Some((bench, bus))
 }
 

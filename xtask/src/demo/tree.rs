@@ -1,0 +1,90 @@
+//! The inventory as people read it: a tree of objects, with interfaces and properties below each.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value};
+
+/// The path below which the inventory lies; it is not repeated in the tree.
+const ROOT: &str = "/xyz/openbmc_project/inventory";
+
+/// Longest text of a value.
+const WIDTH: usize = 72;
+
+/// Turns busctl's JSON of `GetManagedObjects` into text.
+pub fn draw(reply: &[u8]) -> Result<String> {
+    let reply: Value =
+        serde_json::from_slice(reply).context("busctl answered with something else than JSON")?;
+    let objects =
+        reply.pointer("/data/0").and_then(Value::as_object).context("the reply holds no objects")?;
+    let sorted: BTreeMap<&String, &Value> = objects.iter().collect();
+    let mut text = String::new();
+    for (path, interfaces) in sorted {
+        let relative = path.strip_prefix(ROOT).filter(|rest| !rest.is_empty()).unwrap_or(path);
+        text.push_str(relative);
+        text.push('\n');
+        for (interface, properties) in interfaces.as_object().into_iter().flat_map(Map::iter) {
+            text.push_str(&format!("    {interface}\n"));
+            for (name, value) in properties.as_object().into_iter().flat_map(Map::iter) {
+                text.push_str(&format!("        {name:<20} {}\n", shorten(show(value))));
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// One variant, as `{"type": …, "data": …}`.
+fn show(variant: &Value) -> String {
+    let data = variant.get("data").unwrap_or(&Value::Null);
+    match (variant.get("type").and_then(Value::as_str), data) {
+        (Some("ay"), Value::Array(bytes)) => show_bytes(bytes),
+        (_, Value::String(text)) => format!("{text:?}"),
+        _ => data.to_string(),
+    }
+}
+
+fn show_bytes(bytes: &[Value]) -> String {
+    let bytes: Vec<u8> = bytes.iter().filter_map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
+    let printable = !bytes.is_empty() && bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if printable => format!("{text:?}"),
+        _ => format!("0x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
+}
+
+fn shorten(text: String) -> String {
+    let length = text.chars().count();
+    if length <= WIDTH {
+        return text;
+    }
+    let kept: String = text.chars().take(WIDTH - 12).collect();
+    format!("{kept}… ({length} long)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_sorted_and_values_readable() {
+        let reply = br#"{"type":"a{oa{sa{sv}}}","data":[{
+            "/xyz/openbmc_project/inventory/system/b":{"i.Marker":{}},
+            "/xyz/openbmc_project/inventory/system/a":{"i.A":{
+                "SN":{"type":"ay","data":[83,78,49]},
+                "RAW":{"type":"ay","data":[0,255]},
+                "NONE":{"type":"ay","data":[]},
+                "Present":{"type":"b","data":true},
+                "PrettyName":{"type":"s","data":"Planar"}}}}]}"#;
+        let text = draw(reply).unwrap();
+        let expected = "/system/a\n    i.A\n        NONE                 0x\n        Present              true\n        \
+            PrettyName           \"Planar\"\n        RAW                  0x00ff\n        SN                   \"SN1\"\n\
+            /system/b\n    i.Marker\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn long_values_are_cut_and_say_so() {
+        let text = shorten("x".repeat(500));
+        assert!(text.ends_with("… (500 long)") && text.chars().count() <= WIDTH + 2, "{text}");
+    }
+}
