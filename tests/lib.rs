@@ -1,1 +1,154 @@
-//! Shared parts of the tests that need several crates: fixtures, damage, private buses.
+//! Shared parts of the tests that need several crates: fixtures, and a machine on a private bus.
+
+use anyhow::Context as _;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use test_bus::{Finished, PrivateBus, Service};
+use tokio::runtime::Runtime;
+use zbus::{Connection, OwnedVariant};
+
+/// Root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// The image that a description in `tests/data/vpd` stands for.
+///
+/// Panics, as a test does, when there is no such description or it is wrong.
+#[expect(clippy::expect_used, reason = "fixtures are part of the tests")]
+pub fn fixture(name: &str) -> Vec<u8> {
+    let path = repository().join("tests/data/vpd").join(format!("{name}.toml"));
+    let text = std::fs::read_to_string(&path).expect("the fixture's description is readable");
+    vpd_builder::build(&text).expect("the fixture's description is right")
+}
+
+/// A machine: a bus, an inventory on it, and a folder for fragments, images and state.
+#[derive(Debug)]
+pub struct Machine {
+    inventory: Option<Service>,
+    bus: PrivateBus,
+    folder: TempDir,
+    runtime: Runtime,
+}
+
+impl Machine {
+    /// A bus without an inventory; `None` where there is no dbus-daemon.
+    pub fn bare() -> anyhow::Result<Option<Self>> {
+        let Some(bus) = PrivateBus::start()? else { return Ok(None) };
+        let folder = tempfile::tempdir()?;
+        std::fs::create_dir_all(folder.path().join("root/usr/share"))?;
+        std::os::unix::fs::symlink(repository().join("configs"), folder.path().join("root/usr/share/vivianite"))?;
+        std::fs::create_dir_all(folder.path().join("config/vpd/frus"))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Some(Self { inventory: None, bus, folder, runtime }))
+    }
+
+    /// A bus with an inventory on it.
+    pub fn with_inventory() -> anyhow::Result<Option<Self>> {
+        let Some(mut machine) = Self::bare()? else { return Ok(None) };
+        machine.start_inventory()?;
+        Ok(Some(machine))
+    }
+
+    /// Starts the inventory; it finds the state that an earlier one left.
+    pub fn start_inventory(&mut self) -> anyhow::Result<()> {
+        let binary = test_bus::built("inventory-manager")?;
+        let root = self.folder.path().join("root");
+        let state = self.state();
+        let arguments = [OsStr::new("--root"), root.as_os_str()];
+        let environment = [("STATE_DIRECTORY", state.as_os_str())];
+        self.inventory = Some(Service::start(&self.bus, &binary, arguments, &environment)?);
+        Ok(())
+    }
+
+    /// Ends the inventory as a crash would.
+    pub fn kill_inventory(&mut self) -> anyhow::Result<()> {
+        self.inventory.take().context("no inventory runs")?.kill()
+    }
+
+    /// Ends the inventory as systemd would.
+    pub fn stop_inventory(&mut self) -> anyhow::Result<std::process::ExitStatus> {
+        self.inventory.take().context("no inventory runs")?.stop()
+    }
+
+    /// Where the inventory keeps its state.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// The bus.
+    pub fn bus(&self) -> &PrivateBus {
+        &self.bus
+    }
+
+    /// Writes an EEPROM's fragment.
+    pub fn fragment(&self, key: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.folder.path().join("config/vpd/frus").join(format!("{key}.toml"));
+        std::fs::write(path, text).context("cannot write a fragment")
+    }
+
+    /// Writes an EEPROM image.
+    pub fn image(&self, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// Runs a parser on an image with a key's fragment.
+    pub fn parse(&self, parser: &str, path: &Path, key: &str) -> anyhow::Result<Finished> {
+        // Each may hand over to the other, so both must be there.
+        test_bus::built("ipz-vpd-parser")?;
+        test_bus::built("keyword-vpd-parser")?;
+        let binary = test_bus::built(parser)?;
+        let config = self.folder.path().join("config");
+        let arguments =
+            [path.as_os_str(), OsStr::new("--key"), OsStr::new(key), OsStr::new("--config"), config.as_os_str()];
+        test_bus::run(Some(&self.bus), &binary, arguments)
+    }
+
+    /// Runs client code.
+    pub fn run<T>(&self, client: impl AsyncFnOnce(Connection) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        self.runtime.block_on(async {
+            let builder = zbus::connection::Builder::address(self.bus.address()).method_timeout(test_bus::LIMIT);
+            client(builder.build().await?).await
+        })
+    }
+
+    /// All properties of one interface of an inventory object; `None` when it does not have it.
+    pub fn properties(
+        &self,
+        path: &str,
+        interface: &str,
+    ) -> anyhow::Result<Option<HashMap<String, OwnedVariant>>> {
+        let path = format!("{}{path}", dbus_api::inventory::ROOT);
+        let properties = Some(dbus_api::standard::PROPERTIES);
+        self.run(async |connection| {
+            let destination = Some(dbus_api::inventory::manager::BUS_NAME);
+            match connection.call_method(destination, path.as_str(), properties, "GetAll", &interface).await {
+                Ok(reply) => Ok(Some(reply.body().deserialize()?)),
+                Err(zbus::Error::FDO(error)) if is_unknown(&error) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
+    }
+
+    /// One property as text: strings as they are, bytes as characters, others as Rust shows them.
+    pub fn property(&self, path: &str, interface: &str, property: &str) -> anyhow::Result<Option<String>> {
+        let Some(mut properties) = self.properties(path, interface)? else { return Ok(None) };
+        let Some(value) = properties.remove(property) else { return Ok(None) };
+        if let Ok(text) = String::try_from(value.try_clone()?) {
+            return Ok(Some(text));
+        }
+        if let Ok(bytes) = Vec::<u8>::try_from(value.try_clone()?) {
+            return Ok(Some(bytes.escape_ascii().to_string()));
+        }
+        Ok(Some(format!("{:?}", *value)))
+    }
+}
+
+fn is_unknown(error: &zbus::fdo::Error) -> bool {
+    use zbus::fdo::Error;
+    matches!(error, Error::UnknownObject(_) | Error::UnknownInterface(_))
+}

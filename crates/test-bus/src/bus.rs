@@ -1,10 +1,8 @@
-use crate::LIMIT;
 use anyhow::Context as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
-use zbus::Connection;
 
 /// A dbus-daemon that only its owner knows of.
 #[derive(Debug)]
@@ -45,12 +43,6 @@ impl PrivateBus {
     /// The daemon's address, for `DBUS_SYSTEM_BUS_ADDRESS` and `busctl --address=`.
     pub fn address(&self) -> &str {
         &self.address
-    }
-
-    /// A client connection; needs a tokio runtime around it.
-    pub async fn connect(&self) -> anyhow::Result<Connection> {
-        let builder = zbus::connection::Builder::address(self.address.as_str()).method_timeout(LIMIT);
-        builder.build().await.context("cannot connect to the private bus")
     }
 
     /// The daemon's process id.

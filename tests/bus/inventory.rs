@@ -1,0 +1,221 @@
+//! The inventory as its clients see it.
+
+use anyhow::Context as _;
+use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::{ITEM, ROOT, deletion, manager};
+use dbus_api::standard::{OBJECT_MANAGER, PROPERTIES};
+use house_tests::Machine;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use zbus::{Connection, Message, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
+
+type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
+
+fn item<'a>(path: &'a str, name: &'a str, present: bool) -> Notification<'a> {
+    let mut object = Object { path: path.into(), interfaces: Vec::new() };
+    object.interface(ITEM).set("PrettyName", Value::Text(name.into()));
+    object.interface(ITEM).set("Present", Value::Bool(present));
+    Notification { objects: vec![object] }
+}
+
+async fn objects(connection: &Connection) -> anyhow::Result<Objects> {
+    let name = Some(manager::BUS_NAME);
+    let reply = connection.call_method(name, ROOT, Some(OBJECT_MANAGER), "GetManagedObjects", &()).await?;
+    Ok(reply.body().deserialize()?)
+}
+
+async fn next_signal(stream: &mut MessageStream) -> anyhow::Result<Message> {
+    let next = poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
+    let message = tokio::time::timeout(test_bus::LIMIT, next).await?;
+    Ok(message.context("the stream ended")??)
+}
+
+async fn signals(connection: &Connection) -> anyhow::Result<MessageStream> {
+    let rule = zbus::MatchRule::builder()
+        .msg_type(zbus::message::Type::Signal)
+        .sender(manager::BUS_NAME)
+        .build()?;
+    Ok(MessageStream::for_match_rule(rule, connection, None).await?)
+}
+
+#[test]
+fn clients_hear_of_new_objects_and_of_values_that_differ() -> anyhow::Result<()> {
+    let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
+    machine.run(async |connection| {
+        let mut stream = signals(&connection).await?;
+        manager::notify(&connection, &item("/system/a", "A", true)).await?;
+        let added = next_signal(&mut stream).await?;
+        assert_eq!(added.header().member().unwrap(), "InterfacesAdded");
+        assert_eq!(added.header().path().unwrap().as_str(), ROOT);
+        let body = added.body();
+        let (path, interfaces): (OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>) =
+            body.deserialize()?;
+        assert_eq!(path.as_str(), format!("{ROOT}/system/a"));
+        assert_eq!(interfaces[ITEM]["PrettyName"], OwnedVariant::try_from(Variant::from("A"))?);
+
+        manager::notify(&connection, &item("/system/a", "A", true)).await?;
+        manager::notify(&connection, &item("/system/a", "A", false)).await?;
+        let changed = next_signal(&mut stream).await?;
+        assert_eq!(changed.header().member().unwrap(), "PropertiesChanged", "the same again is silent");
+        let body = changed.body();
+        let (interface, values, _): (String, HashMap<String, OwnedVariant>, Vec<String>) = body.deserialize()?;
+        assert_eq!((interface.as_str(), values.len()), (ITEM, 1));
+        assert_eq!(values["Present"], OwnedVariant::from(false));
+        assert_eq!(objects(&connection).await?.len(), 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_was_answered_survives_a_crash_and_a_direct_set_does_not() -> anyhow::Result<()> {
+    let Some(mut machine) = Machine::with_inventory()? else { return Ok(()) };
+    machine.run(async |connection| {
+        manager::notify(&connection, &item("/system/a", "A", true)).await?;
+        let path = format!("{ROOT}/system/a");
+        let name = Some(manager::BUS_NAME);
+        let arguments = (ITEM, "PrettyName", Variant::from("live only"));
+        connection.call_method(name, path.as_str(), Some(PROPERTIES), "Set", &arguments).await?;
+        Ok(())
+    })?;
+    assert_eq!(machine.property("/system/a", ITEM, "PrettyName")?.as_deref(), Some("live only"));
+    machine.kill_inventory()?;
+    machine.start_inventory()?;
+    assert_eq!(machine.property("/system/a", ITEM, "PrettyName")?.as_deref(), Some("A"));
+    assert_eq!(machine.property("/system/a", ITEM, "Present")?.as_deref(), Some("Bool(true)"));
+    assert!(machine.stop_inventory()?.success());
+    assert_eq!(std::fs::metadata(machine.state().join("journal"))?.len(), 0, "a clean end settles the journal");
+    Ok(())
+}
+
+/// Kills the service in the middle of a storm of calls, again and again: every call that was
+/// answered is there after the restart, and no call is there in part.
+#[test]
+fn kills_in_a_storm_of_calls_lose_no_answered_call_and_tear_none() -> anyhow::Result<()> {
+    let Some(mut machine) = Machine::with_inventory()? else { return Ok(()) };
+    let rounds = std::env::var("VIVIANITE_SOAK").map_or(8, |_| 200);
+    let mut answered = 0u32;
+    for round in 0..rounds {
+        let limit = 3 + (round * 7) % 23;
+        let (sent, survived) = machine.run(async |connection| {
+            let mut count = answered;
+            for _ in 0..limit {
+                count += 1;
+                manager::notify(&connection, &twins(count)).await?;
+            }
+            // One more is on its way when the service dies.
+            let last = twins(count + 1);
+            let pending = manager::notify(&connection, &last);
+            let polled = tokio::time::timeout(std::time::Duration::from_micros(50 * round as u64), pending).await;
+            Ok((count, polled.is_ok_and(|result| result.is_ok())))
+        })?;
+        machine.kill_inventory()?;
+        machine.start_inventory()?;
+        let value = |path: &str| -> anyhow::Result<u32> {
+            Ok(machine.property(path, ITEM, "PrettyName")?.context("lost")?.parse()?)
+        };
+        let (a, b) = (value("/system/a")?, value("/system/b")?);
+        assert_eq!(a, b, "round {round}: a call is there in part");
+        let least = if survived { sent + 1 } else { sent };
+        assert!(a == least || a == sent + 1, "round {round}: {a} after {sent} answered calls");
+        answered = a;
+    }
+    Ok(())
+}
+
+fn twins(count: u32) -> Notification<'static> {
+    let objects = ["/system/a", "/system/b"].map(|path| {
+        let mut object = Object { path: path.into(), interfaces: Vec::new() };
+        object.interface(ITEM).set("PrettyName", Value::Text(count.to_string().into()));
+        object
+    });
+    Notification { objects: objects.into() }
+}
+
+#[test]
+fn deletion_is_all_or_none_announced_and_lasting() -> anyhow::Result<()> {
+    let Some(mut machine) = Machine::with_inventory()? else { return Ok(()) };
+    machine.run(async |connection| {
+        for path in ["/system/a", "/system/a/b"] {
+            manager::notify(&connection, &item(path, "x", true)).await?;
+        }
+        let name = Some(manager::BUS_NAME);
+        let delete = async |paths: &[&str]| {
+            connection.call_method(name, ROOT, Some(deletion::INTERFACE), deletion::DELETE, &paths).await
+        };
+        assert!(delete(&["/system/a", "/system/nowhere"]).await.is_err());
+        assert_eq!(objects(&connection).await?.len(), 2);
+        let mut stream = signals(&connection).await?;
+        let removed: u32 = delete(&["/system/a"]).await?.body().deserialize()?;
+        assert_eq!(removed, 1);
+        assert_eq!(next_signal(&mut stream).await?.header().member().unwrap(), "InterfacesRemoved");
+        Ok(())
+    })?;
+    machine.kill_inventory()?;
+    machine.start_inventory()?;
+    let left = machine.run(async |connection| objects(&connection).await)?;
+    assert_eq!(left.keys().map(|path| path.as_str()).collect::<Vec<_>>(), [format!("{ROOT}/system/a/b")]);
+    Ok(())
+}
+
+#[test]
+fn errors_have_the_names_that_clients_look_for() -> anyhow::Result<()> {
+    let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
+    machine.run(async |connection| {
+        manager::notify(&connection, &item("/system/a", "A", true)).await?;
+        let (a, nowhere) = (format!("{ROOT}/system/a"), format!("{ROOT}/nowhere"));
+        let present = (ITEM, "Present", Variant::from("text"));
+        let cases: [(&str, &str, &str, Variant<'_>, &str); 7] = [
+            (&nowhere, PROPERTIES, "GetAll", Variant::from(ITEM), "UnknownObject"),
+            (&a, PROPERTIES, "GetAll", Variant::from("a.B"), "UnknownInterface"),
+            (&a, PROPERTIES, "Get", Variant::from((ITEM, "Nonsense")), "UnknownProperty"),
+            (&a, PROPERTIES, "Nonsense", Variant::from(ITEM), "UnknownMethod"),
+            (&a, PROPERTIES, "GetAll", Variant::from(5u32), "InvalidArgs"),
+            (&a, OBJECT_MANAGER, "GetManagedObjects", Variant::from(ITEM), "UnknownMethod"),
+            (&a, PROPERTIES, "Set", Variant::from(present), "Common.Error.InvalidArgument"),
+        ];
+        for (path, interface, method, body, expected) in cases {
+            let error = call_with(&connection, path, interface, method, body).await;
+            assert!(error.ends_with(expected), "{path} {method}: {error}");
+        }
+        Ok(())
+    })
+}
+
+/// Calls with a body of any type and gives the name of the error that answers.
+async fn call_with(
+    connection: &Connection,
+    path: &str,
+    interface: &str,
+    method: &str,
+    body: Variant<'_>,
+) -> String {
+    let name = Some(manager::BUS_NAME);
+    let result = match body {
+        Variant::Structure(body) => connection.call_method(name, path, Some(interface), method, &body).await,
+        Variant::Str(body) => connection.call_method(name, path, Some(interface), method, &body).await,
+        Variant::U32(body) => connection.call_method(name, path, Some(interface), method, &body).await,
+        other => panic!("no case has a body like {other:?}"),
+    };
+    match result {
+        Ok(_) => "no error".to_owned(),
+        Err(zbus::Error::MethodError(name, ..)) => name.to_string(),
+        Err(zbus::Error::FDO(error)) => zbus::DBusError::name(&*error).to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_second_inventory_ends_at_once_and_leaves_the_first_alone() -> anyhow::Result<()> {
+    let Some(mut machine) = Machine::with_inventory()? else { return Ok(()) };
+    machine.run(async |connection| Ok(manager::notify(&connection, &item("/system/a", "A", true)).await?))?;
+    let before = std::fs::read(machine.state().join("journal"))?;
+    let binary = test_bus::built("inventory-manager")?;
+    let root = machine.state().join("../root");
+    let finished = test_bus::run(Some(machine.bus()), &binary, ["--root".as_ref(), root.as_os_str()])?;
+    assert_eq!(finished.status, Some(78), "{}", finished.log);
+    assert!(finished.log.contains("has an owner already"), "{}", finished.log);
+    assert_eq!(std::fs::read(machine.state().join("journal"))?, before);
+    assert!(machine.stop_inventory()?.success());
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Real services on a private dbus-daemon.
+
+mod inventory;
+mod parser;
