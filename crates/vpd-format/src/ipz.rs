@@ -11,6 +11,9 @@ mod parse;
 mod record;
 mod toc;
 
+#[cfg(test)]
+mod tests;
+
 pub use edit::{Plan, Stored, plan_write};
 pub use encode::{ImageDescription, RecordDescription};
 pub use image::{AreaReport, Image, Record, TocEntry};

@@ -12,6 +12,9 @@ mod encode;
 mod image;
 mod parse;
 
+#[cfg(test)]
+mod tests;
+
 pub use edit::{Plan, plan_write};
 pub use encode::{Ending, ImageDescription};
 pub use image::{Image, Tag};

@@ -15,6 +15,9 @@ mod identity;
 mod module;
 mod parse;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use detect::kind_of;
 pub use encode::ModuleDescription;
 pub use module::{Kind, Module};

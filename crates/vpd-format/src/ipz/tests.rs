@@ -1,0 +1,185 @@
+//! The IPZ reader against good, damaged and hostile images.
+
+mod damage;
+mod editing;
+mod encoding;
+mod hostile;
+
+use super::{Image, ImageDescription, RecordDescription, TocEntry};
+use crate::error::{ReadError, VpdError};
+use crate::names::{KeywordName, RecordName};
+use crate::options::{Ecc, Policy, ReadOptions, Wanted};
+use crate::outcome::Outcome;
+use crate::read::{Content, read};
+use crate::source::{Bytes, Counted, OutOfBytes};
+
+const CHECKED: ReadOptions<'static> = ReadOptions {
+    format: Some(crate::options::Format::Ipz),
+    policy: Policy::Recover,
+    ecc: Ecc::Checked,
+    wanted: Wanted::All,
+};
+const STRICT: ReadOptions<'static> = ReadOptions { policy: Policy::Strict, ..CHECKED };
+const IGNORED: ReadOptions<'static> = ReadOptions { ecc: Ecc::Ignored, ..CHECKED };
+
+/// A damage by name, how to do it, and the error that must come of it.
+type Case = (&'static str, Box<dyn FnOnce(&mut [u8])>, VpdError);
+
+fn record(name: &[u8; 4], keywords: &[(&[u8; 2], &[u8])]) -> RecordDescription {
+    RecordDescription {
+        name: RecordName(*name),
+        record_type: 0xff,
+        keywords: keywords.iter().map(|(name, value)| (KeywordName(**name), value.to_vec())).collect(),
+        minimum_length: 0,
+    }
+}
+
+fn description() -> ImageDescription {
+    ImageDescription {
+        size: 2048,
+        fill: 0xff,
+        ecc: Ecc::Checked,
+        records: vec![
+            record(b"VINI", &[(b"DR", b"SYSTEM BACKPLANE"), (b"SN", b"YVIV00000001"), (b"HW", &[0, 1])]),
+            record(b"VEIR", &[(b"#I", &[0x45; 270])]),
+            record(b"LWP0", &[(b"VD", b"01"), (b"20", &[9; 40]), (b"33", &[])]),
+            record(b"VSYS", &[(b"TM", b"9999-VV1"), (b"SE", b"7VIV001")]),
+        ],
+    }
+}
+
+fn good() -> Vec<u8> {
+    description().encode().unwrap()
+}
+
+fn parse(bytes: &[u8], options: &ReadOptions<'_>) -> Result<Image, VpdError> {
+    match read(&mut Bytes(bytes), options) {
+        Ok(vpd) => {
+            let Content::Ipz(image) = vpd.content else { panic!() };
+            assert_eq!(vpd.outcome, image.outcome());
+            Ok(image)
+        }
+        Err(ReadError::Format(error)) => Err(error),
+        Err(ReadError::Device { source: OutOfBytes { .. }, .. }) => panic!("read past the end"),
+    }
+}
+
+fn entry_of(bytes: &[u8], name: &[u8; 4]) -> TocEntry {
+    parse(bytes, &CHECKED).unwrap().record(RecordName(*name)).unwrap().entry
+}
+
+/// Changes the header or a record and gives it a fresh code, so that only the change is wrong.
+fn reseal(bytes: &mut [u8], entry: &TocEntry, change: impl FnOnce(&mut [u8])) {
+    let (data, code) = (entry.range(crate::Part::Data), entry.range(crate::Part::Ecc));
+    change(&mut bytes[data.clone()]);
+    let mut fresh = vec![0; code.len()];
+    vpd_ecc::create(&bytes[data], &mut fresh).unwrap();
+    bytes[code].copy_from_slice(&fresh);
+}
+
+/// Changes the table of contents and gives it a fresh code. Entry `index` begins at `13 + 14 * index`.
+fn with_toc(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let mut bytes = good();
+    let toc = parse(&bytes, &CHECKED).unwrap().toc.entry;
+    reseal(&mut bytes, &toc, change);
+    bytes
+}
+
+fn put16(bytes: &mut [u8], at: usize, value: u16) {
+    bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());
+}
+
+#[test]
+fn a_good_image_gives_all_records_and_keywords() {
+    for options in [CHECKED, STRICT] {
+        let image = parse(&good(), &options).unwrap();
+        assert_eq!((image.header.outcome, image.toc.outcome), (Outcome::Ok, Outcome::Ok));
+        assert!(image.records.iter().all(|record| record.outcome == Outcome::Ok));
+        assert_eq!(image.remarks, []);
+        let keywords: Vec<_> = image.records[2]
+            .keywords()
+            .map(|keyword| (keyword.name.to_string(), keyword.data.len()))
+            .collect();
+        let expected =
+            [("RT", 4), ("VD", 2), ("20", 40), ("33", 0)].map(|(name, len)| (name.to_owned(), len));
+        assert_eq!(keywords, expected, "RT is published, PF is not");
+        let pound = image.records[1].keyword(KeywordName(*b"#I")).unwrap();
+        assert_eq!(pound.data, [0x45; 270]);
+    }
+}
+
+#[test]
+fn keyword_offsets_point_into_the_image() {
+    let bytes = good();
+    for record in &parse(&bytes, &CHECKED).unwrap().records {
+        for keyword in record.keywords() {
+            let start = keyword.offset as usize;
+            assert_eq!(
+                &bytes[start..start + keyword.data.len()],
+                keyword.data,
+                "{} {}",
+                record.name(),
+                keyword.name
+            );
+        }
+    }
+}
+
+#[test]
+fn only_wanted_records_are_read() {
+    let bytes = good();
+    let cost = |wanted| {
+        let mut source = Counted::new(Bytes(&bytes));
+        let vpd = read(&mut source, &ReadOptions { wanted, ..CHECKED }).unwrap();
+        assert_eq!((vpd.bytes_read, vpd.outcome), (source.bytes(), Outcome::Ok));
+        let Content::Ipz(image) = vpd.content else { panic!() };
+        (source.bytes() as usize, source.reads(), image)
+    };
+    let used = bytes.iter().rposition(|byte| *byte != 0xff).unwrap() + 1;
+    let (read_bytes, reads, _) = cost(Wanted::All);
+    assert_eq!((read_bytes, reads), (used, 4), "nothing past the last code, nothing twice");
+
+    let vsys = RecordName(*b"VSYS");
+    let absent = RecordName(*b"NONE");
+    let (read_bytes, _, image) = cost(Wanted::Records(&[vsys, absent]));
+    let toc = image.toc.entry;
+    let vsys = image.record(vsys).unwrap();
+    let needed = 55 + [toc, vsys.entry].iter().map(|e| usize::from(e.length + e.ecc_length)).sum::<usize>();
+    assert!(read_bytes <= needed + 16, "{read_bytes} {needed}");
+    assert_eq!((vsys.outcome, vsys.keywords().count()), (Outcome::Ok, 3));
+    let skipped = image.record(RecordName::VINI).unwrap();
+    assert_eq!(
+        (skipped.outcome, skipped.keywords().count(), skipped.bytes().len()),
+        (Outcome::Skipped, 0, 0)
+    );
+}
+
+#[test]
+fn an_image_without_code_is_read_only_when_told_so() {
+    let bytes = ImageDescription { ecc: Ecc::Ignored, ..description() }.encode().unwrap();
+    assert!(matches!(
+        parse(&bytes, &CHECKED),
+        Err(VpdError::Uncorrectable { record: RecordName::VHDR, offset: 11, length: 44 })
+    ));
+    let image = parse(&bytes, &IGNORED).unwrap();
+    assert_eq!(image.outcome(), Outcome::Unchecked);
+    assert_eq!(
+        image.record(RecordName::VINI).unwrap().keyword(KeywordName(*b"SN")).unwrap().data,
+        b"YVIV00000001"
+    );
+    let automatic = read(&mut Bytes(&bytes), &ReadOptions { format: None, ..CHECKED });
+    assert!(matches!(automatic, Err(ReadError::Format(VpdError::Uncorrectable { .. }))));
+}
+
+#[test]
+fn areas_of_the_code_do_not_matter_when_it_is_ignored() {
+    let mut bytes = with_toc(|toc| {
+        for entry in 0..4 {
+            put16(toc, 13 + 14 * entry + 10, 0);
+            put16(toc, 13 + 14 * entry + 12, 0xffff);
+        }
+    });
+    put16(&mut bytes, 39, 0);
+    let image = parse(&bytes, &IGNORED).unwrap();
+    assert!(image.records.iter().all(|record| record.outcome == Outcome::Unchecked));
+}

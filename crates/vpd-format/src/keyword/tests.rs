@@ -1,0 +1,334 @@
+//! Keyword VPD: both tags, both endings, every damage.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::*;
+use crate::edit::Change;
+use crate::error::{ReadError, VpdError};
+use crate::names::KeywordName;
+use crate::options::{Format, ReadOptions};
+use crate::outcome::Outcome;
+use crate::read::{Content, read};
+use crate::source::{Bytes, Counted};
+
+const SN: KeywordName = KeywordName(*b"SN");
+
+fn description(tag: Tag, ending: Ending) -> ImageDescription {
+    let keyword = |name: &[u8; 2], value: &[u8]| (KeywordName(*name), value.to_vec());
+    let mut keywords = vec![
+        keyword(b"FN", b" 99VV201"),
+        keyword(b"PN", b"99VV202"),
+        keyword(b"SN", b"YVIV00000201"),
+        keyword(b"SM", &[0x82; 64]),
+        keyword(b"WI", &[]),
+    ];
+    if tag == Tag::ReadOnly {
+        keywords.push(keyword(b"RV", &[0, 1, 2]));
+    }
+    ImageDescription { size: 512, fill: 0, identifier: b"VIVBPD04M0 01VIV".to_vec(), tag, ending, keywords }
+}
+
+fn good() -> Vec<u8> {
+    description(Tag::Vendor, Ending::Checksum).encode().unwrap()
+}
+
+fn parse_as(bytes: &[u8], format: Option<Format>) -> Result<Image, VpdError> {
+    match read(&mut Bytes(bytes), &ReadOptions { format, ..ReadOptions::default() }) {
+        Ok(vpd) => {
+            let Content::Keyword(image) = vpd.content else { panic!() };
+            assert_eq!(vpd.outcome, image.outcome);
+            Ok(image)
+        }
+        Err(ReadError::Format(error)) => Err(error),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Image, VpdError> {
+    parse_as(bytes, None)
+}
+
+fn changed(mut bytes: Vec<u8>, at: usize, value: u8) -> Vec<u8> {
+    assert_ne!(bytes[at], value);
+    bytes[at] = value;
+    bytes
+}
+
+#[test]
+fn every_kind_of_section_is_read_and_its_checksums_verified() {
+    for (tag, ending, checksums) in [
+        (Tag::Vendor, Ending::Checksum, 1),
+        (Tag::ReadOnly, Ending::Checksum, 2),
+        (Tag::ReadOnly, Ending::Plain, 1),
+    ] {
+        let bytes = description(tag, ending).encode().unwrap();
+        let image = parse(&bytes).unwrap();
+        assert_eq!((image.tag, image.outcome, image.checksums.len()), (tag, Outcome::Ok, checksums));
+        assert_eq!(image.identifier, b"VIVBPD04M0 01VIV");
+        for keyword in image.keywords() {
+            let start = keyword.offset as usize;
+            assert_eq!(&bytes[start..start + keyword.data.len()], keyword.data, "{}", keyword.name);
+        }
+        assert_eq!(image.keyword(SN).unwrap().data, b"YVIV00000201");
+        assert_eq!(image.keywords().count(), description(tag, ending).keywords.len());
+    }
+}
+
+#[test]
+fn a_plain_section_without_rv_is_unchecked() {
+    let mut described = description(Tag::ReadOnly, Ending::Plain);
+    described.keywords.pop();
+    let image = parse(&described.encode().unwrap()).unwrap();
+    assert_eq!((image.outcome, image.checksums), (Outcome::Unchecked, vec![]));
+}
+
+#[test]
+fn rv_sums_everything_up_to_its_first_byte() {
+    // Written out by hand: 0x82, identifier "A", 0x90, one RV of two bytes, the second of which is filler.
+    let mut bytes = *b"\x82\x01\x00A\x90\x05\x00RV\x02?\x55\x78\xff";
+    let sum = bytes[..10].iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    bytes[10] = sum.wrapping_neg();
+    assert_eq!(parse_as(&bytes, Some(Format::Keyword)).unwrap().outcome, Outcome::Ok);
+    bytes[11] = 0;
+    assert_eq!(parse_as(&bytes, Some(Format::Keyword)).unwrap().outcome, Outcome::Ok, "filler");
+    bytes[3] = b'B';
+    let expected = VpdError::ChecksumMismatch {
+        name: "RV checksum",
+        offset: 10,
+        expected: 0,
+        found: u16::from(bytes[10]),
+    };
+    let Err(VpdError::ChecksumMismatch { name, offset, found, .. }) = parse_as(&bytes, Some(Format::Keyword))
+    else {
+        panic!()
+    };
+    assert_eq!(VpdError::ChecksumMismatch { name, offset, expected: 0, found }, expected);
+}
+
+#[test]
+fn in_a_vendor_section_rv_is_an_ordinary_keyword() {
+    let mut described = description(Tag::Vendor, Ending::Checksum);
+    described.keywords.push((KeywordName::RV, vec![0x42]));
+    let bytes = described.encode().unwrap();
+    let image = parse(&bytes).unwrap();
+    assert_eq!((image.checksums.len(), image.keyword(KeywordName::RV).unwrap().data), (1, &[0x42][..]));
+    let change = Change { keyword: KeywordName::RV, value: &[1], pad: None };
+    assert!(plan_write(&bytes, &change).is_ok());
+}
+
+#[test]
+fn damage_is_refused_by_name() {
+    let bytes = good();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    let (tag, checksum) = (19, bytes[end - 1]);
+    assert_eq!((bytes[tag], bytes[end - 2], bytes[end]), (0x84, 0x79, 0x78));
+    let unexpected = |what, at: usize, expected, found| VpdError::UnexpectedByte {
+        what,
+        offset: at as u32,
+        expected,
+        found,
+    };
+    let cases = [
+        (
+            "index_0",
+            changed(good(), 0, 0x83),
+            VpdError::UnknownFormat { start: [0x83, 0x10, 0, b'V'], tag: Some(bytes[11]) },
+        ),
+        (
+            "index_19",
+            changed(good(), tag, 0x85),
+            unexpected("keyword section tag (0x84 or 0x90)", tag, 0x84, 0x85),
+        ),
+        ("index_20", changed(good(), tag + 1, 0), VpdError::EmptySection { offset: 22 }),
+        (
+            "section_past_end",
+            changed(good(), tag + 2, 0xff),
+            VpdError::TooShort {
+                what: "keyword section",
+                expected: 23 + 0xff00 + u64::from(bytes[20]),
+                found: 512,
+            },
+        ),
+        (
+            "index_24_large",
+            changed(good(), 24, 0xff),
+            VpdError::KeywordTruncated {
+                record: None,
+                keyword: KeywordName(*b"FN"),
+                offset: 22,
+                expected: 258,
+                found: u32::from(bytes[20]),
+            },
+        ),
+        ("section_end", changed(good(), end - 2, 0), unexpected("keyword section end", end - 2, 0x79, 0)),
+        (
+            "checksum",
+            changed(good(), end - 1, checksum ^ 0xff),
+            VpdError::ChecksumMismatch {
+                name: "keyword section checksum",
+                offset: end as u32 - 1,
+                expected: u16::from(checksum),
+                found: u16::from(checksum ^ 0xff),
+            },
+        ),
+        ("end_tag", changed(good(), end, 0), unexpected("end tag", end, 0x78, 0)),
+        (
+            "plain_ending_of_vendor_section",
+            changed(good(), end - 2, 0x78),
+            unexpected("keyword section end", end - 2, 0x79, 0x78),
+        ),
+        (
+            "stray_byte",
+            // The last keyword, WI without a value, is cut in two.
+            changed(good(), tag + 1, bytes[tag + 1] - 1),
+            VpdError::StrayBytes { record: None, offset: end as u32 - 5, found: 2 },
+        ),
+    ];
+    for (what, damaged, expected) in cases {
+        assert_eq!(parse(&damaged), Err(expected), "{what}");
+    }
+}
+
+#[test]
+fn every_wrong_byte_is_noticed() {
+    for (tag, ending) in [(Tag::Vendor, Ending::Checksum), (Tag::ReadOnly, Ending::Plain)] {
+        let bytes = description(tag, ending).encode().unwrap();
+        let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        // The identifier of a vendor section, and filler after RV's first byte, have no checksum.
+        let first = if tag == Tag::Vendor { 19 } else { 0 };
+        let last = if tag == Tag::Vendor { end } else { end - 3 };
+        for at in first..=last {
+            let damaged = parse_as(&changed(bytes.clone(), at, bytes[at] ^ 0x10), Some(Format::Keyword));
+            // Without the name RV there is no checksum left, which is not the same as a right one.
+            assert!(damaged.is_err() || damaged.unwrap().outcome == Outcome::Unchecked, "{at}");
+        }
+    }
+}
+
+#[test]
+fn every_cut_is_refused_and_nothing_past_the_end_tag_is_read() {
+    let bytes = good();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    for length in 0..end {
+        assert!(parse_as(&bytes[..length], Some(Format::Keyword)).is_err(), "{length}");
+    }
+    assert!(parse(&bytes[..end]).is_ok());
+    let mut source = Counted::new(Bytes(&bytes));
+    read(&mut source, &ReadOptions::default()).unwrap();
+    assert_eq!((source.bytes(), source.reads()), (end as u64, 2));
+}
+
+#[test]
+fn an_identifier_with_the_start_tag_of_ipz_is_no_ipz_image() {
+    let mut described = description(Tag::Vendor, Ending::Checksum);
+    described.identifier[8] = 0x84;
+    let bytes = described.encode().unwrap();
+    assert_eq!(bytes[11], 0x84);
+    assert_eq!(crate::detect(&mut Bytes(&bytes)), Ok(Format::Keyword));
+}
+
+#[test]
+fn another_format_than_demanded_is_named() {
+    for format in [Format::Ipz, Format::Memory] {
+        let expected = VpdError::WrongFormat { expected: format, found: Format::Keyword };
+        assert_eq!(parse_as(&good(), Some(format)), Err(expected));
+    }
+}
+
+#[test]
+fn the_first_of_duplicates_wins_and_is_remarked() {
+    let mut described = description(Tag::Vendor, Ending::Checksum);
+    described.keywords.push((SN, b"SECOND".to_vec()));
+    let image = parse(&described.encode().unwrap()).unwrap();
+    assert_eq!((image.keyword(SN).unwrap().data, image.keywords().count()), (&b"YVIV00000201"[..], 5));
+    assert!(matches!(image.remarks[..], [VpdError::DuplicateKeyword { record: None, keyword: SN, .. }]));
+}
+
+#[test]
+fn a_planned_change_refreshes_every_checksum() {
+    for (tag, ending, writes) in [
+        (Tag::Vendor, Ending::Checksum, 2),
+        (Tag::ReadOnly, Ending::Checksum, 2),
+        (Tag::ReadOnly, Ending::Plain, 2),
+    ] {
+        let mut bytes = description(tag, ending).encode().unwrap();
+        let change = Change { keyword: SN, value: b"YVIV00000999", pad: None };
+        let plan = plan_write(&bytes, &change).unwrap();
+        assert_eq!(plan.old_value, b"YVIV00000201");
+        assert_eq!(plan.writes.len(), writes, "{:?}", plan.writes);
+        for write in &plan.writes {
+            let start = write.offset as usize;
+            bytes[start..start + write.bytes.len()].copy_from_slice(&write.bytes);
+        }
+        assert_eq!(bytes, plan.new_image);
+        let image = parse(&bytes).unwrap();
+        assert_eq!((image.outcome, image.keyword(SN).unwrap().data), (Outcome::Ok, &b"YVIV00000999"[..]));
+        assert_eq!(plan_write(&bytes, &change).unwrap().writes, [], "nothing to do twice");
+    }
+}
+
+#[test]
+fn changes_that_must_not_be_made_are_refused() {
+    let bytes = description(Tag::ReadOnly, Ending::Plain).encode().unwrap();
+    let refused =
+        |keyword, value: &[u8]| plan_write(&bytes, &Change { keyword, value, pad: Some(0) }).unwrap_err();
+    let length = |expected, found| VpdError::ValueLength { record: None, keyword: SN, expected, found };
+    let none = KeywordName(*b"??");
+    assert_eq!(refused(KeywordName::RV, &[1]), VpdError::ProtectedKeyword { keyword: KeywordName::RV });
+    assert_eq!(refused(none, &[1]), VpdError::NoSuchKeyword { record: None, keyword: none });
+    assert_eq!(refused(SN, &[]), length(12, 0));
+    assert_eq!(refused(SN, &[1; 13]), length(12, 13));
+    let mut damaged = bytes.clone();
+    damaged[30] ^= 1;
+    let change = Change { keyword: SN, value: b"YVIV00000999", pad: None };
+    assert!(matches!(plan_write(&damaged, &change), Err(VpdError::ChecksumMismatch { .. })));
+}
+
+#[test]
+fn what_cannot_be_stored_is_not_encoded() {
+    let described = |change: &dyn Fn(&mut ImageDescription)| {
+        let mut described = description(Tag::Vendor, Ending::Checksum);
+        change(&mut described);
+        described.encode().unwrap_err()
+    };
+    let limit = |error| match error {
+        VpdError::DoesNotFit { limit, .. } => limit,
+        other => panic!("{other}"),
+    };
+    assert_eq!(limit(described(&|image| image.size = 100)), 100);
+    assert_eq!(limit(described(&|image| image.identifier = vec![0; 65536])), 65535);
+    assert_eq!(limit(described(&|image| image.keywords[0].1 = vec![0; 256])), 255);
+    assert_eq!(limit(described(&|image| image.keywords = vec![(SN, vec![0; 255]); 300])), 65535);
+    assert!(matches!(described(&|image| image.keywords.clear()), VpdError::EmptySection { .. }));
+    assert!(matches!(described(&|image| image.ending = Ending::Plain), VpdError::UnexpectedByte { .. }));
+}
+
+#[test]
+fn what_is_encoded_is_decoded() {
+    let keyword = ("[A-QS-Z0-9][A-Z0-9]", prop::collection::vec(any::<u8>(), 0..=255));
+    let keywords = prop::collection::vec(keyword, 1..20);
+    let identifier = prop::collection::vec(any::<u8>(), 0..80);
+    let kind = prop::sample::select(vec![
+        (Tag::Vendor, Ending::Checksum),
+        (Tag::ReadOnly, Ending::Checksum),
+        (Tag::ReadOnly, Ending::Plain),
+    ]);
+    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[8; 32]));
+    runner
+        .run(&(keywords, identifier, kind), |(keywords, identifier, (tag, ending))| {
+            let mut keywords: Vec<_> =
+                keywords.into_iter().map(|(name, value)| (name.parse().unwrap(), value)).collect();
+            keywords.sort_by_key(|keyword: &(KeywordName, _)| keyword.0);
+            keywords.dedup_by_key(|keyword| keyword.0);
+            let described = ImageDescription { size: 8192, fill: 0xff, identifier, tag, ending, keywords };
+            let image = parse_as(&described.encode().unwrap(), Some(Format::Keyword)).unwrap();
+            let decoded: Vec<_> =
+                image.keywords().map(|keyword| (keyword.name, keyword.data.to_vec())).collect();
+            prop_assert_eq!(decoded, described.keywords);
+            prop_assert_eq!(image.identifier, described.identifier);
+            Ok(())
+        })
+        .unwrap();
+}
