@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 #[non_exhaustive]
 pub enum ReadError<E> {
     /// The device did not give its bytes; says nothing about the data.
-    #[error("reading {length} bytes at offset {offset}: {source}")]
+    #[error("reading {length} bytes at offset {offset}")]
     Device {
         /// Start of the failed read, from the start of the VPD.
         offset: u64,

@@ -1,8 +1,8 @@
 //! Vital product data as bytes: detect the format, read by table of contents, parse, edit, encode.
 //!
 //! Three formats: IPZ records with error correcting code ([`ipz`]), keyword VPD ([`keyword`]) and the serial
-//! presence detect data of memory modules ([`memory`]). All input is hostile: nothing here panics, loops or
-//! holds more bytes than the image has, whatever the image says.
+//! presence detect data of memory modules ([`memory`]). All input is hostile: whatever an image says, nothing here
+//! panics, loops, reads a byte twice, or holds more than the part of the image that was read and one copy of it.
 //!
 //! Must not know: devices, files, buses, time, configuration. Bytes come through [`ReadAt`], so that an EEPROM
 //! behind a slow wire is read only where its table of contents points.

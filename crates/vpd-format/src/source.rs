@@ -130,7 +130,7 @@ pub enum WindowError<E> {
         size: u64,
     },
     /// The device failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Device(E),
 }
 

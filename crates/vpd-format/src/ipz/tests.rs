@@ -183,3 +183,26 @@ fn areas_of_the_code_do_not_matter_when_it_is_ignored() {
     let image = parse(&bytes, &IGNORED).unwrap();
     assert!(image.records.iter().all(|record| record.outcome == Outcome::Unchecked));
 }
+
+#[test]
+fn an_image_behind_an_offset_is_read_through_a_window() {
+    let mut device = vec![0x5a; 0x30000];
+    device.extend(good());
+    device.extend([0xa5; 5000]);
+    let mut window = crate::source::Window::new(Bytes(&device), 0x30000, Some(2048));
+    let vpd = read(&mut window, &ReadOptions { format: None, ..CHECKED }).unwrap();
+    assert_eq!((vpd.outcome, vpd.image_size), (Outcome::Ok, 2048));
+    let Content::Ipz(image) = vpd.content else { panic!() };
+    assert_eq!(image, parse(&good(), &CHECKED).unwrap(), "offsets count from the start of the window");
+}
+
+#[test]
+fn detection_and_reading_share_their_bytes() {
+    let bytes = good();
+    let cost = |format| {
+        let mut source = Counted::new(Bytes(&bytes));
+        read(&mut source, &ReadOptions { format, ..CHECKED }).unwrap();
+        (source.bytes(), source.reads())
+    };
+    assert_eq!(cost(None), cost(Some(crate::Format::Ipz)));
+}
