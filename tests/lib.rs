@@ -39,7 +39,10 @@ impl Machine {
         let Some(bus) = PrivateBus::start()? else { return Ok(None) };
         let folder = tempfile::tempdir()?;
         std::fs::create_dir_all(folder.path().join("root/usr/share"))?;
-        std::os::unix::fs::symlink(repository().join("configs"), folder.path().join("root/usr/share/vivianite"))?;
+        std::os::unix::fs::symlink(
+            repository().join("configs"),
+            folder.path().join("root/usr/share/vivianite"),
+        )?;
         std::fs::create_dir_all(folder.path().join("config/vpd/frus"))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Some(Self { inventory: None, bus, folder, runtime }))
@@ -103,15 +106,21 @@ impl Machine {
         test_bus::built("keyword-vpd-parser")?;
         let binary = test_bus::built(parser)?;
         let config = self.folder.path().join("config");
-        let arguments =
-            [path.as_os_str(), OsStr::new("--key"), OsStr::new(key), OsStr::new("--config"), config.as_os_str()];
+        let arguments = [
+            path.as_os_str(),
+            OsStr::new("--key"),
+            OsStr::new(key),
+            OsStr::new("--config"),
+            config.as_os_str(),
+        ];
         test_bus::run(Some(&self.bus), &binary, arguments)
     }
 
     /// Runs client code.
     pub fn run<T>(&self, client: impl AsyncFnOnce(Connection) -> anyhow::Result<T>) -> anyhow::Result<T> {
         self.runtime.block_on(async {
-            let builder = zbus::connection::Builder::address(self.bus.address()).method_timeout(test_bus::LIMIT);
+            let builder =
+                zbus::connection::Builder::address(self.bus.address()).method_timeout(test_bus::LIMIT);
             client(builder.build().await?).await
         })
     }

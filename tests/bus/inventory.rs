@@ -26,16 +26,15 @@ async fn objects(connection: &Connection) -> anyhow::Result<Objects> {
 }
 
 async fn next_signal(stream: &mut MessageStream) -> anyhow::Result<Message> {
-    let next = poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
+    let next =
+        poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
     let message = tokio::time::timeout(test_bus::LIMIT, next).await?;
     Ok(message.context("the stream ended")??)
 }
 
 async fn signals(connection: &Connection) -> anyhow::Result<MessageStream> {
-    let rule = zbus::MatchRule::builder()
-        .msg_type(zbus::message::Type::Signal)
-        .sender(manager::BUS_NAME)
-        .build()?;
+    let rule =
+        zbus::MatchRule::builder().msg_type(zbus::message::Type::Signal).sender(manager::BUS_NAME).build()?;
     Ok(MessageStream::for_match_rule(rule, connection, None).await?)
 }
 
@@ -59,7 +58,8 @@ fn clients_hear_of_new_objects_and_of_values_that_differ() -> anyhow::Result<()>
         let changed = next_signal(&mut stream).await?;
         assert_eq!(changed.header().member().unwrap(), "PropertiesChanged", "the same again is silent");
         let body = changed.body();
-        let (interface, values, _): (String, HashMap<String, OwnedVariant>, Vec<String>) = body.deserialize()?;
+        let (interface, values, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =
+            body.deserialize()?;
         assert_eq!((interface.as_str(), values.len()), (ITEM, 1));
         assert_eq!(values["Present"], OwnedVariant::from(false));
         assert_eq!(objects(&connection).await?.len(), 1);
@@ -84,7 +84,11 @@ fn what_was_answered_survives_a_crash_and_a_direct_set_does_not() -> anyhow::Res
     assert_eq!(machine.property("/system/a", ITEM, "PrettyName")?.as_deref(), Some("A"));
     assert_eq!(machine.property("/system/a", ITEM, "Present")?.as_deref(), Some("Bool(true)"));
     assert!(machine.stop_inventory()?.success());
-    assert_eq!(std::fs::metadata(machine.state().join("journal"))?.len(), 0, "a clean end settles the journal");
+    assert_eq!(
+        std::fs::metadata(machine.state().join("journal"))?.len(),
+        0,
+        "a clean end settles the journal"
+    );
     Ok(())
 }
 
@@ -106,7 +110,8 @@ fn kills_in_a_storm_of_calls_lose_no_answered_call_and_tear_none() -> anyhow::Re
             // One more is on its way when the service dies.
             let last = twins(count + 1);
             let pending = manager::notify(&connection, &last);
-            let polled = tokio::time::timeout(std::time::Duration::from_micros(50 * round as u64), pending).await;
+            let polled =
+                tokio::time::timeout(std::time::Duration::from_micros(50 * round as u64), pending).await;
             Ok((count, polled.is_ok_and(|result| result.is_ok())))
         })?;
         machine.kill_inventory()?;

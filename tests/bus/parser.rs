@@ -42,7 +42,9 @@ fn keyword(image: &[u8], name: &str) -> String {
     let vpd = read(&mut Bytes(image), &ReadOptions::default()).unwrap();
     let name = name.parse().unwrap();
     let data = match &vpd.content {
-        Content::Ipz(image) => image.record(vpd_format::RecordName::VINI).unwrap().keyword(name).unwrap().data,
+        Content::Ipz(image) => {
+            image.record(vpd_format::RecordName::VINI).unwrap().keyword(name).unwrap().data
+        }
         Content::Keyword(image) => image.keyword(name).unwrap().data,
         Content::Memory(module) => module.keyword(name).unwrap().data,
     };
@@ -61,7 +63,8 @@ fn with_ruined_record(mut image: Vec<u8>, record: &[u8; 4]) -> Vec<u8> {
 
 #[test]
 fn every_format_reaches_the_inventory_whichever_parser_is_started() -> anyhow::Result<()> {
-    for name in ["card", "system-planar", "keyword", "pci-keyword", "ddr4-ddimm", "ddr5-ddimm", "ddr4-isdimm"] {
+    for name in ["card", "system-planar", "keyword", "pci-keyword", "ddr4-ddimm", "ddr5-ddimm", "ddr4-isdimm"]
+    {
         let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
         machine.fragment(KEY, FRAGMENT)?;
         let image = fixture(name);
@@ -150,7 +153,11 @@ fn a_device_that_gives_fewer_bytes_than_it_has_is_unreadable_not_misread() -> an
     }
     let finished = machine.parse("ipz-vpd-parser", attribute, KEY)?;
     assert_eq!(finished.status, Some(69), "{}", finished.log);
-    assert!(finished.log.contains("does not answer") && finished.log.contains("offset 0"), "{}", finished.log);
+    assert!(
+        finished.log.contains("does not answer") && finished.log.contains("offset 0"),
+        "{}",
+        finished.log
+    );
     Ok(())
 }
 
@@ -231,7 +238,9 @@ fn an_interface_that_the_inventory_does_not_know_is_passed_over() -> anyhow::Res
 fn configuration_errors_name_the_file_and_nothing_is_published() -> anyhow::Result<()> {
     let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
     let run = Run { machine: &machine };
-    for (text, reason) in [("[[object]]\npath = \"x\"", "not an inventory path"), ("formt = 1", "unknown field")] {
+    for (text, reason) in
+        [("[[object]]\npath = \"x\"", "not an inventory path"), ("formt = 1", "unknown field")]
+    {
         machine.fragment(KEY, text)?;
         let finished = run.of("ipz-vpd-parser", &fixture("card"))?;
         assert_eq!(finished.status, Some(78));

@@ -63,7 +63,7 @@ fn configuration_for(folder: &Path) -> String {
     format!(
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n \
          \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
-         <busconfig>\n  <type>system</type>\n  <listen>unix:path={}/socket</listen>\n  <auth>EXTERNAL</auth>\n  \
+         <busconfig>\n  <type>session</type>\n  <listen>unix:path={}/socket</listen>\n  <auth>EXTERNAL</auth>\n  \
          <policy context=\"default\">\n    <allow user=\"*\"/>\n    <allow own=\"*\"/>\n    \
          <allow send_type=\"method_call\"/>\n    <allow send_type=\"signal\"/>\n    \
          <allow send_requested_reply=\"true\"/>\n    <allow receive_type=\"method_call\"/>\n    \
