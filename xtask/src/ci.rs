@@ -1,28 +1,13 @@
 //! `cargo xtask ci`: the gate, the same for everyone. Tests are a command of their own, see `.ci/run`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::rings::Outcome;
 use crate::step::Step;
 use crate::workspace::Workspace;
-use crate::{fuzz, output, packages, rings, schema, size, test, tidy, tools};
-
-/// One row: its name and what it runs.
-type Row = (&'static str, fn(&Workspace) -> Result<Outcome>);
-
-const ROWS: [Row; 9] = [
-    ("format", format),
-    ("tidy", |_| tidy::run().map(|()| Outcome::Passed)),
-    ("schema", |workspace| schema::check(&workspace.root).map(|()| Outcome::Passed)),
-    ("clippy", clippy),
-    ("documentation", documentation),
-    ("no default features", no_default_features),
-    ("size", |_| size::run(&size::Arguments::default()).map(|()| Outcome::Passed)),
-    ("dependencies", dependencies),
-    ("fuzz", |_| fuzz::run(&fuzz::Arguments::all(FUZZ_SECONDS)).map(|()| Outcome::Passed)),
-];
+use crate::{fuzz, introspect, packages, rings, schema, size, test, tidy, tools};
 
 /// Seconds of fuzzing per target.
 const FUZZ_SECONDS: u32 = 60;
@@ -31,25 +16,22 @@ const FUZZ_SECONDS: u32 = 60;
 pub fn run() -> Result<()> {
     let workspace = Workspace::load()?;
     packages::require(&test::needed(&workspace))?;
-    let mut table = Vec::new();
-    let mut failed = Vec::new();
-    for (name, row) in ROWS {
-        output::progress(format!("--- {name}"));
-        let started = Instant::now();
-        let result = row(&workspace).and_then(|outcome| rings::account(name, &outcome).map(|()| outcome));
-        let verdict = match &result {
-            Ok(Outcome::Passed) => "passed",
-            Ok(Outcome::Skipped(_)) => "skipped",
-            Err(error) => {
-                output::error(error);
-                failed.push(name);
-                "FAILED"
-            }
-        };
-        table.push(vec![name.to_owned(), verdict.to_owned(), output::seconds(started.elapsed())]);
-    }
-    output::line(output::table(&["row", "result", "time"], &table));
-    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+    rings::play(&[
+        ("format", &|| format(&workspace)),
+        ("tidy", &|| tidy::run().map(passed)),
+        ("schema", &|| schema::check(&workspace.root).map(passed)),
+        ("clippy", &|| clippy(&workspace)),
+        ("documentation", &|| documentation(&workspace)),
+        ("no default features", &|| no_default_features(&workspace)),
+        ("introspection", &|| introspect::check(&workspace).map(passed)),
+        ("size", &|| size::run(&size::Arguments::default()).map(passed)),
+        ("dependencies", &|| dependencies(&workspace)),
+        ("fuzz", &|| fuzz::run(&fuzz::Arguments::all(FUZZ_SECONDS)).map(passed)),
+    ])
+}
+
+fn passed((): ()) -> Outcome {
+    Outcome::Passed
 }
 
 fn format(workspace: &Workspace) -> Result<Outcome> {

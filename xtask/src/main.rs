@@ -12,6 +12,8 @@ mod daemon;
 mod demo;
 mod dist;
 mod fuzz;
+mod introspect;
+mod new_service;
 mod output;
 mod packages;
 mod private_bus;
@@ -19,6 +21,7 @@ mod process;
 mod rings;
 mod schema;
 mod size;
+mod soak;
 mod stage;
 mod step;
 mod test;
@@ -50,10 +53,16 @@ enum Command {
     Dist(dist::Arguments),
     /// The fuzzing targets of tests/fuzz, for a while each
     Fuzz(fuzz::Arguments),
+    /// Golden introspection of running services
+    Introspect(introspect::Arguments),
+    /// The skeleton of a service
+    NewService(new_service::Arguments),
     /// Files generated from the facts about the inventory's interfaces
     Schema(schema::Arguments),
     /// Sizes of the shipped binaries against their budgets
     Size(size::Arguments),
+    /// The long tests: marked as ignored, skeleton of a service, hours of fuzzing if wanted
+    Soak(soak::Arguments),
     /// Every test that fits into twenty minutes
     Test(test::Arguments),
     /// House rules that no compiler checks; takes seconds
@@ -67,8 +76,11 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Dist(arguments) => dist::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Introspect(arguments) => introspect::run(&arguments),
+        Command::NewService(arguments) => new_service::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
     };

@@ -1,5 +1,7 @@
 //! Parts of a run that may be impossible here: said aloud, and not accepted in automation.
 
+use std::time::Instant;
+
 use anyhow::{Result, bail};
 
 use crate::output;
@@ -18,6 +20,31 @@ pub fn account(ring: &str, outcome: &Outcome) -> Result<()> {
     judge(ring, outcome, std::env::var("CI").is_ok_and(|value| value == "true"))
 }
 
+/// A part of a run: its name and what it does.
+pub type Row<'a> = (&'static str, &'a dyn Fn() -> Result<Outcome>);
+
+/// Runs every row, also after a failure, and ends with a table of results and times.
+pub fn play(rows: &[Row<'_>]) -> Result<()> {
+    let mut table = Vec::new();
+    let mut failed = Vec::new();
+    for (name, row) in rows {
+        output::progress(format!("--- {name}"));
+        let started = Instant::now();
+        let verdict = match row().and_then(|outcome| account(name, &outcome).map(|()| outcome)) {
+            Ok(Outcome::Passed) => "passed",
+            Ok(Outcome::Skipped(_)) => "skipped",
+            Err(error) => {
+                output::error(&error);
+                failed.push(*name);
+                "FAILED"
+            }
+        };
+        table.push(vec![(*name).to_owned(), verdict.to_owned(), output::seconds(started.elapsed())]);
+    }
+    output::line(output::table(&["row", "result", "time"], &table));
+    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
 fn judge(ring: &str, outcome: &Outcome, automation: bool) -> Result<()> {
     let Outcome::Skipped(reason) = outcome else { return Ok(()) };
     output::line(format!("SKIPPED {ring}: {reason}"));
@@ -30,6 +57,18 @@ fn judge(ring: &str, outcome: &Outcome, automation: bool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failed_row_does_not_keep_the_next_from_running() {
+        let ran = std::cell::Cell::new(false);
+        let second = || {
+            ran.set(true);
+            Ok(Outcome::Passed)
+        };
+        let error = play(&[("first", &|| bail!("broken")), ("second", &second)]).unwrap_err();
+        assert_eq!(error.to_string(), "failed: first");
+        assert!(ran.get());
+    }
 
     #[test]
     fn a_skipped_ring_fails_in_automation_only() {

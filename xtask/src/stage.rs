@@ -76,6 +76,16 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Starts a service unless it runs already.
+    pub fn ensure_running(&mut self, name: &str) -> Result<()> {
+        if self.services.iter().any(|(running, _)| running == name) { Ok(()) } else { self.start(name) }
+    }
+
+    /// `busctl` on this machine's bus; the verb follows.
+    pub fn busctl(&self) -> Step {
+        self.step("busctl").arg(format!("--address={}", self.bus.address()))
+    }
+
     /// A program that runs to its end on this machine's bus.
     pub fn step(&self, program: impl AsRef<OsStr>) -> Step {
         let address = self.bus.address();

@@ -11,6 +11,9 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+use std::path::Path;
+
 use anyhow::{Result, bail};
 
 use crate::output;
@@ -42,6 +45,13 @@ impl Finding {
     }
 }
 
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.severity == Severity::Warning { "warning: " } else { "" };
+        write!(formatter, "{}:{}: {mark}{}", self.path, self.line, self.sentence)
+    }
+}
+
 /// What the rules look at.
 struct House<'a> {
     tree: &'a Tree,
@@ -53,9 +63,8 @@ pub fn run() -> Result<()> {
     let workspace = Workspace::load()?;
     let tree = Tree::load(&workspace.root)?;
     let findings = check(&House { tree: &tree, crates: &workspace.crates });
-    for Finding { path, line, severity, sentence } in &findings {
-        let mark = if *severity == Severity::Warning { "warning: " } else { "" };
-        output::line(format!("{path}:{line}: {mark}{sentence}"));
+    for finding in &findings {
+        output::line(finding.to_string());
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if errors > 0 {
@@ -67,6 +76,15 @@ pub fn run() -> Result<()> {
         workspace.crates.len()
     ));
     Ok(())
+}
+
+/// The breaches in another checkout, each as a line.
+pub fn breaches(root: &Path) -> Result<Vec<String>> {
+    let workspace = Workspace::load_from(root)?;
+    let tree = Tree::load(root)?;
+    let findings = check(&House { tree: &tree, crates: &workspace.crates });
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    Ok(errors.map(ToString::to_string).collect())
 }
 
 fn check(house: &House<'_>) -> Vec<Finding> {

@@ -55,7 +55,9 @@ pub fn read_images(stage: &Stage<'_>, images: Vec<PathBuf>) -> Result<()> {
 /// Prints the inventory as a tree.
 pub fn show_inventory(stage: &Stage<'_>) -> Result<()> {
     let [name, path] = INVENTORY;
-    let call = busctl(stage, &["--json=short", "call", name, path])
+    let call = stage
+        .busctl()
+        .args(["--json=short", "call", name, path])
         .args(["org.freedesktop.DBus.ObjectManager", "GetManagedObjects"]);
     output::line("The inventory:");
     output::line(tree::draw(&call.output()?)?);
@@ -73,15 +75,11 @@ pub fn show_errors(stage: &Stage<'_>) -> Result<()> {
     for (title, arguments) in
         [("an object that is not there", &get[..]), ("a presence that is neither true nor false", &wrong)]
     {
-        let answer = busctl(stage, arguments).capture()?;
+        let answer = stage.busctl().args(arguments).capture()?;
         ensure!(!answer.status.success(), "{title} was accepted");
         output::line(format!("Asking for {title}: {}", answer.stderr.trim()));
     }
     Ok(())
-}
-
-fn busctl(stage: &Stage<'_>, arguments: &[&str]) -> crate::step::Step {
-    stage.step("busctl").arg(format!("--address={}", stage.bus().address())).args(arguments)
 }
 
 fn descriptions(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -1,0 +1,39 @@
+//! `cargo xtask soak`: what takes too long for every change, and has to pass before something counts as done.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::rings::{self, Outcome};
+use crate::step::Step;
+use crate::workspace::Workspace;
+use crate::{fuzz, new_service, packages, test};
+
+/// How long.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Seconds of fuzzing per target
+    #[arg(long, default_value_t = 900)]
+    fuzz_seconds: u32,
+}
+
+/// Runs the tests that are marked as ignored for their length, tries the skeleton, and fuzzes.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let workspace = Workspace::load()?;
+    packages::require(&test::needed(&workspace))?;
+    rings::play(&[
+        ("long tests", &|| long_tests(&workspace)),
+        ("skeleton", &|| new_service::try_out(&workspace).map(|()| Outcome::Passed)),
+        ("fuzz", &|| fuzz::run(&fuzz::Arguments::all(arguments.fuzz_seconds)).map(|()| Outcome::Passed)),
+    ])
+}
+
+fn long_tests(workspace: &Workspace) -> Result<Outcome> {
+    Step::cargo()
+        .args(["test", "--workspace", "--locked", "--", "--ignored"])
+        .env_remove("RUST_BACKTRACE")
+        .dir(&workspace.root)
+        .deadline(Duration::from_secs(4 * 3600))
+        .run()?;
+    Ok(Outcome::Passed)
+}
