@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
-use crate::output;
 use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, STRACE, VALGRIND};
 use crate::step::Step;
 use crate::workspace::Workspace;

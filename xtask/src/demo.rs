@@ -39,8 +39,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 fn play(stage: &mut Stage<'_>, workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     acts::start_inventory(stage)?;
-    let images = acts::build_images(stage, workspace)?;
-    acts::read_images(stage, images.into_iter().chain(arguments.images.iter().cloned()).collect())?;
+    let mut images = acts::build_images(stage, workspace)?;
+    images.extend(arguments.images.iter().cloned());
+    images.extend(acts::damaged_images(stage)?);
+    acts::read_images(stage, &images)?;
     acts::show_inventory(stage)?;
     acts::show_errors(stage)
 }

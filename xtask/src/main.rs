@@ -11,6 +11,7 @@ mod ci;
 mod daemon;
 mod demo;
 mod dist;
+mod fixtures;
 mod fuzz;
 mod introspect;
 mod new_service;

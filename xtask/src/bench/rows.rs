@@ -1,38 +1,92 @@
 //! The rows of `bench vpd`.
 
-use anyhow::Result;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result, ensure};
+
+use super::Workbench;
 use super::measure::{Cost, Subject};
-use super::payload::{Objects, Value};
-use super::{Workbench, output};
 use crate::build::Profile;
-use crate::rings::{self, Outcome};
 use crate::stage::Stage;
 use crate::workspace::Workspace;
+use crate::{fixtures, output};
+
+/// The parser that is measured.
+const PARSER: &str = "ipz-vpd-parser";
 
 /// Measures the parsers of vital product data beside their C twins.
 pub fn vpd(workspace: &Workspace) -> Result<()> {
     let bench = Workbench::new(&workspace.root.join("xtask/bench"))?;
     let mut stage = Stage::set(workspace, Profile::Release)?;
     stage.start("inventory-manager")?;
+    let parser = Parser::prepare(&stage, workspace)?;
     let mut table = Vec::new();
-    for (name, objects) in [("1 object", stand_in(1)), ("43 objects", stand_in(43))] {
-        // The twin against itself: what the instruments call equal.
-        let subject = bench.twin(&objects, stage.bus().address())?;
-        table.extend(compare(&bench, &format!("{name}, twin against itself"), &subject)?);
+    for (name, key, status) in
+        [("card, 1 object", "file:card", 0), ("planar, 43 objects", "file:system-planar", 0)]
+    {
+        let subject = parser.subject(key, stage.bus().address());
+        let twin = bench.meter.measure(&bench.twin_of(&subject)?)?;
+        let ours = bench.meter.measure(&subject)?;
+        ensure!(ours.status == status, "{PARSER} ended with {} on {key}", ours.status);
+        table.push(row(name, &ours, Some(&twin)));
+        table.push(row("  C twin", &twin, None));
     }
+    let address = stage.bus().address().to_owned();
+    let nowhere = format!("unix:path={}", stage.scratch().join("nothing").display());
+    for (name, key, address, status) in [
+        ("blank EEPROM", "file:blank", address.as_str(), 65),
+        ("absent device", "file:absent", address.as_str(), 69),
+        ("no bus", "file:card", nowhere.as_str(), 75),
+    ] {
+        let cost = bench.meter.measure(&parser.subject(key, address))?;
+        ensure!(cost.status == status, "{PARSER} ended with {} instead of {status}: {name}", cost.status);
+        table.push(row(name, &cost, None));
+    }
+    stage.end()?;
     output::line(output::table(
         &["row", "instructions", "ratio", "peak KiB", "bytes read", "status"],
         &table,
     ));
-    rings::account("bench vpd", &Outcome::Skipped("the workspace has no ipz-vpd-parser".to_owned()))
+    Ok(())
 }
 
-/// Two rows: the subject, and the twin that sends the same bytes.
-fn compare(bench: &Workbench, name: &str, subject: &Subject) -> Result<[Vec<String>; 2]> {
-    let twin = bench.meter.measure(&bench.twin_of(subject)?)?;
-    let ours = bench.meter.measure(subject)?;
-    Ok([row(name, &ours, Some(&twin)), row("  C twin", &twin, None)])
+/// An installed parser with images and fragments.
+struct Parser {
+    program: PathBuf,
+    config: PathBuf,
+    images: PathBuf,
+}
+
+impl Parser {
+    fn prepare(stage: &Stage<'_>, workspace: &Workspace) -> Result<Self> {
+        let program = stage.install(PARSER)?;
+        let (config, images) = (stage.scratch().join("config"), stage.scratch().join("images"));
+        fs::create_dir_all(&images).context("creating a folder for images")?;
+        for name in ["card", "system-planar"] {
+            fs::write(images.join(name), fixtures::image(&workspace.root, name)?)?;
+        }
+        fs::write(images.join("blank"), [0xff; 8192])?;
+        for name in ["card", "blank", "absent"] {
+            let path = format!("/system/chassis/motherboard/{name}");
+            fixtures::write_fragment(&config, &format!("file:{name}"), &fixtures::one_object(&path, "Card"))?;
+        }
+        fixtures::write_fragment(&config, "file:system-planar", &fixtures::planar())?;
+        Ok(Self { program, config, images })
+    }
+
+    fn subject(&self, key: &str, address: &str) -> Subject {
+        let image = self.images.join(Path::new(key.trim_start_matches("file:")));
+        let arguments: [OsString; 5] =
+            ["--config".into(), self.config.clone().into(), "--key".into(), key.into(), image.clone().into()];
+        Subject {
+            program: self.program.clone(),
+            arguments: arguments.into(),
+            address: address.to_owned(),
+            input: image.exists().then_some(image),
+        }
+    }
 }
 
 fn row(name: &str, cost: &Cost, twin: Option<&Cost>) -> Vec<String> {
@@ -46,21 +100,4 @@ fn row(name: &str, cost: &Cost, twin: Option<&Cost>) -> Vec<String> {
         cost.bytes_read.map_or_else(String::new, |bytes| bytes.to_string()),
         cost.status.to_string(),
     ]
-}
-
-/// Objects of about the size and shape of a system's, as long as no parser is here to send real ones.
-fn stand_in(count: usize) -> Objects {
-    let object = |index: usize| {
-        let keywords = (0..8).map(|keyword| (format!("K{keyword}"), Value::Bytes(vec![b'0'; 12]))).collect();
-        let item = vec![
-            ("Present".to_owned(), Value::Number('b', 1)),
-            ("PrettyName".to_owned(), Value::Text(format!("Part {index}"))),
-        ];
-        let interfaces = vec![
-            ("com.ibm.ipzvpd.VINI".to_owned(), keywords),
-            ("xyz.openbmc_project.Inventory.Item".to_owned(), item),
-        ];
-        (format!("/system/chassis/motherboard/part{index}"), interfaces)
-    };
-    (0..count).map(object).collect()
 }

@@ -1,6 +1,7 @@
 //! The twin and the instruments, checked against each other on a private bus.
 
 use super::*;
+use crate::output;
 use crate::private_bus::PrivateBus;
 use crate::step::find_program;
 

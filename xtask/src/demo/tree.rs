@@ -25,12 +25,27 @@ pub fn draw(reply: &[u8]) -> Result<String> {
         text.push('\n');
         for (interface, properties) in interfaces.as_object().into_iter().flat_map(Map::iter) {
             text.push_str(&format!("    {interface}\n"));
-            for (name, value) in properties.as_object().into_iter().flat_map(Map::iter) {
+            let properties = properties.as_object().into_iter().flat_map(Map::iter);
+            let (empty, filled): (Vec<_>, Vec<_>) = properties.partition(|(_, value)| is_empty(value));
+            for (name, value) in filled {
                 text.push_str(&format!("        {name:<20} {}\n", shorten(show(value))));
+            }
+            if !empty.is_empty() {
+                let names: Vec<&str> = empty.into_iter().map(|(name, _)| name.as_str()).collect();
+                text.push_str(&format!("        (empty: {})\n", names.join(" ")));
             }
         }
     }
     Ok(text)
+}
+
+/// Whether a variant holds a text, bytes or a list without content.
+fn is_empty(variant: &Value) -> bool {
+    match variant.get("data") {
+        Some(Value::String(text)) => text.is_empty(),
+        Some(Value::Array(elements)) => elements.is_empty(),
+        _ => false,
+    }
 }
 
 /// One variant, as `{"type": …, "data": …}`.
@@ -76,8 +91,8 @@ mod tests {
                 "Present":{"type":"b","data":true},
                 "PrettyName":{"type":"s","data":"Planar"}}}}]}"#;
         let text = draw(reply).unwrap();
-        let expected = "/system/a\n    i.A\n        NONE                 0x\n        Present              true\n        \
-            PrettyName           \"Planar\"\n        RAW                  0x00ff\n        SN                   \"SN1\"\n\
+        let expected = "/system/a\n    i.A\n        Present              true\n        PrettyName           \
+            \"Planar\"\n        RAW                  0x00ff\n        SN                   \"SN1\"\n        (empty: NONE)\n\
             /system/b\n    i.Marker\n";
         assert_eq!(text, expected);
     }
