@@ -1,6 +1,6 @@
 use crate::inventory::Inventory;
 use crate::schema::{Access, Schema};
-use dbus_api::inventory::ROOT;
+use dbus_api::inventory::{ROOT, deletion, manager};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -54,18 +54,26 @@ const AT_ROOT: &str = r#"  <interface name="org.freedesktop.DBus.ObjectManager">
       <arg name="interfaces" type="as"/>
     </signal>
   </interface>
-  <interface name="xyz.openbmc_project.Inventory.Manager">
-    <method name="Notify">
+"#;
+
+/// Our own interfaces on the root: name, then the method with its arguments.
+const OWN_AT_ROOT: [(&str, &str); 2] = [
+    (
+        manager::INTERFACE,
+        r#"    <method name="Notify">
       <arg name="object" type="a{oa{sa{sv}}}" direction="in"/>
     </method>
-  </interface>
-  <interface name="io.vivianite.Inventory.Deletion1">
-    <method name="Delete">
+"#,
+    ),
+    (
+        deletion::INTERFACE,
+        r#"    <method name="Delete">
       <arg name="paths" type="as" direction="in"/>
       <arg name="removed" type="u" direction="out"/>
     </method>
-  </interface>
-"#;
+"#,
+    ),
+];
 
 /// The XML of whatever lives at a full path; `None` when neither it nor anything below it exists.
 pub fn describe(schema: &Schema, inventory: &Inventory, path: &str) -> Option<String> {
@@ -77,12 +85,15 @@ pub fn describe(schema: &Schema, inventory: &Inventory, path: &str) -> Option<St
     let mut xml = format!("{DOCTYPE}<node>\n{STANDARD}");
     if path == ROOT {
         xml.push_str(AT_ROOT);
+        for (interface, methods) in OWN_AT_ROOT {
+            // Writing to a String cannot fail.
+            let _ = write!(xml, "  <interface name=\"{interface}\">\n{methods}  </interface>\n");
+        }
     }
     for interface in object.into_iter().flat_map(|object| object.keys()) {
         describe_interface(schema, interface, &mut xml);
     }
     for child in children {
-        // Writing to a String cannot fail.
         let _ = writeln!(xml, "  <node name=\"{child}\"/>");
     }
     xml.push_str("</node>\n");
