@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use dbus_api::inventory::{ASSET, ITEM, ITEM_DIMM, PROGRESS, progress_status};
+use dbus_api::vpd::collection::{self, Report};
 use house_tests::{Machine, fixture};
 use std::path::Path;
 
@@ -247,5 +248,51 @@ fn configuration_errors_name_the_file_and_nothing_is_published() -> anyhow::Resu
         assert!(finished.log.contains(reason) && finished.log.contains("10-0050.toml"), "{}", finished.log);
     }
     assert_eq!(machine.properties(FRU, ITEM)?, None);
+    Ok(())
+}
+
+/// Stands in for the collection service, which has none of its own yet: keeps the reports it is given.
+struct Collection(tokio::sync::mpsc::UnboundedSender<Report>);
+
+#[zbus::interface(name = "io.vivianite.Vpd.Collection1")]
+impl Collection {
+    fn report(&self, report: Report) -> zbus::fdo::Result<()> {
+        self.0.send(report).map_err(|error| zbus::fdo::Error::Failed(error.to_string()))
+    }
+}
+
+#[test]
+fn the_collection_service_gets_the_report_and_standard_output_does_not() -> anyhow::Result<()> {
+    let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
+    machine.fragment(KEY, FRAGMENT)?;
+    let image = machine.image("eeprom.bin", &fixture("card"))?;
+    let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let address = machine.bus().address().to_owned();
+    let service = std::thread::spawn(move || -> anyhow::Result<()> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let builder = zbus::connection::Builder::address(address.as_str());
+            let builder = builder.serve_at(collection::PATH, Collection(sender)).name(collection::BUS_NAME);
+            let _connection = builder.build().await?;
+            ready.send(())?;
+            // Ends when the other end is dropped.
+            let _ = stopped.await;
+            Ok(())
+        })
+    });
+    is_ready.recv().context("the collection service did not start")?;
+    let finished = machine.parse("ipz-vpd-parser", &image, KEY)?;
+    drop(stop);
+    service.join().expect("no panic")?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    assert_eq!(finished.output, "");
+    let report = reports.try_recv()?;
+    assert_eq!(
+        (report.key.as_str(), report.outcome.as_str(), report.inventory.as_str()),
+        (KEY, "ok", "published")
+    );
+    assert!(report.started > 0 && report.finished >= report.started);
+    assert_eq!(report.records.len(), 3);
     Ok(())
 }

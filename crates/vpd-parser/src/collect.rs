@@ -7,9 +7,7 @@ use device_io::{Eeprom, EepromError};
 use fru_publication::{EepromKey, Fragment, Publication, Reading, Times, WantedFormat};
 use service_runtime::Exit;
 use std::error::Error as _;
-use vpd_format::{
-    Content, Counted, Outcome, ReadAt as _, ReadError, ReadOptions, Vpd, VpdError, Wanted, Window,
-};
+use vpd_format::{Content, Counted, Outcome, ReadAt, ReadError, ReadOptions, Vpd, VpdError, Wanted, Window};
 
 /// What reading an EEPROM gave.
 #[derive(Debug)]
@@ -56,7 +54,7 @@ pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Res
     Ok(read(eeprom, fragment))
 }
 
-fn read(eeprom: Eeprom, fragment: &Fragment) -> Collected {
+fn read<R: ReadAt>(eeprom: R, fragment: &Fragment) -> Collected {
     let needed = fragment.needed_records();
     let options = ReadOptions {
         format: match fragment.format {
@@ -215,3 +213,6 @@ fn log_usable(key: &EepromKey, vpd: &Vpd, bytes: u64) {
     }
     log::info!("collected fru={key} format={} outcome={} bytes={bytes}", vpd.format, vpd.outcome);
 }
+
+#[cfg(test)]
+mod tests;

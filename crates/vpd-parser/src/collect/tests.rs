@@ -1,0 +1,84 @@
+use super::*;
+use fru_publication::publish;
+use std::io;
+use std::sync::LazyLock;
+
+/// A chip that gives its bytes until it has given so many, and then nothing more.
+struct Dying {
+    image: Vec<u8>,
+    left: usize,
+}
+
+impl ReadAt for Dying {
+    type Error = io::Error;
+
+    fn size(&self) -> u64 {
+        self.image.len() as u64
+    }
+
+    fn read_exact_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), io::Error> {
+        self.left =
+            self.left.checked_sub(buffer.len()).ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut))?;
+        let start = usize::try_from(offset).unwrap();
+        buffer.copy_from_slice(&self.image[start..start + buffer.len()]);
+        Ok(())
+    }
+}
+
+const DESCRIPTION: &str = include_str!("../../../../tests/data/vpd/system-planar.toml");
+const FRAGMENT: &str = "[[object]]\npath = \"/system\"\nrecords = \"all\"\n";
+
+fn collect_dying(left: usize) -> Collected {
+    static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| vpd_builder::build(DESCRIPTION).unwrap());
+    read(Dying { image: IMAGE.clone(), left }, &Fragment::parse(FRAGMENT).unwrap())
+}
+
+#[test]
+fn a_chip_that_dies_at_any_byte_is_unreadable_and_leaves_no_half_of_its_data() {
+    let whole = collect_dying(usize::MAX);
+    assert_eq!(whole.exit(), Exit::Done);
+    let needed = usize::try_from(whole.bytes_read).unwrap();
+    let fragment = Fragment::parse(FRAGMENT).unwrap();
+    for left in 0..needed {
+        let collected = collect_dying(left);
+        assert_eq!(
+            (collected.exit(), collected.outcome()),
+            (Exit::DeviceAbsent, "unreadable"),
+            "dies at {left}"
+        );
+        assert!(collected.reason().contains("offset"), "{}", collected.reason());
+        let publication = publish(&fragment, collected.reading(), Times::default());
+        let values = publication.notification.objects.iter().flat_map(|object| &object.interfaces);
+        let records = values.filter(|interface| interface.name.starts_with("com.ibm.ipzvpd."));
+        for (name, value) in records.flat_map(|interface| &interface.properties) {
+            let is_empty =
+                matches!(value, dbus_api::inventory::notification::Value::Bytes(bytes) if bytes.is_empty());
+            assert!(is_empty, "dies at {left}: {name} = {value:?}");
+        }
+    }
+    assert_eq!(collect_dying(needed).exit(), Exit::Done);
+}
+
+#[test]
+fn a_window_hides_the_rest_of_the_chip() {
+    let image = vpd_builder::build(DESCRIPTION).unwrap();
+    let mut chip = vec![0x5a; 0x3_0000];
+    chip.extend_from_slice(&image);
+    let fragment = format!("offset = {}\nsize = {}\n{FRAGMENT}", 0x3_0000, image.len());
+    let collected = read(Dying { image: chip, left: usize::MAX }, &Fragment::parse(&fragment).unwrap());
+    assert_eq!((collected.exit(), collected.image_size), (Exit::Done, image.len() as u64));
+}
+
+#[test]
+fn the_report_names_every_area_and_record() {
+    let collected = collect_dying(usize::MAX);
+    let key = EepromKey::parse("8-0050").unwrap();
+    let report = report(&key, &collected, Times { started: 1, completed: 2 });
+    assert_eq!(
+        (report.key.as_str(), report.format.as_str(), report.outcome.as_str()),
+        ("8-0050", "ipz", "ok")
+    );
+    let names: Vec<_> = report.records.iter().map(|record| record.name.as_str()).collect();
+    assert_eq!(names[..3], ["VHDR", "VTOC", "VINI"]);
+    assert!(report.records.iter().all(|record| record.outcome == "ok" && record.reason.is_empty()));
+}
