@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::output;
-use crate::packages::{self, DBUS, LIBUDEV, SYSTEMD};
+use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, STRACE, SYSTEMD, VALGRIND};
 use crate::step::Step;
 use crate::workspace::Workspace;
 
@@ -21,7 +21,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
     let workspace = Workspace::load()?;
-    packages::require(&needed(&workspace))?;
+    // The instruments of the bench are tested too.
+    packages::require(&[needed(&workspace), vec![GCC, LIBSYSTEMD, STRACE, VALGRIND]].concat())?;
     let selection: &[&str] = if arguments.rest.is_empty() { &["--workspace", "--locked"] } else { &[] };
     // Programs that tests start are named to them by cargo only within their own package; the others find them
     // beside the test binary, where this build puts them.

@@ -12,6 +12,9 @@ use crate::step::Step;
 /// Longest run of one measured command, valgrind's slowness included.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// Runs whose peak memory is compared.
+const RUNS: usize = 9;
+
 /// A command to measure, free of what would falsify it.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -30,7 +33,7 @@ pub struct Subject {
 pub struct Cost {
     /// Instructions executed, by callgrind.
     pub instructions: u64,
-    /// Peak resident set in KiB, of the process alone.
+    /// Peak resident set in KiB, of the process alone; the median of several runs.
     pub peak_kib: u64,
     /// Bytes read from [`Subject::input`].
     pub bytes_read: Option<u64>,
@@ -61,7 +64,18 @@ impl Meter {
         Ok(Cost { instructions, peak_kib, bytes_read, status })
     }
 
+    /// The median of several runs: where libraries are mapped changes how many of their pages are touched.
     fn peak(&self, subject: &Subject) -> Result<(u64, i32)> {
+        let mut peaks = (0..RUNS).map(|_| self.one_peak(subject)).collect::<Result<Vec<_>>>()?;
+        peaks.sort_unstable();
+        let (median, status) = peaks.get(RUNS / 2).copied().context("no run was made")?;
+        if peaks.iter().any(|(_, other)| *other != status) {
+            bail!("{} ends now with one status, now with another", subject.program.display());
+        }
+        Ok((median, status))
+    }
+
+    fn one_peak(&self, subject: &Subject) -> Result<(u64, i32)> {
         let report = self.folder.join("peak.txt");
         let wrapper = [self.peak_memory.as_os_str(), report.as_os_str()];
         let captured = subject.under(&wrapper).capture()?;

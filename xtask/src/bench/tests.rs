@@ -1,15 +1,16 @@
 //! The twin and the instruments, checked against each other on a private bus.
 
 use super::*;
-use crate::output;
 use crate::private_bus::PrivateBus;
+use crate::rings::{self, Outcome};
 use crate::step::find_program;
 
 fn workbench() -> Option<(Workbench, PrivateBus)> {
     let header = Path::new("/usr/include/systemd/sd-bus.h").exists();
     let programs = ["gcc", "dbus-daemon", "dbus-monitor", "valgrind", "strace"];
     if !header || programs.iter().any(|name| find_program(name).is_none()) {
-        output::line(format!("SKIPPED bench: not all of sd-bus.h, {} are here", programs.join(", ")));
+        let reason = format!("not all of sd-bus.h, {} are here", programs.join(", "));
+        rings::account("bench", &Outcome::Skipped(reason)).unwrap();
         return None;
     }
     let bench = Workbench::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("bench")).unwrap();
