@@ -28,11 +28,15 @@ pub fn names(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// A committed description.
+pub fn description(root: &Path, name: &str) -> Result<String> {
+    let path = root.join(DESCRIPTIONS).join(name).with_extension("toml");
+    fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+}
+
 /// Builds the image of a committed description.
 pub fn image(root: &Path, name: &str) -> Result<Vec<u8>> {
-    let path = root.join(DESCRIPTIONS).join(name).with_extension("toml");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    vpd_builder::build(&text).with_context(|| format!("building {}", path.display()))
+    vpd_builder::build(&description(root, name)?).with_context(|| format!("building {name}"))
 }
 
 /// Puts a fragment where parsers look for it below `config`.

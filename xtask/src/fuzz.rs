@@ -10,10 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::output;
 use crate::packages::{self, GXX};
 use crate::step::Step;
 use crate::workspace::Workspace;
+use crate::{fixtures, output};
 
 /// Where the targets are, with their committed corpora beside them.
 const FOLDER: &str = "tests/fuzz";
@@ -162,11 +162,14 @@ fn fuzz(folder: &Path, target: &str, program: &Path, arguments: &Arguments) -> R
     for needed in [&found, &artifacts, &committed] {
         fs::create_dir_all(needed).with_context(|| format!("creating {}", needed.display()))?;
     }
+    sow(folder, &found)?;
     let before = count(&artifacts)?;
     let result = Step::new(program)
         .args([&found, &committed])
         .args(common_options(&artifacts, arguments))
         .arg(format!("-max_total_time={}", arguments.seconds))
+        // libFuzzer prints a trace of its own; the panic's would push its message out of what is shown.
+        .env_remove("RUST_BACKTRACE")
         .deadline(Duration::from_secs(u64::from(arguments.seconds) + 120))
         .run_quietly();
     if let Err(error) = result {
@@ -179,6 +182,16 @@ fn fuzz(folder: &Path, target: &str, program: &Path, arguments: &Arguments) -> R
         let merge = Step::new(program).arg("-merge=1").args([&committed, &found]);
         merge.args(common_options(&artifacts, arguments)).run_quietly()?;
         output::line(format!("fuzz: {target}: the committed corpus has {} inputs", count(&committed)?));
+    }
+    Ok(())
+}
+
+/// Gives every target our fixtures to start from: images to what takes bytes, descriptions to what takes text.
+fn sow(folder: &Path, found: &Path) -> Result<()> {
+    let root = folder.ancestors().nth(2).context("the targets lie in the workspace")?;
+    for name in fixtures::names(root)? {
+        fs::write(found.join(format!("{name}.image")), fixtures::image(root, &name)?)?;
+        fs::write(found.join(format!("{name}.text")), fixtures::description(root, &name)?)?;
     }
     Ok(())
 }
