@@ -22,6 +22,8 @@ pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
 pub const LOCATION_CODE: &str = "xyz.openbmc_project.Inventory.Decorator.LocationCode";
 /// The older twin of [`LOCATION_CODE`], same owner.
 pub const IBM_LOCATION: &str = "com.ibm.ipzvpd.Location";
+/// `Associations` (a(sss)): forward type, reverse type, endpoint.
+pub const ASSOCIATION_DEFINITIONS: &str = "xyz.openbmc_project.Association.Definitions";
 /// `Functional` (b).
 pub const OPERATIONAL_STATUS: &str = "xyz.openbmc_project.State.Decorator.OperationalStatus";
 /// `Status` (s, enum), `StartTime`, `CompletedTime` (microseconds since 1970).

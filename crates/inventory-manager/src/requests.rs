@@ -1,5 +1,6 @@
 //! What each request does to the inventory, and what the bus hears of it.
 
+use crate::associations::Associations;
 use crate::dbus::{self, Call, Request};
 use crate::error::CallFailure;
 use crate::inventory::{HostedInterface, Inventory, Plan, Update};
@@ -19,6 +20,8 @@ pub struct State<'a> {
     pub schema: &'a Schema,
     /// What is hosted.
     pub inventory: &'a mut Inventory,
+    /// What machine layers configure beside it.
+    pub associations: &'a mut Associations,
     /// What is kept.
     pub store: &'a mut Store<RealDisk>,
 }
@@ -114,13 +117,14 @@ impl State<'_> {
     }
 
     fn notify(&mut self, received: &Received<'_>, signals: &mut Vec<Message>) -> Result<(), CallFailure> {
-        let plan = self.inventory.plan(self.schema, received);
+        let mut plan = self.inventory.plan(self.schema, received);
         let batch: Vec<Entry> = plan.updates.iter().filter(|update| update.persist).map(entry).collect();
         self.store.write(&batch).map_err(|error| {
             log::error!("the inventory cannot be written: {error}");
             CallFailure::Store(error)
         })?;
         self.inventory.apply(&plan.updates);
+        self.associate(&mut plan);
         for (path, interface) in &plan.skipped {
             log::warn!("the schema has no such interface, skipped object={path} interface={interface}");
         }
@@ -131,6 +135,22 @@ impl State<'_> {
                 Err(fault.into())
             }
             None => Ok(()),
+        }
+    }
+
+    /// New objects get the associations that are configured for them, in the same announcement.
+    fn associate(&mut self, plan: &mut Plan) {
+        let updates = self.associations.updates(self.schema, self.inventory);
+        self.inventory.apply(&updates);
+        for update in updates {
+            if update.changed.is_empty() {
+                let name = update.interface.clone();
+                match plan.added.iter_mut().find(|(path, _)| *path == update.path) {
+                    Some((_, interfaces)) => interfaces.push(name),
+                    None => plan.added.push((update.path.clone(), vec![name])),
+                }
+            }
+            plan.updates.push(update);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The owner of the inventory: one task, one message at a time.
 
+use crate::associations::Associations;
 use crate::dbus::Call;
 use crate::error::CallFailure;
 use crate::inventory::Inventory;
@@ -32,15 +33,17 @@ pub async fn start(mut start: Start) -> anyhow::Result<()> {
     }
     let settings = Settings::new(&fragment.fragment, std::env::var_os("STATE_DIRECTORY").map(Into::into));
     let schema = load_schema(&start)?;
+    let mut associations = Associations::load(&start.root).context(Exit::Configuration)?;
     let connection = bus::connect(CALL_LIMIT).await?;
     refuse_a_second_inventory(&connection).await?;
     let (store, restored) = Store::open(&settings.state_directory, RealDisk)
         .with_context(|| format!("cannot use {}", settings.state_directory.display()))?;
     let mut inventory = Inventory::default();
     restore(&schema, &mut inventory, restored);
+    inventory.apply(&associations.updates(&schema, &inventory));
     let mut messages = MessageStream::from(&connection);
     take_name(&connection).await?;
-    let mut service = Service { settings, schema, inventory, store, connection };
+    let mut service = Service { settings, schema, inventory, associations, store, connection };
     service.tell_status(&start.readiness);
     start.readiness.ready();
     let outcome = service.serve(&mut messages, &mut start).await;
@@ -124,6 +127,7 @@ struct Service {
     settings: Settings,
     schema: Schema,
     inventory: Inventory,
+    associations: Associations,
     store: Store<RealDisk>,
     connection: Connection,
 }
@@ -189,8 +193,12 @@ impl Service {
     /// The signals that a call causes, and its reply.
     fn answer(&mut self, message: &Message) -> (Vec<Message>, zbus::Result<Message>) {
         let (header, body) = (message.header(), message.body());
-        let mut state =
-            State { schema: &self.schema, inventory: &mut self.inventory, store: &mut self.store };
+        let mut state = State {
+            schema: &self.schema,
+            inventory: &mut self.inventory,
+            associations: &mut self.associations,
+            store: &mut self.store,
+        };
         let mut signals = Vec::new();
         let reply = Call::new(&header, &body)
             .ok_or_else(CallFailure::headless)
