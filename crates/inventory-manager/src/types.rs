@@ -1,5 +1,6 @@
 //! Property types of the schema and the values that go with them.
 
+use dbus_api::inventory::notification::ByteString;
 use dbus_api::inventory::received::Given;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Number, Value as Json};
@@ -312,19 +313,6 @@ fn serialize_integer<S: Serializer>(integer: Integer, value: i128, serializer: S
         Integer::Uint32 => as_variant::serialize(&(value as u32), serializer),
         Integer::Int64 => as_variant::serialize(&(value as i64), serializer),
         Integer::Uint64 => as_variant::serialize(&(value as u64), serializer),
-    }
-}
-
-/// Bytes in one piece; element by element costs a serialiser call each.
-struct ByteString<'a>(&'a [u8]);
-
-impl Type for ByteString<'_> {
-    const SIGNATURE: &'static Signature = <[u8]>::SIGNATURE;
-}
-
-impl Serialize for ByteString<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
     }
 }
 

@@ -124,8 +124,9 @@ impl Type for Value<'_> {
     const SIGNATURE: &'static Signature = &Signature::Variant;
 }
 
-/// A byte string that is written in one piece rather than element by element.
-struct ByteString<'a>(&'a [u8]);
+/// `ay`: a byte string that is written in one piece; element by element costs a serialiser call each.
+#[derive(Debug, Clone, Copy)]
+pub struct ByteString<'a>(pub &'a [u8]);
 
 impl Type for ByteString<'_> {
     const SIGNATURE: &'static Signature = <[u8]>::SIGNATURE;
