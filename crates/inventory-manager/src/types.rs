@@ -61,7 +61,7 @@ pub enum Value {
     Integer(i128),
     /// For [`PropertyType::Double`].
     Double(f64),
-    /// For [`PropertyType::Text`] and [`PropertyType::Path`].
+    /// For [`PropertyType::Text`].
     Text(String),
     /// For [`PropertyType::Bytes`].
     Bytes(Vec<u8>),
