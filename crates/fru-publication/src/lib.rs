@@ -1,7 +1,7 @@
 //! From the vital product data of one EEPROM to what its inventory objects show.
 //!
 //! An EEPROM's [`Fragment`] says which objects it describes and what each publishes;
-//! [`publish`] turns it and a reading into one notification. What could not be read is cleared,
+//! [`publish()`] turns it and a reading into one notification. What could not be read is cleared,
 //! so that no value of an earlier part survives on the bus.
 //!
 //! Must not know: devices, files, the bus connection, time. Location codes are not its business:
