@@ -101,8 +101,8 @@ impl Service {
 
     /// Asks the service to end, as systemd would, and waits for it.
     pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status()?;
-        anyhow::ensure!(status.success(), "cannot signal the service");
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into()?);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
         Ok(self.child.wait()?)
     }
 }
