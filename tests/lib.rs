@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use test_bus::{Finished, PrivateBus, Service};
+use test_bus::{Daemon, Finished, PrivateBus};
 use tokio::runtime::Runtime;
 use zbus::{Connection, OwnedVariant};
 
@@ -27,7 +27,7 @@ pub fn fixture(name: &str) -> Vec<u8> {
 /// A machine: a bus, an inventory on it, and a folder for fragments, images and state.
 #[derive(Debug)]
 pub struct Machine {
-    inventory: Option<Service>,
+    inventory: Option<Daemon>,
     bus: PrivateBus,
     folder: TempDir,
     runtime: Runtime,
@@ -36,8 +36,11 @@ pub struct Machine {
 impl Machine {
     /// A bus without an inventory; `None` where there is no dbus-daemon.
     pub fn bare() -> anyhow::Result<Option<Self>> {
-        let Some(bus) = PrivateBus::start()? else { return Ok(None) };
+        if !test_bus::can_run() {
+            return Ok(None);
+        }
         let folder = tempfile::tempdir()?;
+        let bus = PrivateBus::start(folder.path())?;
         std::fs::create_dir_all(folder.path().join("root/usr/share"))?;
         std::os::unix::fs::symlink(
             repository().join("configs"),
@@ -58,11 +61,11 @@ impl Machine {
     /// Starts the inventory; it finds the state that an earlier one left.
     pub fn start_inventory(&mut self) -> anyhow::Result<()> {
         let binary = test_bus::built("inventory-manager")?;
-        let root = self.folder.path().join("root");
-        let state = self.state();
-        let arguments = [OsStr::new("--root"), root.as_os_str()];
-        let environment = [("STATE_DIRECTORY", state.as_os_str())];
-        self.inventory = Some(Service::start(&self.bus, &binary, arguments, &environment)?);
+        let mut command = self.bus.client(binary);
+        command.arg("--root").arg(self.folder.path().join("root")).env("STATE_DIRECTORY", self.state());
+        let started =
+            Daemon::spawn_ready("inventory-manager", &mut command, self.folder.path(), test_bus::LIMIT);
+        self.inventory = Some(started?);
         Ok(())
     }
 

@@ -8,7 +8,6 @@
 mod bench;
 mod build;
 mod ci;
-mod daemon;
 mod demo;
 mod dist;
 mod fixtures;
@@ -17,7 +16,6 @@ mod introspect;
 mod new_service;
 mod output;
 mod packages;
-mod private_bus;
 mod process;
 mod rings;
 mod schema;

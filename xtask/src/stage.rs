@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::build::Profile;
-use crate::daemon::Daemon;
 use crate::dist::{self, Strip};
-use crate::private_bus::PrivateBus;
 use crate::step::Step;
 use crate::workspace::Workspace;
+use test_bus::Daemon;
+use test_bus::PrivateBus;
 
 /// Longest wait for a service to say that it is ready.
 const READY: Duration = Duration::from_secs(30);
@@ -90,7 +90,7 @@ impl<'a> Stage<'a> {
     pub fn step(&self, program: impl AsRef<OsStr>) -> Step {
         let address = self.bus.address();
         Step::new(program)
-            .env(crate::private_bus::ADDRESS_VARIABLE, address)
+            .env(test_bus::ADDRESS_VARIABLE, address)
             .env_remove("RUST_BACKTRACE")
             .deadline(CALL)
     }

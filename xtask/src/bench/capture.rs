@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::daemon::Daemon;
+use test_bus::Daemon;
 
 /// Longest wait for a message that must come.
 const LIMIT: Duration = Duration::from_secs(20);

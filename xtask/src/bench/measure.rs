@@ -132,7 +132,7 @@ impl Subject {
 
     fn prepared(&self, step: Step) -> Step {
         step.args(&self.arguments)
-            .env(crate::private_bus::ADDRESS_VARIABLE, &self.address)
+            .env(test_bus::ADDRESS_VARIABLE, &self.address)
             // One error path with a back-trace costs more than a hundred runs without.
             .env_remove("RUST_BACKTRACE")
             .env_remove("RUST_LIB_BACKTRACE")

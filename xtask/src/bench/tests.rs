@@ -1,9 +1,9 @@
 //! The twin and the instruments, checked against each other on a private bus.
 
 use super::*;
-use crate::private_bus::PrivateBus;
 use crate::rings::{self, Outcome};
 use crate::step::find_program;
+use test_bus::PrivateBus;
 
 fn workbench() -> Option<(Workbench, PrivateBus)> {
     let header = Path::new("/usr/include/systemd/sd-bus.h").exists();

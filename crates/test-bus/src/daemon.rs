@@ -2,20 +2,20 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::Signal;
-
-use crate::process::send;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// Time between the polite and the impolite signal.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A daemon of ours; it is ended when this goes out of scope.
+#[derive(Debug)]
 pub struct Daemon {
     name: String,
     child: Child,
@@ -31,6 +31,11 @@ impl Daemon {
     /// Starts a service and returns once it has told the service manager's socket that it is ready.
     pub fn spawn_ready(name: &str, command: &mut Command, folder: &Path, deadline: Duration) -> Result<Self> {
         let path = folder.join(format!("{name}.notify"));
+        // One of the same name may have run before; a socket stays behind its process.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         let socket = UnixDatagram::bind(&path).with_context(|| format!("binding {}", path.display()))?;
         let mut daemon = Self::spawn(name, command.env("NOTIFY_SOCKET", &path))?;
         let ready = listen(socket);
@@ -59,22 +64,32 @@ impl Daemon {
         self.child.stdout.take()
     }
 
-    /// Ends the daemon: first politely, then not.
-    pub fn stop(&mut self) -> Result<()> {
-        if self.child.try_wait()?.is_some() {
-            return Ok(());
+    /// Ends the daemon at once, as a crash would.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().with_context(|| format!("killing {}", self.name))?;
+        self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
+        Ok(())
+    }
+
+    /// Ends the daemon, first politely, then not; tells how it ended.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        if let Some(status) = self.child.try_wait()? {
+            return Ok(status);
         }
-        send(self.child.id(), Signal::SIGTERM);
+        // A pid fits, and the child is not reaped yet, so the pid is still its own.
+        if let Ok(pid) = i32::try_from(self.child.id()) {
+            kill(Pid::from_raw(pid), Signal::SIGTERM)
+                .with_context(|| format!("asking {} to end", self.name))?;
+        }
         let started = Instant::now();
         while started.elapsed() < GRACE {
-            if self.child.try_wait()?.is_some() {
-                return Ok(());
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
             }
             thread::sleep(Duration::from_millis(5));
         }
         self.child.kill().with_context(|| format!("ending {}", self.name))?;
-        self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
-        Ok(())
+        self.child.wait().with_context(|| format!("waiting for {}", self.name))
     }
 }
 
