@@ -3,9 +3,10 @@
 mod acts;
 mod tree;
 
+use std::io::Read;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use crate::build::Profile;
 use crate::output;
@@ -17,8 +18,14 @@ use crate::workspace::Workspace;
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Images to read beside those that are built from tests/data/vpd
-    #[arg(long = "image")]
+    #[arg(long = "image", value_name = "FILE")]
     images: Vec<PathBuf>,
+    /// Show every interface and property of the inventory, not only those that say something
+    #[arg(long)]
+    full: bool,
+    /// Keep everything running at the end, to look around with busctl, until Enter is pressed
+    #[arg(long)]
+    stay: bool,
     /// How the binaries are built
     #[arg(long, value_enum, default_value_t = Profile::Release)]
     profile: Profile,
@@ -26,10 +33,12 @@ pub struct Arguments {
 
 /// Sets the stage, plays the acts in order, and takes everything down again.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    for image in &arguments.images {
+        ensure!(image.is_file(), "{} is no file", image.display());
+    }
     packages::require(&[DBUS, SYSTEMD])?;
     let workspace = Workspace::load()?;
     let mut stage = Stage::set(&workspace, arguments.profile)?;
-    output::line(format!("A private bus listens at {}", stage.bus().address()));
     let played = play(&mut stage, &workspace, arguments);
     let ended = stage.end();
     played.and(ended)?;
@@ -38,11 +47,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn play(stage: &mut Stage<'_>, workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let Some(programs) = acts::install(stage)? else { return Ok(()) };
     acts::start_inventory(stage)?;
-    let mut images = acts::build_images(stage, workspace)?;
-    images.extend(arguments.images.iter().cloned());
-    images.extend(acts::damaged_images(stage)?);
-    acts::read_images(stage, &images)?;
-    acts::show_inventory(stage)?;
-    acts::show_errors(stage)
+    let good = acts::build_images(stage, &programs, workspace, &arguments.images)?;
+    acts::collect(stage, &programs, "3. One parser per EEPROM reads, checks and publishes it", &good)?;
+    let title = "4. Bad weather: what is wrong is named, what is good is kept";
+    acts::collect(stage, &programs, title, &acts::damaged(stage)?)?;
+    acts::show_inventory(stage, arguments.full)?;
+    acts::as_an_administrator(stage)?;
+    acts::refusals(stage)?;
+    if arguments.stay {
+        output::line("Everything keeps running. Press Enter to end.");
+        let mut key = [0];
+        std::io::stdin().read(&mut key).context("waiting for Enter")?;
+    }
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! The acts of the demonstration, in order.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::tree;
 use crate::rings::{self, Outcome};
@@ -17,29 +18,81 @@ const INVENTORY: [&str; 2] = ["xyz.openbmc_project.Inventory.Manager", "/xyz/ope
 /// The parsers; each replaces itself by the other where the format is not its own.
 const PARSERS: [&str; 2] = ["ipz-vpd-parser", "keyword-vpd-parser"];
 
+/// The tool for images.
+const TOOL: &str = "vpd-tool";
+
+/// An EEPROM of the demonstration.
+pub struct Eeprom {
+    name: String,
+    image: PathBuf,
+}
+
+/// The programs of the demonstration, built and installed.
+pub struct Programs {
+    parser: PathBuf,
+    tool: Option<PathBuf>,
+}
+
+/// Builds and installs everything before the first act; `None` when there are no parsers.
+pub fn install(stage: &Stage<'_>) -> Result<Option<Programs>> {
+    if !PARSERS.iter().all(|parser| stage.offers(parser)) {
+        missing("parsers", &PARSERS.join(" or no "))?;
+        return Ok(None);
+    }
+    let [parser, _sibling] = [stage.install(PARSERS[0])?, stage.install(PARSERS[1])?];
+    let tool = stage.offers(TOOL).then(|| stage.install(TOOL)).transpose()?;
+    Ok(Some(Programs { parser, tool }))
+}
+
 /// Starts what hosts the inventory.
 pub fn start_inventory(stage: &mut Stage<'_>) -> Result<()> {
     stage.start("inventory-manager")?;
-    output::line(format!("Running: {}", stage.running().join(", ")));
+    heading("1. A private bus, and our inventory-manager on it");
+    output::line(format!("bus      {}", stage.bus().address()));
+    output::line(format!("running  {}", stage.running().join(", ")));
     Ok(())
 }
 
-/// Builds an image from each committed description; says where they are.
-pub fn build_images(stage: &Stage<'_>, workspace: &Workspace) -> Result<Vec<PathBuf>> {
+/// Builds an image from each committed description, and adds the visitor's own.
+pub fn build_images(
+    stage: &Stage<'_>,
+    programs: &Programs,
+    workspace: &Workspace,
+    own: &[PathBuf],
+) -> Result<Vec<Eeprom>> {
+    heading("2. EEPROM images, made from the descriptions in tests/data/vpd");
     let folder = stage.scratch().join("images");
     fs::create_dir_all(&folder).context("creating a folder for images")?;
-    let mut images = Vec::new();
+    let mut eeproms = Vec::new();
     for name in fixtures::names(&workspace.root)? {
-        let path = folder.join(&name).with_extension("bin");
-        fs::write(&path, fixtures::image(&workspace.root, &name)?)?;
-        images.push(path);
+        let image = folder.join(&name).with_extension("bin");
+        let description = workspace.root.join("tests/data/vpd").join(&name).with_extension("toml");
+        match &programs.tool {
+            Some(tool) => {
+                let arguments =
+                    ["build".as_ref(), description.as_os_str(), "--output".as_ref(), image.as_os_str()];
+                stage.step(tool).args(arguments).output()?;
+                let check = stage.step(tool).args(["check".as_ref(), image.as_os_str()]).capture()?;
+                output::line(format!("{name:<16} {}", first_line(&check.stdout)));
+            }
+            None => fs::write(&image, fixtures::image(&workspace.root, &name)?)?,
+        }
+        eeproms.push(Eeprom { name, image });
     }
-    output::line(format!("Built {} images from tests/data/vpd", images.len()));
-    Ok(images)
+    for (index, image) in own.iter().enumerate() {
+        let stem = image.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let image = fs::canonicalize(image).with_context(|| format!("finding {}", image.display()))?;
+        eeproms.push(Eeprom { name: format!("yours{}_{stem}", index + 1), image });
+    }
+    Ok(eeproms)
 }
 
-/// Images with which something is wrong: blank, cut short, a wrong bit, a record beyond repair, not there at all.
-pub fn damaged_images(stage: &Stage<'_>) -> Result<Vec<PathBuf>> {
+fn first_line(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).lines().next().unwrap_or_default().to_owned()
+}
+
+/// EEPROMs with which something is wrong: blank, cut short, a wrong bit, a record beyond repair, not there at all.
+pub fn damaged(stage: &Stage<'_>) -> Result<Vec<Eeprom>> {
     let folder = stage.scratch().join("images");
     let good = fs::read(folder.join("card.bin")).context("reading the image that is to be damaged")?;
     let serial =
@@ -50,60 +103,110 @@ pub fn damaged_images(stage: &Stage<'_>) -> Result<Vec<PathBuf>> {
         image
     };
     let images = [
-        ("blank", vec![0xff; good.len()]),
-        ("cut_short", with(&|image| image.truncate(40))),
-        ("one_wrong_bit", with(&|image| image[serial] ^= 1)),
-        ("beyond_repair", with(&|image| image[serial..serial + 4].fill(0))),
+        ("blank", Some(vec![0xff; good.len()])),
+        ("cut_short", Some(with(&|image| image.truncate(40)))),
+        ("one_wrong_bit", Some(with(&|image| image[serial] ^= 1))),
+        ("beyond_repair", Some(with(&|image| image[serial..serial + 4].fill(0)))),
+        ("absent", None),
     ];
-    let mut paths = Vec::new();
-    for (name, image) in images {
-        let path = folder.join(name).with_extension("bin");
-        fs::write(&path, image)?;
-        paths.push(path);
+    let mut eeproms = Vec::new();
+    for (name, content) in images {
+        let image = folder.join(name).with_extension("bin");
+        if let Some(content) = content {
+            fs::write(&image, content)?;
+        }
+        eeproms.push(Eeprom { name: name.to_owned(), image });
     }
-    paths.push(folder.join("absent.bin"));
-    Ok(paths)
+    Ok(eeproms)
 }
 
-/// Runs the parser on each image; where the format is the other parser's, the first hands over.
-pub fn read_images(stage: &Stage<'_>, images: &[PathBuf]) -> Result<()> {
-    if !stage.offers(PARSERS[0]) || !stage.offers(PARSERS[1]) {
-        return missing("parsers", &PARSERS.join(" or no "));
-    }
-    let parsers = [stage.install(PARSERS[0])?, stage.install(PARSERS[1])?];
+/// Runs the parser on each EEPROM; where the format is the other parser's, the first hands over.
+pub fn collect(stage: &Stage<'_>, programs: &Programs, title: &str, eeproms: &[Eeprom]) -> Result<()> {
+    heading(title);
     let config = stage.root().join("usr/share/vivianite");
-    for (index, image) in images.iter().enumerate() {
-        let key = format!("file:demo{index}");
-        let name = image.file_stem().map_or_else(|| key.clone(), |name| name.to_string_lossy().into_owned());
-        let object = format!("/system/{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
-        fixtures::write_fragment(&config, &key, &fixtures::one_object(&object, &name))?;
-        let arguments =
-            ["--config".as_ref(), config.as_os_str(), "--key".as_ref(), key.as_ref(), image.as_os_str()];
-        let read = stage.step(&parsers[0]).args(arguments).capture()?;
-        output::line(format!("{name}: {}", read.status));
-        output::line(indented(&read.stderr));
+    let (mut rows, mut said) = (Vec::new(), Vec::new());
+    for eeprom in eeproms {
+        let (row, log) = collect_one(stage, &programs.parser, &config, eeprom)?;
+        rows.push(row);
+        said.extend(log);
+    }
+    let columns = ["EEPROM", "format", "outcome", "bytes read", "of", "inventory", "exit status"];
+    output::line(output::table(&columns, &rows));
+    if !said.is_empty() {
+        output::line("What they logged beside that:");
+        said.iter().for_each(output::line);
     }
     Ok(())
 }
 
-fn indented(log: &str) -> String {
-    log.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+/// A row of the table, and the lines of the log that are not about success.
+fn collect_one(
+    stage: &Stage<'_>,
+    parser: &Path,
+    config: &Path,
+    eeprom: &Eeprom,
+) -> Result<(Vec<String>, Vec<String>)> {
+    let plain = eeprom.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let key = format!("file:{plain}");
+    fixtures::write_fragment(config, &key, &fixtures::one_object(&format!("/system/{plain}"), &eeprom.name))?;
+    let arguments =
+        ["--config".as_ref(), config.as_os_str(), "--key".as_ref(), key.as_ref(), eeprom.image.as_os_str()];
+    let read = stage.step(parser).args(arguments).capture()?;
+    let report: Value = serde_json::from_slice(&read.stdout).with_context(|| {
+        format!("{} gave no report and ended with {}: {}", parser.display(), read.status, read.stderr)
+    })?;
+    let cell = |name: &str| match report.get(name) {
+        Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        other => other.map(Value::to_string).unwrap_or_default(),
+    };
+    let status = read.status.code().map_or_else(|| read.status.to_string(), |code| code.to_string());
+    let row = vec![
+        eeprom.name.clone(),
+        cell("format"),
+        cell("outcome"),
+        cell("bytes-read"),
+        cell("image-size"),
+        cell("inventory"),
+        status,
+    ];
+    let log = read.stderr.lines().filter(|line| !line.contains("collected fru="));
+    Ok((row, log.map(|line| format!("    {line}")).collect()))
 }
 
 /// Prints the inventory as a tree.
-pub fn show_inventory(stage: &Stage<'_>) -> Result<()> {
+pub fn show_inventory(stage: &Stage<'_>, full: bool) -> Result<()> {
+    heading(if full {
+        "5. The inventory that resulted"
+    } else {
+        "5. The inventory that resulted (--full shows all)"
+    });
     let [name, path] = INVENTORY;
     let call = stage
         .busctl()
         .args(["--json=short", "call", name, path])
         .args(["org.freedesktop.DBus.ObjectManager", "GetManagedObjects"]);
-    output::line("The inventory:");
-    output::line(tree::draw(&call.output()?)?);
+    let detail = if full { tree::Detail::Full } else { tree::Detail::Telling };
+    output::line(tree::draw(&call.output()?, detail)?);
+    Ok(())
+}
+
+/// The same, as busctl shows it to an administrator.
+pub fn as_an_administrator(stage: &Stage<'_>) -> Result<()> {
+    heading("6. As an administrator sees it");
+    let [name, path] = INVENTORY;
+    let object = format!("{path}/system/card");
+    for arguments in [vec!["tree", name], vec!["introspect", name, &object]] {
+        output::line(format!("$ busctl --address={} {}", stage.bus().address(), arguments.join(" ")));
+        let shown = stage.busctl().args(&arguments).output()?;
+        output::line(String::from_utf8_lossy(&shown));
+    }
     Ok(())
 }
 
 /// Asks for what cannot be, and shows the answers.
-pub fn show_errors(stage: &Stage<'_>) -> Result<()> {
+pub fn refusals(stage: &Stage<'_>) -> Result<()> {
+    heading("7. What cannot be is refused by name");
     let [name, path] = INVENTORY;
     let nowhere = format!("{path}/nowhere");
     let notify = ["call", name, path, name, "Notify", "a{oa{sa{sv}}}"];
@@ -115,9 +218,13 @@ pub fn show_errors(stage: &Stage<'_>) -> Result<()> {
     {
         let answer = stage.busctl().args(arguments).capture()?;
         ensure!(!answer.status.success(), "{title} was accepted");
-        output::line(format!("Asking for {title}: {}", answer.stderr.trim()));
+        output::line(format!("asking for {title}:\n    {}", answer.stderr.trim()));
     }
     Ok(())
+}
+
+fn heading(text: &str) {
+    output::line(format!("\n=== {text}"));
 }
 
 fn missing(act: &str, name: &str) -> Result<()> {

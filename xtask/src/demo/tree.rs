@@ -11,8 +11,20 @@ const ROOT: &str = "/xyz/openbmc_project/inventory";
 /// Longest text of a value.
 const WIDTH: usize = 72;
 
+/// How much of the inventory to show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything.
+    Full,
+    /// What tells parts apart: no empty values, no zeroes, no unknowns, no times.
+    Telling,
+}
+
+/// Interfaces that say when and how, not what.
+const NOT_TELLING: &str = "Common.Progress";
+
 /// Turns busctl's JSON of `GetManagedObjects` into text.
-pub fn draw(reply: &[u8]) -> Result<String> {
+pub fn draw(reply: &[u8], detail: Detail) -> Result<String> {
     let reply: Value =
         serde_json::from_slice(reply).context("busctl answered with something else than JSON")?;
     let objects =
@@ -24,19 +36,38 @@ pub fn draw(reply: &[u8]) -> Result<String> {
         text.push_str(relative);
         text.push('\n');
         for (interface, properties) in interfaces.as_object().into_iter().flat_map(Map::iter) {
-            text.push_str(&format!("    {interface}\n"));
-            let properties = properties.as_object().into_iter().flat_map(Map::iter);
-            let (empty, filled): (Vec<_>, Vec<_>) = properties.partition(|(_, value)| is_empty(value));
-            for (name, value) in filled {
-                text.push_str(&format!("        {name:<20} {}\n", shorten(show(value))));
-            }
-            if !empty.is_empty() {
-                let names: Vec<&str> = empty.into_iter().map(|(name, _)| name.as_str()).collect();
-                text.push_str(&format!("        (empty: {})\n", names.join(" ")));
+            if detail == Detail::Full || !interface.ends_with(NOT_TELLING) {
+                draw_interface(interface, properties, detail, &mut text);
             }
         }
     }
     Ok(text)
+}
+
+fn draw_interface(interface: &str, properties: &Value, detail: Detail, text: &mut String) {
+    text.push_str(&format!("    {interface}\n"));
+    let properties = properties.as_object().into_iter().flat_map(Map::iter);
+    let (empty, filled): (Vec<_>, Vec<_>) = properties.partition(|(_, value)| is_empty(value));
+    for (name, value) in filled {
+        if detail == Detail::Full || is_telling(value) {
+            text.push_str(&format!("        {name:<20} {}\n", shorten(show(value))));
+        }
+    }
+    if detail == Detail::Full && !empty.is_empty() {
+        let names: Vec<&str> = empty.into_iter().map(|(name, _)| name.as_str()).collect();
+        text.push_str(&format!("        (empty: {})\n", names.join(" ")));
+    }
+}
+
+/// Whether a filled value says more than that nobody has set it.
+fn is_telling(variant: &Value) -> bool {
+    match variant.get("data") {
+        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+        // An enumeration's value; a part's texts are not spelled like that.
+        Some(Value::String(text)) => !text.starts_with("xyz.openbmc_project."),
+        Some(Value::Array(bytes)) => bytes.iter().any(|byte| !matches!(byte.as_u64(), Some(0 | 32))),
+        _ => true,
+    }
 }
 
 /// Whether a variant holds a text, bytes or a list without content.
@@ -90,11 +121,13 @@ mod tests {
                 "NONE":{"type":"ay","data":[]},
                 "Present":{"type":"b","data":true},
                 "PrettyName":{"type":"s","data":"Planar"}}}}]}"#;
-        let text = draw(reply).unwrap();
+        let text = draw(reply, Detail::Full).unwrap();
         let expected = "/system/a\n    i.A\n        Present              true\n        PrettyName           \
             \"Planar\"\n        RAW                  0x00ff\n        SN                   \"SN1\"\n        (empty: NONE)\n\
             /system/b\n    i.Marker\n";
         assert_eq!(text, expected);
+        let telling = draw(reply, Detail::Telling).unwrap();
+        assert_eq!(telling, expected.replace("        (empty: NONE)\n", ""));
     }
 
     #[test]
