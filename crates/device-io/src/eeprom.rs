@@ -49,18 +49,21 @@ impl Eeprom {
     /// Opens and locks an EEPROM for reading.
     pub fn open(path: &Path) -> Result<Self, EepromError> {
         let unreadable = |source| EepromError::Unreadable { path: path.to_owned(), source };
-        let file = match File::open(path) {
+        // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
+        match std::fs::metadata(path) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Err(EepromError::Absent { path: path.to_owned() });
             }
-            file => file.map_err(unreadable)?,
-        };
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Err(unreadable(io::Error::from(io::ErrorKind::InvalidInput)));
+            Err(error) => return Err(unreadable(error)),
+            Ok(metadata) if !metadata.is_file() => {
+                return Err(unreadable(io::Error::other("it is neither a file nor a sysfs attribute")));
+            }
+            Ok(_) => {}
         }
+        let file = File::open(path).map_err(unreadable)?;
+        let size = file.metadata().map_err(unreadable)?.len();
         lock(&file, path)?;
-        Ok(Self { file, size: metadata.len() })
+        Ok(Self { file, size })
     }
 }
 

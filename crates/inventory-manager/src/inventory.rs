@@ -214,7 +214,7 @@ impl Inventory {
         if property_schema.access == Access::Read {
             return Err(SetError::ReadOnly);
         }
-        let value = property_schema.kind.accept(given).ok_or(SetError::InvalidValue)?;
+        let value = property_schema.kind.accept_exact(given).ok_or(SetError::InvalidValue)?;
         let old = hosted.values.insert(property.to_owned(), value);
         let changed = old.as_ref() != hosted.values.get(property);
         hosted.persisted &= !changed;
@@ -236,6 +236,7 @@ fn describe(given: &Given<'_>) -> String {
         Given::Text(value) => format!("s {value:?}"),
         Given::Bytes(value) => format!("ay of {} bytes", value.len()),
         Given::Texts(value) => format!("as of {} texts", value.len()),
+        Given::Exact(exact) => format!("{exact:?}, a type that only a direct Set may use"),
         Given::Other(signature) => format!("a value of type {signature}"),
     }
 }

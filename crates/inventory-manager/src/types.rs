@@ -1,7 +1,7 @@
 //! Property types of the schema and the values that go with them.
 
 use dbus_api::inventory::notification::ByteString;
-use dbus_api::inventory::received::Given;
+use dbus_api::inventory::received::{Exact, Given};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Number, Value as Json};
 use std::borrow::Cow;
@@ -193,6 +193,26 @@ impl PropertyType {
         }
     }
 
+    /// Takes a value of just this type, as a direct `Set` must give it, or one that [`Self::accept`] takes.
+    pub fn accept_exact(&self, given: &Given<'_>) -> Option<Value> {
+        let Given::Exact(exact) = given else { return self.accept(given) };
+        let owned = |(a, b, c): &(&str, &str, &str)| ((*a).to_owned(), (*b).to_owned(), (*c).to_owned());
+        match (self, exact) {
+            (Self::Integer(integer), Exact::Integer(signature, number)) => {
+                (integer.signature().starts_with(*signature)).then_some(Value::Integer(*number))
+            }
+            (Self::Double, Exact::Double(value)) => Some(Value::Double(*value)),
+            (Self::Text(Words::Paths), Exact::Path(path)) => Some(Value::Text((*path).to_owned())),
+            (Self::Texts(Words::Paths), Exact::Paths(paths)) => {
+                Some(Value::Texts(paths.iter().map(|path| (*path).to_owned()).collect()))
+            }
+            (Self::Triples, Exact::Triples(triples)) => {
+                Some(Value::Triples(triples.iter().map(owned).collect()))
+            }
+            _ => None,
+        }
+    }
+
     /// Reads the persisted or configured form of a value.
     pub fn from_json(&self, json: &Json) -> Option<Value> {
         match (self, json) {
@@ -370,6 +390,24 @@ mod tests {
             ("s", Given::Other("i".into()), None),
         ] {
             assert_eq!(property(signature).accept(&given), expected, "{signature} {given:?}");
+        }
+    }
+
+    #[test]
+    fn a_direct_set_takes_the_exact_type_of_every_property() {
+        for (signature, exact, value) in [
+            ("y", Exact::Integer('y', 7), Some(Value::Integer(7))),
+            ("u", Exact::Integer('u', 7), Some(Value::Integer(7))),
+            ("u", Exact::Integer('i', 7), None),
+            ("d", Exact::Double(0.5), Some(Value::Double(0.5))),
+            ("o", Exact::Path("/a"), Some(Value::Text("/a".into()))),
+            ("ao", Exact::Paths(vec!["/a"]), Some(Value::Texts(vec!["/a".into()]))),
+            ("a(sss)", Exact::Triples(vec![("a", "b", "c")]), Some(Value::Triples(vec![("a".into(), "b".into(), "c".into())]))),
+            ("s", Exact::Path("/a"), None),
+        ] {
+            let given = Given::Exact(exact);
+            assert_eq!(property(signature).accept_exact(&given), value, "{signature} {given:?}");
+            assert_eq!(property(signature).accept(&given), None, "Notify takes seven types only");
         }
     }
 

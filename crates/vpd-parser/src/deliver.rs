@@ -35,7 +35,7 @@ pub(crate) async fn deliver(
         Ok(connection) => connection,
         Err(error) => {
             report.inventory = "unreachable".to_owned();
-            service_runtime::print(&crate::show::report(report)?)?;
+            print(report);
             return Err(error);
         }
     };
@@ -48,7 +48,7 @@ pub(crate) async fn deliver(
     }
     .to_owned();
     report.finished = now();
-    hand_in(&connection, report).await?;
+    hand_in(&connection, report).await;
     match outcome.context("cannot publish").context(Exit::PeerUnavailable)? {
         0 => Ok(Delivery::Published),
         _ => Ok(Delivery::Refused),
@@ -85,14 +85,19 @@ async fn one_by_one(connection: &Connection, notification: &Notification<'_>) ->
 }
 
 /// When nobody collects, the report goes to standard output.
-async fn hand_in(connection: &Connection, report: &Report) -> anyhow::Result<()> {
-    match collection::report(connection, report).await {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            if !matches!(error, CallError::Absent { .. }) {
-                log::warn!("the collection service did not take the report: {error} fru={}", report.key);
-            }
-            service_runtime::print(&crate::show::report(report)?)
+async fn hand_in(connection: &Connection, report: &Report) {
+    if let Err(error) = collection::report(connection, report).await {
+        if !matches!(error, CallError::Absent { .. }) {
+            log::warn!("the collection service did not take the report: {error} fru={}", report.key);
         }
+        print(report);
+    }
+}
+
+/// The work is done by now; a report that cannot be printed does not undo it.
+fn print(report: &Report) {
+    let printed = crate::show::report(report).and_then(|line| service_runtime::print(&line));
+    if let Err(error) = printed {
+        log::warn!("the report cannot be printed: {error:#} fru={}", report.key);
     }
 }

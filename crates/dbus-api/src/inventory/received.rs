@@ -15,7 +15,7 @@ pub struct Received<'a>(#[serde(borrow)] pub BTreeMap<&'a str, BTreeMap<&'a str,
 /// Property names and the values given for them.
 pub type Properties<'a> = BTreeMap<&'a str, Given<'a>>;
 
-/// A value of one of the seven types that the inventory accepts, or the signature of another.
+/// A value of one of the seven types that `Notify` accepts, or of another.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Given<'a> {
     /// `b`
@@ -32,8 +32,25 @@ pub enum Given<'a> {
     Bytes(&'a [u8]),
     /// `as`
     Texts(Vec<&'a str>),
+    /// A type that only a direct `Set` may use.
+    Exact(Exact<'a>),
     /// Any other type: its signature; the value is read past.
     Other(String),
+}
+
+/// A value of a type that properties have but `Notify` does not accept.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Exact<'a> {
+    /// `y n i u`, and `t` on 32-bit machines: the signature and the number.
+    Integer(char, i128),
+    /// `d`
+    Double(f64),
+    /// `o`
+    Path(&'a str),
+    /// `ao`
+    Paths(Vec<&'a str>),
+    /// `a(sss)`
+    Triples(Vec<(&'a str, &'a str, &'a str)>),
 }
 
 impl Type for Received<'_> {
@@ -90,12 +107,31 @@ impl<'de> DeserializeSeed<'de> for Content {
             "s" => Given::Text(Deserialize::deserialize(deserializer)?),
             "ay" => Given::Bytes(Deserialize::deserialize(deserializer)?),
             "as" => Given::Texts(Vec::deserialize(deserializer)?),
-            _ => {
-                IgnoredAny::deserialize(deserializer)?;
-                Given::Other(signature)
-            }
+            _ => match exact(&signature, deserializer)? {
+                Some(exact) => Given::Exact(exact),
+                None => Given::Other(signature),
+            },
         })
     }
+}
+
+/// A value of the types beside the seven; anything else is read past.
+fn exact<'de, D: Deserializer<'de>>(signature: &str, from: D) -> Result<Option<Exact<'de>>, D::Error> {
+    Ok(Some(match signature {
+        "y" => Exact::Integer('y', u8::deserialize(from)?.into()),
+        "n" => Exact::Integer('n', i16::deserialize(from)?.into()),
+        "i" => Exact::Integer('i', i32::deserialize(from)?.into()),
+        "u" => Exact::Integer('u', u32::deserialize(from)?.into()),
+        "t" => Exact::Integer('t', u64::deserialize(from)?.into()),
+        "d" => Exact::Double(f64::deserialize(from)?),
+        "o" => Exact::Path(Deserialize::deserialize(from)?),
+        "ao" => Exact::Paths(Vec::deserialize(from)?),
+        "a(sss)" => Exact::Triples(Vec::deserialize(from)?),
+        _ => {
+            IgnoredAny::deserialize(from)?;
+            return Ok(None);
+        }
+    }))
 }
 
 #[cfg(test)]
@@ -127,7 +163,7 @@ mod tests {
         let given: Vec<_> = received.0["/system"]["a.B"].values().cloned().collect();
         let expected = [
             Given::Bool(true),
-            Given::Other("i".into()),
+            Given::Exact(Exact::Integer('i', 5)),
             Given::Bytes(&[1, 2]),
             Given::Other("a{sv}".into()),
             Given::Texts(vec!["p", "q"]),
