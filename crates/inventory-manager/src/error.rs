@@ -15,6 +15,14 @@ pub enum CallFailure {
         /// What is wrong.
         reason: String,
     },
+    /// The message's body is larger than any that is sent for a reason.
+    #[error("{length} bytes are more than the {limit} that one call may have")]
+    TooLarge {
+        /// Bytes of the body.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// No object at the path.
     #[error("there is no object {path}")]
     UnknownObject {
@@ -75,6 +83,7 @@ impl CallFailure {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Arguments { .. } => error::INVALID_ARGS,
+            Self::TooLarge { .. } => error::LIMITS_EXCEEDED,
             Self::UnknownObject { .. } => error::UNKNOWN_OBJECT,
             Self::UnknownInterface { .. } => error::UNKNOWN_INTERFACE,
             Self::UnknownMethod { .. } => error::UNKNOWN_METHOD,

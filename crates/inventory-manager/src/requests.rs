@@ -26,6 +26,9 @@ pub struct State<'a> {
     pub store: &'a mut Store<RealDisk>,
 }
 
+/// Largest body of a `Notify`, bytes; the whole inventory of a large machine is a tenth of it.
+pub const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
 type Reply = Result<zbus::Result<Message>, CallFailure>;
 
 impl State<'_> {

@@ -43,7 +43,8 @@ pub async fn start(mut start: Start) -> anyhow::Result<()> {
     inventory.apply(&associations.updates(&schema, &inventory));
     let mut messages = MessageStream::from(&connection);
     take_name(&connection).await?;
-    let mut service = Service { settings, schema, inventory, associations, store, connection };
+    let mut service =
+        Service { settings, schema, inventory, associations, store, connection, failed_at: None };
     service.tell_status(&start.readiness);
     start.readiness.ready();
     let outcome = service.serve(&mut messages, &mut start).await;
@@ -130,6 +131,8 @@ struct Service {
     associations: Associations,
     store: Store<RealDisk>,
     connection: Connection,
+    /// When a checkpoint failed last, so that a sick disk is not asked at every call.
+    failed_at: Option<Instant>,
 }
 
 impl Service {
@@ -163,9 +166,13 @@ impl Service {
     }
 
     fn checkpoint(&mut self) {
-        if let Err(error) = self.store.checkpoint() {
-            log::warn!("cannot carry the journal over, trying again later: {error}");
-        }
+        self.failed_at = match self.store.checkpoint() {
+            Ok(()) => None,
+            Err(error) => {
+                log::warn!("cannot carry the journal over, trying again later: {error}");
+                Some(Instant::now())
+            }
+        };
     }
 
     fn tell_status(&self, readiness: &Readiness) {
@@ -184,7 +191,8 @@ impl Service {
         if !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED) {
             outgoing.push(reply.context("cannot build a reply")?);
         }
-        if self.store.journal_length() > self.settings.journal_limit {
+        let is_full = self.store.journal_length() > self.settings.journal_limit;
+        if is_full && self.failed_at.is_none_or(|at| at.elapsed() > self.settings.checkpoint_idle) {
             self.checkpoint();
         }
         self.connection.send_all(&outgoing).await.context("cannot send").context(Exit::PeerUnavailable)

@@ -20,7 +20,8 @@ pub use disk::{Disk, RealDisk, Step};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 /// A change to be kept.
@@ -62,6 +63,8 @@ pub struct Store<D = RealDisk> {
     journal_length: u64,
     /// A file could not be replaced: the journal holds more than the files do.
     behind: bool,
+    /// A refused batch may still stand behind the journal's end, where a start would find it.
+    tail_in_doubt: bool,
 }
 
 impl<D: Disk> Store<D> {
@@ -70,7 +73,8 @@ impl<D: Disk> Store<D> {
     /// Errors: the folder cannot be created, read or written. A file that cannot be decoded is
     /// deleted and named in the log.
     pub fn open(folder: &Path, disk: D) -> io::Result<(Self, Vec<Restored>)> {
-        let mut store = Self { folder: folder.to_owned(), disk, journal_length: 0, behind: false };
+        let mut store =
+            Self { folder: folder.to_owned(), disk, journal_length: 0, behind: false, tail_in_doubt: false };
         store.disk.perform(&Step::CreateFolder(store.objects()))?;
         store.replay()?;
         store.finish_checkpoint()?;
@@ -86,6 +90,7 @@ impl<D: Disk> Store<D> {
         if batch.is_empty() {
             return Ok(());
         }
+        self.cut_tail()?;
         let line = journal::encode(batch);
         let append = Step::Append {
             path: self.journal(),
@@ -93,9 +98,10 @@ impl<D: Disk> Store<D> {
             bytes: line.clone().into_bytes(),
         };
         if let Err(error) = self.disk.perform(&append) {
-            // What stands behind the old end would be read at the next start.
-            let cut = Step::Truncate { path: self.journal(), length: self.journal_length };
-            self.disk.perform(&cut)?;
+            self.tail_in_doubt = true;
+            if let Err(error) = self.cut_tail() {
+                log::error!("a refused change cannot be taken back from the journal yet: {error}");
+            }
             return Err(error);
         }
         self.journal_length += line.len() as u64;
@@ -106,9 +112,18 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
+    /// Takes a refused batch out of the journal, if one may be there.
+    fn cut_tail(&mut self) -> io::Result<()> {
+        if self.tail_in_doubt {
+            self.disk.perform(&Step::Truncate { path: self.journal(), length: self.journal_length })?;
+            self.tail_in_doubt = false;
+        }
+        Ok(())
+    }
+
     /// Whether the journal holds nothing that a checkpoint would carry over.
     pub fn is_settled(&self) -> bool {
-        self.journal_length == 0
+        self.journal_length == 0 && !self.tail_in_doubt
     }
 
     /// Bytes in the journal.
@@ -118,9 +133,7 @@ impl<D: Disk> Store<D> {
 
     /// Makes the files durable and empties the journal.
     pub fn checkpoint(&mut self) -> io::Result<()> {
-        if self.is_settled() {
-            return Ok(());
-        }
+        self.cut_tail()?;
         if self.behind {
             self.replay()?;
             self.behind = false;
@@ -138,13 +151,16 @@ impl<D: Disk> Store<D> {
     }
 
     fn replay(&mut self) -> io::Result<()> {
-        let text = match std::fs::read(self.journal()) {
-            Ok(text) => text,
+        let file = match File::open(self.journal()) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
-        self.journal_length = text.len() as u64;
-        for batch in journal::decode(&text) {
+        // A checkpoint may come while more is behind the end than counts.
+        let length = if self.journal_length > 0 { self.journal_length } else { file.metadata()?.len() };
+        self.journal_length = length;
+        let mut reader = BufReader::new(file.take(length));
+        while let Some(batch) = journal::next(&mut reader)? {
             self.replace_files(&batch)?;
         }
         Ok(())
@@ -186,15 +202,23 @@ impl<D: Disk> Store<D> {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if entry.file_type()?.is_dir() {
+            let kind = entry.file_type()?;
+            if kind.is_dir() && is_path_element(&name) {
                 self.read_folder(&entry.path(), &format!("{path}/{name}"), restored)?;
-            } else if name.starts_with(UNFINISHED) {
-                self.disk.perform(&Step::RemoveFile(entry.path()))?;
-            } else {
+            } else if kind.is_file() && name.contains('.') && !name.starts_with(UNFINISHED) {
                 self.read_file(&entry.path(), path, name, restored)?;
+            } else {
+                self.remove_foreign(&entry.path(), kind.is_dir())?;
             }
         }
         Ok(())
+    }
+
+    /// Removes what we did not put there, or did not finish: it would be in the way of what we do put there.
+    fn remove_foreign(&mut self, path: &Path, is_folder: bool) -> io::Result<()> {
+        log::warn!("removing {}, which is no part of the inventory", path.display());
+        let path = path.to_owned();
+        self.disk.perform(&if is_folder { Step::RemoveFolder(path) } else { Step::RemoveFile(path) })
     }
 
     fn read_file(
@@ -204,8 +228,11 @@ impl<D: Disk> Store<D> {
         interface: String,
         restored: &mut Vec<Restored>,
     ) -> io::Result<()> {
-        let bytes = std::fs::read(file)?;
-        match serde_json::from_slice(&bytes) {
+        let decoded = match std::fs::metadata(file)?.len() {
+            length if length > FILE_LIMIT => Err(format!("it has {length} bytes")),
+            _ => serde_json::from_slice(&std::fs::read(file)?).map_err(|error| error.to_string()),
+        };
+        match decoded {
             Ok(properties) => restored.push(Restored { path: path.to_owned(), interface, properties }),
             Err(error) => {
                 log::warn!("deleting {}, which cannot be decoded: {error}", file.display());
@@ -227,6 +254,14 @@ impl<D: Disk> Store<D> {
         self.objects().join(path.trim_start_matches('/'))
     }
 }
+
+/// Elements of object paths; nothing else is a folder of ours.
+fn is_path_element(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Largest file of one interface, bytes: four times the largest call, as bytes are kept as hex.
+const FILE_LIMIT: u64 = 4 * crate::requests::BODY_LIMIT as u64;
 
 /// Prefix of files that are not in place yet; no interface name can start like this.
 const UNFINISHED: &str = ".new-";

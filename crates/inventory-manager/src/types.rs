@@ -402,7 +402,11 @@ mod tests {
             ("d", Exact::Double(0.5), Some(Value::Double(0.5))),
             ("o", Exact::Path("/a"), Some(Value::Text("/a".into()))),
             ("ao", Exact::Paths(vec!["/a"]), Some(Value::Texts(vec!["/a".into()]))),
-            ("a(sss)", Exact::Triples(vec![("a", "b", "c")]), Some(Value::Triples(vec![("a".into(), "b".into(), "c".into())]))),
+            (
+                "a(sss)",
+                Exact::Triples(vec![("a", "b", "c")]),
+                Some(Value::Triples(vec![("a".into(), "b".into(), "c".into())])),
+            ),
             ("s", Exact::Path("/a"), None),
         ] {
             let given = Given::Exact(exact);

@@ -1,4 +1,5 @@
 use crate::error::CallFailure;
+use crate::requests::BODY_LIMIT;
 use dbus_api::inventory::received::{Given, Received};
 use dbus_api::inventory::{ROOT, deletion, manager};
 use dbus_api::standard::{INTROSPECTABLE, OBJECT_MANAGER, PEER, PROPERTIES};
@@ -80,6 +81,9 @@ impl<'a> Call<'a> {
                 Request::Set { interface, property, value }
             }
             (OBJECT_MANAGER, _) => Request::ManagedObjects,
+            (manager::INTERFACE, _) if self.body.len() > BODY_LIMIT => {
+                return Err(CallFailure::TooLarge { length: self.body.len(), limit: BODY_LIMIT });
+            }
             (manager::INTERFACE, _) => Request::Notify(self.arguments()?),
             _ => {
                 let (paths,) = self.arguments()?;

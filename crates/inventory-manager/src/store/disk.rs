@@ -20,6 +20,8 @@ pub enum Step {
     Rename { from: PathBuf, to: PathBuf },
     /// A file goes.
     RemoveFile(PathBuf),
+    /// A folder goes, with everything in it.
+    RemoveFolder(PathBuf),
     /// Everything written so far to the file system that holds the path becomes durable.
     SyncFileSystem(PathBuf),
 }
@@ -50,6 +52,7 @@ impl Disk for RealDisk {
             Step::Write { path, bytes } => std::fs::write(path, bytes),
             Step::Rename { from, to } => std::fs::rename(from, to),
             Step::RemoveFile(path) => std::fs::remove_file(path),
+            Step::RemoveFolder(path) => std::fs::remove_dir_all(path),
             Step::SyncFileSystem(path) => Ok(syncfs(File::open(path)?)?),
         }
     }

@@ -4,6 +4,7 @@
 //! record starts with a line break of its own, it cannot spoil the next.
 
 use super::Entry;
+use std::io::{self, BufRead, Read as _};
 
 /// The bytes to append for a batch.
 pub fn encode(batch: &[Entry]) -> String {
@@ -12,19 +13,30 @@ pub fn encode(batch: &[Entry]) -> String {
     format!("\n{:016x} {json}\n", checksum(json.as_bytes()))
 }
 
-/// The batches that arrived whole, in order.
-pub fn decode(text: &[u8]) -> Vec<Vec<Entry>> {
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines
-        .filter_map(|line| {
-            let batch = decode_line(line);
-            if batch.is_none() {
-                log::warn!("passing over {} bytes of the journal that did not arrive whole", line.len());
-            }
-            batch
-        })
-        .collect()
+/// The next batch that arrived whole; `None` at the end.
+///
+/// Holds one line at a time; a line longer than any that we write is passed over without holding it.
+pub fn next(reader: &mut impl BufRead) -> io::Result<Option<Vec<Entry>>> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        if line.is_empty() {
+            continue;
+        }
+        match decode_line(line) {
+            Some(batch) => return Ok(Some(batch)),
+            None => log::warn!("passing over {} bytes of the journal that did not arrive whole", line.len()),
+        }
+    }
 }
+
+/// Longest line that a call of the largest size makes: its bytes as hex, and its names.
+const LINE_LIMIT: u64 = 4 * crate::requests::BODY_LIMIT as u64;
 
 fn decode_line(line: &[u8]) -> Option<Vec<Entry>> {
     let (sum, json) = line.split_at_checked(17)?;

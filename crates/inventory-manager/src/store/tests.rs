@@ -136,6 +136,69 @@ fn a_batch_that_the_disk_refuses_is_not_found_later() {
 }
 
 #[test]
+fn a_batch_that_is_refused_and_cannot_be_taken_back_is_taken_back_later() {
+    let folder = tempfile::tempdir().unwrap();
+    /// Refuses the flush of the first append, and the first truncation.
+    struct Sick {
+        appends: usize,
+        truncations: usize,
+    }
+    impl Disk for Sick {
+        fn perform(&mut self, step: &Step) -> io::Result<()> {
+            match step {
+                Step::Truncate { .. } if self.truncations > 0 => {
+                    self.truncations -= 1;
+                    return Err(io::Error::other("sick"));
+                }
+                Step::Append { .. } if self.appends > 0 => {
+                    self.appends -= 1;
+                    RealDisk.perform(step)?;
+                    return Err(io::Error::other("sick"));
+                }
+                _ => {}
+            }
+            RealDisk.perform(step)
+        }
+    }
+    let (mut store, _) = Store::open(folder.path(), Sick { appends: 1, truncations: 1 }).unwrap();
+    assert!(store.write(&batch(1)).is_err());
+    assert!(!store.is_settled(), "the owner must come back to it");
+    store.checkpoint().unwrap();
+    drop(store);
+    assert!(contents(folder.path()).is_empty());
+}
+
+#[test]
+fn what_is_no_part_of_the_inventory_is_removed_and_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path(), RealDisk).unwrap();
+    store.write(&batch(1)).unwrap();
+    store.checkpoint().unwrap();
+    let object = folder.path().join("objects/s");
+    std::os::unix::fs::symlink("/dev/zero", object.join("a.Link")).unwrap();
+    std::fs::create_dir(object.join("a.Folder")).unwrap();
+    std::fs::write(object.join(".new-a.A"), b"half").unwrap();
+    std::fs::write(object.join("nodot"), b"{}").unwrap();
+    File::create(object.join("a.Huge")).unwrap().set_len(FILE_LIMIT + 1).unwrap();
+    assert_eq!(contents(folder.path()).len(), 3);
+    let mut names: Vec<_> = std::fs::read_dir(&object)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["a.A", "a.B", "c"]);
+}
+
+#[test]
+fn a_journal_of_garbage_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut garbage = vec![0xa5; 3_000_000];
+    garbage.extend_from_slice(journal::encode(&batch(4)).as_bytes());
+    std::fs::write(folder.path().join("journal"), garbage).unwrap();
+    assert!(contents(folder.path()).into_values().all(|value| value == 4));
+}
+
+#[test]
 fn files_that_lag_behind_are_brought_up_by_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     struct RefusesRenames(usize);
