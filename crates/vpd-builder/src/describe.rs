@@ -68,7 +68,7 @@ fn describe_ipz(text: &mut String, image: &ipz::Image) -> Result<(), BuildError>
 }
 
 fn describe_keyword(text: &mut String, image: &keyword::Image) -> Result<(), BuildError> {
-    line(text, format_args!("identifier = {}", value_text(&image.identifier)));
+    line(text, format_args!("identifier = {}", value_text(image.identifier())));
     let section = image.checksums.iter().any(|checksum| checksum.range.start > 0);
     line(text, format_args!("tag = 0x{:02x}", image.tag.byte()));
     if image.tag == Tag::ReadOnly {

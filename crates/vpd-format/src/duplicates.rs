@@ -2,6 +2,10 @@
 
 use crate::names::KeywordName;
 
+/// No image has nearly as many keywords in all its records together; bounds what a hostile one can make us note
+/// down.
+pub(crate) const MOST_KEYWORDS: usize = 4096;
+
 /// Keywords without later ones of the same name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FirstOfEach {

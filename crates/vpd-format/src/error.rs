@@ -112,6 +112,9 @@ pub enum VpdError {
     /// The table of contents has more entries than any real image.
     #[error("table of contents has more than {limit} entries")]
     TooManyRecords { limit: usize },
+    /// A record, or the image, has more keywords than any real image has in all its records together.
+    #[error("more than {limit} keywords")]
+    TooManyKeywords { record: Option<RecordName>, limit: usize },
     /// A later record of a name already seen; the first one is used.
     #[error("record {record} appears again, at offset {offset}")]
     DuplicateRecord { record: RecordName, offset: u32 },

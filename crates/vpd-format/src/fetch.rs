@@ -1,6 +1,7 @@
 //! The bytes of an image that have been asked for so far: fetched once, in as few reads as sensible.
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use crate::error::ReadError;
 use crate::source::ReadAt;
@@ -12,10 +13,17 @@ use crate::source::ReadAt;
 /// 100 kHz. Up to that many unneeded bytes are cheaper than a second read.
 const MERGE_GAP: usize = 16;
 
-/// A source with a memory of what was read.
+/// Where the furthest byte ends that any format can point to: an identifier and a section of keyword VPD, each of
+/// the longest that a length field can say, with their tags, lengths and ending.
+const REACH: usize = 3 + 0xffff + 3 + 0xffff + 3;
+
+/// Up to here a buffer is as long as what was read, and so is all that most machines have.
+const SMALL: usize = 4096;
+
+/// A source with a memory of what was read; no byte is read twice.
 ///
-/// Holds one buffer that ends with the last byte needed, so never more than the image's size; no byte is read
-/// twice.
+/// Holds one buffer. While it grows, the old one and the new one exist together, and that must not add up to much
+/// more than the image: a buffer that has to grow beyond `SMALL` becomes as large as it can ever have to be.
 pub(crate) struct Fetched<'a, R> {
     source: &'a mut R,
     size: u64,
@@ -41,9 +49,24 @@ impl<'a, R: ReadAt> Fetched<'a, R> {
         self.bytes_read
     }
 
-    /// The bytes of a range, fetched before; empty if that was not so.
+    /// The bytes of a range that was fetched before.
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.buffer.get(range).unwrap_or_default()
+    }
+
+    /// Two ranges that were fetched before, to be corrected in place; `None` if they share a byte.
+    pub(crate) fn pair_mut(
+        &mut self,
+        first: Range<usize>,
+        second: Range<usize>,
+    ) -> Option<(&mut [u8], &mut [u8])> {
+        let [first, second] = self.buffer.get_disjoint_mut([first, second]).ok()?;
+        Some((first, second))
+    }
+
+    /// Gives away the buffer, as it is after corrections. Nothing can be fetched afterwards.
+    pub(crate) fn freeze(&mut self) -> Arc<Vec<u8>> {
+        Arc::new(core::mem::take(&mut self.buffer))
     }
 
     /// Fetches one range, as far as the image reaches, and returns its bytes.
@@ -89,9 +112,7 @@ impl<'a, R: ReadAt> Fetched<'a, R> {
     }
 
     fn read(&mut self, hole: Range<usize>) -> Result<(), ReadError<R::Error>> {
-        if self.buffer.len() < hole.end {
-            self.buffer.resize(hole.end, 0);
-        }
+        self.make_room(hole.end);
         let Some(target) = self.buffer.get_mut(hole.clone()) else { return Ok(()) };
         let (offset, length) = (hole.start as u64, target.len());
         self.source.read_exact_at(offset, target).map_err(|source| ReadError::Device {
@@ -102,6 +123,18 @@ impl<'a, R: ReadAt> Fetched<'a, R> {
         self.bytes_read = self.bytes_read.saturating_add(length as u64);
         self.note_present(hole);
         Ok(())
+    }
+
+    fn make_room(&mut self, end: usize) {
+        if end <= self.buffer.len() {
+            return;
+        }
+        let reach = usize::try_from(self.size).unwrap_or(usize::MAX).min(REACH);
+        let mut room = vec![0; if end <= SMALL { end } else { reach.max(end) }];
+        if let Some(kept) = room.get_mut(..self.buffer.len()) {
+            kept.copy_from_slice(&self.buffer);
+        }
+        self.buffer = room;
     }
 
     fn note_present(&mut self, range: Range<usize>) {

@@ -10,6 +10,7 @@ mod checksum;
 mod edit;
 mod encode;
 mod image;
+mod layout;
 mod parse;
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 //!
 //! Three formats: IPZ records with error correcting code ([`ipz`]), keyword VPD ([`keyword`]) and the serial
 //! presence detect data of memory modules ([`memory`]). All input is hostile: whatever an image says, nothing here
-//! panics, loops, reads a byte twice, or holds more than the part of the image that was read and one copy of it.
+//! panics, loops or reads a byte twice. Memory is bounded too: at no time does [`read`] hold more than the image's
+//! size and 128 KiB, the latter only for an image with hundreds of records or thousands of keywords that all have
+//! to be reported; one like those that machines carry takes a few KiB. Of an image larger than what any format can
+//! point to, 131,079 bytes, only so much counts.
 //!
 //! Must not know: devices, files, buses, time, configuration. Bytes come through [`ReadAt`], so that an EEPROM
 //! behind a slow wire is read only where its table of contents points.
@@ -44,6 +47,7 @@ mod names;
 mod options;
 mod outcome;
 mod read;
+mod shared;
 mod source;
 
 pub use detect::detect;

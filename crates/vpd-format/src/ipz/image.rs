@@ -8,6 +8,7 @@ use crate::error::{Part, VpdError};
 use crate::names::{Keyword, KeywordName, RecordName};
 use crate::options::Policy;
 use crate::outcome::Outcome;
+use crate::shared::SharedBytes;
 
 /// An IPZ image: the report on its header and table of contents, and its records.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -160,7 +161,7 @@ pub struct Record {
     /// What was corrected.
     pub correction: Correction,
     /// The record's bytes after correction; empty unless usable.
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: SharedBytes,
     /// Where in `data` each keyword begins: first ones of their name only, without PF.
     pub(crate) starts: Vec<u16>,
 }

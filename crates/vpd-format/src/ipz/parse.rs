@@ -5,13 +5,15 @@ use core::ops::Range;
 use vpd_ecc::Correction;
 
 use super::image::{AreaReport, Image, Record, TocEntry};
-use super::toc::{self, Toc};
+use super::toc::{self, Claims, Toc};
 use super::{header, record};
 use crate::detect::{HEAD, check_blank};
+use crate::duplicates::MOST_KEYWORDS;
 use crate::error::{Part, ReadError, VpdError};
 use crate::fetch::Fetched;
 use crate::options::{Ecc, Policy, ReadOptions};
 use crate::outcome::Outcome;
+use crate::shared::SharedBytes;
 use crate::source::ReadAt;
 
 /// Reads an image of this format.
@@ -25,16 +27,21 @@ pub(crate) fn read_image<R: ReadAt>(
     let (toc, contents) = read_toc(image, &header.toc, options)?;
     image.fetch_all(&mut wanted_areas(&contents, options))?;
     let mut remarks = contents.duplicates;
-    let records = contents
+    let mut room = MOST_KEYWORDS;
+    let mut records: Vec<Record> = contents
         .entries
         .into_iter()
         .map(|(entry, claim)| match claim {
             _ if !options.wanted.includes(entry.name) => Record::without_data(entry, Outcome::Skipped, None),
             Err(reason) => Record::without_data(entry, Outcome::Bad, Some(reason)),
-            Ok(()) => parse_record(image, entry, options.ecc, &mut remarks)
+            Ok(()) => parse_record(image, entry, options.ecc, &mut room, &mut remarks)
                 .unwrap_or_else(|reason| Record::without_data(entry, Outcome::Bad, Some(reason))),
         })
         .collect();
+    let bytes = image.freeze();
+    for record in records.iter_mut().filter(|record| record.is_usable()) {
+        record.data = SharedBytes::new(&bytes, record.entry.range(Part::Data));
+    }
     Ok(Image { header: header.report, toc, records, remarks })
 }
 
@@ -44,12 +51,13 @@ fn read_toc<R: ReadAt>(
     entry: &TocEntry,
     options: &ReadOptions<'_>,
 ) -> Result<(AreaReport, Toc), ReadError<R::Error>> {
-    toc::check_bounds(entry, image.size(), options.ecc)?;
+    let mut claims = Claims::new(image.size(), options.ecc);
+    claims.claim(entry)?;
     let mut areas: Vec<Range<usize>> =
         toc::parts(options.ecc).iter().map(|part| entry.range(*part)).collect();
     image.fetch_all(&mut areas)?;
-    let (bytes, report) = corrected(image, *entry, options.ecc, options.policy)?;
-    let contents = toc::parse(entry, &bytes, image.size(), options.ecc)?;
+    let report = correct(image, *entry, options.ecc, options.policy)?;
+    let contents = toc::parse(entry, image.bytes(entry.range(Part::Data)), claims)?;
     Ok((report, contents))
 }
 
@@ -62,47 +70,50 @@ fn wanted_areas(contents: &Toc, options: &ReadOptions<'_>) -> Vec<Range<usize>> 
         .collect()
 }
 
+/// A record whose areas were fetched before, still without its bytes. Takes its keywords from `room`.
 fn parse_record<R: ReadAt>(
-    image: &Fetched<'_, R>,
+    image: &mut Fetched<'_, R>,
     entry: TocEntry,
     ecc: Ecc,
+    room: &mut usize,
     remarks: &mut Vec<VpdError>,
 ) -> Result<Record, VpdError> {
-    let (data, report) = corrected(image, entry, ecc, Policy::Recover)?;
-    let keywords = record::parse(&entry, &data)?;
+    let report = correct(image, entry, ecc, Policy::Recover)?;
+    let keywords = record::parse(&entry, image.bytes(entry.range(Part::Data)), *room)?;
+    *room = room.saturating_sub(keywords.starts.len());
     remarks.extend(keywords.duplicate);
     Ok(Record {
         entry,
         outcome: report.outcome,
         reason: None,
         correction: report.correction,
-        data,
+        data: SharedBytes::default(),
         starts: keywords.starts,
     })
 }
 
-/// A record's bytes after correction, from areas that were fetched before.
-fn corrected<R: ReadAt>(
-    image: &Fetched<'_, R>,
+/// Corrects a record's bytes in place, in areas that were fetched before and that nothing else claims.
+fn correct<R: ReadAt>(
+    image: &mut Fetched<'_, R>,
     entry: TocEntry,
     ecc: Ecc,
     policy: Policy,
-) -> Result<(Vec<u8>, AreaReport), VpdError> {
-    let mut data = image.bytes(entry.range(Part::Data)).to_vec();
-    let report = match ecc {
-        Ecc::Ignored => AreaReport::unchecked(entry),
-        Ecc::Checked => {
-            let mut code = image.bytes(entry.range(Part::Ecc)).to_vec();
-            AreaReport::corrected(entry, vpd_ecc::correct(&mut data, &mut code), policy)?
-        }
-    };
-    Ok((data, report))
+) -> Result<AreaReport, VpdError> {
+    if ecc == Ecc::Ignored {
+        return Ok(AreaReport::unchecked(entry));
+    }
+    let (data, code) = image.pair_mut(entry.range(Part::Data), entry.range(Part::Ecc)).unwrap_or_default();
+    AreaReport::corrected(entry, vpd_ecc::correct(data, code), policy)
 }
 
 impl Record {
     fn without_data(entry: TocEntry, outcome: Outcome, reason: Option<VpdError>) -> Self {
-        let (data, starts) = (Vec::new(), Vec::new());
+        let (data, starts) = (SharedBytes::default(), Vec::new());
         Self { entry, outcome, reason, correction: Correction::default(), data, starts }
+    }
+
+    const fn is_usable(&self) -> bool {
+        self.reason.is_none() && !matches!(self.outcome, Outcome::Skipped)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::header::{END_TAG, START_TAG};
 use super::image::{StoredKeyword, TocEntry};
-use crate::duplicates::{FirstOfEach, first_of_each};
+use crate::duplicates::{FirstOfEach, MOST_KEYWORDS, first_of_each};
 use crate::error::VpdError;
 use crate::names::{KeywordName, RecordName};
 
@@ -20,13 +20,21 @@ pub(crate) struct Keywords {
     pub(crate) duplicate: Option<VpdError>,
 }
 
-/// Checks a record's structure and finds its keywords.
+/// Checks a record's structure and finds its keywords, at most `room` of them.
 ///
-/// Errors: tags, size or name differ from what the format and `entry` say; a keyword leaves the record.
-pub(crate) fn parse(entry: &TocEntry, bytes: &[u8]) -> Result<Keywords, VpdError> {
+/// Errors: tags, size or name differ from what the format and `entry` say; a keyword leaves the record; there are
+/// too many keywords.
+pub(crate) fn parse(entry: &TocEntry, bytes: &[u8], room: usize) -> Result<Keywords, VpdError> {
     let body = check_frame(entry, bytes)?;
     let mut starts = Vec::new();
-    walk(entry, body, |start, keyword| starts.push((keyword.name, start)))?;
+    walk(entry, body, |start, keyword| {
+        if starts.len() <= room {
+            starts.push((keyword.name, start));
+        }
+    })?;
+    if starts.len() > room {
+        return Err(VpdError::TooManyKeywords { record: Some(entry.name), limit: MOST_KEYWORDS });
+    }
     let FirstOfEach { starts, duplicate } = first_of_each(starts);
     let duplicate = duplicate.map(|(keyword, start)| VpdError::DuplicateKeyword {
         record: Some(entry.name),

@@ -23,13 +23,10 @@ pub(crate) struct Toc {
 
 /// Reads the table of contents from the bytes of record VTOC, after correction.
 ///
-/// `image_size` and `ecc` decide which areas an entry may point to. Errors: structure of the record; a PT
-/// keyword that holds no whole entries; no PT keyword; too many entries.
-pub(crate) fn parse(toc: &TocEntry, bytes: &[u8], image_size: u64, ecc: Ecc) -> Result<Toc, VpdError> {
+/// `claims` says which areas an entry may point to. Errors: structure of the record; a PT keyword that holds no
+/// whole entries; no PT keyword; too many entries.
+pub(crate) fn parse(toc: &TocEntry, bytes: &[u8], mut claims: Claims) -> Result<Toc, VpdError> {
     let entries = entries(toc, bytes)?;
-    let mut claims = Claims { image_size, ecc, taken: Vec::new() };
-    claims.take(0..header::LENGTH);
-    claims.claim(toc)?;
     let mut result = Toc::default();
     let mut names: Vec<RecordName> = Vec::new();
     for entry in entries {
@@ -46,7 +43,7 @@ pub(crate) fn parse(toc: &TocEntry, bytes: &[u8], image_size: u64, ecc: Ecc) -> 
 }
 
 /// Checks that an entry's areas lie inside the image.
-pub(crate) fn check_bounds(entry: &TocEntry, image_size: u64, ecc: Ecc) -> Result<(), VpdError> {
+fn check_bounds(entry: &TocEntry, image_size: u64, ecc: Ecc) -> Result<(), VpdError> {
     for part in parts(ecc) {
         let range = entry.range(*part);
         let (offset, length) = (range.start as u32, range.len() as u32);
@@ -110,7 +107,7 @@ fn entries(toc: &TocEntry, bytes: &[u8]) -> Result<Vec<TocEntry>, VpdError> {
 
 /// Who owns which bytes. Since no two areas share a byte, all records together are no larger than the image,
 /// and correcting one cannot change another.
-struct Claims {
+pub(crate) struct Claims {
     image_size: u64,
     ecc: Ecc,
     /// Sorted and disjoint.
@@ -118,8 +115,15 @@ struct Claims {
 }
 
 impl Claims {
+    /// Everything but the header is free.
+    pub(crate) fn new(image_size: u64, ecc: Ecc) -> Self {
+        let mut claims = Self { image_size, ecc, taken: Vec::new() };
+        claims.take(0..header::LENGTH);
+        claims
+    }
+
     /// Takes all areas of an entry, or none.
-    fn claim(&mut self, entry: &TocEntry) -> Result<(), VpdError> {
+    pub(crate) fn claim(&mut self, entry: &TocEntry) -> Result<(), VpdError> {
         check_bounds(entry, self.image_size, self.ecc)?;
         let (data, code) = (entry.range(Part::Data), entry.range(Part::Ecc));
         let own_overlap = self.ecc == Ecc::Checked && data.start < code.end && code.start < data.end;

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::CHECKSUM_TAG;
-use super::parse::{rv_offset, structure};
+use super::layout::Layout;
 use crate::error::VpdError;
 use crate::outcome::{Checksum, Outcome};
 
@@ -36,8 +36,9 @@ pub(crate) fn check(
 
 /// Writes the checksums that an image has room for, after its keywords changed.
 pub(crate) fn refresh(image: &mut [u8]) -> Result<(), VpdError> {
-    let (frame, parsed) = structure(image)?;
-    if let Some(at) = rv_offset(&parsed) {
+    let layout = Layout::parse(image)?;
+    let frame = &layout.frame;
+    if let Some(at) = layout.rv_offset(image) {
         set(image, 0..at, at);
     }
     let end = frame.section.end;

@@ -27,12 +27,12 @@ pub struct Plan {
 /// which is a checksum; [`VpdError::NoSuchKeyword`]; [`VpdError::ValueLength`] when the value is empty, longer
 /// than the stored one, or shorter without a pad byte.
 pub fn plan_write(image: &[u8], change: &Change<'_>) -> Result<Plan, VpdError> {
-    let parsed = parse(image)?;
-    if parsed.tag == Tag::ReadOnly && change.keyword == KeywordName::RV {
+    let (layout, _) = parse(image)?;
+    if layout.frame.tag == Tag::ReadOnly && change.keyword == KeywordName::RV {
         return Err(VpdError::ProtectedKeyword { keyword: change.keyword });
     }
     let missing = VpdError::NoSuchKeyword { record: None, keyword: change.keyword };
-    let stored = parsed.keyword(change.keyword).ok_or(missing)?;
+    let stored = layout.keyword(image, change.keyword).ok_or(missing)?;
     let value = new_value(None, change, stored.data.len())?;
     let mut new_image = image.to_vec();
     let start = stored.offset as usize;

@@ -1,8 +1,10 @@
 //! What a keyword VPD image holds.
 
+use super::layout::Layout;
 use crate::error::VpdError;
 use crate::names::{Keyword, KeywordName};
 use crate::outcome::{Checksum, Outcome};
+use crate::shared::SharedBytes;
 
 /// The tag that begins the keyword section.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,8 +29,6 @@ impl Tag {
 /// A keyword VPD image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Image {
-    /// The identifier string, as stored.
-    pub identifier: Vec<u8>,
     /// Kind of keyword section.
     pub tag: Tag,
     /// `Ok`, or `Unchecked` for an image without a checksum.
@@ -37,33 +37,27 @@ pub struct Image {
     pub checksums: Vec<Checksum>,
     /// Peculiarities that harm nothing: duplicate keywords. The first of a name is used.
     pub remarks: Vec<VpdError>,
-    /// The keyword section.
-    pub(crate) section: Vec<u8>,
-    /// Where the section begins, from the start of the VPD.
-    pub(crate) offset: u32,
-    /// Where in `section` each keyword begins: first ones of their name only.
-    pub(crate) starts: Vec<u16>,
+    /// The image up to the end of its keyword section.
+    pub(crate) bytes: SharedBytes,
+    /// Where everything is in it.
+    pub(crate) layout: Layout,
 }
 
 impl Image {
+    /// The identifier string, as stored.
+    #[must_use]
+    pub fn identifier(&self) -> &[u8] {
+        self.bytes.get(self.layout.frame.identifier.clone()).unwrap_or_default()
+    }
+
     /// The keywords in stored order, RV included, later ones of the same name left out.
     pub fn keywords(&self) -> impl Iterator<Item = Keyword<'_>> + '_ {
-        self.starts.iter().filter_map(|start| self.keyword_at(*start))
+        self.layout.keywords(&self.bytes)
     }
 
     /// Finds a keyword by name.
     #[must_use]
     pub fn keyword(&self, name: KeywordName) -> Option<Keyword<'_>> {
         self.keywords().find(|keyword| keyword.name == name)
-    }
-
-    fn keyword_at(&self, start: u16) -> Option<Keyword<'_>> {
-        let [first, second, length, data @ ..] = self.section.get(usize::from(start)..)? else { return None };
-        let offset = self.offset.saturating_add(u32::from(start)).saturating_add(3);
-        Some(Keyword {
-            name: KeywordName([*first, *second]),
-            data: data.get(..usize::from(*length))?,
-            offset,
-        })
     }
 }

@@ -65,7 +65,7 @@ fn every_kind_of_section_is_read_and_its_checksums_verified() {
         let bytes = description(tag, ending).encode().unwrap();
         let image = parse(&bytes).unwrap();
         assert_eq!((image.tag, image.outcome, image.checksums.len()), (tag, Outcome::Ok, checksums));
-        assert_eq!(image.identifier, b"VIVBPD04M0 01VIV");
+        assert_eq!(image.identifier(), b"VIVBPD04M0 01VIV");
         for keyword in image.keywords() {
             let start = keyword.offset as usize;
             assert_eq!(&bytes[start..start + keyword.data.len()], keyword.data, "{}", keyword.name);
@@ -246,6 +246,17 @@ fn the_first_of_duplicates_wins_and_is_remarked() {
 }
 
 #[test]
+fn more_keywords_than_any_image_has_are_refused() {
+    let image = |count: u16| {
+        let keywords = (0..count).flat_map(|index| [(index >> 8) as u8, index as u8, 0]).collect::<Vec<_>>();
+        let section = keywords.len() as u16;
+        [&[0x82, 0, 0, 0x90][..], &section.to_le_bytes(), &keywords, &[0x78]].concat()
+    };
+    assert_eq!(parse(&image(4096)).unwrap().keywords().count(), 4096);
+    assert_eq!(parse(&image(4097)), Err(VpdError::TooManyKeywords { record: None, limit: 4096 }));
+}
+
+#[test]
 fn a_planned_change_refreshes_every_checksum() {
     for (tag, ending, writes) in [
         (Tag::Vendor, Ending::Checksum, 2),
@@ -327,7 +338,7 @@ fn what_is_encoded_is_decoded() {
             let decoded: Vec<_> =
                 image.keywords().map(|keyword| (keyword.name, keyword.data.to_vec())).collect();
             prop_assert_eq!(decoded, described.keywords);
-            prop_assert_eq!(image.identifier, described.identifier);
+            prop_assert_eq!(image.identifier(), described.identifier);
             Ok(())
         })
         .unwrap();

@@ -164,6 +164,28 @@ fn more_entries_than_any_image_has_are_refused() {
     assert_eq!((all.records.len(), all.outcome()), (512, Outcome::Ok));
 }
 
+#[test]
+fn more_keywords_than_any_image_has_make_their_record_bad() {
+    let keywords = |count: u16| -> Vec<(KeywordName, Vec<u8>)> {
+        (0..count).map(|index| (KeywordName([0x80 | (index >> 8) as u8, index as u8]), vec![])).collect()
+    };
+    let records = |second| {
+        [(b"AAAA", keywords(2047)), (b"BBBB", keywords(second)), (b"CCCC", keywords(0))]
+            .map(|(name, keywords)| RecordDescription { keywords, ..record(name, &[]) })
+            .to_vec()
+    };
+    let image = |second| {
+        let described = ImageDescription { size: 0x8000, records: records(second), ..description() };
+        parse(&described.encode().unwrap(), &CHECKED).unwrap()
+    };
+    // RT counts too.
+    assert_eq!(image(2046).outcome(), Outcome::Ok);
+    let over = image(2047);
+    let reason = VpdError::TooManyKeywords { record: Some(RecordName(*b"CCCC")), limit: 4096 };
+    assert_eq!(over.records[2].reason, Some(reason));
+    assert_eq!(over.records[1].outcome, Outcome::Ok);
+}
+
 /// Fails every read that touches one byte.
 struct Broken<'a> {
     bytes: &'a [u8],
