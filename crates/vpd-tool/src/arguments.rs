@@ -1,0 +1,157 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::num::ParseIntError;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use vpd_format::{Ecc, Format, KeywordName, Policy, RecordName};
+
+/// Check, show, compare and make images of vital product data.
+#[derive(Debug, Parser)]
+#[command(name = "vpd-tool", version, subcommand_required = true, arg_required_else_help = false)]
+#[command(
+    after_help = "Exit status: 0 good, 1 recovered or different, 2 partly bad, 3 nothing usable, 64 wrong \
+    command line, 65 wrong description, 66 unreadable file, 73 file cannot be made, 74 result cannot be written."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Verify everything that protects an image, and say what is wrong
+    Check(Check),
+    /// Show the values of an image
+    Dump(Dump),
+    /// Say in which records, keywords and outcomes two images differ
+    Diff(Diff),
+    /// Make an image from its description
+    Build(Build),
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The image: a file, an EEPROM's folder or attribute in sysfs, or its bus address
+    pub(crate) file: OsString,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Print JSON with all values
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `dump`.
+#[derive(Debug, Args)]
+pub(crate) struct Dump {
+    /// The image: a file, an EEPROM's folder or attribute in sysfs, or its bus address
+    pub(crate) file: OsString,
+    /// Only this record (IPZ)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) record: Option<RecordName>,
+    /// Only this keyword, of the record named
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyword: Option<KeywordName>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+/// How `dump` shows values; a table for people without any of these.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct Form {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print bytes with their offsets in the image
+    #[arg(long)]
+    pub(crate) hex: bool,
+    /// Print one line per keyword; of a single keyword, its value alone
+    #[arg(long)]
+    pub(crate) text: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The first image
+    pub(crate) first: OsString,
+    /// The image to compare with it
+    pub(crate) second: OsString,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// The description, in TOML
+    pub(crate) description: PathBuf,
+    /// The image to make; a file of this name is replaced when the new one is complete
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// How images are read.
+#[derive(Debug, Args)]
+pub(crate) struct Reading {
+    /// The only acceptable format: ipz, keyword or memory; detected by default
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+    /// What to make of an IPZ header or table of contents that needs correction
+    #[arg(long, value_enum, default_value_t = PolicyWord::Recover)]
+    policy: PolicyWord,
+    /// Whether the error correcting code of IPZ counts; old images have none
+    #[arg(long, value_enum, default_value_t = EccWord::Checked)]
+    ecc: EccWord,
+    /// Where the image begins, in bytes from the start of the file; 0x for hexadecimal
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number)]
+    pub(crate) offset: u64,
+    /// Length of the image in bytes; up to the end of the file by default
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub(crate) size: Option<u64>,
+}
+
+impl Reading {
+    pub(crate) const fn policy(&self) -> Policy {
+        match self.policy {
+            PolicyWord::Strict => Policy::Strict,
+            PolicyWord::Recover => Policy::Recover,
+        }
+    }
+
+    pub(crate) const fn ecc(&self) -> Ecc {
+        match self.ecc {
+            EccWord::Checked => Ecc::Checked,
+            EccWord::Ignored => Ecc::Ignored,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PolicyWord {
+    /// It is an error
+    Strict,
+    /// It is used and reported
+    Recover,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EccWord {
+    /// Every area is checked and corrected
+    Checked,
+    /// Nothing is checked
+    Ignored,
+}
+
+fn number(text: &str) -> Result<u64, ParseIntError> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    }
+}

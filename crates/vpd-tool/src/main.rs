@@ -1,0 +1,9 @@
+//! Checks, shows, compares and makes images of vital product data.
+
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let status = vpd_tool::run(std::env::args_os(), &mut io::stdout().lock(), &mut io::stderr().lock());
+    ExitCode::from(status)
+}
