@@ -58,7 +58,7 @@ pub enum VpdError {
     #[error("the image is blank (all bytes 0x{fill:02x})")]
     Blank { fill: u8 },
     /// No known format begins like this.
-    #[error("unknown format: begins with {start:02x?}, byte 11 is {tag:02x?}")]
+    #[error("unknown format: begins with {}{}", Hex(.start), AtEleven(*.tag))]
     UnknownFormat { start: [u8; 4], tag: Option<u8> },
     /// The image is in another format than the one asked for.
     #[error("the image is {found}, expected {expected}")]
@@ -130,7 +130,7 @@ pub enum VpdError {
     #[error("keyword section at offset {offset} has length 0")]
     EmptySection { offset: u32 },
     /// A memory module says it is a DDIMM but bears no bar code.
-    #[error("no bar code (11S) at offset {offset}, found {found:02x?}")]
+    #[error("no bar code (11S) at offset {offset}, found {}", Hex(.found))]
     NoBarCode { offset: u32, found: [u8; 3] },
     /// The DRAM type is neither DDR4 nor DDR5.
     #[error("unknown DRAM type 0x{found:02x} at offset {offset}")]
@@ -164,6 +164,31 @@ pub enum VpdError {
     /// A described value does not have the one length that it must have.
     #[error("{what} has {found} bytes instead of {expected}")]
     FieldLength { what: &'static str, expected: u32, found: u32 },
+}
+
+/// Bytes as hex digits with blanks between.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            let blank = if index == 0 { "" } else { " " };
+            write!(formatter, "{blank}{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The byte that would be IPZ's first tag, if the image reaches so far.
+struct AtEleven(Option<u8>);
+
+impl fmt::Display for AtEleven {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(byte) => write!(formatter, ", byte 11 is {byte:02x}"),
+            None => formatter.write_str(", and ends before byte 11"),
+        }
+    }
 }
 
 impl VpdError {
