@@ -53,6 +53,7 @@ fn play(stage: &mut Stage<'_>, workspace: &Workspace, arguments: &Arguments) -> 
     acts::collect(stage, &programs, "3. One parser per EEPROM reads, checks and publishes it", &good)?;
     let title = "4. Bad weather: what is wrong is named, what is good is kept";
     acts::collect(stage, &programs, title, &acts::damaged(stage)?)?;
+    acts::on_a_desk(stage, &programs)?;
     acts::show_inventory(stage, arguments.full)?;
     acts::as_an_administrator(stage)?;
     acts::refusals(stage)?;

@@ -73,7 +73,7 @@ pub fn build_images(
                     ["build".as_ref(), description.as_os_str(), "--output".as_ref(), image.as_os_str()];
                 stage.step(tool).args(arguments).output()?;
                 let check = stage.step(tool).args(["check".as_ref(), image.as_os_str()]).capture()?;
-                output::line(format!("{name:<16} {}", first_line(&check.stdout)));
+                output::line(format!("{name:<16} {}", verdict(&check.stdout)));
             }
             None => fs::write(&image, fixtures::image(&workspace.root, &name)?)?,
         }
@@ -87,8 +87,25 @@ pub fn build_images(
     Ok(eeproms)
 }
 
-fn first_line(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).lines().next().unwrap_or_default().to_owned()
+/// The first line of a check, without the file's name.
+fn verdict(check: &[u8]) -> String {
+    let text = String::from_utf8_lossy(check);
+    let line = text.lines().next().unwrap_or_default();
+    line.split_once(": ").map_or(line, |(_, verdict)| verdict).to_owned()
+}
+
+/// The same damage as the tool sees it on a desk.
+pub fn on_a_desk(stage: &Stage<'_>, programs: &Programs) -> Result<()> {
+    let Some(tool) = &programs.tool else { return missing("desk", TOOL) };
+    let images = stage.scratch().join("images");
+    for (command, files) in
+        [("check", &["beyond_repair.bin"][..]), ("diff", &["card.bin", "beyond_repair.bin"])]
+    {
+        output::line(format!("$ vpd-tool {command} {}", files.join(" ")));
+        let shown = stage.step(tool).dir(&images).arg(command).args(files).capture()?;
+        output::line(String::from_utf8_lossy(&shown.stdout));
+    }
+    Ok(())
 }
 
 /// EEPROMs with which something is wrong: blank, cut short, a wrong bit, a record beyond repair, not there at all.
