@@ -17,7 +17,7 @@ pub struct Arguments {
     fuzz_seconds: u32,
 }
 
-/// Runs the tests that are marked as ignored for their length, tries the skeleton, and fuzzes.
+/// Runs all tests, those ignored for their length included and with nothing sampled, tries the skeleton, and fuzzes.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     packages::require(&test::needed(&workspace))?;
@@ -30,7 +30,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 fn long_tests(workspace: &Workspace) -> Result<Outcome> {
     Step::cargo()
-        .args(["test", "--workspace", "--locked", "--", "--ignored"])
+        .args(["test", "--workspace", "--locked", "--", "--include-ignored"])
+        // Enumerations that are sampled otherwise.
+        .env("VIVIANITE_SOAK", "1")
         .env_remove("RUST_BACKTRACE")
         .dir(&workspace.root)
         .deadline(Duration::from_secs(4 * 3600))

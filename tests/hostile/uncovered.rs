@@ -1,0 +1,32 @@
+//! Bytes that nothing covers: there a change goes unnoticed, and no reader could help it.
+
+/// Offsets of bytes in a fixture.
+#[derive(Default)]
+pub struct Uncovered {
+    /// A wrong byte gives a wrong value without a word.
+    pub silent: Vec<Vec<usize>>,
+    /// A wrong byte makes the image one that nothing protects, and that is said of it.
+    pub unprotected: Vec<Vec<usize>>,
+}
+
+/// What nothing covers in a fixture.
+pub fn of(name: &str) -> Uncovered {
+    let list = |range: std::ops::Range<usize>| range.collect::<Vec<_>>();
+    let (silent, unprotected) = match name {
+        // The identifier comes before the part that has a checksum.
+        "keyword" => (vec![list(3..19)], vec![]),
+        // Lengths of keywords, of which some value swallows RV, and RV's name: without RV there is no checksum.
+        "pci-keyword" => (vec![], vec![vec![30, 40, 49, 56, 66, 73, 88, 95, 114, 118, 122], list(131..133)]),
+        // The manufacturer's id, for which DDR4 has no checksum.
+        "ddr4-ddimm" => (vec![list(552..554)], vec![]),
+        // The type of module: one without a bar code has its checksum elsewhere, where none is stored here.
+        "ddr5-ddimm" => (vec![], vec![list(3..4)]),
+        // The manufacturer's id and the serial number; what lies between is not looked at.
+        "ddr4-isdimm" => (vec![list(320..322), list(325..329)], vec![]),
+        // The manufacturer's id, serial and part number; the type of DRAM, for the same reason as above.
+        "ddr5-isdimm" => (vec![list(512..514), list(517..551)], vec![list(2..3)]),
+        // Code covers everything that is read.
+        _ => (vec![], vec![]),
+    };
+    Uncovered { silent, unprotected }
+}
