@@ -1,28 +1,44 @@
-//! Any bytes can be read, under every policy: nothing panics, no byte is read twice, and every value that is
-//! reported as stored lies where it is said to lie.
+//! Any bytes can be read, in every way: nothing panics, no byte is read twice, no more is held than the image and a
+//! constant, and every value that is reported as stored lies where it is said to lie.
 //!
 //! Input: an image.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vpd_format::{
-    Bytes, Change, Content, Counted, Ecc, Keyword, Outcome, Policy, ReadAt, ReadOptions, Vpd, Wanted, read,
-};
+use peak_alloc::PeakAlloc;
+use vpd_format::{Bytes, Change, Content, Ecc, Keyword, Outcome, ReadOptions, Vpd, detect};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// What `vpd_format` states.
+const BOOKKEEPING: usize = 128 << 10;
+
+/// Formats, policies, uses of the code, and records wanted.
+const WAYS: u8 = 32;
 
 fuzz_target!(|image: &[u8]| {
-    for policy in [Policy::Strict, Policy::Recover] {
-        for ecc in [Ecc::Checked, Ecc::Ignored] {
-            let options = ReadOptions { format: None, policy, ecc, wanted: Wanted::All };
-            let mut source = Counted::new(Bytes(image));
-            let result = read(&mut source, &options);
-            assert!(source.bytes() <= source.size(), "{} bytes of {}", source.bytes(), source.size());
-            if let Ok(vpd) = result {
-                look_at(image, &vpd);
-            }
+    for way in 0..WAYS {
+        let options = vivianite_fuzz::options(way);
+        bounded(image, &options);
+        let Ok(vpd) = vivianite_fuzz::read(image, &options) else { continue };
+        look_at(image, &vpd);
+        if options.format.is_none() && options.ecc == Ecc::Checked {
+            assert_eq!(detect(&mut Bytes(image)).ok(), Some(vpd.format));
         }
     }
     let _ = vpd_builder::describe(image);
 });
+
+/// Reads without watch, since watching takes memory of its own.
+fn bounded(image: &[u8], options: &ReadOptions<'_>) {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let result = vpd_format::read(&mut Bytes(image), options);
+    let held = ALLOCATOR.peak_usage().saturating_sub(before);
+    assert!(held <= image.len() + BOOKKEEPING, "{held} bytes for an image of {}", image.len());
+    drop(result);
+}
 
 fn look_at(image: &[u8], vpd: &Vpd) {
     match &vpd.content {
