@@ -1,6 +1,6 @@
 //! What can be wrong with a description.
 
-use vpd_format::VpdError;
+use vpd_format::{RecordName, VpdError};
 
 /// Why no image can be made from a description, or no description from an image.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -30,6 +30,14 @@ pub enum BuildError {
         name: String,
         /// What it should be.
         expected: &'static str,
+    },
+    /// A record's name appears again; a reader would see the first one only.
+    #[error("line {line}: record {name} is described twice")]
+    RecordTwice {
+        /// Line of the second one, counted from 1.
+        line: usize,
+        /// The record.
+        name: RecordName,
     },
     /// A value is not well formed.
     #[error("line {line}, key {key}: {reason}")]

@@ -55,7 +55,14 @@ struct RecordText {
 pub(crate) fn build(text: &str) -> Result<Vec<u8>, BuildError> {
     let description: Text = toml::from_str(text)?;
     let lines = Lines(text);
-    let records = description.record.iter().map(|record| record.describe(lines)).collect::<Result<_, _>>()?;
+    let mut records: Vec<RecordDescription> = Vec::with_capacity(description.record.len());
+    for text in &description.record {
+        let record = text.describe(lines)?;
+        if records.iter().any(|earlier| earlier.name == record.name) {
+            return Err(BuildError::RecordTwice { line: lines.of(&text.name), name: record.name });
+        }
+        records.push(record);
+    }
     let image = ImageDescription {
         size: check_size(description.size)?,
         fill: description.fill,

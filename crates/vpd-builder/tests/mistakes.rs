@@ -34,6 +34,12 @@ fn values_that_cannot_be_stored_are_named_with_line_and_key() {
 }
 
 #[test]
+fn a_record_that_is_described_twice_is_refused() {
+    let text = format!("{}[[record]]\nname = \"VINI\"\n", ipz("DR = \"FAN\""));
+    assert_eq!(message(&text), "line 8: record VINI is described twice");
+}
+
+#[test]
 fn lengths_and_names_are_checked_where_they_stand() {
     assert_eq!(
         message(&ipz("SN = { fill = 0, length = 256 }")),
