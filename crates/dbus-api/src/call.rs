@@ -83,10 +83,11 @@ fn classify(destination: &'static str, error: zbus::Error) -> CallError {
 fn classify_standard(destination: &'static str, error: fdo::Error) -> CallError {
     use zbus::DBusError;
     match error {
-        fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_) => CallError::Absent { destination },
-        fdo::Error::NoReply(_) | fdo::Error::Timeout(_) | fdo::Error::TimedOut(_) => {
-            CallError::TimedOut { destination }
+        // A bus says NoReply at once when the peer goes away during the call.
+        fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_) | fdo::Error::NoReply(_) => {
+            CallError::Absent { destination }
         }
+        fdo::Error::Timeout(_) | fdo::Error::TimedOut(_) => CallError::TimedOut { destination },
         fdo::Error::ZBus(source) => CallError::Bus { destination, source },
         error => CallError::Refused {
             destination,

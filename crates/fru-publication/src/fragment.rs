@@ -149,8 +149,8 @@ pub enum FragmentError {
 impl Fragment {
     /// Reads and checks a fragment's text.
     pub fn parse(text: &str) -> Result<Self, FragmentError> {
-        let fragment: Self = toml::from_str(text)
-            .map_err(|error| FragmentError::Syntax(error.to_string().trim_end().to_owned()))?;
+        let fragment: Self =
+            toml::from_str(text).map_err(|error| FragmentError::Syntax(shortened(&error.to_string())))?;
         fragment.check()?;
         Ok(fragment)
     }
@@ -173,12 +173,22 @@ impl Fragment {
     }
 }
 
+/// The message shows the line it speaks of, which may be of any length.
+fn shortened(message: &str) -> String {
+    const SHOWN: usize = 400;
+    match message.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+        None => message.trim_end().to_owned(),
+    }
+}
+
 /// The bus ends the connection of whoever sends an invalid path, so it must not come so far.
 fn is_object_path(path: &str) -> bool {
     let element = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        (1..=200).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(element))
+    path.len() <= 1_000 && path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(element))
 }
 
 fn check_interfaces(interfaces: &Interfaces) -> Result<(), FragmentError> {
@@ -188,7 +198,7 @@ fn check_interfaces(interfaces: &Interfaces) -> Result<(), FragmentError> {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     for (interface, properties) in interfaces {
-        if interface.len() > 255 || !interface.contains('.') || !interface.split('.').all(word) {
+        if interface.len() > 200 || !interface.contains('.') || !interface.split('.').all(word) {
             return Err(FragmentError::Name(interface.clone()));
         }
         if matches!(interface.as_str(), inventory::LOCATION_CODE | inventory::IBM_LOCATION) {

@@ -66,8 +66,10 @@ pub struct Problem {
 /// Says what the objects of an EEPROM show after a reading.
 ///
 /// Every record interface that is published is published whole: properties that the image has no
-/// keyword for are empty, so that nothing of an earlier part remains. The same holds for every
-/// property that the fragment takes from a keyword.
+/// keyword for are empty, so that nothing of an earlier part remains in it. The same holds for
+/// every property that the fragment takes from a keyword, for VINI, and for the records that the
+/// fragment names. Other records of an earlier part are unknown here; whoever may read the
+/// inventory clears them.
 pub fn publish<'a>(fragment: &'a Fragment, reading: Reading<'a>, times: Times) -> Publication<'a> {
     let mut publication = Publication::default();
     for (index, object) in fragment.object.iter().enumerate() {
@@ -103,10 +105,16 @@ fn sort(object: &mut Object<'_>) {
     }
 }
 
-/// Only IPZ images tell a CCIN to go by; other formats, and what cannot be read, always count.
+/// An object with a list of CCINs exists for these variants of the part only.
+///
+/// Formats without a CCIN always count. Without a reading nobody knows which variant it is, so
+/// none is claimed to be there; what an earlier run published is for the collection service to clear.
 fn excluded_by_ccin(object: &ObjectFragment, reading: Reading<'_>) -> bool {
-    let Reading::Usable(vpd) = reading else { return false };
-    if object.ccin.is_empty() || !matches!(vpd.content, Content::Ipz(_)) {
+    if object.ccin.is_empty() {
+        return false;
+    }
+    let Reading::Usable(vpd) = reading else { return true };
+    if !matches!(vpd.content, Content::Ipz(_)) {
         return false;
     }
     let ccin = Keywords(vpd).ccin().unwrap_or_default();

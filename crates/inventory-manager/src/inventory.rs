@@ -75,10 +75,16 @@ pub enum NotifyError {
         /// What was given.
         given: String,
     },
-    /// The inventory's root itself cannot be an object of the inventory.
-    #[error("{path} is not the path of an inventory object")]
+    /// The inventory's root itself, or a path that is too long to be kept.
+    #[error("{path} is not the path of an inventory object, or too long for one")]
     Path {
         /// The path that was given.
+        path: String,
+    },
+    /// One call names an object in both forms of its path.
+    #[error("{path} is named twice, with and without the inventory's root")]
+    Twice {
+        /// The object.
         path: String,
     },
 }
@@ -115,13 +121,33 @@ impl Inventory {
     /// ignored; at a value that does not convert, the call stops with all before it in force.
     pub fn plan(&self, schema: &Schema, received: &Received<'_>) -> Plan {
         let mut plan = Plan::default();
-        for (path, interfaces) in &received.0 {
-            if let Err(fault) = self.plan_object(schema, path, interfaces, &mut plan) {
-                plan.fault = Some(fault);
-                break;
-            }
+        if let Err(fault) = self.plan_objects(schema, received, &mut plan) {
+            plan.fault = Some(fault);
         }
         plan
+    }
+
+    fn plan_objects(
+        &self,
+        schema: &Schema,
+        received: &Received<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), NotifyError> {
+        let mut objects = BTreeMap::new();
+        for (path, interfaces) in &received.0 {
+            // With and without the root they are the same object, and a call says each thing once.
+            if let Some(relative) = dbus_api::inventory::relative_path(path)
+                && objects.insert(relative, interfaces).is_some()
+            {
+                return Err(NotifyError::Twice { path: relative.to_owned() });
+            }
+        }
+        for (path, interfaces) in &received.0 {
+            let relative = dbus_api::inventory::relative_path(path).filter(|relative| can_be_kept(relative));
+            let relative = relative.ok_or_else(|| NotifyError::Path { path: (*path).to_owned() })?;
+            self.plan_object(schema, relative, interfaces, plan)?;
+        }
+        Ok(())
     }
 
     fn plan_object(
@@ -131,9 +157,6 @@ impl Inventory {
         interfaces: &BTreeMap<&str, Properties<'_>>,
         plan: &mut Plan,
     ) -> Result<(), NotifyError> {
-        let Some(path) = dbus_api::inventory::relative_path(path) else {
-            return Err(NotifyError::Path { path: path.to_owned() });
-        };
         let mut added = Vec::new();
         for (&interface, given) in interfaces {
             let Some(properties) = schema.interface(interface) else {
@@ -225,6 +248,14 @@ impl Inventory {
     pub fn remove(&mut self, path: &str) -> Option<Vec<String>> {
         self.objects.remove(path).map(|object| object.into_keys().collect())
     }
+}
+
+/// Longest element of a path, and longest path, of which files can be named.
+const ELEMENT_LIMIT: usize = 240;
+const PATH_LIMIT: usize = 2_000;
+
+fn can_be_kept(path: &str) -> bool {
+    path.len() <= PATH_LIMIT && path.split('/').all(|element| element.len() <= ELEMENT_LIMIT)
 }
 
 fn describe(given: &Given<'_>) -> String {

@@ -134,7 +134,8 @@ impl State<'_> {
         self.announce(&plan, signals);
         match plan.fault {
             Some(fault) => {
-                log::warn!("Notify stopped half-way: {fault}");
+                let extent = if plan.updates.is_empty() { "changed nothing" } else { "stopped half-way" };
+                log::warn!("Notify {extent}: {fault}");
                 Err(fault.into())
             }
             None => Ok(()),

@@ -81,11 +81,18 @@ pub struct SchemaError {
     reason: String,
 }
 
+/// Longest interface name of which a file can be named.
+const NAME_LIMIT: usize = 240;
+
 impl Schema {
     /// Checks the file form. Errors: a type that cannot be hosted, a default that does not fit its type.
     pub fn from_fragment(fragment: &Fragment) -> Result<Self, SchemaError> {
         let mut interfaces = BTreeMap::new();
         for (interface, facts) in fragment {
+            if interface.len() > NAME_LIMIT {
+                let reason = format!("the name is longer than {NAME_LIMIT} bytes");
+                return Err(SchemaError { interface: interface.clone(), property: String::new(), reason });
+            }
             let mut properties = BTreeMap::new();
             for (property, fact) in facts {
                 let schema = property_schema(fact).map_err(|reason| SchemaError {

@@ -23,6 +23,8 @@ use zbus::{Connection, Message, MessageStream};
 
 /// Longest wait for a reply of the bus itself; the service calls nobody else.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// Longest wait for the bus to take what we send; shorter than any watchdog.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 /// Reads settings, schema and state, takes the name and serves until told to stop.
 pub async fn start(mut start: Start) -> anyhow::Result<()> {
@@ -145,8 +147,12 @@ impl Service {
                 () = start.termination.requested() => return Ok(()),
                 message = next(messages) => {
                     let message = message.context("the bus went away").context(Exit::PeerUnavailable)?
-                        .context("the bus sent what is no message").context(Exit::PeerUnavailable)?;
-                    self.take(&message, &start.readiness).await?;
+                        .context("the connection to the bus broke").context(Exit::PeerUnavailable)?;
+                    let outgoing = self.take(&message, &start.readiness)?;
+                    tokio::select! {
+                        () = start.termination.requested() => return Ok(()),
+                        sent = self.send(&outgoing) => sent?,
+                    }
                     checkpoint_at = self.checkpoint_due();
                 }
                 () = at(checkpoint_at) => {
@@ -180,9 +186,10 @@ impl Service {
         readiness.status(&format!("{objects} objects, {} interfaces known", self.schema.len()));
     }
 
-    async fn take(&mut self, message: &Message, readiness: &Readiness) -> anyhow::Result<()> {
+    /// Performs a call; what is to be sent is the result.
+    fn take(&mut self, message: &Message, readiness: &Readiness) -> anyhow::Result<Vec<Message>> {
         if message.message_type() != MessageType::MethodCall {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (mut outgoing, reply) = self.answer(message);
         if !outgoing.is_empty() {
@@ -195,7 +202,17 @@ impl Service {
         if is_full && self.failed_at.is_none_or(|at| at.elapsed() > self.settings.checkpoint_idle) {
             self.checkpoint();
         }
-        self.connection.send_all(&outgoing).await.context("cannot send").context(Exit::PeerUnavailable)
+        Ok(outgoing)
+    }
+
+    /// Hands messages to the bus; a bus that takes nothing must not hold the service.
+    async fn send(&self, outgoing: &[Message]) -> anyhow::Result<()> {
+        tokio::time::timeout(SEND_LIMIT, self.connection.send_all(outgoing))
+            .await
+            .context("the bus does not take our messages")
+            .context(Exit::PeerUnavailable)?
+            .context("cannot send")
+            .context(Exit::PeerUnavailable)
     }
 
     /// The signals that a call causes, and its reply.
@@ -214,6 +231,12 @@ impl Service {
         let reply = reply.unwrap_or_else(|failure| {
             log::debug!("call refused: {failure}");
             Message::error(&header, failure.name()).build(&failure.to_string())
+        });
+        // Too large for a message, most likely; the caller is told rather than everybody served no more.
+        let reply = reply.or_else(|error| {
+            log::warn!("a reply cannot be built: {error}");
+            let text = format!("the reply cannot be built: {error}");
+            Message::error(&header, dbus_api::standard::error::LIMITS_EXCEEDED).build(&text)
         });
         (signals, reply)
     }

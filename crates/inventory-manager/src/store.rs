@@ -76,11 +76,33 @@ impl<D: Disk> Store<D> {
         let mut store =
             Self { folder: folder.to_owned(), disk, journal_length: 0, behind: false, tail_in_doubt: false };
         store.disk.perform(&Step::CreateFolder(store.objects()))?;
-        store.replay()?;
-        store.finish_checkpoint()?;
+        if let Err(error) = store.replay().and_then(|()| store.finish_checkpoint()) {
+            log::error!("the journal cannot be carried over yet, going on with it: {error}");
+            store.behind = true;
+        }
         let mut restored = Vec::new();
         store.read_folder(&store.objects(), "", &mut restored)?;
+        if store.behind {
+            store.overlay(&mut restored)?;
+        }
         Ok((store, restored))
+    }
+
+    /// What the journal holds that the files do not: the same state, without a disk that can be written.
+    fn overlay(&self, restored: &mut Vec<Restored>) -> io::Result<()> {
+        let mut reader = BufReader::new(File::open(self.journal()).map_err(disk::at(&self.journal()))?);
+        while let Some(batch) = journal::next(&mut reader)? {
+            for entry in batch {
+                match entry {
+                    Entry::Set { path, interface, properties } => {
+                        restored.retain(|one| one.path != path || one.interface != interface);
+                        restored.push(Restored { path, interface, properties });
+                    }
+                    Entry::Remove { path } => restored.retain(|one| one.path != path),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Makes a batch durable, all of it or none.
@@ -154,7 +176,7 @@ impl<D: Disk> Store<D> {
         let file = match File::open(self.journal()) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(disk::at(&self.journal())(error)),
         };
         // A checkpoint may come while more is behind the end than counts.
         let length = if self.journal_length > 0 { self.journal_length } else { file.metadata()?.len() };
@@ -168,19 +190,29 @@ impl<D: Disk> Store<D> {
 
     fn replace_files(&mut self, batch: &[Entry]) -> io::Result<()> {
         for entry in batch {
-            match entry {
-                Entry::Set { path, interface, properties } => {
-                    let folder = self.object_folder(path);
-                    let new = folder.join(format!("{UNFINISHED}{interface}"));
-                    let text = Json::Object(properties.clone()).to_string();
-                    self.disk.perform(&Step::CreateFolder(folder.clone()))?;
-                    self.disk.perform(&Step::Write { path: new.clone(), bytes: text.into_bytes() })?;
-                    self.disk.perform(&Step::Rename { from: new, to: folder.join(interface) })?;
+            if let Err(error) = self.replace_file(entry) {
+                // No later attempt can name the file, so waiting for one would keep the journal for ever.
+                if error.kind() != io::ErrorKind::InvalidFilename {
+                    return Err(error);
                 }
-                Entry::Remove { path } => self.remove_files(&self.object_folder(path))?,
+                log::error!("a change cannot be kept and will be gone after a restart: {error}");
             }
         }
         Ok(())
+    }
+
+    fn replace_file(&mut self, entry: &Entry) -> io::Result<()> {
+        match entry {
+            Entry::Set { path, interface, properties } => {
+                let folder = self.object_folder(path);
+                let new = folder.join(format!("{UNFINISHED}{interface}"));
+                let text = Json::Object(properties.clone()).to_string();
+                self.disk.perform(&Step::CreateFolder(folder.clone()))?;
+                self.disk.perform(&Step::Write { path: new.clone(), bytes: text.into_bytes() })?;
+                self.disk.perform(&Step::Rename { from: new, to: folder.join(interface) })
+            }
+            Entry::Remove { path } => self.remove_files(&self.object_folder(path)),
+        }
     }
 
     /// Removes an object's own files; the folders of objects below it stay.
@@ -199,7 +231,7 @@ impl<D: Disk> Store<D> {
     }
 
     fn read_folder(&mut self, folder: &Path, path: &str, restored: &mut Vec<Restored>) -> io::Result<()> {
-        for entry in std::fs::read_dir(folder)? {
+        for entry in std::fs::read_dir(folder).map_err(disk::at(folder))? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let kind = entry.file_type()?;
@@ -228,9 +260,12 @@ impl<D: Disk> Store<D> {
         interface: String,
         restored: &mut Vec<Restored>,
     ) -> io::Result<()> {
-        let decoded = match std::fs::metadata(file)?.len() {
+        let decoded = match std::fs::metadata(file).map_err(disk::at(file))?.len() {
             length if length > FILE_LIMIT => Err(format!("it has {length} bytes")),
-            _ => serde_json::from_slice(&std::fs::read(file)?).map_err(|error| error.to_string()),
+            _ => {
+                let bytes = std::fs::read(file).map_err(disk::at(file))?;
+                serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+            }
         };
         match decoded {
             Ok(properties) => restored.push(Restored { path: path.to_owned(), interface, properties }),

@@ -18,6 +18,7 @@ pub async fn connect(call_limit: Duration) -> anyhow::Result<Connection> {
         .await
         .context("the bus did not answer the connection in time")
         .context(Exit::PeerUnavailable)?
-        .context("cannot connect to the system bus")
+        // The error's own text has its cause in it already.
+        .map_err(|error| anyhow::anyhow!("cannot connect to the system bus: {error}"))
         .context(Exit::PeerUnavailable)
 }

@@ -6,7 +6,9 @@ use dbus_api::vpd::collection::{RecordReport, Report};
 use device_io::{Eeprom, EepromError};
 use fru_publication::{EepromKey, Fragment, Publication, Reading, Times, WantedFormat};
 use service_runtime::Exit;
+use std::collections::BTreeSet;
 use std::error::Error as _;
+use std::io;
 use vpd_format::{Content, Counted, Outcome, ReadAt, ReadError, ReadOptions, Vpd, VpdError, Wanted, Window};
 
 /// What reading an EEPROM gave.
@@ -46,6 +48,12 @@ pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Res
             return Ok(Collected::without(Verdict::Absent(error.to_string())));
         }
         Err(error @ EepromError::Locked { .. }) => return Err(error).context(Exit::PeerUnavailable),
+        // The chip is not to blame, and no later run of this unit will be allowed more.
+        Err(EepromError::Unreadable { path, source }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(source)
+                .with_context(|| format!("cannot open {}", path.display()))
+                .context(Exit::Configuration);
+        }
         Err(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             return Ok(Collected::without(Verdict::Unreadable(format!("{error}{cause}"))));
@@ -178,8 +186,10 @@ pub(crate) fn log(key: &EepromKey, collected: &Collected, publication: &Publicat
                 log::warn!("{problem} fru={key}");
             }
             if !publication.dropped.is_empty() {
-                let names: Vec<_> = publication.dropped.iter().map(String::as_str).collect();
-                log::info!("the inventory has no property for these fru={key} keywords={}", names.join(","));
+                log::info!(
+                    "the inventory has no property for these fru={key} keywords={}",
+                    few(&publication.dropped)
+                );
             }
         }
         Verdict::Unusable(error) => {
@@ -190,8 +200,21 @@ pub(crate) fn log(key: &EepromKey, collected: &Collected, publication: &Publicat
     }
 }
 
+/// Lines of one kind that one EEPROM may cause.
+const REMARKS_SHOWN: usize = 32;
+
+/// Some of many names; an EEPROM decides how many there are.
+fn few(names: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 16;
+    let shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => shown.join(","),
+        Some(more) => format!("{},… and {more} more", shown.join(",")),
+    }
+}
+
 fn log_usable(key: &EepromKey, vpd: &Vpd, bytes: u64) {
-    for problem in problems(vpd) {
+    for problem in problems(vpd).into_iter().take(REMARKS_SHOWN) {
         log::error!("part of this EEPROM is not usable: {problem} fru={key}");
     }
     if let Content::Ipz(image) = &vpd.content {
@@ -207,7 +230,7 @@ fn log_usable(key: &EepromKey, vpd: &Vpd, bytes: u64) {
                 correction.bits()
             );
         }
-        for remark in &image.remarks {
+        for remark in image.remarks.iter().take(REMARKS_SHOWN) {
             log::warn!("{remark} fru={key}");
         }
     }

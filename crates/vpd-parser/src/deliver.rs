@@ -10,8 +10,10 @@ use service_runtime::{Exit, bus};
 use std::time::Duration;
 use zbus::Connection;
 
-/// Longest wait for the inventory: it writes to flash inside the call, and callers queue.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait for the inventory, all calls together: it writes to flash inside them, and callers queue.
+const PUBLISH_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait for the collection service.
+const REPORT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the inventory made of a publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub(crate) async fn deliver(
     report: &mut Report,
     now: fn() -> i64,
 ) -> anyhow::Result<Delivery> {
-    let connection = match bus::connect(CALL_LIMIT).await {
+    let connection = match bus::connect(PUBLISH_LIMIT).await {
         Ok(connection) => connection,
         Err(error) => {
             report.inventory = "unreachable".to_owned();
@@ -39,7 +41,10 @@ pub(crate) async fn deliver(
             return Err(error);
         }
     };
-    let outcome = publish(&connection, &publication.notification).await;
+    // The connection's own limit counts from when a call is sent; a bus that reads nothing never gets there.
+    let publishing =
+        tokio::time::timeout(PUBLISH_LIMIT, publish(&connection, &report.key, &publication.notification));
+    let outcome = publishing.await.unwrap_or(Err(CallError::TimedOut { destination: manager::BUS_NAME }));
     report.inventory = match &outcome {
         Ok(refused) if *refused == 0 => "published",
         Ok(refused) if *refused < publication.notification.objects.len() => "partly",
@@ -56,19 +61,29 @@ pub(crate) async fn deliver(
 }
 
 /// How many objects the inventory refused. Errors: it could not be reached, or fell silent.
-async fn publish(connection: &Connection, notification: &Notification<'_>) -> Result<usize, CallError> {
+async fn publish(
+    connection: &Connection,
+    key: &str,
+    notification: &Notification<'_>,
+) -> Result<usize, CallError> {
     match manager::notify(connection, notification).await {
         Ok(()) => Ok(0),
         Err(CallError::Refused { name, text, .. }) => {
-            log::warn!("the inventory refused the whole, trying object by object error={name}: {text}");
-            one_by_one(connection, notification).await
+            log::warn!(
+                "the inventory refused the whole, trying object by object fru={key} error={name}: {text}"
+            );
+            one_by_one(connection, key, notification).await
         }
         Err(error) => Err(error),
     }
 }
 
 /// One bad interface must not sink the rest.
-async fn one_by_one(connection: &Connection, notification: &Notification<'_>) -> Result<usize, CallError> {
+async fn one_by_one(
+    connection: &Connection,
+    key: &str,
+    notification: &Notification<'_>,
+) -> Result<usize, CallError> {
     let mut refused = 0;
     for object in &notification.objects {
         let single = Notification { objects: vec![object.clone()] };
@@ -76,7 +91,10 @@ async fn one_by_one(connection: &Connection, notification: &Notification<'_>) ->
             Ok(()) => {}
             Err(CallError::Refused { name, text, .. }) => {
                 refused += 1;
-                log::error!("the inventory refused an object object={} error={name}: {text}", object.path);
+                log::error!(
+                    "the inventory refused an object fru={key} object={} error={name}: {text}",
+                    object.path
+                );
             }
             Err(error) => return Err(error),
         }
@@ -86,7 +104,9 @@ async fn one_by_one(connection: &Connection, notification: &Notification<'_>) ->
 
 /// When nobody collects, the report goes to standard output.
 async fn hand_in(connection: &Connection, report: &Report) {
-    if let Err(error) = collection::report(connection, report).await {
+    let reporting = tokio::time::timeout(REPORT_LIMIT, collection::report(connection, report));
+    let reported = reporting.await.unwrap_or(Err(CallError::TimedOut { destination: collection::BUS_NAME }));
+    if let Err(error) = reported {
         if !matches!(error, CallError::Absent { .. }) {
             log::warn!("the collection service did not take the report: {error} fru={}", report.key);
         }

@@ -51,24 +51,35 @@ impl Family {
 /// Errors: marked with the [`Exit`] that they end the process with.
 pub fn start(invocation: &Invocation, family: Family) -> anyhow::Result<Exit> {
     let Some(arguments) = Arguments::parse(invocation)? else { return Ok(Exit::Done) };
+    // Every error names the FRU, whatever it is about.
+    run(invocation, family, &arguments).with_context(|| format!("fru={}", arguments.key))
+}
+
+fn run(invocation: &Invocation, family: Family, arguments: &Arguments) -> anyhow::Result<Exit> {
     let started = now();
-    let fragment = load_fragment(&arguments)?;
+    let fragment = load_fragment(arguments)?;
     if let WantedFormat::Pinned(format) = fragment.format
         && !family.takes(format)
     {
         return Err(hand_over::to(family.sibling(), invocation, format));
     }
-    let collected = collect::collect(&arguments, &fragment)?;
+    let collected = collect::collect(arguments, &fragment)?;
     if let Verdict::Usable(vpd) = &collected.verdict
         && !family.takes(vpd.format)
     {
         return Err(hand_over::to(family.sibling(), invocation, vpd.format));
     }
-    conclude(&arguments, &fragment, &collected, started)
+    conclude(arguments, &fragment, &collected, started)
 }
 
 fn load_fragment(arguments: &Arguments) -> anyhow::Result<Fragment> {
     let path = arguments.config.join("vpd/frus").join(format!("{}.toml", arguments.key));
+    // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
+    let is_special = std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file());
+    anyhow::ensure!(
+        !is_special,
+        anyhow::anyhow!("{} is no file", path.display()).context(Exit::Configuration)
+    );
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))
         .context(Exit::Configuration)?;

@@ -53,6 +53,7 @@ fn what_is_wrong_is_named() {
         (format!("{object}records = [\"VIN\"]"), "\"VIN\" is no record name"),
         ("[[object]]\npath = \"system\"".to_owned(), "\"system\": not an inventory path"),
         ("[[object]]\npath = \"/sys tem\"".to_owned(), "not an inventory path"),
+        (format!("[[object]]\npath = \"/{}\"", "a".repeat(201)), "not an inventory path"),
         (format!("{object}{object}"), "\"/system\" appears twice"),
         (format!("{object}[object.interfaces.\"nodots\"]\n"), "\"nodots\" is no name"),
         (format!("{object}[object.interfaces.\"a.B\"]\n\"C-D\" = 1"), "\"C-D\" is no name"),

@@ -158,3 +158,26 @@ fn a_direct_set_tells_what_is_wrong_with_it() {
         assert_eq!(inventory.set(&schema(), path, interface, property, &given), Err(expected));
     }
 }
+
+#[test]
+fn an_object_that_no_file_can_be_named_after_is_refused() {
+    for path in [format!("/{}", "a".repeat(241)), "/a".repeat(1001)] {
+        let plan = notify(&mut Inventory::default(), vec![(path.as_str(), vec![("a.Marker", vec![])])]);
+        assert!(plan.updates.is_empty());
+        assert_eq!(plan.fault, Some(NotifyError::Path { path }));
+    }
+}
+
+#[test]
+fn an_object_named_in_both_forms_is_refused_before_anything_is_changed() {
+    let both = format!("{}/s", dbus_api::inventory::ROOT);
+    let mut inventory = Inventory::default();
+    let objects = vec![
+        ("/a", vec![("a.Marker", vec![])]),
+        ("/s", vec![("a.Asset", vec![("Model", Given::Text("M"))])]),
+        (both.as_str(), vec![("a.Asset", vec![("SerialNumber", Given::Text("1"))])]),
+    ];
+    let plan = notify(&mut inventory, objects);
+    assert_eq!(plan.fault, Some(NotifyError::Twice { path: "/s".into() }));
+    assert!(inventory.objects().is_empty());
+}

@@ -2,7 +2,7 @@ use nix::unistd::syncfs;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One change of the disk; between two of them the process may die.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,25 +36,49 @@ pub trait Disk {
 #[derive(Debug, Default)]
 pub struct RealDisk;
 
+impl Step {
+    fn path(&self) -> &Path {
+        match self {
+            Self::CreateFolder(path)
+            | Self::RemoveFile(path)
+            | Self::RemoveFolder(path)
+            | Self::SyncFileSystem(path)
+            | Self::Append { path, .. }
+            | Self::Truncate { path, .. }
+            | Self::Write { path, .. }
+            | Self::Rename { to: path, .. } => path,
+        }
+    }
+}
+
+/// The same error, naming the path.
+pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 impl Disk for RealDisk {
     fn perform(&mut self, step: &Step) -> io::Result<()> {
-        match step {
-            Step::CreateFolder(path) => std::fs::create_dir_all(path),
-            Step::Append { path, offset, bytes } => append(path, *offset, bytes),
-            Step::Truncate { path, length } => match OpenOptions::new().write(true).open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                file => {
-                    let file = file?;
-                    file.set_len(*length)?;
-                    file.sync_data()
-                }
-            },
-            Step::Write { path, bytes } => std::fs::write(path, bytes),
-            Step::Rename { from, to } => std::fs::rename(from, to),
-            Step::RemoveFile(path) => std::fs::remove_file(path),
-            Step::RemoveFolder(path) => std::fs::remove_dir_all(path),
-            Step::SyncFileSystem(path) => Ok(syncfs(File::open(path)?)?),
-        }
+        perform(step).map_err(at(step.path()))
+    }
+}
+
+fn perform(step: &Step) -> io::Result<()> {
+    match step {
+        Step::CreateFolder(path) => std::fs::create_dir_all(path),
+        Step::Append { path, offset, bytes } => append(path, *offset, bytes),
+        Step::Truncate { path, length } => match OpenOptions::new().write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            file => {
+                let file = file?;
+                file.set_len(*length)?;
+                file.sync_data()
+            }
+        },
+        Step::Write { path, bytes } => std::fs::write(path, bytes),
+        Step::Rename { from, to } => std::fs::rename(from, to),
+        Step::RemoveFile(path) => std::fs::remove_file(path),
+        Step::RemoveFolder(path) => std::fs::remove_dir_all(path),
+        Step::SyncFileSystem(path) => Ok(syncfs(File::open(path)?)?),
     }
 }
 

@@ -199,6 +199,42 @@ fn a_journal_of_garbage_is_passed_over() {
 }
 
 #[test]
+fn a_disk_that_cannot_be_written_does_not_keep_the_inventory_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path(), RealDisk).unwrap();
+    store.write(&batch(1)).unwrap();
+    store.checkpoint().unwrap();
+    drop(store);
+    let newer = [set("/s", "a.A", 2), Entry::Remove { path: "/s/c".into() }];
+    std::fs::write(folder.path().join("journal"), journal::encode(&newer)).unwrap();
+    struct ReadOnly;
+    impl Disk for ReadOnly {
+        fn perform(&mut self, step: &Step) -> io::Result<()> {
+            match step {
+                Step::CreateFolder(path) if path.ends_with("objects") => Ok(()),
+                _ => Err(io::Error::from(io::ErrorKind::ReadOnlyFilesystem)),
+            }
+        }
+    }
+    let (store, restored) = Store::open(folder.path(), ReadOnly).unwrap();
+    assert!(!store.is_settled());
+    let mut values: Vec<_> =
+        restored.iter().map(|one| (one.interface.as_str(), &one.properties["V"])).collect();
+    values.sort_by_key(|(interface, _)| *interface);
+    assert_eq!(values, [("a.A", &Json::from(2)), ("a.B", &Json::from(1))]);
+}
+
+#[test]
+fn a_change_that_no_file_can_be_named_after_does_not_block_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = format!("/{}", "a".repeat(300));
+    let text = journal::encode(&[set(&long, "a.A", 9), set("/s", "a.A", 3)]);
+    std::fs::write(folder.path().join("journal"), text).unwrap();
+    assert_eq!(contents(folder.path()).into_values().collect::<Vec<_>>(), [3]);
+    assert_eq!(std::fs::metadata(folder.path().join("journal")).unwrap().len(), 0);
+}
+
+#[test]
 fn files_that_lag_behind_are_brought_up_by_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     struct RefusesRenames(usize);
