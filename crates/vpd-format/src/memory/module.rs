@@ -45,7 +45,8 @@ impl fmt::Display for Kind {
 pub struct Module {
     /// Kind of module.
     pub kind: Kind,
-    /// `Ok`, `Unchecked` (some value is covered by no stored checksum) or `Bad` (some value is left out).
+    /// `Ok`, `Unchecked` (some value is covered by no stored checksum, or by none that this kind has) or `Bad`
+    /// (some value is left out).
     pub outcome: Outcome,
     /// Capacity in KiB; `None` when its bytes are damaged or reserved.
     pub memory_size_kb: Option<u64>,
