@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 use test_bus::{Daemon, Finished, PrivateBus};
 use tokio::runtime::Runtime;
@@ -60,13 +60,25 @@ impl Machine {
 
     /// Starts the inventory; it finds the state that an earlier one left.
     pub fn start_inventory(&mut self) -> anyhow::Result<()> {
-        let binary = test_bus::built("inventory-manager")?;
-        let mut command = self.bus.client(binary);
-        command.arg("--root").arg(self.folder.path().join("root")).env("STATE_DIRECTORY", self.state());
+        let mut command = self.inventory_command()?;
         let started =
             Daemon::spawn_ready("inventory-manager", &mut command, self.folder.path(), test_bus::LIMIT);
         self.inventory = Some(started?);
         Ok(())
+    }
+
+    /// The command that starts the inventory.
+    pub fn inventory_command(&self) -> anyhow::Result<Command> {
+        let mut command = self.bus.client(test_bus::built("inventory-manager")?);
+        command.arg("--root").arg(self.folder.path().join("root")).env("STATE_DIRECTORY", self.state());
+        Ok(command)
+    }
+
+    /// Adds a site file to a service's settings.
+    pub fn configure(&self, service: &str, text: &str) -> anyhow::Result<()> {
+        let folder = self.folder.path().join("root/etc/vivianite").join(format!("{service}.d"));
+        std::fs::create_dir_all(&folder)?;
+        Ok(std::fs::write(folder.join("90-test.toml"), text)?)
     }
 
     /// Ends the inventory as a crash would.
@@ -104,19 +116,17 @@ impl Machine {
 
     /// Runs a parser on an image with a key's fragment.
     pub fn parse(&self, parser: &str, path: &Path, key: &str) -> anyhow::Result<Finished> {
+        test_bus::run(&mut self.parser_command(parser, path, key)?)
+    }
+
+    /// The command that runs a parser.
+    pub fn parser_command(&self, parser: &str, path: &Path, key: &str) -> anyhow::Result<Command> {
         // Each may hand over to the other, so both must be there.
         test_bus::built("ipz-vpd-parser")?;
         test_bus::built("keyword-vpd-parser")?;
-        let binary = test_bus::built(parser)?;
-        let config = self.folder.path().join("config");
-        let arguments = [
-            path.as_os_str(),
-            OsStr::new("--key"),
-            OsStr::new(key),
-            OsStr::new("--config"),
-            config.as_os_str(),
-        ];
-        test_bus::run(Some(&self.bus), &binary, arguments)
+        let mut command = self.bus.client(test_bus::built(parser)?);
+        command.arg(path).args(["--key", key, "--config"]).arg(self.folder.path().join("config"));
+        Ok(command)
     }
 
     /// Runs client code.

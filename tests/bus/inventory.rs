@@ -170,9 +170,10 @@ fn errors_have_the_names_that_clients_look_for() -> anyhow::Result<()> {
         manager::notify(&connection, &item("/system/a", "A", true)).await?;
         let (a, nowhere) = (format!("{ROOT}/system/a"), format!("{ROOT}/nowhere"));
         let present = (ITEM, "Present", Variant::from("text"));
-        let cases: [(&str, &str, &str, Variant<'_>, &str); 7] = [
+        let cases: [(&str, &str, &str, Variant<'_>, &str); 8] = [
             (&nowhere, PROPERTIES, "GetAll", Variant::from(ITEM), "UnknownObject"),
             (&a, PROPERTIES, "GetAll", Variant::from("a.B"), "UnknownInterface"),
+            (&a, PROPERTIES, "GetAll", Variant::from(PROPERTIES), "no error"),
             (&a, PROPERTIES, "Get", Variant::from((ITEM, "Nonsense")), "UnknownProperty"),
             (&a, PROPERTIES, "Nonsense", Variant::from(ITEM), "UnknownMethod"),
             (&a, PROPERTIES, "GetAll", Variant::from(5u32), "InvalidArgs"),
@@ -215,9 +216,7 @@ fn a_second_inventory_ends_at_once_and_leaves_the_first_alone() -> anyhow::Resul
     let Some(mut machine) = Machine::with_inventory()? else { return Ok(()) };
     machine.run(async |connection| Ok(manager::notify(&connection, &item("/system/a", "A", true)).await?))?;
     let before = std::fs::read(machine.state().join("journal"))?;
-    let binary = test_bus::built("inventory-manager")?;
-    let root = machine.state().join("../root");
-    let finished = test_bus::run(Some(machine.bus()), &binary, ["--root".as_ref(), root.as_os_str()])?;
+    let finished = test_bus::run(&mut machine.inventory_command()?)?;
     assert_eq!(finished.status, Some(78), "{}", finished.log);
     assert!(finished.log.contains("has an owner already"), "{}", finished.log);
     assert_eq!(std::fs::read(machine.state().join("journal"))?, before);

@@ -1,4 +1,5 @@
 //! Real services on a private dbus-daemon.
 
+mod endurance;
 mod inventory;
 mod parser;

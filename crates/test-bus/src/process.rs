@@ -1,9 +1,7 @@
-use crate::PrivateBus;
 use anyhow::Context as _;
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 
 /// The binary of a crate of this workspace, built if need be, in the profile of the running test.
@@ -42,20 +40,9 @@ pub struct Finished {
     pub log: String,
 }
 
-/// Runs a one-shot to its end; without a bus, its bus address leads nowhere.
-pub fn run<A: AsRef<OsStr>>(
-    bus: Option<&PrivateBus>,
-    binary: &Path,
-    arguments: impl IntoIterator<Item = A>,
-) -> anyhow::Result<Finished> {
-    let address = bus.map_or("unix:path=/nonexistent/bus", PrivateBus::address);
-    let output = Command::new(binary)
-        .args(arguments)
-        .env("DBUS_SYSTEM_BUS_ADDRESS", address)
-        .env_remove("RUST_BACKTRACE")
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {}", binary.display()))?;
+/// Runs a one-shot to its end.
+pub fn run(command: &mut Command) -> anyhow::Result<Finished> {
+    let output = command.output().with_context(|| format!("cannot run {:?}", command.get_program()))?;
     Ok(Finished {
         status: output.status.code(),
         output: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -61,6 +61,12 @@ impl<'a> Call<'a> {
         (relative.is_empty() || relative.starts_with('/')).then_some(relative)
     }
 
+    /// Whether the called object offers an interface that has methods, and therefore no properties.
+    pub fn offers(&self, interface: &str) -> bool {
+        let is_root = self.path == ROOT;
+        METHODS.iter().any(|(name, _, root_only)| *name == interface && (is_root || !root_only))
+    }
+
     /// Decodes the call.
     pub fn request(&self) -> Result<Request<'a>, CallFailure> {
         let (interface, method) = self.method()?;
