@@ -13,7 +13,7 @@ use crate::{fuzz, new_service, packages, test};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Seconds of fuzzing per target
-    #[arg(long, default_value_t = 900)]
+    #[arg(long, default_value_t = 300)]
     fuzz_seconds: u32,
 }
 
