@@ -2,7 +2,7 @@
 //!
 //! Three formats: IPZ records with error correcting code ([`ipz`]), keyword VPD ([`keyword`]) and the serial
 //! presence detect data of memory modules ([`memory`]). All input is hostile: whatever an image says, nothing here
-//! panics, loops or reads a byte twice. Memory is bounded too: at no time does [`read`] hold more than the image's
+//! panics, loops or reads a byte twice. Memory is bounded too: at no time does [`read()`] hold more than the image's
 //! size and 128 KiB, the latter only for an image with hundreds of records or thousands of keywords that all have
 //! to be reported; one like those that machines carry takes a few KiB. Of an image larger than what any format can
 //! point to, 131,079 bytes, only so much counts.
