@@ -10,6 +10,7 @@ use super::Workbench;
 use super::measure::{Cost, Subject};
 use crate::build::Profile;
 use crate::stage::Stage;
+use crate::step::Step;
 use crate::workspace::Workspace;
 use crate::{fixtures, output};
 
@@ -45,11 +46,30 @@ pub fn vpd(workspace: &Workspace) -> Result<()> {
         table.push(row(name, &cost, None));
     }
     stage.end()?;
+    table.push(code_row(&bench, workspace)?);
     output::line(output::table(
         &["row", "instructions", "ratio", "peak KiB", "bytes read", "status"],
         &table,
     ));
     Ok(())
+}
+
+/// What checking the code of twelve areas costs: the difference of a hundred more times, divided.
+fn code_row(bench: &Workbench, workspace: &Workspace) -> Result<Vec<String>> {
+    const EXAMPLE: &str = "twelve_areas";
+    Step::cargo()
+        .args(["build", "--locked", "--release", "--package", "vpd-ecc", "--example", EXAMPLE])
+        .dir(&workspace.root)
+        .run()?;
+    let program = workspace.target.join("release/examples").join(EXAMPLE);
+    let cost = |times: &str| {
+        let arguments = vec![times.into()];
+        let subject = Subject { program: program.clone(), arguments, address: String::new(), input: None };
+        bench.meter.measure(&subject)
+    };
+    let (one, many) = (cost("1")?, cost("101")?);
+    let instructions = many.instructions.saturating_sub(one.instructions) / 100;
+    Ok(row("code of 12 areas", &Cost { instructions, ..one }, None))
 }
 
 /// An installed parser with images and fragments.
