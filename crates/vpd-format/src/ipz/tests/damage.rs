@@ -233,3 +233,32 @@ fn a_header_of_right_code_and_wrong_content_is_refused() {
     let automatic = read(&mut Bytes(&bytes), &ReadOptions { format: None, ..CHECKED });
     assert!(matches!(automatic, Err(ReadError::Format(_))), "{automatic:?}");
 }
+
+#[test]
+fn a_header_without_its_tags_is_refused_even_under_a_right_code() {
+    for (at, what, offset, expected) in
+        [(0, "start tag of VHDR", 11, 0x84), (43, "end tag of VHDR", 54, 0x78)]
+    {
+        let mut bytes = good();
+        let entry = parse(&bytes, &CHECKED).unwrap().header.entry;
+        reseal(&mut bytes, &entry, |data| data[at] ^= 1);
+        let found = expected ^ 1;
+        assert_eq!(parse(&bytes, &CHECKED), Err(VpdError::UnexpectedByte { what, offset, expected, found }));
+    }
+}
+
+#[test]
+fn a_table_of_contents_that_claims_the_header_or_its_own_code_is_refused() {
+    let toc = parse(&good(), &CHECKED).unwrap().toc.entry;
+    // Where the header keeps the place of VTOC and of its code, and what they are set to.
+    for (at, value) in [(24, 20), (28, 30), (28, toc.offset + 4)] {
+        let mut bytes = good();
+        let entry = parse(&bytes, &CHECKED).unwrap().header.entry;
+        reseal(&mut bytes, &entry, |data| put16(data, at, value));
+        let result = parse(&bytes, &CHECKED);
+        assert!(
+            matches!(result, Err(VpdError::Overlap { record: RecordName::VTOC, .. })),
+            "{at}: {result:?}"
+        );
+    }
+}
