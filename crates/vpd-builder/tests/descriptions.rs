@@ -39,7 +39,10 @@ fn every_shipped_description_is_listed_builds_and_describes_itself() {
     names.sort();
     for name in &names {
         let (image, vpd) = shipped(name);
-        assert_eq!(vpd.outcome, Outcome::Ok, "{name}");
+        // Modules other than DDR5 DDIMMs have values that no checksum covers.
+        let is_uncovered = name.starts_with("ddr") && name != "ddr5-ddimm.toml";
+        let outcome = if is_uncovered { Outcome::Unchecked } else { Outcome::Ok };
+        assert_eq!(vpd.outcome, outcome, "{name}");
         let text = describe(&image).unwrap_or_else(|error| panic!("{name}: {error}"));
         let again = build(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
         assert!(again == image, "{name} is not reproduced by\n{text}");
