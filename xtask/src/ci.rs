@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::rings::Outcome;
 use crate::step::Step;
 use crate::workspace::Workspace;
-use crate::{fuzz, introspect, packages, rings, schema, size, test, tidy, tools};
+use crate::{fuzz, introspect, new_service, packages, rings, schema, size, test, tidy, tools};
 
 /// Seconds of fuzzing per target.
 const FUZZ_SECONDS: u32 = 60;
@@ -23,6 +23,7 @@ pub fn run() -> Result<()> {
         ("clippy", &|| clippy(&workspace)),
         ("documentation", &|| documentation(&workspace)),
         ("no default features", &|| no_default_features(&workspace)),
+        ("skeleton", &|| new_service::try_out(&workspace).map(passed)),
         ("introspection", &|| introspect::check(&workspace).map(passed)),
         ("size", &|| size::run(&size::Arguments::default()).map(passed)),
         ("dependencies", &|| dependencies(&workspace)),

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::rings::{self, Outcome};
 use crate::step::Step;
 use crate::workspace::Workspace;
-use crate::{fuzz, new_service, packages, test};
+use crate::{fuzz, packages, test};
 
 /// How long.
 #[derive(clap::Args)]
@@ -17,20 +17,19 @@ pub struct Arguments {
     fuzz_seconds: u32,
 }
 
-/// Runs all tests, those ignored for their length included and with nothing sampled, tries the skeleton, and fuzzes.
+/// Runs all tests, those ignored for their length included and with nothing sampled, and fuzzes.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     packages::require(&test::needed(&workspace))?;
     rings::play(&[
         ("long tests", &|| long_tests(&workspace)),
-        ("skeleton", &|| new_service::try_out(&workspace).map(|()| Outcome::Passed)),
         ("fuzz", &|| fuzz::run(&fuzz::Arguments::all(arguments.fuzz_seconds)).map(|()| Outcome::Passed)),
     ])
 }
 
 fn long_tests(workspace: &Workspace) -> Result<Outcome> {
     Step::cargo()
-        .args(["test", "--workspace", "--locked", "--", "--include-ignored"])
+        .args(["test", "--workspace", "--locked", "--no-fail-fast", "--", "--include-ignored"])
         // Enumerations that are sampled otherwise.
         .env("VIVIANITE_SOAK", "1")
         .env_remove("RUST_BACKTRACE")
