@@ -26,6 +26,7 @@ mod step;
 mod test;
 mod tidy;
 mod tools;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -66,6 +67,8 @@ enum Command {
     Test(test::Arguments),
     /// House rules that no compiler checks; takes seconds
     Tidy,
+    /// Virtual machines in which systemd, udev and EEPROMs are real
+    Vm(vm::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
+        Command::Vm(arguments) => vm::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

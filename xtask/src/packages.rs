@@ -55,6 +55,20 @@ pub const LIBUDEV: Package = Package {
     purpose: "crates that watch devices",
 };
 
+/// What a virtual machine is made of and runs in.
+pub const VM: [Package; 10] = [
+    Package { name: "qemu-system-x86", evidence: Program("qemu-system-x86_64"), purpose: "the machine" },
+    Package { name: "mmdebstrap", evidence: Program("mmdebstrap"), purpose: "the guest's userland" },
+    Package { name: "libarchive-tools", evidence: Program("bsdtar"), purpose: "the guest's first root" },
+    Package { name: "kmod", evidence: File("/sbin/depmod"), purpose: "the guest's modules" },
+    Package { name: "linux-headers-amd64", evidence: File("/usr/src"), purpose: "our kernel modules" },
+    Package { name: "make", evidence: Program("make"), purpose: "our kernel modules" },
+    Package { name: "util-linux", evidence: Program("setpriv"), purpose: "ending the machine with us" },
+    GCC,
+    XZ,
+    BINUTILS,
+];
+
 /// Makes sure that the packages are there; installs those that are not.
 ///
 /// Errors: on other systems than Debian, the list of what is missing; otherwise the failure of `apt-get`.

@@ -1,0 +1,85 @@
+# The words that scenarios' scripts are written in.
+
+EEPROMS=/sys/kernel/debug/i2c_eeprom_sim
+GPIO=/sys/kernel/debug/gpio_lines_sim
+SHARE=/run/bed/eeproms
+
+# say TEXT...: a line of the log, with the seconds since boot.
+say() {
+    read -r uptime _ < /proc/uptime
+    echo "[$uptime] $*"
+}
+
+# fail TEXT...: ends the scenario.
+fail() {
+    echo "bed: $*"
+    exit 1
+}
+
+# expect WANTED FOUND WHAT: two texts are the same.
+expect() {
+    [ "$1" = "$2" ] || fail "$3: expected '$1', found '$2'"
+}
+
+# expect_status WANTED COMMAND...: a command ends with this exit status.
+expect_status() {
+    local wanted=$1 status=0
+    shift
+    "$@" || status=$?
+    expect "$wanted" "$status" "exit status of $*"
+}
+
+# wait_until SECONDS COMMAND...: a command succeeds before long.
+wait_until() {
+    local limit=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$limit" ] || fail "this did not come true: $*"
+        sleep 0.1
+    done
+}
+
+no_jobs() {
+    [ -z "$(systemctl list-jobs --no-legend)" ]
+}
+
+# settle: udev has handled its events, and systemd what came of them.
+settle() {
+    udevadm settle --timeout=30
+    wait_until 60 no_jobs
+}
+
+# plug KEY PART, unplug KEY: an EEPROM comes and goes.
+plug() {
+    echo "$2" > "$EEPROMS/$1/plug"
+}
+unplug() {
+    echo - > "$EEPROMS/$1/plug"
+}
+
+# device KEY: the folder of the client in sysfs.
+device() {
+    echo "/sys/bus/i2c/devices/$1"
+}
+
+# save_eeproms: what the chips hold goes outside, for the next boot. A cut of power loses what was not saved.
+save_eeproms() {
+    local chip
+    [ -d "$EEPROMS" ] || return 0
+    for chip in "$EEPROMS"/*-*; do
+        cat "$chip/image" > "$SHARE/${chip##*/}.bin"
+    done
+}
+
+# power_off: the orderly way. cut_power: the other. Neither returns.
+power_off() {
+    save_eeproms
+    echo "bed: power off"
+    systemctl poweroff
+    exec sleep infinity
+}
+cut_power() {
+    echo
+    echo "bed: cut power"
+    exec sleep infinity
+}

@@ -1,0 +1,137 @@
+//! `cargo xtask vm`: a machine with systemd, udev, a bus and EEPROMs, booted in QEMU; see `tests/vm/README.md`.
+
+mod archive;
+mod cache;
+mod kernel;
+mod machine;
+mod overlay;
+mod play;
+mod scenario;
+mod userland;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::build::Profile;
+use crate::output;
+use crate::packages;
+use crate::workspace::Workspace;
+use scenario::Scenario;
+
+/// What to do with the machine.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Prepare kernel, userland and modules in the cache
+    Build,
+    /// The scenarios and what each protects
+    List,
+    /// Play scenarios, all of them when none is named
+    Run(Run),
+    /// A root shell in the machine, on this terminal; leaving the shell ends the machine
+    Shell(Shell),
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// Names of folders in tests/vm/scenarios
+    names: Vec<String>,
+    /// How our programs are built
+    #[arg(long, value_enum, default_value_t = Profile::Dev)]
+    profile: Profile,
+}
+
+#[derive(clap::Args)]
+struct Shell {
+    /// The scenario whose programs, chips and files the machine has
+    #[arg(default_value = "boots")]
+    name: String,
+    /// How our programs are built
+    #[arg(long, value_enum, default_value_t = Profile::Dev)]
+    profile: Profile,
+}
+
+/// What every machine boots from, in the cache.
+pub struct Guest {
+    /// The kernel, as an ELF file.
+    kernel: PathBuf,
+    /// Archive of the modules, ours included.
+    modules: PathBuf,
+    /// Archive of the Debian userland.
+    userland: PathBuf,
+}
+
+/// Does as asked.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let workspace = Workspace::load()?;
+    match &arguments.action {
+        Action::Build => {
+            let started = Instant::now();
+            let guest = build(&workspace)?;
+            for path in [&guest.kernel, &guest.modules, &guest.userland] {
+                let mebibytes = path.metadata()?.len() >> 20;
+                output::line(format!("{mebibytes:>4} MiB  {}", path.display()));
+            }
+            output::line(format!("vm: ready after {}", output::seconds(started.elapsed())));
+            Ok(())
+        }
+        Action::List => {
+            for scenario in scenario::all(&workspace.root)? {
+                output::line(format!("{:<16} {}", scenario.name, scenario.plan.protects));
+            }
+            Ok(())
+        }
+        Action::Run(run) => {
+            let scenarios = if run.names.is_empty() {
+                scenario::all(&workspace.root)?
+            } else {
+                run.names.iter().map(|name| Scenario::load(&workspace.root, name)).collect::<Result<_>>()?
+            };
+            play_all(&workspace, &scenarios, run.profile)
+        }
+        Action::Shell(shell) => {
+            let scenario = Scenario::load(&workspace.root, &shell.name)?;
+            let guest = build(&workspace)?;
+            play::shell(&workspace, &guest, &scenario, shell.profile)
+        }
+    }
+}
+
+/// Plays scenarios one after another, also after a failure, and ends with a table.
+fn play_all(workspace: &Workspace, scenarios: &[Scenario], profile: Profile) -> Result<()> {
+    let guest = build(workspace)?;
+    let (mut table, mut failed) = (Vec::new(), Vec::new());
+    for scenario in scenarios {
+        output::progress(format!("--- {}: {}", scenario.name, scenario.plan.protects));
+        let played = play::play(workspace, &guest, scenario, profile);
+        let (result, time) = match &played {
+            Ok(time) => ("passed", output::seconds(*time)),
+            Err(error) => {
+                output::error(error);
+                failed.push(scenario.name.clone());
+                ("FAILED", String::new())
+            }
+        };
+        table.push(vec![scenario.name.clone(), result.to_owned(), time]);
+    }
+    output::line(output::table(&["scenario", "result", "in QEMU"], &table));
+    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
+/// Finds or makes everything that a machine boots from.
+fn build(workspace: &Workspace) -> Result<Guest> {
+    packages::require(&packages::VM)?;
+    let kernel = kernel::obtain()?;
+    Ok(Guest {
+        modules: kernel::modules(&kernel, &workspace.root.join("tests/vm/module"))?,
+        kernel: kernel.image(),
+        userland: userland::obtain()?,
+    })
+}

@@ -1,0 +1,270 @@
+//! One boot of QEMU, from its command line to how it ended.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::scenario::End;
+use crate::output;
+use crate::process;
+
+/// Set to use emulation where acceleration seems possible.
+const FORCE_EMULATION: &str = "VIVIANITE_VM_EMULATE";
+
+/// What the kernel says in any case; without its own warnings, which end it, the console stays quiet.
+const KERNEL: &str = "console=ttyS0 rdinit=/init panic=-1 oops=panic panic_on_warn=1 quiet loglevel=4 \
+    mitigations=off audit=0 random.trust_cpu=on systemd.show_status=0 systemd.unit=bed.target";
+
+/// Time that booting, collecting results and ending may take beside the script.
+const MARGIN: Duration = Duration::from_secs(90);
+
+/// How often the live log is looked at for a wish to have the power cut.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The guest's status for a script that passed its limit; seven bits have to do, so higher ones become 109.
+const TIMED_OUT: i32 = 110;
+
+/// The guest's status for a boot that ended in emergency mode.
+const EMERGENCY: i32 = 108;
+
+/// A line of the live log by which a script has the power cut.
+const CUT: &str = "\nbed: cut power\n";
+
+/// Signs of a kernel in trouble, on its console.
+const TROUBLE: [&str; 5] = ["Kernel panic", "Oops", "BUG:", "WARNING:", "soft lockup"];
+
+/// Everything that one boot needs.
+pub struct Machine<'a> {
+    /// The kernel.
+    pub kernel: &'a Path,
+    /// All archives, one after another.
+    pub initrd: &'a Path,
+    /// The disk with `/var`, if any.
+    pub disk: Option<&'a Path>,
+    /// The folder that the guest sees as `share`.
+    pub share: &'a Path,
+    /// The folder for logs and results.
+    pub out: PathBuf,
+    /// Which boot this is, from 1.
+    pub number: usize,
+    /// Time for the script.
+    pub limit: Duration,
+}
+
+/// Who sits at the machine's console.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Console {
+    /// Nobody; it goes to a file.
+    File,
+    /// A person at this terminal.
+    Terminal,
+}
+
+impl Machine<'_> {
+    /// Boots, waits for the end, and judges it.
+    pub fn run(&self, end: End) -> Result<Duration> {
+        let started = Instant::now();
+        let finish = self.boot(Console::File, end)?;
+        let elapsed = started.elapsed();
+        let console = read(&self.out.join("console.log"));
+        self.unpack_results()?;
+        if let Some(line) = console.lines().find(|line| TROUBLE.iter().any(|sign| line.contains(sign))) {
+            bail!("the kernel was in trouble: {line}\n{}", self.tails());
+        }
+        match judge(&finish, end, &console) {
+            Ok(()) => Ok(elapsed),
+            Err(error) => bail!("{error}\n{}", self.tails()),
+        }
+    }
+
+    /// Boots with a shell on this terminal.
+    pub fn shell(&self) -> Result<()> {
+        self.boot(Console::Terminal, End::Verdict).map(|_| ())
+    }
+
+    fn boot(&self, console: Console, end: End) -> Result<Finish> {
+        // Should we be killed, the machine ends too.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]).args(self.arguments(console)?);
+        if console == Console::File {
+            let log = File::create(self.out.join("qemu.log"))?;
+            command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        }
+        let mut child = command.spawn().context("starting QEMU")?;
+        let pid = child.id();
+        let (sender, receiver) = mpsc::channel();
+        let started = Instant::now();
+        thread::scope(|scope| {
+            // The thread holds the child until it is reaped, so the pid is ours while we use it.
+            scope.spawn(move || sender.send(child.wait()));
+            let finish = loop {
+                match receiver.recv_timeout(LOOK) {
+                    Ok(status) => return Ok(Finish::Exited(status.context("waiting for QEMU")?)),
+                    Err(RecvTimeoutError::Disconnected) => bail!("nobody waits for QEMU any more"),
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
+                if end == End::PowerCut && read(&self.out.join("live.log")).contains(CUT) {
+                    break Finish::Cut;
+                }
+                if console == Console::File && started.elapsed() > self.limit + MARGIN {
+                    break Finish::Late(started.elapsed());
+                }
+            };
+            process::end_tree(pid);
+            Ok(finish)
+        })
+    }
+
+    fn arguments(&self, console: Console) -> Result<Vec<OsString>> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        let mut add = |option: &str, value: String| arguments.extend([option.into(), value.into()]);
+        for (option, value) in accelerator() {
+            add(option, value.to_owned());
+        }
+        for (option, value) in [("-M", "q35"), ("-smp", "2"), ("-m", "512"), ("-display", "none")] {
+            add(option, value.to_owned());
+        }
+        let mode = if console == Console::Terminal { " bed.shell" } else { "" };
+        let kernel = format!("{KERNEL} bed.boot={} bed.limit={}{mode}", self.number, self.limit.as_secs());
+        add("-kernel", plain(self.kernel)?);
+        add("-initrd", plain(self.initrd)?);
+        add("-append", kernel);
+        add("-device", "isa-debug-exit,iobase=0xf4,iosize=1".to_owned());
+        add("-device", "virtio-serial-pci".to_owned());
+        for (name, file) in [("results", "results.tar"), ("log", "live.log")] {
+            add("-chardev", format!("file,id={name},path={}", plain(&self.out.join(file))?));
+            add("-device", format!("virtserialport,chardev={name},name=bed.{name}"));
+        }
+        let share = plain(self.share)?;
+        add("-virtfs", format!("local,path={share},mount_tag=share,security_model=none,multidevs=remap"));
+        if let Some(disk) = self.disk {
+            add("-drive", format!("file={},format=raw,if=virtio,cache=writeback", plain(disk)?));
+        }
+        match console {
+            Console::File => {
+                add("-serial", format!("file:{}", plain(&self.out.join("console.log"))?));
+                add("-monitor", "none".to_owned());
+            }
+            Console::Terminal => add("-serial", "mon:stdio".to_owned()),
+        }
+        arguments.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(OsString::from));
+        Ok(arguments)
+    }
+
+    fn unpack_results(&self) -> Result<()> {
+        let (archive, folder) = (self.out.join("results.tar"), self.out.join("results"));
+        fs::create_dir_all(&folder)?;
+        if archive.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+            crate::step::Step::new("tar").arg("-xf").arg(&archive).arg("-C").arg(&folder).output()?;
+        }
+        Ok(())
+    }
+
+    /// The ends of the logs, for an error.
+    fn tails(&self) -> String {
+        let mut text = String::new();
+        for (name, lines) in [("live.log", 30), ("console.log", 20), ("qemu.log", 10)] {
+            let path = self.out.join(name);
+            let log = read(&path);
+            let all: Vec<&str> = log.lines().collect();
+            text += &format!("  {}\n", path.display());
+            for line in all.get(all.len().saturating_sub(lines)..).unwrap_or_default() {
+                text += &format!("  | {line}\n");
+            }
+        }
+        text
+    }
+}
+
+/// How QEMU came to its end.
+#[derive(Debug)]
+enum Finish {
+    Exited(ExitStatus),
+    Cut,
+    Late(Duration),
+}
+
+/// The guest writes its status plus 16 to a port, from which QEMU makes its own, `2 * value + 1`.
+fn judge(finish: &Finish, end: End, console: &str) -> Result<()> {
+    let status = match finish {
+        Finish::Cut => return Ok(()),
+        Finish::Late(time) => bail!("the machine hung and was ended after {}", output::seconds(*time)),
+        Finish::Exited(status) => status,
+    };
+    let verdict = status.code().filter(|code| *code >= 33 && code % 2 == 1).map(|code| (code - 33) / 2);
+    match (end, verdict) {
+        (End::Verdict, Some(0)) => Ok(()),
+        (_, Some(EMERGENCY)) => bail!("the boot ended in emergency mode"),
+        (_, Some(TIMED_OUT)) => bail!("the script passed its time limit"),
+        (End::Verdict, Some(verdict)) => bail!("the script ended with {verdict}"),
+        (End::PowerOff, None) if status.success() && console.contains("reboot: Power down") => Ok(()),
+        (End::PowerOff | End::PowerCut, Some(verdict)) => {
+            bail!("the script ended with {verdict}, where the power was to go")
+        }
+        (_, None) => bail!("the machine ended without a verdict, QEMU with {status}"),
+    }
+}
+
+/// Hardware acceleration only where it is known to run a stock kernel: a writable `/dev/kvm` alone proves nothing.
+fn accelerator() -> [(&'static str, &'static str); 2] {
+    let module = ["kvm_intel", "kvm_amd"].iter().any(|name| Path::new("/sys/module").join(name).exists());
+    let device = || OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok();
+    if std::env::var_os(FORCE_EMULATION).is_none() && module && device() {
+        [("-accel", "kvm"), ("-cpu", "host")]
+    } else {
+        [("-accel", "tcg,thread=multi,tb-size=256"), ("-cpu", "max")]
+    }
+}
+
+/// A path that QEMU does not take for two options.
+fn plain(path: &Path) -> Result<String> {
+    let text = path.to_str().filter(|text| !text.contains(','));
+    Ok(text.with_context(|| format!("QEMU cannot be told of {}", path.display()))?.to_owned())
+}
+
+fn read(path: &PathBuf) -> String {
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn exited(code: i32) -> Finish {
+        Finish::Exited(ExitStatus::from_raw(code << 8))
+    }
+
+    #[test]
+    fn only_the_wanted_end_is_a_success() {
+        let down = "reboot: Power down";
+        for (finish, end, console, wanted) in [
+            (exited(33), End::Verdict, "", Ok(())),
+            (exited(39), End::Verdict, "", Err("ended with 3")),
+            (exited(33 + 2 * EMERGENCY), End::PowerOff, "", Err("emergency")),
+            (exited(33 + 2 * TIMED_OUT), End::Verdict, "", Err("time limit")),
+            (exited(0), End::Verdict, "", Err("without a verdict")),
+            (exited(1), End::Verdict, "", Err("without a verdict")),
+            (exited(0), End::PowerOff, down, Ok(())),
+            (exited(0), End::PowerOff, "", Err("without a verdict")),
+            (exited(33), End::PowerOff, down, Err("power was to go")),
+            (exited(33), End::PowerCut, "", Err("power was to go")),
+            (Finish::Cut, End::PowerCut, "", Ok(())),
+            (Finish::Late(Duration::ZERO), End::PowerCut, "", Err("hung")),
+        ] {
+            let judged = judge(&finish, end, console).map_err(|error| error.to_string());
+            match (judged, wanted) {
+                (Ok(()), Ok(())) => {}
+                (Err(text), Err(part)) => assert!(text.contains(part), "{text}"),
+                (judged, _) => panic!("{finish:?} {end:?}: {judged:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What one scenario's guest has beyond Debian: the bed, our installed tree, the scenario's files.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use super::archive::Archive;
+use super::scenario::{Bus, Scenario};
+use crate::build::Profile;
+use crate::dist::{self, Strip};
+use crate::workspace::Workspace;
+
+/// Units that a test machine does without: consoles, seats, and what only a machine with a past needs.
+const MASKED: [&str; 20] = [
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty.target",
+    "modprobe@drm.service",
+    "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
+    "systemd-ask-password-console.path",
+    "systemd-ask-password-wall.path",
+    "systemd-logind.service",
+    "systemd-pstore.service",
+    "systemd-random-seed.service",
+    "systemd-sysusers.service",
+    "systemd-tmpfiles-clean.timer",
+    "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp.service",
+    "systemd-user-sessions.service",
+];
+
+/// Builds the archive.
+pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Result<Vec<u8>> {
+    let installed = tempfile::tempdir().context("creating a folder for what is installed")?;
+    dist::install_data(&workspace.root, installed.path())?;
+    for program in &scenario.plan.programs {
+        dist::install_binary(workspace, program, profile, Strip::Symbols, installed.path())?;
+    }
+    let mut archive = Archive::default();
+    archive.link("init", "usr/lib/systemd/systemd")?;
+    for unit in MASKED {
+        archive.link(&format!("etc/systemd/system/{unit}"), "/dev/null")?;
+    }
+    archive.tree(&workspace.root.join("tests/vm/guest"))?;
+    archive.tree(installed.path())?;
+    describe(&mut archive, scenario)?;
+    let files = scenario.folder.join("root");
+    if files.is_dir() {
+        archive.tree(&files)?;
+    }
+    archive.finish()
+}
+
+/// Turns the plan into files that the bed's scripts read.
+fn describe(archive: &mut Archive, scenario: &Scenario) -> Result<()> {
+    let plan = &scenario.plan;
+    let script = scenario.folder.join("script.sh");
+    let script = std::fs::read(&script).with_context(|| format!("reading {}", script.display()))?;
+    archive.file("etc/bed/script.sh", &script, 0o644)?;
+    if plan.bus == Bus::DbusDaemon {
+        archive.link("etc/systemd/system/dbus.service", "/usr/lib/systemd/system/dbus.service")?;
+    }
+    if plan.disk_mib > 0 {
+        archive.file("etc/fstab", b"/dev/vda /var ext4 x-systemd.makefs 0 0\n", 0o644)?;
+        archive.file("etc/modules-load.d/bed-disk.conf", b"virtio_blk\next4\n", 0o644)?;
+    }
+    if let Some(i2c) = &plan.i2c {
+        let sizes: Vec<String> = i2c.sizes()?.iter().map(usize::to_string).collect();
+        let options = format!(
+            "options i2c_eeprom_sim buses={} size={} khz={} twr_us={}\n",
+            i2c.buses,
+            sizes.join(","),
+            i2c.khz,
+            i2c.write_cycle_us
+        );
+        archive.file("etc/modprobe.d/bed-i2c.conf", options.as_bytes(), 0o644)?;
+        let mut coldplug = String::new();
+        for key in &i2c.coldplug {
+            coldplug += &format!("{key} {}\n", i2c.part(key)?);
+        }
+        archive.file("etc/bed/eeproms", coldplug.as_bytes(), 0o644)?;
+    }
+    if !plan.gpio.is_empty() {
+        let options = format!("options gpio_lines_sim names={}\n", plan.gpio.join(","));
+        archive.file("etc/modprobe.d/bed-gpio.conf", options.as_bytes(), 0o644)?;
+        archive.file("etc/modules-load.d/bed-gpio.conf", b"gpio_lines_sim\n", 0o644)?;
+    }
+    Ok(())
+}
+
+/// Writes what the cells of the EEPROMs hold where the guest takes it from; swaps parts.
+pub fn write_images<'a>(
+    workspace: &Workspace,
+    scenario: &Scenario,
+    images: impl IntoIterator<Item = (&'a String, &'a String)>,
+    share: &Path,
+) -> Result<()> {
+    for (key, name) in images {
+        let i2c = scenario.plan.i2c.as_ref().context("images need a table [i2c]")?;
+        let room = super::scenario::size_of_part(i2c.part(key)?)?;
+        let image = fit(crate::fixtures::image(&workspace.root, name)?, room)
+            .with_context(|| format!("{name} in {key}, which has {room} bytes"))?;
+        let path = share.join(format!("{key}.bin"));
+        std::fs::write(&path, image).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The image as cells: a part comes from its maker with all bits set, so blank bytes may be added or missing.
+fn fit(mut image: Vec<u8>, room: usize) -> Result<Vec<u8>> {
+    let tail = image.get(room..).unwrap_or_default();
+    ensure!(tail.iter().all(|byte| *byte == 0xff), "the image is too large");
+    image.resize(room, 0xff);
+    Ok(image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_fit_when_only_blank_bytes_are_left_out() {
+        assert_eq!(fit(vec![1, 2], 3).unwrap(), [1, 2, 0xff]);
+        assert_eq!(fit(vec![1, 0xff, 0xff], 1).unwrap(), [1]);
+        assert!(fit(vec![1, 2], 1).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! Playing a scenario: its boots one after another, on the same disk and the same EEPROMs.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::machine::Machine;
+use super::scenario::{Boot, Scenario};
+use super::{Guest, overlay};
+use crate::build::Profile;
+use crate::output;
+use crate::workspace::Workspace;
+
+/// What stays from boot to boot, and what comes back.
+struct Stage {
+    folder: PathBuf,
+    initrd: PathBuf,
+    share: PathBuf,
+    disk: Option<PathBuf>,
+}
+
+/// Plays every boot; says how long QEMU ran.
+pub fn play(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<Duration> {
+    let stage = Stage::set(workspace, guest, scenario, profile)?;
+    output::progress(format!("logs and results: {}", stage.folder.display()));
+    let mut total = Duration::ZERO;
+    for (index, boot) in scenario.plan.boots.iter().enumerate() {
+        overlay::write_images(workspace, scenario, &boot.swap, &stage.share)?;
+        let time = stage
+            .machine(guest, index + 1, boot)?
+            .run(boot.end)
+            .with_context(|| format!("{}, boot {}", scenario.name, index + 1))?;
+        output::progress(format!("boot {} ended as it should after {}", index + 1, output::seconds(time)));
+        total += time;
+    }
+    // The archives are the same for every boot and large; what tells about the run stays.
+    fs::remove_file(&stage.initrd)?;
+    Ok(total)
+}
+
+/// Boots the scenario's machine once, with a shell instead of the script.
+pub fn shell(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<()> {
+    let stage = Stage::set(workspace, guest, scenario, profile)?;
+    let boot = scenario.plan.boots.first().context("a scenario boots at least once")?;
+    output::progress(
+        "the shell's end is the machine's; Ctrl-A X ends it at once, Ctrl-A C is QEMU's monitor",
+    );
+    let machine = stage.machine(guest, 1, boot)?;
+    machine.shell()?;
+    Ok(fs::remove_file(&stage.initrd)?)
+}
+
+impl Stage {
+    fn set(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<Self> {
+        let folder = workspace.target.join("vm").join(&scenario.name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
+        }
+        let share = folder.join("eeproms");
+        fs::create_dir_all(&share).with_context(|| format!("creating {}", share.display()))?;
+        let images = scenario.plan.i2c.iter().flat_map(|i2c| &i2c.images);
+        overlay::write_images(workspace, scenario, images, &share)?;
+        let initrd = folder.join("initrd.cpio");
+        join(&[&guest.userland, &guest.modules], &overlay::build(workspace, scenario, profile)?, &initrd)?;
+        let disk = (scenario.plan.disk_mib > 0).then(|| folder.join("var.disk"));
+        if let Some(disk) = &disk {
+            // Full of holes, so it takes what the guest writes; the guest makes the file system.
+            File::create(disk)?.set_len(scenario.plan.disk_mib << 20)?;
+        }
+        Ok(Self { folder, initrd, share, disk })
+    }
+
+    fn machine<'a>(&'a self, guest: &'a Guest, number: usize, boot: &Boot) -> Result<Machine<'a>> {
+        let out = self.folder.join(format!("boot-{number}"));
+        fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
+        Ok(Machine {
+            kernel: &guest.kernel,
+            initrd: &self.initrd,
+            disk: self.disk.as_deref(),
+            share: &self.share,
+            out,
+            number,
+            limit: Duration::from_secs(boot.limit_s),
+        })
+    }
+}
+
+/// Puts archives one after another; a later entry takes the place of an earlier one.
+fn join(archives: &[&Path], last: &[u8], target: &Path) -> Result<()> {
+    let mut joined = File::create(target).with_context(|| format!("creating {}", target.display()))?;
+    for archive in archives {
+        let mut part = File::open(archive).with_context(|| format!("opening {}", archive.display()))?;
+        io::copy(&mut part, &mut joined)?;
+    }
+    io::copy(&mut io::Cursor::new(last), &mut joined)?;
+    Ok(())
+}
