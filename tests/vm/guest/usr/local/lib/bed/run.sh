@@ -2,5 +2,5 @@
 . /usr/local/lib/bed/bed.sh
 trap 'echo "bed: failed at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 # What still runs in the background would keep the log open, and the machine waiting for its end.
-trap 'jobs -p | xargs --no-run-if-empty kill 2> /dev/null || true' EXIT
+trap 'for job in $(jobs -p); do kill "$job" 2> /dev/null || true; done' EXIT
 . /etc/bed/script.sh
