@@ -3,6 +3,7 @@ root=/xyz/openbmc_project/inventory
 libexec=/usr/libexec/vivianite
 export LC_ALL=C
 
+expect "dbus.service" "$(systemctl show -P Id dbus.service)" "the bus"
 settle
 systemd-run --quiet --unit=inventory --service-type=notify --property=StateDirectory=vivianite \
     "$libexec/inventory-manager"
