@@ -24,7 +24,8 @@ struct Stage {
 
 /// Plays every boot; says how long QEMU ran.
 pub fn play(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<Duration> {
-    let stage = Stage::set(workspace, guest, scenario, profile)?;
+    let folder = workspace.target.join("vm").join(&scenario.name);
+    let stage = Stage::set(workspace, guest, scenario, profile, folder)?;
     output::progress(format!("logs and results: {}", stage.folder.display()));
     let mut total = Duration::ZERO;
     for (index, boot) in scenario.plan.boots.iter().enumerate() {
@@ -43,7 +44,9 @@ pub fn play(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: 
 
 /// Boots the scenario's machine once, with a shell instead of the script.
 pub fn shell(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<()> {
-    let stage = Stage::set(workspace, guest, scenario, profile)?;
+    // Not the folder that a run of the same scenario would empty.
+    let folder = workspace.target.join("vm").join(format!("shell-{}", scenario.name));
+    let stage = Stage::set(workspace, guest, scenario, profile, folder)?;
     let boot = scenario.plan.boots.first().context("a scenario boots at least once")?;
     output::progress(
         "the shell's end is the machine's; Ctrl-A X ends it at once, Ctrl-A C is QEMU's monitor",
@@ -54,8 +57,13 @@ pub fn shell(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile:
 }
 
 impl Stage {
-    fn set(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<Self> {
-        let folder = workspace.target.join("vm").join(&scenario.name);
+    fn set(
+        workspace: &Workspace,
+        guest: &Guest,
+        scenario: &Scenario,
+        profile: Profile,
+        folder: PathBuf,
+    ) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
         }
