@@ -141,19 +141,24 @@ impl Service {
     async fn serve(&mut self, messages: &mut MessageStream, start: &mut Start) -> anyhow::Result<()> {
         let watchdog = start.readiness.watchdog_interval();
         let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
-        let mut checkpoint_at = None;
+        // A start may have left something to carry over.
+        let mut checkpoint_at = self.checkpoint_due();
         loop {
             tokio::select! {
                 () = start.termination.requested() => return Ok(()),
                 message = next(messages) => {
                     let message = message.context("the bus went away").context(Exit::PeerUnavailable)?
                         .context("the connection to the bus broke").context(Exit::PeerUnavailable)?;
+                    let written = self.store.journal_length();
                     let outgoing = self.take(&message, &start.readiness)?;
                     tokio::select! {
                         () = start.termination.requested() => return Ok(()),
                         sent = self.send(&outgoing) => sent?,
                     }
-                    checkpoint_at = self.checkpoint_due();
+                    // Who only reads must not put the checkpoint off for ever.
+                    if self.store.journal_length() != written || checkpoint_at.is_none() {
+                        checkpoint_at = self.checkpoint_due();
+                    }
                 }
                 () = at(checkpoint_at) => {
                     self.checkpoint();

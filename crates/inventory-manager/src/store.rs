@@ -240,17 +240,22 @@ impl<D: Disk> Store<D> {
             } else if kind.is_file() && name.contains('.') && !name.starts_with(UNFINISHED) {
                 self.read_file(&entry.path(), path, name, restored)?;
             } else {
-                self.remove_foreign(&entry.path(), kind.is_dir())?;
+                self.remove_foreign(&entry.path(), kind.is_dir());
             }
         }
         Ok(())
     }
 
     /// Removes what we did not put there, or did not finish: it would be in the way of what we do put there.
-    fn remove_foreign(&mut self, path: &Path, is_folder: bool) -> io::Result<()> {
+    ///
+    /// A disk that cannot be written must not keep the inventory from starting, so a failure is only told.
+    fn remove_foreign(&mut self, path: &Path, is_folder: bool) {
         log::warn!("removing {}, which is no part of the inventory", path.display());
         let path = path.to_owned();
-        self.disk.perform(&if is_folder { Step::RemoveFolder(path) } else { Step::RemoveFile(path) })
+        let step = if is_folder { Step::RemoveFolder(path) } else { Step::RemoveFile(path) };
+        if let Err(error) = self.disk.perform(&step) {
+            log::warn!("it stays: {error}");
+        }
     }
 
     fn read_file(
@@ -270,8 +275,8 @@ impl<D: Disk> Store<D> {
         match decoded {
             Ok(properties) => restored.push(Restored { path: path.to_owned(), interface, properties }),
             Err(error) => {
-                log::warn!("deleting {}, which cannot be decoded: {error}", file.display());
-                self.disk.perform(&Step::RemoveFile(file.to_owned()))?;
+                log::warn!("{} cannot be decoded: {error}", file.display());
+                self.remove_foreign(file, false);
             }
         }
         Ok(())

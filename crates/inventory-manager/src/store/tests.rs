@@ -205,6 +205,7 @@ fn a_disk_that_cannot_be_written_does_not_keep_the_inventory_from_starting() {
     store.write(&batch(1)).unwrap();
     store.checkpoint().unwrap();
     drop(store);
+    std::fs::write(folder.path().join("objects/s/.new-a.A"), b"half").unwrap();
     let newer = [set("/s", "a.A", 2), Entry::Remove { path: "/s/c".into() }];
     std::fs::write(folder.path().join("journal"), journal::encode(&newer)).unwrap();
     struct ReadOnly;
