@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: everything that lands on the target, in a folder that mirrors its root.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -13,8 +13,9 @@ use crate::step::Step;
 use crate::workspace::Workspace;
 
 /// What goes where; a path below the left folder keeps its tail below the right one.
-const PLACES: [(&str, &[&str], &str); 6] = [
+const PLACES: [(&str, &[&str], &str); 7] = [
     ("units/dbus/", &[".conf"], "usr/share/dbus-1/system.d/"),
+    ("units/dbus/", &[".service"], "usr/share/dbus-1/system-services/"),
     ("units/sysusers/", &[".conf"], "usr/lib/sysusers.d/"),
     ("units/tmpfiles/", &[".conf"], "usr/lib/tmpfiles.d/"),
     (
@@ -101,14 +102,64 @@ pub fn install_data(root: &Path, destdir: &Path) -> Result<usize> {
             }
         }
     }
+    Ok(count + enable(destdir)?)
+}
+
+/// Where units lie, as the system finds them.
+const UNITS: &str = "usr/lib/systemd/system";
+
+/// Makes the links that `[Install]` sections ask for, as an image recipe does; says how many.
+fn enable(destdir: &Path) -> Result<usize> {
+    let mut count = 0;
+    let folder = destdir.join(UNITS);
+    for path in files_below(&folder)? {
+        if path.parent() != Some(&folder) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let name = path.file_name().and_then(|name| name.to_str()).context("a unit's name is text")?;
+        for link in links(name, &text) {
+            let link = folder.join(link);
+            if let Some(parent) = link.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            if link.symlink_metadata().is_ok() {
+                fs::remove_file(&link)?;
+            }
+            symlink(Path::new("/").join(UNITS).join(name), &link)
+                .with_context(|| format!("linking {}", link.display()))?;
+            count += 1;
+        }
+    }
     Ok(count)
+}
+
+/// The links, relative to the folder of units, by which a unit is enabled.
+fn links(name: &str, text: &str) -> Vec<String> {
+    let install = text.lines().skip_while(|line| line.trim() != "[Install]");
+    let mut links = Vec::new();
+    for (key, values) in install.filter_map(|line| line.split_once('=')) {
+        for value in values.split_whitespace() {
+            match key.trim() {
+                "WantedBy" => links.push(format!("{value}.wants/{name}")),
+                "RequiredBy" => links.push(format!("{value}.requires/{name}")),
+                "Alias" => links.push(value.to_owned()),
+                _ => {}
+            }
+        }
+    }
+    links
 }
 
 /// Where a file of the tree lands, if it does.
 fn place(path: &str) -> Option<String> {
-    let (from, endings, to) = PLACES.iter().find(|(from, _, _)| path.starts_with(from))?;
-    let tail = path.strip_prefix(from)?;
-    endings.iter().any(|ending| tail.ends_with(ending)).then(|| format!("{to}{tail}"))
+    let fits = |from: &str, endings: &[&str]| {
+        path.strip_prefix(from).filter(|tail| endings.iter().any(|ending| tail.ends_with(ending)))
+    };
+    // The first folder that is meant decides; what it does not install is not installed.
+    let first = PLACES.iter().map(|(from, _, _)| *from).find(|from| path.starts_with(from))?;
+    let mut places = PLACES.iter().filter(|(from, _, _)| *from == first);
+    places.find_map(|(from, endings, to)| fits(from, endings).map(|tail| format!("{to}{tail}")))
 }
 
 fn install(source: &Path, target: &Path, mode: u32) -> Result<()> {
@@ -145,6 +196,7 @@ mod tests {
             ("units/vpd.slice", Some("usr/lib/systemd/system/vpd.slice")),
             ("units/a@.service.d/10-lane.conf", Some("usr/lib/systemd/system/a@.service.d/10-lane.conf")),
             ("units/dbus/a.conf", Some("usr/share/dbus-1/system.d/a.conf")),
+            ("units/dbus/a.service", Some("usr/share/dbus-1/system-services/a.service")),
             ("units/sysusers/a.conf", Some("usr/lib/sysusers.d/a.conf")),
             ("units/tmpfiles/a.conf", Some("usr/lib/tmpfiles.d/a.conf")),
             ("udev-rules/60-vpd.rules", Some("usr/lib/udev/rules.d/60-vpd.rules")),
@@ -155,6 +207,16 @@ mod tests {
         ] {
             assert_eq!(place(path).as_deref(), target, "{path}");
         }
+    }
+
+    #[test]
+    fn a_unit_is_enabled_by_the_links_that_it_asks_for() {
+        let text = "[Unit]\nAlias=no.service\n[Install]\nWantedBy=a.target b.target\nAlias=c.service\n";
+        assert_eq!(
+            links("x.service", text),
+            ["a.target.wants/x.service", "b.target.wants/x.service", "c.service"]
+        );
+        assert!(links("x.service", "[Service]\nType=oneshot\n").is_empty());
     }
 
     #[test]
