@@ -67,7 +67,37 @@ where
         .map_err(|error| classify(target.destination, error))
 }
 
-fn classify(destination: &'static str, error: zbus::Error) -> CallError {
+/// As [`call`], but a peer that does not run is not started for it.
+pub async fn call_running<B>(
+    connection: &Connection,
+    target: &Target,
+    method: &'static str,
+    body: &B,
+) -> Result<Message, CallError>
+where
+    B: Serialize + DynamicType,
+{
+    if !has_owner(connection, target.destination).await? {
+        return Err(CallError::Absent { destination: target.destination });
+    }
+    call(connection, target, method, body).await
+}
+
+/// Whether somebody owns a bus name.
+pub async fn has_owner(connection: &Connection, name: &'static str) -> Result<bool, CallError> {
+    let reply = call(connection, &BUS, "NameHasOwner", &name).await?;
+    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
+}
+
+/// The bus itself.
+const BUS: Target = Target {
+    destination: "org.freedesktop.DBus",
+    path: "/org/freedesktop/DBus",
+    interface: "org.freedesktop.DBus",
+};
+
+/// Tells the ways of failing apart.
+pub(crate) fn classify(destination: &'static str, error: zbus::Error) -> CallError {
     match error {
         zbus::Error::FDO(error) => classify_standard(destination, *error),
         zbus::Error::MethodError(name, text, _) => {

@@ -15,5 +15,7 @@ pub mod generated {
     pub mod record_keywords;
 }
 pub mod inventory;
+pub mod log_control;
 pub mod standard;
+pub mod systemd;
 pub mod vpd;

@@ -15,6 +15,7 @@ mod encoding;
 mod fragment;
 mod key;
 mod keywords;
+mod leftovers;
 mod publish;
 
 pub use encoding::{Encoding, EncodingError};
@@ -23,4 +24,5 @@ pub use fragment::{
 };
 pub use key::{EepromKey, KeyError};
 pub use keywords::Keywords;
+pub use leftovers::{Shown, Situation, add_leftovers};
 pub use publish::{Problem, Publication, Reading, Times, publish};

@@ -41,6 +41,8 @@ pub struct Publication<'a> {
     pub dropped: BTreeSet<String>,
     /// Values that could not be rendered; their properties are empty.
     pub problems: Vec<Problem>,
+    /// Paths of the objects that are for another variant of the part, and were left alone.
+    pub excluded: Vec<&'a str>,
 }
 
 /// A keyword that did not become the text that the fragment asks for.
@@ -69,11 +71,12 @@ pub struct Problem {
 /// keyword for are empty, so that nothing of an earlier part remains in it. The same holds for
 /// every property that the fragment takes from a keyword, for VINI, and for the records that the
 /// fragment names. Other records of an earlier part are unknown here; whoever may read the
-/// inventory clears them.
+/// inventory clears them with [`add_leftovers`](crate::add_leftovers).
 pub fn publish<'a>(fragment: &'a Fragment, reading: Reading<'a>, times: Times) -> Publication<'a> {
     let mut publication = Publication::default();
     for (index, object) in fragment.object.iter().enumerate() {
         if excluded_by_ccin(object, reading) {
+            publication.excluded.push(&object.path);
             continue;
         }
         let mut target = Object { path: Cow::Borrowed(&object.path), interfaces: Vec::new() };

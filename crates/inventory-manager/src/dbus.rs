@@ -2,6 +2,7 @@
 
 mod call;
 mod introspection;
+pub mod log_control;
 mod payload;
 
 pub use call::{Call, Request};

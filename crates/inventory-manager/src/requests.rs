@@ -1,7 +1,7 @@
 //! What each request does to the inventory, and what the bus hears of it.
 
 use crate::associations::Associations;
-use crate::dbus::{self, Call, Request};
+use crate::dbus::{self, Call, Request, log_control};
 use crate::error::CallFailure;
 use crate::inventory::{HostedInterface, Inventory, Plan, Update};
 use crate::schema::Schema;
@@ -29,12 +29,16 @@ pub struct State<'a> {
 /// Largest body of a `Notify`, bytes; the whole inventory of a large machine is a tenth of it.
 pub const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-type Reply = Result<zbus::Result<Message>, CallFailure>;
+/// The reply, or why there is none.
+pub type Reply = Result<zbus::Result<Message>, CallFailure>;
 
 impl State<'_> {
     /// Performs one call: its signals are added to `signals`, its reply is the result.
     pub fn perform(&mut self, call: &Call<'_>, header: &Header<'_>, signals: &mut Vec<Message>) -> Reply {
         let reply = || Message::method_return(header);
+        if call.path == log_control::PATH {
+            return log_control::perform(&call.request()?, call, header);
+        }
         Ok(match call.request()? {
             Request::Ping => reply().build(&()),
             Request::MachineId => reply().build(&machine_id()),
@@ -220,6 +224,7 @@ fn queue(signal: zbus::Result<Message>, signals: &mut Vec<Message>) {
     }
 }
 
-fn machine_id() -> String {
+/// The machine's id, empty when it has none.
+pub fn machine_id() -> String {
     std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned()
 }

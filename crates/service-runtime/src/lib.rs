@@ -1,7 +1,7 @@
 //! What every service shares, so that all of them start, log, fail and stop alike.
 //!
 //! A service's `main` calls [`run`] (one-shots) or `daemon::run` (feature `daemon`) and nothing
-//! else. This crate knows no VPD, no images and no D-Bus interface of ours.
+//! else. This crate knows no VPD, no images and no D-Bus interface of ours; of systemd's, the one for log levels.
 //!
 //! ```no_run
 //! use service_runtime::{Exit, Invocation};
@@ -30,6 +30,8 @@ mod readiness;
 
 pub use exit::Exit;
 pub use invocation::{Invocation, print};
+#[cfg(feature = "daemon")]
+pub use logging::RuntimeLevel;
 #[cfg(feature = "daemon")]
 pub use readiness::Readiness;
 

@@ -39,6 +39,36 @@ fn priority(level: Level) -> u8 {
     }
 }
 
+/// The level of this process's log, as `org.freedesktop.LogControl1` shows and changes it.
+#[cfg(feature = "daemon")]
+#[derive(Debug, Clone, Copy)]
+pub struct RuntimeLevel;
+
+#[cfg(feature = "daemon")]
+impl dbus_api::log_control::LogLevel for RuntimeLevel {
+    fn level(&self) -> &'static str {
+        match log::max_level() {
+            LevelFilter::Off | LevelFilter::Error => "err",
+            LevelFilter::Warn => "warning",
+            LevelFilter::Info => "info",
+            LevelFilter::Debug | LevelFilter::Trace => "debug",
+        }
+    }
+
+    fn set_level(&self, name: &str) -> bool {
+        let level = match name {
+            // We have nothing between an error and the end of the process.
+            "emerg" | "alert" | "crit" | "err" => LevelFilter::Error,
+            "warning" => LevelFilter::Warn,
+            "notice" | "info" => LevelFilter::Info,
+            "debug" => LevelFilter::Debug,
+            _ => return false,
+        };
+        log::set_max_level(level);
+        true
+    }
+}
+
 /// What comes from a device may hold line breaks; a log line must not become two.
 fn one_line(text: &str) -> String {
     text.chars()
@@ -49,6 +79,19 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "daemon")]
+    #[test]
+    fn every_level_of_syslog_is_taken_and_nothing_else() {
+        use dbus_api::log_control::{LEVELS, LogLevel as _};
+        for name in LEVELS {
+            assert!(RuntimeLevel.set_level(name), "{name}");
+        }
+        assert_eq!(RuntimeLevel.level(), "debug");
+        assert!(!RuntimeLevel.set_level("loud"));
+        assert!(RuntimeLevel.set_level("info"));
+        assert_eq!(RuntimeLevel.level(), "info");
+    }
 
     #[test]
     fn control_characters_cannot_forge_a_second_line() {

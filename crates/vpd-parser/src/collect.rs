@@ -139,6 +139,9 @@ pub(crate) fn report(key: &EepromKey, collected: &Collected, times: Times) -> Re
         bytes_read: collected.bytes_read,
         started: times.started,
         finished: times.completed,
+        excluded: Vec::new(),
+        // systemd tells each run of a unit its id.
+        invocation: std::env::var("INVOCATION_ID").unwrap_or_default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use dbus_api::call::CallError;
-use dbus_api::inventory::manager;
+use dbus_api::inventory::manager::{self, Refusal};
 use dbus_api::inventory::notification::Notification;
 use dbus_api::vpd::collection::{self, Report};
 use fru_publication::Publication;
@@ -66,40 +66,18 @@ async fn publish(
     key: &str,
     notification: &Notification<'_>,
 ) -> Result<usize, CallError> {
-    match manager::notify(connection, notification).await {
-        Ok(()) => Ok(0),
-        Err(CallError::Refused { name, text, .. }) => {
-            log::warn!(
-                "the inventory refused the whole, trying object by object fru={key} error={name}: {text}"
-            );
-            one_by_one(connection, key, notification).await
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// One bad interface must not sink the rest.
-async fn one_by_one(
-    connection: &Connection,
-    key: &str,
-    notification: &Notification<'_>,
-) -> Result<usize, CallError> {
-    let mut refused = 0;
-    for object in &notification.objects {
-        let single = Notification { objects: vec![object.clone()] };
-        match manager::notify(connection, &single).await {
-            Ok(()) => {}
-            Err(CallError::Refused { name, text, .. }) => {
-                refused += 1;
-                log::error!(
-                    "the inventory refused an object fru={key} object={} error={name}: {text}",
-                    object.path
-                );
+    let refusals = manager::notify_or_each(connection, notification).await?;
+    for Refusal { object, name, text } in &refusals {
+        match object {
+            None => log::warn!(
+                "the inventory refused the whole, so it was sent object by object fru={key} error={name}: {text}"
+            ),
+            Some(object) => {
+                log::error!("the inventory refused an object fru={key} object={object} error={name}: {text}")
             }
-            Err(error) => return Err(error),
         }
     }
-    Ok(refused)
+    Ok(refusals.iter().filter(|refusal| refusal.object.is_some()).count())
 }
 
 /// When nobody collects, the report goes to standard output.

@@ -96,6 +96,7 @@ fn conclude(
     let publication = publish(fragment, collected.reading(), times);
     collect::log(&arguments.key, collected, &publication);
     let mut report = collect::report(&arguments.key, collected, times);
+    report.excluded = publication.excluded.iter().map(|path| (*path).to_owned()).collect();
     if arguments.print {
         service_runtime::print(&show::publication(&report, &publication)?)?;
         return Ok(collected.exit());

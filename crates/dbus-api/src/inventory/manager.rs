@@ -23,3 +23,40 @@ const TARGET: Target = Target { destination: BUS_NAME, path: super::ROOT, interf
 pub async fn notify(connection: &Connection, notification: &Notification<'_>) -> Result<(), CallError> {
     call::call(connection, &TARGET, NOTIFY, notification).await.map(drop)
 }
+
+/// One refusal of [`notify_or_each`].
+#[derive(Debug)]
+pub struct Refusal {
+    /// The object; `None` for the notification as a whole.
+    pub object: Option<String>,
+    /// The manager's error name.
+    pub name: String,
+    /// Its text, possibly empty.
+    pub text: String,
+}
+
+/// Sends one `Notify`; where that is refused, one per object, so that a bad one does not sink the rest.
+///
+/// Result: what was refused: nothing, or the whole followed by the objects that are at fault.
+/// Errors: as [`notify`], but for refusals; what was sent before stays.
+pub async fn notify_or_each(
+    connection: &Connection,
+    notification: &Notification<'_>,
+) -> Result<Vec<Refusal>, CallError> {
+    let mut refusals = Vec::new();
+    match notify(connection, notification).await {
+        Err(CallError::Refused { name, text, .. }) => refusals.push(Refusal { object: None, name, text }),
+        Err(error) => return Err(error),
+        Ok(()) => return Ok(refusals),
+    }
+    for object in &notification.objects {
+        let single = Notification { objects: vec![object.clone()] };
+        match notify(connection, &single).await {
+            Err(CallError::Refused { name, text, .. }) => {
+                refusals.push(Refusal { object: Some(object.path.to_string()), name, text });
+            }
+            other => other?,
+        }
+    }
+    Ok(refusals)
+}

@@ -10,15 +10,19 @@ pub const BUS_NAME: &str = "io.vivianite.Vpd.Collection";
 pub const PATH: &str = "/io/vivianite/vpd/collection";
 /// Interface of [`REPORT`].
 pub const INTERFACE: &str = "io.vivianite.Vpd.Collection1";
-/// `Report((sssssa(ssus)ttxx))`: one [`Report`], no result.
+/// `Report((sssssa(ssus)asttxxs))`: one [`Report`], no result.
 pub const REPORT: &str = "Report";
+/// `Status() → (ssssbxxa(…))`: one [`Status`].
+pub const STATUS: &str = "Status";
+/// `Recollect(as)`: reads these EEPROMs again; all that are there when none is named. No result: `Status` shows it.
+pub const RECOLLECT: &str = "Recollect";
 
 const TARGET: Target = Target { destination: BUS_NAME, path: PATH, interface: INTERFACE };
 
 /// What a parser did with one EEPROM.
 ///
-/// Shape: `(sssssa(ssus)ttxx)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+/// Shape: `(sssssa(ssus)asttxxs)`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
     /// The EEPROM's key: `8-0050`, `spi12.0`, `file:<name>`.
@@ -33,6 +37,8 @@ pub struct Report {
     pub inventory: String,
     /// Every record that was looked at.
     pub records: Vec<RecordReport>,
+    /// Relative paths of the objects that are for another variant (CCIN) of the part, and were left alone.
+    pub excluded: Vec<String>,
     /// Size of the EEPROM or of its window, bytes.
     pub image_size: u64,
     /// Bytes read from the device.
@@ -41,12 +47,14 @@ pub struct Report {
     pub started: i64,
     /// When the inventory had answered, microseconds since 1970.
     pub finished: i64,
+    /// systemd's id of this run of the unit; empty for a parser that was started by hand.
+    pub invocation: String,
 }
 
 /// One record of a [`Report`].
 ///
 /// Shape: `(ssus)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "kebab-case")]
 pub struct RecordReport {
     /// Record name as in the image.
@@ -59,6 +67,71 @@ pub struct RecordReport {
     pub reason: String,
 }
 
+/// Where the collection of the whole machine stands.
+///
+/// Shape: `(ssssbxxa(ssssusxx(sssssa(ssus)asttxxs)))`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    /// `settling`, `collecting`, `collected`; `waiting-for-inventory` while nobody owns its name.
+    pub state: String,
+    /// The chosen system; `common` when none was recognised.
+    pub system: String,
+    /// How it was chosen: `matched`, `last-choice`, `unknown-system-type`, `no-choice`.
+    pub selection: String,
+    /// Why, when it was not simply matched; otherwise empty.
+    pub selection_reason: String,
+    /// Whether every device that was there at the start had been dealt with in time.
+    pub complete: bool,
+    /// When the service started, microseconds since 1970.
+    pub started: i64,
+    /// When everything was collected first, microseconds since 1970; 0 before.
+    pub collected: i64,
+    /// Every EEPROM of the system, in the order of their keys.
+    pub frus: Vec<FruStatus>,
+}
+
+/// One EEPROM in a [`Status`].
+///
+/// Shape: `(ssssusxx(sssssa(ssus)asttxxs))`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "kebab-case")]
+pub struct FruStatus {
+    /// The EEPROM's key.
+    pub key: String,
+    /// The unit instance that reads it.
+    pub unit: String,
+    /// `unsettled absent waiting queued clearing collected failed overdue`.
+    pub state: String,
+    /// Why, for `failed`, `overdue` and what could not be tidied; otherwise empty.
+    pub reason: String,
+    /// How often it was started since the device appeared.
+    pub attempts: u32,
+    /// How the last job of the unit ended, in systemd's words; empty before.
+    pub job: String,
+    /// When the device was seen, microseconds since 1970; 0 when it is absent.
+    pub seen: i64,
+    /// When this FRU was settled, one way or the other, microseconds since 1970; 0 before.
+    pub settled: i64,
+    /// The last report; its key is empty when there is none.
+    pub report: Report,
+}
+
+/// Asks the collection service where it stands; does not start it.
+///
+/// Errors: as [`report`].
+pub async fn status(connection: &Connection) -> Result<Status, CallError> {
+    let reply = call::call_running(connection, &TARGET, STATUS, &()).await?;
+    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS_NAME, source })
+}
+
+/// Asks the collection service to read EEPROMs again, all when none is named.
+///
+/// Errors: as [`report`]; refused for a key that the system does not have.
+pub async fn recollect(connection: &Connection, keys: &[String]) -> Result<(), CallError> {
+    call::call_running(connection, &TARGET, RECOLLECT, &(keys,)).await.map(drop)
+}
+
 /// Hands a report to the collection service and waits until it has it.
 ///
 /// Errors: [`CallError::Absent`] when no collection service runs, which is ordinary on a machine
@@ -67,12 +140,52 @@ pub async fn report(connection: &Connection, report: &Report) -> Result<(), Call
     call::call(connection, &TARGET, REPORT, &(report,)).await.map(drop)
 }
 
+#[cfg(feature = "service")]
+pub use serve::{Collection, CollectionObject};
+
+#[cfg(feature = "service")]
+mod serve {
+    use super::{Report, Status};
+    use zbus::fdo;
+
+    /// What the collection service does with calls.
+    pub trait Collection: Send + Sync + 'static {
+        /// Takes a report; when this returns, it is not lost any more.
+        fn report(&self, report: Report) -> impl Future<Output = ()> + Send;
+        /// Where the collection stands.
+        fn status(&self) -> impl Future<Output = Status> + Send;
+        /// Reads EEPROMs again; the error is the first key that the system does not have.
+        fn recollect(&self, keys: Vec<String>) -> impl Future<Output = Result<(), String>> + Send;
+    }
+
+    /// The collection's object.
+    #[derive(Debug)]
+    pub struct CollectionObject<C>(pub C);
+
+    #[zbus::interface(name = "io.vivianite.Vpd.Collection1")]
+    impl<C: Collection> CollectionObject<C> {
+        async fn report(&self, report: Report) {
+            self.0.report(report).await;
+        }
+
+        async fn status(&self) -> Status {
+            self.0.status().await
+        }
+
+        async fn recollect(&self, keys: Vec<String>) -> fdo::Result<()> {
+            let unknown = |key| fdo::Error::InvalidArgs(format!("the system has no EEPROM {key:?}"));
+            self.0.recollect(keys).await.map_err(unknown)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn wire_shape_of_a_report_is_frozen() {
-        assert_eq!(Report::SIGNATURE, "(sssssa(ssus)ttxx)");
+        assert_eq!(Report::SIGNATURE, "(sssssa(ssus)asttxxs)");
+        assert_eq!(Status::SIGNATURE, "(ssssbxxa(ssssusxx(sssssa(ssus)asttxxs)))");
     }
 }

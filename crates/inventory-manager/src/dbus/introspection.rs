@@ -1,6 +1,7 @@
 use crate::inventory::Inventory;
 use crate::schema::{Access, Schema};
 use dbus_api::inventory::{ROOT, deletion, manager};
+use dbus_api::log_control;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -98,6 +99,16 @@ pub fn describe(schema: &Schema, inventory: &Inventory, path: &str) -> Option<St
     }
     xml.push_str("</node>\n");
     Some(xml)
+}
+
+/// The XML of the object by which the log's level is changed.
+pub fn describe_log_control() -> String {
+    let mut xml = format!("{DOCTYPE}<node>\n{STANDARD}  <interface name=\"{}\">\n", log_control::INTERFACE);
+    for (name, writable) in log_control::PROPERTIES {
+        let access = if writable { "readwrite" } else { "read" };
+        let _ = writeln!(xml, "    <property name=\"{name}\" type=\"s\" access=\"{access}\"/>");
+    }
+    xml + "  </interface>\n</node>\n"
 }
 
 fn describe_interface(schema: &Schema, interface: &str, xml: &mut String) {

@@ -1,0 +1,226 @@
+use crate::fragment::{Fragment, Interfaces, ObjectFragment, Presence, PublishedRecords, Source};
+use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::records::{DEFAULT_RECORD, INTERFACE_PREFIX, properties_of};
+use dbus_api::inventory::{IBM_LOCATION, ITEM};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use vpd_format::RecordName;
+
+/// The interfaces that the inventory shows, by an object's relative path; objects that it lacks are missing.
+pub type Shown = BTreeMap<String, BTreeSet<String>>;
+
+/// What happened to the EEPROM whose objects are looked over.
+#[derive(Debug, Clone, Copy)]
+pub enum Situation<'a> {
+    /// It is not there; its absence is published already, or about to be.
+    Absent,
+    /// A parser has published it.
+    Collected {
+        /// The records that it found usable; none for formats without records.
+        usable: &'a BTreeSet<String>,
+        /// Paths of the objects that it left alone, as they are for another variant of the part.
+        excluded: &'a [String],
+    },
+}
+
+/// Adds to a notification what objects still show of an earlier part: emptied.
+///
+/// [`publish()`](crate::publish()) empties what the fragment names; which other records an earlier part had, or that it
+/// was of another variant, only the inventory knows. Record interfaces that the present part does
+/// not fill become empty, and objects of another variant absent. Objects and interfaces that the
+/// inventory lacks are not created.
+pub fn add_leftovers<'a>(
+    notification: &mut Notification<'a>,
+    fragment: &'a Fragment,
+    situation: Situation<'_>,
+    shown: &'a Shown,
+) {
+    for object in &fragment.object {
+        let Some(interfaces) = shown.get(&object.path) else { continue };
+        let is_other_variant = match situation {
+            Situation::Absent => !object.ccin.is_empty(),
+            Situation::Collected { excluded, .. } => excluded.contains(&object.path),
+        };
+        let kept = match situation {
+            Situation::Collected { usable, .. } if !is_other_variant => filled_records(object, usable),
+            _ => BTreeSet::new(),
+        };
+        let mut emptied = Object { path: Cow::Borrowed(&object.path), interfaces: Vec::new() };
+        for interface in interfaces.iter().filter(|name| *name != IBM_LOCATION) {
+            let record = interface.strip_prefix(INTERFACE_PREFIX);
+            if let Some(record) = record.filter(|record| !kept.contains(*record)) {
+                empty_record(&mut emptied, interface, record);
+            }
+        }
+        if is_other_variant {
+            empty_texts(&mut emptied, interfaces, &fragment.common);
+            empty_texts(&mut emptied, interfaces, &object.interfaces);
+            if object.presence == Presence::Managed && interfaces.contains(ITEM) {
+                emptied.interface(ITEM).set("Present", Value::Bool(false));
+            }
+        }
+        merge(notification, emptied);
+    }
+}
+
+/// The records that a parser has published for an object, empty ones among them.
+fn filled_records(object: &ObjectFragment, usable: &BTreeSet<String>) -> BTreeSet<String> {
+    let all_but = |names: &[RecordName]| {
+        let unwanted: BTreeSet<String> = names.iter().map(RecordName::to_string).collect();
+        let published = usable.iter().map(String::as_str).chain([DEFAULT_RECORD]);
+        published.filter(|name| !unwanted.contains(*name)).map(str::to_owned).collect()
+    };
+    match &object.records {
+        PublishedRecords::None => BTreeSet::new(),
+        PublishedRecords::Only(names) => names.iter().map(RecordName::to_string).collect(),
+        PublishedRecords::All => all_but(&[]),
+        PublishedRecords::AllBut(names) => all_but(names),
+    }
+}
+
+fn empty_record<'a>(object: &mut Object<'a>, interface: &'a str, record: &str) {
+    let Some(properties) = properties_of(record) else { return };
+    let interface = object.interface(interface);
+    for property in properties {
+        interface.set(property, Value::Bytes(Cow::Borrowed(&[])));
+    }
+}
+
+/// A name for people says what the place is for, and stays.
+fn empty_texts<'a>(object: &mut Object<'a>, shown: &BTreeSet<String>, interfaces: &'a Interfaces) {
+    for (name, properties) in interfaces.iter().filter(|(name, _)| shown.contains(*name)) {
+        for (property, source) in properties {
+            let is_name = name == ITEM && property == "PrettyName";
+            if matches!(source, Source::Keyword(_)) && !is_name {
+                object.interface(name.as_str()).set(property.as_str(), Value::Text(Cow::Borrowed("")));
+            }
+        }
+    }
+}
+
+/// A path must be in a notification once; what is there already was meant, and stays.
+fn merge<'a>(notification: &mut Notification<'a>, object: Object<'a>) {
+    if object.interfaces.is_empty() {
+        return;
+    }
+    let Some(target) = notification.objects.iter_mut().find(|other| other.path == object.path) else {
+        notification.objects.push(object);
+        return;
+    };
+    for interface in object.interfaces {
+        let target = target.interface(interface.name);
+        for (name, value) in interface.properties {
+            if !target.properties.iter().any(|(given, _)| *given == name) {
+                target.properties.push((name, value));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Reading, Times, publish};
+
+    const FRAGMENT: &str = r#"
+[common."xyz.openbmc_project.Inventory.Decorator.Asset"]
+SerialNumber = { record = "VINI", keyword = "SN" }
+Manufacturer = "fixed"
+[[object]]
+path = "/system/planar"
+records = "all"
+[[object]]
+path = "/system/named"
+records = ["VSYS"]
+[[object]]
+path = "/system/variant"
+records = "all"
+ccin = ["2E2D"]
+[object.interfaces."xyz.openbmc_project.Inventory.Item"]
+PrettyName = { record = "VINI", keyword = "DR" }
+"#;
+
+    fn shown(objects: &[(&str, &[&str])]) -> Shown {
+        let set = |names: &&[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        objects.iter().map(|(path, names)| ((*path).to_owned(), set(names))).collect()
+    }
+
+    /// What is said, as `path interface.property=value` with record interfaces shortened to one line.
+    fn said(notification: &Notification<'_>) -> Vec<String> {
+        let mut lines = Vec::new();
+        for object in &notification.objects {
+            for interface in &object.interfaces {
+                let short = interface.name.rsplit('.').next().unwrap_or_default();
+                if interface.name.starts_with(INTERFACE_PREFIX) {
+                    let empty = Value::Bytes(Cow::Borrowed(&[]));
+                    assert!(interface.properties.iter().all(|(_, value)| *value == empty), "{short}");
+                    lines.push(format!("{} {short}", object.path));
+                    continue;
+                }
+                for (name, value) in &interface.properties {
+                    lines.push(format!("{} {short}.{name}={value:?}", object.path));
+                }
+            }
+        }
+        lines
+    }
+
+    fn leftovers(situation: Situation<'_>, shown: &Shown) -> Vec<String> {
+        let fragment = Fragment::parse(FRAGMENT).unwrap();
+        let mut notification = Notification::default();
+        add_leftovers(&mut notification, &fragment, situation, shown);
+        said(&notification)
+    }
+
+    const ASSET: &str = dbus_api::inventory::ASSET;
+
+    #[test]
+    fn records_that_only_an_earlier_part_had_are_emptied() {
+        let shown = shown(&[
+            (
+                "/system/planar",
+                &["com.ibm.ipzvpd.VINI", "com.ibm.ipzvpd.UTIL", "com.ibm.ipzvpd.VR10", IBM_LOCATION],
+            ),
+            ("/system/named", &["com.ibm.ipzvpd.VSYS", "com.ibm.ipzvpd.VCEN"]),
+            ("/system/foreign", &["com.ibm.ipzvpd.VCEN"]),
+        ]);
+        let usable = BTreeSet::from(["UTIL".to_owned()]);
+        let situation = Situation::Collected { usable: &usable, excluded: &[] };
+        assert_eq!(leftovers(situation, &shown), ["/system/planar VR10", "/system/named VCEN"]);
+    }
+
+    #[test]
+    fn an_object_of_another_variant_is_absent_and_empty_but_keeps_its_name() {
+        let shown = shown(&[("/system/variant", &["com.ibm.ipzvpd.VINI", ASSET, ITEM])]);
+        let usable = BTreeSet::new();
+        let excluded = ["/system/variant".to_owned()];
+        let situation = Situation::Collected { usable: &usable, excluded: &excluded };
+        let expected = [
+            "/system/variant VINI",
+            "/system/variant Asset.SerialNumber=Text(\"\")",
+            "/system/variant Item.Present=Bool(false)",
+        ];
+        assert_eq!(leftovers(situation, &shown), expected);
+        assert_eq!(leftovers(Situation::Absent, &shown), expected);
+    }
+
+    #[test]
+    fn what_the_inventory_never_showed_is_not_created() {
+        let excluded = ["/system/variant".to_owned()];
+        let usable = BTreeSet::new();
+        let situation = Situation::Collected { usable: &usable, excluded: &excluded };
+        assert!(leftovers(situation, &shown(&[])).is_empty());
+        assert!(leftovers(Situation::Absent, &shown(&[("/system/variant", &["a.Marker"])])).is_empty());
+    }
+
+    #[test]
+    fn with_an_absence_it_makes_one_notification_in_which_each_path_is_once() {
+        let fragment = Fragment::parse(FRAGMENT).unwrap();
+        let shown = shown(&[("/system/planar", &["com.ibm.ipzvpd.VINI", "com.ibm.ipzvpd.VR10"])]);
+        let mut notification = publish(&fragment, Reading::Absent, Times::default()).notification;
+        add_leftovers(&mut notification, &fragment, Situation::Absent, &shown);
+        let paths: Vec<_> = notification.objects.iter().map(|object| &*object.path).collect();
+        assert_eq!(paths, ["/system/named", "/system/planar"]);
+        assert!(said(&notification).contains(&"/system/planar VR10".to_owned()));
+    }
+}
