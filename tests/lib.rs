@@ -46,7 +46,7 @@ impl Machine {
             repository().join("configs"),
             folder.path().join("root/usr/share/vivianite"),
         )?;
-        std::fs::create_dir_all(folder.path().join("config/vpd/frus"))?;
+        std::fs::create_dir_all(folder.path().join("frus"))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Some(Self { inventory: None, bus, folder, runtime }))
     }
@@ -103,7 +103,7 @@ impl Machine {
 
     /// Writes an EEPROM's fragment.
     pub fn fragment(&self, key: &str, text: &str) -> anyhow::Result<()> {
-        let path = self.folder.path().join("config/vpd/frus").join(format!("{key}.toml"));
+        let path = self.folder.path().join("frus").join(format!("{key}.toml"));
         std::fs::write(path, text).context("cannot write a fragment")
     }
 
@@ -125,7 +125,7 @@ impl Machine {
         test_bus::built("ipz-vpd-parser")?;
         test_bus::built("keyword-vpd-parser")?;
         let mut command = self.bus.client(test_bus::built(parser)?);
-        command.arg(path).args(["--key", key, "--config"]).arg(self.folder.path().join("config"));
+        command.arg(path).args(["--key", key, "--fragments"]).arg(self.folder.path().join("frus"));
         Ok(command)
     }
 

@@ -39,11 +39,10 @@ pub fn image(root: &Path, name: &str) -> Result<Vec<u8>> {
     vpd_builder::build(&description(root, name)?).with_context(|| format!("building {name}"))
 }
 
-/// Puts a fragment where parsers look for it below `config`.
-pub fn write_fragment(config: &Path, key: &str, text: &str) -> Result<()> {
-    let path = config.join("vpd/frus").join(format!("{key}.toml"));
-    let folder = path.parent().context("a fragment lies in a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+/// Puts a fragment where parsers look for it in `fragments`.
+pub fn write_fragment(fragments: &Path, key: &str, text: &str) -> Result<()> {
+    fs::create_dir_all(fragments).with_context(|| format!("creating {}", fragments.display()))?;
+    let path = fragments.join(format!("{key}.toml"));
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
 }
 

@@ -73,7 +73,7 @@ fn run(invocation: &Invocation, family: Family, arguments: &Arguments) -> anyhow
 }
 
 fn load_fragment(arguments: &Arguments) -> anyhow::Result<Fragment> {
-    let path = arguments.config.join("vpd/frus").join(format!("{}.toml", arguments.key));
+    let path = arguments.fragments.join(format!("{}.toml", arguments.key));
     // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
     let is_special = std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file());
     anyhow::ensure!(

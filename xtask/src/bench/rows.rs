@@ -75,14 +75,14 @@ fn code_row(bench: &Workbench, workspace: &Workspace) -> Result<Vec<String>> {
 /// An installed parser with images and fragments.
 struct Parser {
     program: PathBuf,
-    config: PathBuf,
+    fragments: PathBuf,
     images: PathBuf,
 }
 
 impl Parser {
     fn prepare(stage: &Stage<'_>, workspace: &Workspace) -> Result<Self> {
         let program = stage.install(PARSER)?;
-        let (config, images) = (stage.scratch().join("config"), stage.scratch().join("images"));
+        let (fragments, images) = (stage.scratch().join("frus"), stage.scratch().join("images"));
         fs::create_dir_all(&images).context("creating a folder for images")?;
         for name in ["card", "system-planar"] {
             fs::write(images.join(name), fixtures::image(&workspace.root, name)?)?;
@@ -90,16 +90,25 @@ impl Parser {
         fs::write(images.join("blank"), [0xff; 8192])?;
         for name in ["card", "blank", "absent"] {
             let path = format!("/system/chassis/motherboard/{name}");
-            fixtures::write_fragment(&config, &format!("file:{name}"), &fixtures::one_object(&path, "Card"))?;
+            fixtures::write_fragment(
+                &fragments,
+                &format!("file:{name}"),
+                &fixtures::one_object(&path, "Card"),
+            )?;
         }
-        fixtures::write_fragment(&config, "file:system-planar", &fixtures::planar())?;
-        Ok(Self { program, config, images })
+        fixtures::write_fragment(&fragments, "file:system-planar", &fixtures::planar())?;
+        Ok(Self { program, fragments, images })
     }
 
     fn subject(&self, key: &str, address: &str) -> Subject {
         let image = self.images.join(Path::new(key.trim_start_matches("file:")));
-        let arguments: [OsString; 5] =
-            ["--config".into(), self.config.clone().into(), "--key".into(), key.into(), image.clone().into()];
+        let arguments: [OsString; 5] = [
+            "--fragments".into(),
+            self.fragments.clone().into(),
+            "--key".into(),
+            key.into(),
+            image.clone().into(),
+        ];
         Subject {
             program: self.program.clone(),
             arguments: arguments.into(),

@@ -140,10 +140,10 @@ pub fn damaged(stage: &Stage<'_>) -> Result<Vec<Eeprom>> {
 /// Runs the parser on each EEPROM; where the format is the other parser's, the first hands over.
 pub fn collect(stage: &Stage<'_>, programs: &Programs, title: &str, eeproms: &[Eeprom]) -> Result<()> {
     heading(title);
-    let config = stage.root().join("usr/share/vivianite");
+    let fragments = stage.scratch().join("frus");
     let (mut rows, mut said) = (Vec::new(), Vec::new());
     for eeprom in eeproms {
-        let (row, log) = collect_one(stage, &programs.parser, &config, eeprom)?;
+        let (row, log) = collect_one(stage, &programs.parser, &fragments, eeprom)?;
         rows.push(row);
         said.extend(log);
     }
@@ -160,14 +160,23 @@ pub fn collect(stage: &Stage<'_>, programs: &Programs, title: &str, eeproms: &[E
 fn collect_one(
     stage: &Stage<'_>,
     parser: &Path,
-    config: &Path,
+    fragments: &Path,
     eeprom: &Eeprom,
 ) -> Result<(Vec<String>, Vec<String>)> {
     let plain = eeprom.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     let key = format!("file:{plain}");
-    fixtures::write_fragment(config, &key, &fixtures::one_object(&format!("/system/{plain}"), &eeprom.name))?;
-    let arguments =
-        ["--config".as_ref(), config.as_os_str(), "--key".as_ref(), key.as_ref(), eeprom.image.as_os_str()];
+    fixtures::write_fragment(
+        fragments,
+        &key,
+        &fixtures::one_object(&format!("/system/{plain}"), &eeprom.name),
+    )?;
+    let arguments = [
+        "--fragments".as_ref(),
+        fragments.as_os_str(),
+        "--key".as_ref(),
+        key.as_ref(),
+        eeprom.image.as_os_str(),
+    ];
     let read = stage.step(parser).args(arguments).capture()?;
     let report: Value = serde_json::from_slice(&read.stdout).with_context(|| {
         format!("{} gave no report and ended with {}: {}", parser.display(), read.status, read.stderr)

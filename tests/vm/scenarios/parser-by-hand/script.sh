@@ -12,7 +12,7 @@ property() {
     busctl get-property $inventory "$root/system/fru$1" "xyz.openbmc_project.Inventory.$2" "$3"
 }
 parse() {
-    "$libexec/ipz-vpd-parser" "$(device "10-$1")"
+    "$libexec/ipz-vpd-parser" --fragments /etc/bed/fragments "$(device "10-$1")"
 }
 cells() {
     echo "$EEPROMS/10-$1"
