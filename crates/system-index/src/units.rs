@@ -1,0 +1,99 @@
+//! Names of units, as systemd writes them.
+
+use fru_publication::EepromKey;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A parser service, of which there is one instance per EEPROM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Parser {
+    /// Takes IPZ.
+    #[serde(rename = "ipz-vpd-parser")]
+    Ipz,
+    /// Takes keyword VPD and memory modules.
+    #[serde(rename = "keyword-vpd-parser")]
+    Keyword,
+}
+
+impl Parser {
+    /// The stem of its unit, which is also the name of its binary.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipz => "ipz-vpd-parser",
+            Self::Keyword => "keyword-vpd-parser",
+        }
+    }
+}
+
+impl fmt::Display for Parser {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The unit that reads one EEPROM: `ipz-vpd-parser@10\x2d0050.service`.
+pub fn unit_name(parser: Parser, key: &EepromKey) -> String {
+    format!("{parser}@{}.service", escape(key.as_str()))
+}
+
+/// The alias that udev gives an EEPROM's device: `/vpd/10-0050`; `None` for a file.
+pub fn device_alias(key: &EepromKey) -> Option<String> {
+    key.sysfs_path().map(|_| format!("/vpd/{key}"))
+}
+
+/// The unit of that alias: `vpd-10\x2d0050.device`; `None` for a file.
+pub fn device_unit(key: &EepromKey) -> Option<String> {
+    key.sysfs_path().map(|_| format!("vpd-{}.device", escape(key.as_str())))
+}
+
+/// Text as part of a unit's name, as `systemd-escape` prints it.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'/' => escaped.push('-'),
+            b'.' if index == 0 => escaped.push_str(r"\x2e"),
+            b':' | b'_' | b'.' => escaped.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!(r"\x{byte:02x}")),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Printed by `systemd-escape` of systemd 252.
+    const ESCAPED: [(&str, &str); 9] = [
+        ("8-0050", r"8\x2d0050"),
+        ("spi12.0", "spi12.0"),
+        ("file:card.bin", "file:card.bin"),
+        ("file:a b", r"file:a\x20b"),
+        ("file:é%", r"file:\xc3\xa9\x25"),
+        (".lead", r"\x2elead"),
+        (r"file:back\slash", r"file:back\x5cslash"),
+        ("file:a-b_c@d", r"file:a\x2db_c\x40d"),
+        ("a/b", "a-b"),
+    ];
+
+    #[test]
+    fn text_is_escaped_as_systemd_does_it() {
+        for (text, escaped) in ESCAPED {
+            assert_eq!(escape(text), escaped);
+        }
+    }
+
+    #[test]
+    fn units_of_an_eeprom_have_its_key_in_their_names() {
+        let key = |text| EepromKey::parse(text).unwrap();
+        assert_eq!(unit_name(Parser::Ipz, &key("10-0050")), r"ipz-vpd-parser@10\x2d0050.service");
+        assert_eq!(unit_name(Parser::Keyword, &key("file:x")), "keyword-vpd-parser@file:x.service");
+        assert_eq!(device_alias(&key("10-0050")).unwrap(), "/vpd/10-0050");
+        // Printed by `systemd-escape --path --suffix=device /vpd/…`.
+        assert_eq!(device_unit(&key("8-0050")).unwrap(), r"vpd-8\x2d0050.device");
+        assert_eq!(device_unit(&key("spi12.0")).unwrap(), "vpd-spi12.0.device");
+        assert_eq!((device_alias(&key("file:x")), device_unit(&key("file:x"))), (None, None));
+    }
+}
