@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test that fits into twenty minutes, with what it needs installed first.
+//! `cargo xtask test`: every test that fits into twenty minutes, with what it needs installed first; machines last.
 
 use std::time::{Duration, Instant};
 
@@ -6,37 +6,62 @@ use anyhow::Result;
 
 use crate::output;
 use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, STRACE, SYSTEMD, VALGRIND};
+use crate::rings::{self, Outcome};
 use crate::step::Step;
+use crate::vm;
 use crate::workspace::Workspace;
+
+/// What all of it may take.
+const TIME: Duration = Duration::from_secs(20 * 60);
+
+/// What can be said to cargo without leaving out a test.
+const NOT_NARROWING: [&str; 8] =
+    ["--workspace", "--all", "--locked", "--offline", "--no-fail-fast", "--quiet", "-q", "-v"];
 
 /// What to test.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Further arguments for `cargo test`, for example `-p vpd-ecc` or `-- name_of_a_test`
+    /// Further arguments for `cargo test`, for example `-p vpd-ecc` or `-- name_of_a_test`; what narrows the choice
+    /// leaves out the machines
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
-/// Runs the tests; output goes to the terminal, so the closing lines are those of cargo.
+/// Runs the tests, and plays the machines' scenarios unless the choice was narrowed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
     let workspace = Workspace::load()?;
     // The instruments of the bench are tested too.
     packages::require(&[needed(&workspace), vec![GCC, LIBSYSTEMD, STRACE, VALGRIND]].concat())?;
-    let selection: &[&str] = if arguments.rest.is_empty() { &["--workspace", "--locked"] } else { &[] };
+    if narrows(&arguments.rest) {
+        cargo_test(&workspace, &arguments.rest)?;
+    } else {
+        let tests = || cargo_test(&workspace, &arguments.rest).map(|()| Outcome::Passed);
+        rings::play(&[("tests", &tests), ("machines", &|| vm::ring(&workspace, started + TIME))])?;
+    }
+    output::line(format!("test: all passed in {}", output::seconds(started.elapsed())));
+    Ok(())
+}
+
+/// Whether arguments for cargo may leave out a test.
+fn narrows(rest: &[String]) -> bool {
+    rest.iter().any(|argument| !NOT_NARROWING.contains(&argument.as_str()))
+}
+
+/// The tests that cargo knows; output goes to the terminal.
+fn cargo_test(workspace: &Workspace, rest: &[String]) -> Result<()> {
+    let selection: &[&str] = if rest.is_empty() { &["--workspace", "--locked"] } else { &[] };
     // Programs that tests start are named to them by cargo only within their own package; the others find them
     // beside the test binary, where this build puts them.
     Step::cargo().args(["build", "--workspace", "--bins", "--locked"]).dir(&workspace.root).run()?;
     Step::cargo()
         .arg("test")
         .args(selection)
-        .args(&arguments.rest)
+        .args(rest)
         .env_remove("RUST_BACKTRACE")
         .dir(&workspace.root)
-        .deadline(Duration::from_secs(20 * 60))
-        .run()?;
-    output::line(format!("test: all passed in {}", output::seconds(started.elapsed())));
-    Ok(())
+        .deadline(TIME)
+        .run()
 }
 
 /// The packages that building and testing everything takes.
@@ -47,4 +72,26 @@ pub fn needed(workspace: &Workspace) -> Vec<packages::Package> {
         needed.push(LIBUDEV);
     }
     needed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_are_left_out_only_when_the_choice_is_narrowed() {
+        for (rest, narrowed) in [
+            (&[][..], false),
+            (&["--workspace"], false),
+            (&["--workspace", "--no-fail-fast"], false),
+            (&["-p", "vpd-ecc"], true),
+            (&["--package=vpd-ecc"], true),
+            (&["--workspace", "--lib"], true),
+            (&["--", "some_name"], true),
+            (&["some_name"], true),
+        ] {
+            let rest: Vec<String> = rest.iter().map(|&argument| argument.to_owned()).collect();
+            assert_eq!(narrows(&rest), narrowed, "{rest:?}");
+        }
+    }
 }

@@ -12,11 +12,12 @@ mod userland;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 
 use crate::build::Profile;
 use crate::output;
 use crate::packages;
+use crate::rings::Outcome;
 use crate::workspace::Workspace;
 use scenario::Scenario;
 
@@ -94,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             } else {
                 run.names.iter().map(|name| Scenario::load(&workspace.root, name)).collect::<Result<_>>()?
             };
-            play_all(&workspace, &scenarios, run.profile)
+            play_all(&workspace, &scenarios, run.profile, None)
         }
         Action::Shell(shell) => {
             let scenario = Scenario::load(&workspace.root, &shell.name)?;
@@ -104,13 +105,36 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// Plays every scenario as a part of the tests; none is begun after `until`, which makes it a failed one.
+pub fn ring(workspace: &Workspace, until: Instant) -> Result<Outcome> {
+    if let Some(reason) = obstacle() {
+        return Ok(Outcome::Skipped(reason));
+    }
+    play_all(workspace, &scenario::all(&workspace.root)?, Profile::Dev, Some(until))?;
+    Ok(Outcome::Passed)
+}
+
+/// Why no machine can be made here, if so.
+fn obstacle() -> Option<String> {
+    if std::env::consts::ARCH != "x86_64" {
+        return Some(format!("the machine runs our binaries, and is no {}", std::env::consts::ARCH));
+    }
+    packages::require(&packages::VM).err().map(|error| format!("{error:#}"))
+}
+
 /// Plays scenarios one after another, also after a failure, and ends with a table.
-fn play_all(workspace: &Workspace, scenarios: &[Scenario], profile: Profile) -> Result<()> {
+fn play_all(
+    workspace: &Workspace,
+    scenarios: &[Scenario],
+    profile: Profile,
+    until: Option<Instant>,
+) -> Result<()> {
     let guest = build(workspace)?;
     let (mut table, mut failed) = (Vec::new(), Vec::new());
     for scenario in scenarios {
         output::progress(format!("--- {}: {}", scenario.name, scenario.plan.protects));
-        let played = play::play(workspace, &guest, scenario, profile);
+        let in_time = until.is_none_or(|until| Instant::now() < until);
+        let played = if in_time { play::play(workspace, &guest, scenario, profile) } else { Err(late()) };
         let (result, time) = match &played {
             Ok(time) => ("passed", output::seconds(*time)),
             Err(error) => {
@@ -123,6 +147,10 @@ fn play_all(workspace: &Workspace, scenarios: &[Scenario], profile: Profile) -> 
     }
     output::line(output::table(&["scenario", "result", "in QEMU"], &table));
     if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
+fn late() -> Error {
+    Error::msg("not played, the time for all tests was over")
 }
 
 /// Finds or makes everything that a machine boots from.
