@@ -1,7 +1,8 @@
 //! One method call, with the ways in which it can fail told apart.
 
 use serde::Serialize;
-use zbus::{Connection, DynamicType, Message, fdo};
+use zbus::message::Type as MessageType;
+use zbus::{Connection, DynamicType, MatchRule, Message, fdo};
 
 /// Where a call goes.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +88,30 @@ where
 pub async fn has_owner(connection: &Connection, name: &'static str) -> Result<bool, CallError> {
     let reply = call(connection, &BUS, "NameHasOwner", &name).await?;
     reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
+}
+
+/// The unique name of whoever owns a bus name.
+pub async fn owner(connection: &Connection, name: &'static str) -> Result<String, CallError> {
+    let reply = call(connection, &BUS, "GetNameOwner", &name).await?;
+    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
+}
+
+/// What the bus says when a bus name gets another owner, or none.
+pub fn owner_rule(name: &'static str) -> zbus::Result<MatchRule<'static>> {
+    MatchRule::builder()
+        .msg_type(MessageType::Signal)
+        .sender(BUS.destination)
+        .path(BUS.path)
+        .interface(BUS.interface)
+        .member("NameOwnerChanged")
+        .add_arg(name)
+        .build()
+}
+
+/// The new owner that such a signal tells of, empty when there is none.
+pub fn new_owner(message: &Message) -> Option<String> {
+    let (_, _, owner): (String, String, String) = message.body().deserialize().ok()?;
+    Some(owner)
 }
 
 /// The bus itself.

@@ -6,6 +6,7 @@ pub mod manager;
 pub mod notification;
 pub mod received;
 pub mod records;
+pub mod shown;
 
 /// Where the inventory's objects live. Paths in `Notify` are relative to it.
 pub const ROOT: &str = "/xyz/openbmc_project/inventory";

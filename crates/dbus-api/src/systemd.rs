@@ -5,7 +5,8 @@
 use crate::call::{self, CallError, Target};
 use crate::standard::PROPERTIES;
 use std::collections::HashMap;
-use zbus::{Connection, OwnedObjectPath, OwnedVariant};
+use zbus::message::Type as MessageType;
+use zbus::{Connection, MatchRule, OwnedObjectPath, OwnedVariant};
 
 /// Bus name of process 1.
 pub const BUS_NAME: &str = "org.freedesktop.systemd1";
@@ -42,6 +43,22 @@ pub async fn start(connection: &Connection, unit: &str, verb: Verb) -> Result<St
     let reply = call::call(connection, &TARGET, method, &(unit, "replace")).await?;
     let job: OwnedObjectPath = body(&reply)?;
     Ok(job.as_str().to_owned())
+}
+
+/// Which signals are [`JOB_REMOVED`]; whoever takes one checks that process 1 sent it.
+pub fn job_removed_rule() -> zbus::Result<MatchRule<'static>> {
+    MatchRule::builder()
+        .msg_type(MessageType::Signal)
+        .path(PATH)
+        .interface(MANAGER)
+        .member(JOB_REMOVED)
+        .build()
+}
+
+/// Job, unit and result of a [`JOB_REMOVED`]; `done` is the result of a success.
+pub fn job_removed(message: &zbus::Message) -> Option<(String, String, String)> {
+    let (_, job, unit, result): (u32, OwnedObjectPath, String, String) = message.body().deserialize().ok()?;
+    Some((job.as_str().to_owned(), unit, result))
 }
 
 /// Forgets a unit's failure, and how often it was started lately. A unit that is not loaded has none.

@@ -1,0 +1,428 @@
+//! One EEPROM's way from its device's appearance to its collection, and back.
+
+use super::{Limits, Now, Presence};
+use dbus_api::systemd::{UnitState, Verb};
+use dbus_api::vpd::collection::{FruStatus, Report};
+use std::time::Duration;
+
+/// A parser's status when the bus or the inventory was not to be had; see `CONTRIBUTING.md`.
+const PEER_UNAVAILABLE: i32 = 75;
+
+/// Where on its way an EEPROM is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Nobody has looked yet, or udev is not done with it.
+    Unsettled,
+    /// Its absence is to be published at that moment, or is being published (none).
+    Vanishing(Option<Duration>),
+    /// Its absence is published.
+    Absent,
+    /// It is to be started at that moment.
+    Waiting(Duration, Verb),
+    /// Process 1 was asked to start it; jobs of the unit that ended meanwhile, with their results.
+    Queueing(Vec<(String, String)>),
+    /// Process 1 has this job.
+    Queued(String),
+    /// Process 1 was asked what became of it.
+    Inspecting,
+    /// What an earlier part left is to be emptied at that moment, or is being emptied (none).
+    Clearing(Option<Duration>),
+    /// It has been dealt with.
+    Collected,
+    /// It could not be dealt with, for a reason that is not the part's.
+    Failed,
+}
+
+/// What to do next for one EEPROM.
+#[derive(Debug)]
+pub enum Step {
+    /// Start the unit.
+    Start(Verb),
+    /// Tell the inventory: of an absence, or what the part of this report does not fill.
+    Tidy(Option<Box<Report>>),
+}
+
+/// One EEPROM.
+#[derive(Debug)]
+pub struct Fru {
+    /// The unit that reads it.
+    pub unit: String,
+    /// Where it is.
+    pub phase: Phase,
+    /// The number of the only answer that is waited for.
+    pub ticket: u64,
+    /// Nobody waits for it any longer; it may still be dealt with.
+    pub is_overdue: bool,
+    /// How the last job ended.
+    pub job: String,
+    attempts: u32,
+    reason: String,
+    seen: i64,
+    settled: i64,
+    report: Option<Report>,
+    /// Whether the report is of the run that is waited for.
+    is_fresh: bool,
+    /// The device came back while its absence was being published.
+    is_back: bool,
+    /// Runs that began before this have published before an absence, or at the same time; microseconds since 1970.
+    absent_until: i64,
+    /// Failed tries to tell the inventory.
+    tries: u32,
+}
+
+impl Fru {
+    /// One that nobody has looked at.
+    pub fn new(unit: String) -> Self {
+        Self {
+            unit,
+            phase: Phase::Unsettled,
+            ticket: 0,
+            is_overdue: false,
+            job: String::new(),
+            attempts: 0,
+            reason: String::new(),
+            seen: 0,
+            settled: 0,
+            report: None,
+            is_fresh: false,
+            is_back: false,
+            absent_until: 0,
+            tries: 0,
+        }
+    }
+
+    /// What an earlier run of the service knew; whether it still holds is asked when the device is seen.
+    pub fn resume(&mut self, status: FruStatus) {
+        if status.state == "collected" && !status.report.invocation.is_empty() {
+            (self.attempts, self.seen) = (status.attempts, status.seen);
+            self.report = Some(status.report);
+        }
+    }
+
+    /// What the world is told of it.
+    pub fn status(&self, key: &str) -> FruStatus {
+        let state = match &self.phase {
+            _ if self.is_overdue => "overdue",
+            Phase::Unsettled => "unsettled",
+            Phase::Vanishing(_) | Phase::Clearing(_) => "clearing",
+            Phase::Absent => "absent",
+            Phase::Waiting(..) => "waiting",
+            Phase::Queueing(_) | Phase::Queued(_) | Phase::Inspecting => "queued",
+            Phase::Collected => "collected",
+            Phase::Failed => "failed",
+        };
+        FruStatus {
+            key: key.to_owned(),
+            unit: self.unit.clone(),
+            state: state.to_owned(),
+            reason: self.reason.clone(),
+            attempts: self.attempts,
+            job: self.job.clone(),
+            seen: self.seen,
+            settled: self.settled,
+            report: self.report.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Nothing is left to be done, unless something happens.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self.phase, Phase::Absent | Phase::Collected | Phase::Failed)
+    }
+
+    /// Nobody knows yet whether it is there.
+    pub fn is_unsettled(&self) -> bool {
+        self.phase == Phase::Unsettled
+    }
+
+    /// Process 1 is to say or do something.
+    pub fn is_with_systemd(&self) -> bool {
+        !self.is_overdue && matches!(self.phase, Phase::Queueing(_) | Phase::Queued(_) | Phase::Inspecting)
+    }
+
+    /// As far as is known, there is no device.
+    pub fn is_out_of_sight(&self) -> bool {
+        matches!(self.phase, Phase::Unsettled | Phase::Absent | Phase::Vanishing(_))
+    }
+
+    /// The next step needs an inventory.
+    pub fn waits_for_inventory(&self) -> bool {
+        matches!(self.phase, Phase::Waiting(..) | Phase::Vanishing(Some(_)) | Phase::Clearing(Some(_)))
+    }
+
+    /// There is a report of the run that was waited for.
+    pub fn has_fresh_report(&self) -> bool {
+        self.is_fresh && self.report.is_some()
+    }
+
+    /// When its next step is due; nothing is begun that an absent inventory would make fail.
+    pub fn due(&self, inventory: Presence) -> Option<Duration> {
+        match self.phase {
+            _ if inventory == Presence::Away => None,
+            Phase::Waiting(at, _) | Phase::Vanishing(Some(at)) | Phase::Clearing(Some(at)) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// The step that is due.
+    pub fn go(&mut self) -> Step {
+        match self.phase {
+            Phase::Waiting(_, verb) => {
+                self.attempts += 1;
+                // A first start may join a run that has reported already; any other must report again.
+                if verb == Verb::Restart || self.attempts > 1 {
+                    self.is_fresh = false;
+                }
+                self.phase = Phase::Queueing(Vec::new());
+                Step::Start(verb)
+            }
+            Phase::Clearing(_) => {
+                self.phase = Phase::Clearing(None);
+                Step::Tidy(Some(Box::new(self.report.clone().unwrap_or_default())))
+            }
+            _ => {
+                self.phase = Phase::Vanishing(None);
+                Step::Tidy(None)
+            }
+        }
+    }
+
+    /// The device is there. Whether process 1 must be asked first, as an earlier run of the service had collected it.
+    pub fn appear(&mut self, now: Now) -> bool {
+        match self.phase {
+            Phase::Unsettled if self.report.is_some() && !self.is_fresh => {
+                self.phase = Phase::Inspecting;
+                return true;
+            }
+            Phase::Unsettled | Phase::Absent => self.begin(now),
+            Phase::Vanishing(_) => self.is_back = true,
+            _ => {}
+        }
+        false
+    }
+
+    fn begin(&mut self, now: Now) {
+        // A parser that was quicker than the news of its device has reported already. Where its values and the
+        // absence of what was there before were on their way at once, it must publish again.
+        let overlaps = self.report.as_ref().is_some_and(|report| report.started <= self.absent_until);
+        if !self.is_fresh {
+            self.report = None;
+        }
+        let verb = if self.is_fresh && overlaps { Verb::Restart } else { Verb::Start };
+        self.forget(now.wall);
+        self.phase = Phase::Waiting(now.elapsed, verb);
+    }
+
+    /// The device is not there, or was not for a moment.
+    pub fn vanish(&mut self, now: Now) {
+        match self.phase {
+            Phase::Absent => {}
+            Phase::Vanishing(_) => self.is_back = false,
+            _ => {
+                (self.report, self.is_fresh) = (None, false);
+                self.forget(0);
+                self.phase = Phase::Vanishing(Some(now.elapsed));
+            }
+        }
+    }
+
+    fn forget(&mut self, seen: i64) {
+        (self.attempts, self.tries, self.seen, self.settled) = (0, 0, seen, 0);
+        (self.is_overdue, self.is_back) = (false, false);
+        self.reason.clear();
+        self.job.clear();
+    }
+
+    /// The inventory is back: what it did not take is tried again, and so is what failed for its lack.
+    pub fn inventory_came(&mut self, now: Now) {
+        if self.is_overdue && self.waits_for_inventory() {
+            self.is_overdue = false;
+            self.reason.clear();
+        }
+        match self.phase {
+            Phase::Failed if self.was_unreachable() => {
+                (self.attempts, self.is_fresh) = (0, false);
+                self.phase = Phase::Waiting(now.elapsed, Verb::Start);
+            }
+            Phase::Absent if self.tries > 0 => self.phase = Phase::Vanishing(Some(now.elapsed)),
+            Phase::Collected if self.tries > 0 => self.phase = Phase::Clearing(Some(now.elapsed)),
+            _ => {}
+        }
+    }
+
+    /// It is to be read again.
+    pub fn recollect(&mut self, now: Now) {
+        if matches!(self.phase, Phase::Collected | Phase::Failed) {
+            (self.attempts, self.tries, self.settled) = (0, 0, 0);
+            self.reason.clear();
+            self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
+        }
+    }
+
+    /// The job's path is known. Gives its result, if it has ended already.
+    pub fn queued(&mut self, job: &str) -> Option<String> {
+        let Phase::Queueing(ended) = &mut self.phase else { return None };
+        let early = ended.iter().position(|(path, _)| *path == job).map(|index| ended.swap_remove(index));
+        self.phase = Phase::Queued(job.to_owned());
+        early.map(|(_, result)| result)
+    }
+
+    /// A job of the unit has ended; whether it is the one that is waited for.
+    pub fn job_ended(&mut self, job: String, result: String) -> bool {
+        /// Other jobs of one unit that can end while process 1 answers; more than that is none of ours.
+        const KEPT: usize = 16;
+        match &mut self.phase {
+            Phase::Queued(path) if *path == job => {
+                self.job = result;
+                return true;
+            }
+            Phase::Queueing(ended) if ended.len() < KEPT => ended.push((job, result)),
+            _ => {}
+        }
+        false
+    }
+
+    /// A parser has reported; whether that is the last word, as no job of ours is waited for.
+    pub fn reported(&mut self, report: Report) -> bool {
+        if let Phase::Vanishing(None) = self.phase {
+            // Nobody knows which of the two the inventory takes last.
+            self.absent_until = report.started.max(self.absent_until);
+        }
+        self.report = Some(report);
+        self.is_fresh = true;
+        matches!(self.phase, Phase::Collected | Phase::Failed | Phase::Clearing(_))
+    }
+
+    /// What process 1 says of the unit. Whether the device must be looked at again.
+    pub fn inspected(&mut self, state: Result<UnitState, String>, limits: &Limits, now: Now) -> bool {
+        let state = match state {
+            Ok(state) => state,
+            Err(reason) => {
+                self.try_again(limits, &format!("process 1 does not answer: {reason}"), Verb::Start, now);
+                return false;
+            }
+        };
+        let is_of_this_run = self.report.as_ref().is_some_and(|report| report.invocation == state.invocation);
+        if self.has_fresh_report() || (is_of_this_run && state.active == "active") {
+            self.is_fresh = true;
+            self.conclude(limits, now);
+        } else if self.job.is_empty() {
+            // What an earlier run of the service knew does not hold any more.
+            self.report = None;
+            self.begin(now);
+            if state.active == "active" {
+                self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
+            }
+        } else if state.active == "active" {
+            self.try_again(limits, "it ran and its report was lost", Verb::Restart, now);
+        } else if matches!(&*self.job, "dependency" | "canceled") {
+            // The device went, or came and went; what is there now decides.
+            let reason = format!("its job ended: {}", self.job);
+            self.try_again(limits, &reason, Verb::Start, now);
+            return true;
+        } else if state.result == "exit-code" && state.status == PEER_UNAVAILABLE {
+            self.try_again(limits, "the bus or the inventory was not reached", Verb::Start, now);
+        } else {
+            self.fail(&failure(&state, &self.job), now);
+        }
+        false
+    }
+
+    fn was_unreachable(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.inventory == "unreachable")
+    }
+
+    /// Takes the report as the last word, unless another run may give a better one.
+    pub fn conclude(&mut self, limits: &Limits, now: Now) {
+        let Some(report) = &self.report else { return };
+        let is_silent = matches!(&*report.outcome, "unreadable" | "absent");
+        if self.was_unreachable() {
+            self.try_again(limits, "the inventory was not reached", Verb::Restart, now);
+        } else if is_silent && self.attempts < limits.attempts {
+            let reason = format!("{}: {}", report.outcome, report.reason);
+            self.try_again(limits, &reason, Verb::Restart, now);
+        } else {
+            self.tries = 0;
+            self.phase = Phase::Clearing(Some(now.elapsed));
+        }
+    }
+
+    /// Waits for another run, or fails when there were enough.
+    pub fn try_again(&mut self, limits: &Limits, reason: &str, verb: Verb, now: Now) {
+        if self.attempts >= limits.attempts {
+            self.fail(reason, now);
+        } else {
+            self.reason = format!("{reason}; to be tried again");
+            self.phase = Phase::Waiting(now.elapsed + back_off(limits, self.attempts), verb);
+        }
+    }
+
+    fn fail(&mut self, reason: &str, now: Now) {
+        self.phase = Phase::Failed;
+        self.reason = reason.to_owned();
+        self.settled = now.wall;
+        self.is_overdue = false;
+    }
+
+    /// The inventory has what it was to be told, or not.
+    pub fn tidied(&mut self, result: Result<(), String>, limits: &Limits, now: Now) {
+        let is_absence = matches!(self.phase, Phase::Vanishing(_));
+        self.reason.clear();
+        match result {
+            Ok(()) => self.tries = 0,
+            Err(reason) => {
+                self.tries += 1;
+                self.reason = format!("the inventory may still show an earlier part: {reason}");
+            }
+        }
+        if self.tries > 0 && self.tries < limits.attempts {
+            let at = Some(now.elapsed + back_off(limits, self.tries));
+            self.phase = if is_absence { Phase::Vanishing(at) } else { Phase::Clearing(at) };
+            return;
+        }
+        self.is_overdue = false;
+        self.settled = now.wall;
+        if is_absence {
+            self.absent_until = now.wall.max(self.absent_until);
+            self.phase = Phase::Absent;
+            if self.is_back {
+                self.begin(now);
+            }
+        } else if let Some(reason) = self.refusal() {
+            self.phase = Phase::Failed;
+            self.reason = reason.to_owned();
+        } else {
+            self.phase = Phase::Collected;
+        }
+    }
+
+    fn refusal(&self) -> Option<&'static str> {
+        match &*self.report.as_ref()?.inventory {
+            "refused" => Some("the inventory refused every object"),
+            "partly" => Some("the inventory refused objects; the parser's log names them"),
+            _ => None,
+        }
+    }
+
+    /// Nobody waits for it any longer.
+    pub fn give_up(&mut self, reason: &str) {
+        if !self.is_at_rest() && !self.is_overdue {
+            self.is_overdue = true;
+            self.reason = reason.to_owned();
+        }
+    }
+}
+
+/// Doubled for each failure, up to 32 times.
+fn back_off(limits: &Limits, failures: u32) -> Duration {
+    limits.back_off.saturating_mul(1 << failures.saturating_sub(1).min(5))
+}
+
+/// Why a unit did not do its work, in words.
+fn failure(state: &UnitState, job: &str) -> String {
+    match &*state.result {
+        "success" if job == "done" => "its conditions do not hold, so it was not run".to_owned(),
+        "exit-code" => format!("the parser ended with exit status {}", state.status),
+        "signal" | "core-dump" => format!("the parser was ended by signal {}", state.status),
+        result => format!("the unit's result is {result}, its job's {job}"),
+    }
+}

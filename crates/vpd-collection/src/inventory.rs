@@ -1,0 +1,52 @@
+//! Telling the inventory what no parser can: that a FRU is absent, and what an earlier part left.
+
+use anyhow::{Context as _, bail};
+use dbus_api::inventory::notification::Notification;
+use dbus_api::inventory::{self, manager};
+use dbus_api::vpd::collection::Report;
+use fru_publication::{Fragment, Reading, Shown, Situation, Times, add_leftovers, publish};
+use std::collections::BTreeSet;
+use std::path::Path;
+use zbus::Connection;
+
+/// Publishes the absence of a FRU, or empties what the part of a report does not fill.
+pub async fn tidy(connection: &Connection, fragment: &Path, report: Option<&Report>) -> anyhow::Result<()> {
+    let text =
+        std::fs::read_to_string(fragment).with_context(|| format!("cannot read {}", fragment.display()))?;
+    let fragment = Fragment::parse(&text).with_context(|| fragment.display().to_string())?;
+    let shown = shown(connection, &fragment).await?;
+    let usable: BTreeSet<String> = report.map(usable_records).unwrap_or_default();
+    let (mut notification, situation) = match report {
+        None => (publish(&fragment, Reading::Absent, Times::default()).notification, Situation::Absent),
+        Some(report) => {
+            let situation = Situation::Collected { usable: &usable, excluded: &report.excluded };
+            (Notification::default(), situation)
+        }
+    };
+    add_leftovers(&mut notification, &fragment, situation, &shown);
+    if notification.objects.is_empty() {
+        return Ok(());
+    }
+    let refusals = manager::notify_or_each(connection, &notification).await?;
+    if let Some(refusal) = refusals.iter().find(|refusal| refusal.object.is_some()) {
+        let object = refusal.object.as_deref().unwrap_or_default();
+        bail!("the inventory refused {object}: {}: {}", refusal.name, refusal.text);
+    }
+    Ok(())
+}
+
+/// The interfaces that the inventory has for the objects of an EEPROM.
+async fn shown(connection: &Connection, fragment: &Fragment) -> anyhow::Result<Shown> {
+    let mut shown = Shown::new();
+    for object in &fragment.object {
+        if let Some(interfaces) = inventory::shown::interfaces(connection, &object.path).await? {
+            shown.insert(object.path.clone(), interfaces);
+        }
+    }
+    Ok(shown)
+}
+
+fn usable_records(report: &Report) -> BTreeSet<String> {
+    let usable = report.records.iter().filter(|record| !matches!(&*record.outcome, "bad" | "skipped"));
+    usable.map(|record| record.name.clone()).collect()
+}

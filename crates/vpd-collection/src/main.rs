@@ -1,0 +1,7 @@
+//! `vpd-collection`; see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vpd_collection::main()
+}

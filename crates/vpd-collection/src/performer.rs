@@ -1,0 +1,89 @@
+//! Does what the collection wants done, and tells it how that went. Nothing here holds the owner up.
+
+use crate::collection::{Effect, Event, Ticket};
+use crate::inventory;
+use dbus_api::call::CallError;
+use dbus_api::systemd::{self, Verb};
+use dbus_api::vpd::collection::Report;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+use zbus::Connection;
+
+/// Longest wait for an answer of process 1 or the inventory, queueing included.
+pub const CALL_LIMIT: Duration = Duration::from_secs(90);
+/// How many calls to process 1, and how many FRUs with the inventory, are on their way at once.
+const AT_ONCE: usize = 8;
+
+/// The way to process 1 and to the inventory.
+#[derive(Debug, Clone)]
+pub struct Performer {
+    /// The bus.
+    pub connection: Connection,
+    /// Folder of the fragments.
+    pub fragments: PathBuf,
+    /// Where what came of it goes.
+    pub events: mpsc::UnboundedSender<Event>,
+    slots: Arc<Semaphore>,
+}
+
+impl Performer {
+    /// A new one; each effect gives one event.
+    pub fn new(connection: Connection, fragments: PathBuf, events: mpsc::UnboundedSender<Event>) -> Self {
+        Self { connection, fragments, events, slots: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Begins to do what is done on the bus.
+    pub fn perform(&self, effect: Effect) {
+        let performer = self.clone();
+        tokio::spawn(async move {
+            // Closed never, so there is always a permit.
+            let _permit = performer.slots.acquire().await;
+            let event = match effect {
+                Effect::Start(ticket, unit, verb) => performer.start(ticket, &unit, verb).await,
+                Effect::Inspect(ticket, unit) => performer.inspect(ticket, &unit).await,
+                Effect::Tidy(ticket, report) => performer.tidy(ticket, report.as_deref()).await,
+                Effect::Look(_) | Effect::LookAgain | Effect::Ready => return,
+            };
+            // Nobody listens at the service's end.
+            let _ = performer.events.send(event);
+        });
+    }
+
+    async fn start(&self, ticket: Ticket, unit: &str, verb: Verb) -> Event {
+        let starting = async {
+            // A unit that was started too often, by events of its device, must not refuse us.
+            systemd::reset_failed(&self.connection, unit).await?;
+            systemd::start(&self.connection, unit, verb).await
+        };
+        match limited(systemd::BUS_NAME, starting).await {
+            Ok(job) => Event::JobQueued(ticket, job),
+            Err(error) => Event::JobRefused(ticket, error.to_string()),
+        }
+    }
+
+    async fn inspect(&self, ticket: Ticket, unit: &str) -> Event {
+        let state = limited(systemd::BUS_NAME, systemd::inspect(&self.connection, unit)).await;
+        Event::Inspected(ticket, state.map_err(|error| error.to_string()))
+    }
+
+    async fn tidy(&self, ticket: Ticket, report: Option<&Report>) -> Event {
+        let fragment = self.fragments.join(format!("{}.toml", ticket.key));
+        let tidying = inventory::tidy(&self.connection, &fragment, report);
+        let result = match tokio::time::timeout(CALL_LIMIT, tidying).await {
+            Ok(result) => result.map_err(|error| format!("{error:#}")),
+            Err(_) => Err("the inventory did not answer in time".to_owned()),
+        };
+        Event::Tidied(ticket, result)
+    }
+}
+
+/// The connection's own limit counts from when a call is sent; a bus that reads nothing never gets there.
+async fn limited<T>(
+    destination: &'static str,
+    calling: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let limit = CALL_LIMIT + Duration::from_secs(5);
+    tokio::time::timeout(limit, calling).await.unwrap_or(Err(CallError::TimedOut { destination }))
+}

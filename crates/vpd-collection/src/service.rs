@@ -1,0 +1,337 @@
+//! The owner of the collection: one task, one thing at a time.
+
+use crate::NAME;
+use crate::bus::{Line, Request};
+use crate::collection::{Collection, Effect, Event, Now, Presence, Sight};
+use crate::devices::{Devices, News};
+use crate::performer::{CALL_LIMIT, Performer};
+use crate::records::Records;
+use crate::settings;
+use crate::status::{self, Choice};
+use anyhow::Context as _;
+use dbus_api::call::{self, has_owner};
+use dbus_api::inventory::manager;
+use dbus_api::log_control::{self, LogControl};
+use dbus_api::systemd;
+use dbus_api::vpd::collection::{self, CollectionObject};
+use fru_publication::{EepromKey, Fragment};
+use futures_core::Stream;
+use service_runtime::daemon::Start;
+use service_runtime::{Exit, RuntimeLevel, bus};
+use std::future::poll_fn;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use system_index::{SystemIndex, places, units};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use zbus::{Connection, Message, MessageStream};
+
+/// How often udev is looked at until it has handled what was there at boot.
+const SETTLE_LOOK: Duration = Duration::from_millis(100);
+/// Signals of process 1 that may wait for us; a machine has fewer units than that.
+const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
+/// Calls that may wait for us; a parser waits for its answer, so there is one per EEPROM at most.
+const CALLS_KEPT: usize = 64;
+
+/// Reads what the system should have, takes the name, and collects until told to stop.
+pub async fn start(start: Start) -> anyhow::Result<()> {
+    let merged =
+        service_config::load::<settings::Fragment>(&start.root, NAME).context(Exit::Configuration)?;
+    if start.print_config {
+        return service_runtime::print(&merged.describe());
+    }
+    let active = places::active(&start.root);
+    let choice = Choice::load(&start.root);
+    let frus = load_index(&active)?;
+    let units = frus.iter().map(|fru| (fru.key.to_string(), units::unit_name(fru.parser, &fru.key)));
+    let mut collection = Collection::new(merged.fragment.limits(), units);
+    let assigned = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    let (records, known) = Records::open(assigned);
+    collection.resume(known);
+    let devices = Devices::watch(frus.iter().map(|fru| (fru.key.clone(), file_of(&active, &fru.key))));
+
+    let connection = bus::connect(CALL_LIMIT).await?;
+    let (requests, calls) = mpsc::channel(CALLS_KEPT);
+    let signals = Signals::subscribe(&connection).await.context(Exit::PeerUnavailable)?;
+    serve(&connection, requests).await?;
+    let (events, answers) = mpsc::unbounded_channel();
+    let performer = Performer::new(connection.clone(), active.join("frus"), events);
+    let service =
+        Service { collection, choice, records, devices, performer, began: Instant::now(), started: wall() };
+    service.run(start, signals, calls, answers).await
+}
+
+/// Without a chosen system there is nothing to collect, and the choice's own unit has failed.
+fn load_index(active: &Path) -> anyhow::Result<Vec<system_index::SystemFru>> {
+    let path = places::system_index(active);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let index = SystemIndex::parse(&text).with_context(|| path.display().to_string());
+            Ok(index.context(Exit::Configuration)?.fru)
+        }
+        Err(error) => {
+            log::error!(
+                "no system was chosen, so nothing is collected: cannot read {}: {error}",
+                path.display()
+            );
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// The file of a key `file:NAME`, which only its fragment knows.
+fn file_of(active: &Path, key: &EepromKey) -> Option<PathBuf> {
+    if key.sysfs_path().is_some() {
+        return None;
+    }
+    let text = std::fs::read_to_string(places::fragment(active, key)).ok()?;
+    Fragment::parse(&text).ok()?.file
+}
+
+/// Objects first, name last.
+async fn serve(connection: &Connection, requests: mpsc::Sender<Request>) -> anyhow::Result<()> {
+    let server = connection.object_server();
+    server.at(collection::PATH, CollectionObject(Line(requests))).await?;
+    server.at(log_control::PATH, LogControl { level: RuntimeLevel, name: NAME }).await?;
+    connection
+        .request_name(collection::BUS_NAME)
+        .await
+        .with_context(|| format!("cannot own {}", collection::BUS_NAME))
+        .context(Exit::Configuration)?;
+    Ok(())
+}
+
+/// What process 1 and the bus say by themselves.
+struct Signals {
+    jobs: MessageStream,
+    owners: MessageStream,
+    /// Process 1's own name on the bus: others could send signals that look like its.
+    systemd: String,
+}
+
+impl Signals {
+    async fn subscribe(connection: &Connection) -> anyhow::Result<Self> {
+        let jobs = systemd::job_removed_rule()?;
+        let owners = call::owner_rule(manager::BUS_NAME)?;
+        Ok(Self {
+            jobs: MessageStream::for_match_rule(jobs, connection, Some(SIGNALS_KEPT)).await?,
+            owners: MessageStream::for_match_rule(owners, connection, None).await?,
+            systemd: call::owner(connection, systemd::BUS_NAME).await?,
+        })
+    }
+
+    fn job_removed(&self, message: &Message) -> Option<Event> {
+        if message.header().sender().is_none_or(|sender| sender.as_str() != self.systemd) {
+            return None;
+        }
+        let (job, unit, result) = systemd::job_removed(message)?;
+        Some(Event::JobRemoved(job, unit, result))
+    }
+}
+
+struct Service {
+    collection: Collection,
+    choice: Choice,
+    records: Records,
+    devices: Devices,
+    performer: Performer,
+    began: Instant,
+    started: i64,
+}
+
+impl Service {
+    async fn run(
+        mut self,
+        mut start: Start,
+        mut signals: Signals,
+        mut calls: mpsc::Receiver<Request>,
+        mut answers: mpsc::UnboundedReceiver<Event>,
+    ) -> anyhow::Result<()> {
+        self.begin(&start).await?;
+        let watchdog = start.readiness.watchdog_interval();
+        let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
+        let mut settle_at = Some(Instant::now());
+        loop {
+            let wake_at = self.collection.wake_at(self.now()).map(|elapsed| self.began + elapsed);
+            tokio::select! {
+                () = start.termination.requested() => break,
+                Some(event) = answers.recv() => self.take(event, &start),
+                Some(request) = calls.recv() => self.answer(request, &start),
+                message = next(&mut signals.jobs) => {
+                    if let Some(event) = signals.job_removed(&message?) {
+                        self.take(event, &start);
+                    }
+                }
+                message = next(&mut signals.owners) => self.owner_changed(&message?, &start),
+                news = self.devices.news() => self.hear(news, &start),
+                () = at(settle_at) => settle_at = self.settle(&start),
+                () = at(wake_at) => self.take(Event::Tick, &start),
+                () = at(alive_at) => {
+                    start.readiness.alive();
+                    alive_at = watchdog.map(|interval| Instant::now() + interval);
+                }
+            }
+        }
+        start.readiness.stopping();
+        Ok(())
+    }
+
+    async fn begin(&mut self, start: &Start) -> anyhow::Result<()> {
+        // The subscription came first, so a change since then is not missed.
+        if has_owner(&self.performer.connection, manager::BUS_NAME).await.context(Exit::PeerUnavailable)? {
+            self.take(Event::Inventory(Presence::Here), start);
+        }
+        self.look_at_all(start);
+        Ok(())
+    }
+
+    fn now(&self) -> Now {
+        Now { elapsed: self.began.elapsed(), wall: wall() }
+    }
+
+    /// Lets the collection take an event, and does what follows.
+    fn take(&mut self, event: Event, start: &Start) {
+        log::debug!("event {event:?}");
+        let mut effects: Vec<Effect> = self.collection.step(event, self.now());
+        while !effects.is_empty() {
+            for effect in std::mem::take(&mut effects) {
+                log::debug!("effect {effect:?}");
+                match effect {
+                    Effect::Look(key) => {
+                        let sight = self.devices.look(&key);
+                        effects.extend(self.collection.step(Event::Device(key, sight), self.now()));
+                    }
+                    Effect::LookAgain => {
+                        for (key, sight) in self.sights() {
+                            effects.extend(self.collection.step(Event::Device(key, sight), self.now()));
+                        }
+                        effects.extend(self.collection.step(Event::LookedAgain, self.now()));
+                    }
+                    Effect::Ready => self.become_ready(start),
+                    effect => self.performer.perform(effect),
+                }
+            }
+        }
+        let statuses = self.collection.statuses();
+        self.records.update(&statuses);
+        start.readiness.status(&status::one_line(&self.status()));
+    }
+
+    fn become_ready(&self, start: &Start) {
+        let status = self.status();
+        let text = status::one_line(&status);
+        if status.complete {
+            log::info!("{text}")
+        } else {
+            log::warn!("{text}")
+        }
+        start.readiness.status(&text);
+        start.readiness.ready();
+    }
+
+    fn sights(&self) -> Vec<(String, Sight)> {
+        self.collection.keys().map(|key| (key.to_owned(), self.devices.look(key))).collect()
+    }
+
+    fn look_at_all(&mut self, start: &Start) {
+        for (key, sight) in self.sights() {
+            self.take(Event::Device(key, sight), start);
+        }
+    }
+
+    fn hear(&mut self, news: News, start: &Start) {
+        match news {
+            News::Lost => self.look_at_all(start),
+            News::Seen(seen) => {
+                for (key, sight) in seen {
+                    self.take(Event::Device(key, sight), start);
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, start: &Start) -> Option<Instant> {
+        if self.collection.is_settled() {
+            return None;
+        }
+        if !self.devices.is_settled() {
+            return Some(Instant::now() + SETTLE_LOOK);
+        }
+        self.look_at_all(start);
+        self.take(Event::Settled, start);
+        None
+    }
+
+    fn owner_changed(&mut self, message: &Message, start: &Start) {
+        let Some(owner) = call::new_owner(message) else { return };
+        let presence = if owner.is_empty() { Presence::Away } else { Presence::Here };
+        log::info!("the inventory is {}", if owner.is_empty() { "away" } else { "here" });
+        self.take(Event::Inventory(presence), start);
+    }
+
+    fn answer(&mut self, request: Request, start: &Start) {
+        match request {
+            Request::Report(report, acknowledge) => {
+                if !self.collection.has(&report.key) {
+                    log::info!("a report of an EEPROM that the system does not have fru={}", report.key);
+                }
+                self.take(Event::Report(*report), start);
+                // The parser may have given up waiting.
+                let _ = acknowledge.send(());
+            }
+            Request::Status(answer) => {
+                let _ = answer.send(self.status());
+            }
+            Request::Recollect(keys, answer) => {
+                let unknown = keys.iter().find(|key| !self.collection.has(key)).cloned();
+                if unknown.is_none() {
+                    log::info!(
+                        "to be read again: {}",
+                        if keys.is_empty() { "all".to_owned() } else { keys.join(" ") }
+                    );
+                    self.take(Event::Recollect(keys), start);
+                }
+                let _ = answer.send(unknown.map_or(Ok(()), Err));
+            }
+        }
+    }
+
+    fn status(&self) -> collection::Status {
+        let (collected, complete) = self.collection.ready().unwrap_or_default();
+        collection::Status {
+            state: self.collection.state().to_owned(),
+            system: self.choice.system.clone(),
+            selection: self.choice.cause.clone(),
+            selection_reason: self.choice.reason.clone(),
+            complete,
+            started: self.started,
+            collected,
+            frus: self.collection.statuses(),
+        }
+    }
+}
+
+async fn next(messages: &mut MessageStream) -> anyhow::Result<Message> {
+    poll_fn(|context| Pin::new(&mut *messages).poll_next(context))
+        .await
+        .context("the bus went away")
+        .context(Exit::PeerUnavailable)?
+        .context("the connection to the bus broke")
+        .context(Exit::PeerUnavailable)
+}
+
+/// Completes at a moment, or never.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Microseconds since 1970; a clock set before that counts as 1970.
+fn wall() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
+}

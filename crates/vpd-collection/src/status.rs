@@ -1,0 +1,235 @@
+//! What a person or a script is told: one line, a table, JSON, an exit status.
+
+use dbus_api::call::CallError;
+use dbus_api::vpd::collection::{self, FruStatus, Report, Status};
+use lexopt::Arg;
+use service_runtime::{Exit, Invocation, bus};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+use system_index::{Selection, places};
+
+/// Longest wait for the service.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Which system was chosen, as the record of the choice says.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Its name; empty when there is no record.
+    pub system: String,
+    /// Why it, in a word.
+    pub cause: String,
+    /// Why it, in a sentence; empty when it was simply recognised.
+    pub reason: String,
+}
+
+impl Choice {
+    /// Reads the record; without one, says so.
+    pub fn load(root: &Path) -> Self {
+        let path = places::selection(root);
+        let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+        let record = read.and_then(|text| Selection::parse(&text).map_err(|error| error.to_string()));
+        match record {
+            Ok(selection) => Self {
+                system: selection.system.to_string(),
+                cause: selection.cause.to_string(),
+                reason: selection.reason,
+            },
+            Err(error) => {
+                Self { reason: format!("cannot read {}: {error}", path.display()), ..Self::default() }
+            }
+        }
+    }
+}
+
+/// In one word, how an EEPROM stands: its state until it was read, then the outcome.
+fn word(fru: &FruStatus) -> &str {
+    match &*fru.state {
+        "collected" => &fru.report.outcome,
+        state => state,
+    }
+}
+
+/// Whether somebody should look at it. An empty slot is in order.
+fn is_well(fru: &FruStatus) -> bool {
+    matches!(word(fru), "ok" | "unchecked" | "recovered" | "absent") && fru.reason.is_empty()
+}
+
+/// All of it in one line.
+pub fn one_line(status: &Status) -> String {
+    let mut counts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for fru in &status.frus {
+        counts.entry(word(fru)).or_default().push(&fru.key);
+    }
+    let mut text = format!("{}: {} EEPROMs of {}", status.state, status.frus.len(), status.system);
+    if status.collected > 0 {
+        let _ = write!(text, " in {}", seconds(status.started, status.collected));
+    }
+    for (word, keys) in &counts {
+        let _ = write!(text, ", {} {word}", keys.len());
+        // Those that somebody should look at are named, as far as a line goes.
+        if !matches!(*word, "ok" | "unchecked" | "absent") && keys.len() <= 4 {
+            let _ = write!(text, " ({})", keys.join(" "));
+        }
+    }
+    if status.collected > 0 && !status.complete {
+        text.push_str(", not all in time");
+    }
+    if status.selection != "matched" {
+        let _ = write!(text, "; system not recognised: {}", status.selection);
+    }
+    text
+}
+
+/// `vpd-collection status`.
+pub fn show(invocation: Invocation) -> anyhow::Result<Exit> {
+    let mut as_json = false;
+    let goes_on = parse(&invocation, STATUS_HELP, |argument| {
+        let is_json = matches!(argument, Arg::Long("json"));
+        as_json |= is_json;
+        is_json
+    })?;
+    if !goes_on {
+        return Ok(Exit::Done);
+    }
+    let status = service_runtime::runtime()?.block_on(async {
+        let connection = bus::connect(CALL_LIMIT).await?;
+        collection::status(&connection).await.map_err(unavailable)
+    })?;
+    let text = if as_json { format!("{}\n", serde_json::to_string(&status)?) } else { table(&status) };
+    service_runtime::print(&text)?;
+    let is_well = status.frus.iter().all(is_well) && status.selection == "matched";
+    Ok(match &*status.state {
+        "collected" if is_well => Exit::Done,
+        "collected" => Exit::BadData,
+        _ => Exit::PeerUnavailable,
+    })
+}
+
+/// `vpd-collection recollect [KEY]…`.
+pub fn recollect(invocation: Invocation) -> anyhow::Result<Exit> {
+    let mut keys = Vec::new();
+    let goes_on = parse(&invocation, RECOLLECT_HELP, |argument| match argument {
+        Arg::Value(key) => {
+            keys.push(key.to_string_lossy().into_owned());
+            true
+        }
+        _ => false,
+    })?;
+    if !goes_on {
+        return Ok(Exit::Done);
+    }
+    service_runtime::runtime()?.block_on(async {
+        let connection = bus::connect(CALL_LIMIT).await?;
+        collection::recollect(&connection, &keys).await.map_err(|error| match error {
+            CallError::Refused { text, .. } => anyhow::anyhow!(text).context(Exit::Usage),
+            error => unavailable(error),
+        })
+    })?;
+    Ok(Exit::Done)
+}
+
+fn unavailable(error: CallError) -> anyhow::Error {
+    anyhow::Error::new(error).context(Exit::PeerUnavailable)
+}
+
+/// The command's name is the first argument.
+fn parse(
+    invocation: &Invocation,
+    help: &str,
+    mut take: impl FnMut(&Arg<'_>) -> bool,
+) -> anyhow::Result<bool> {
+    let mut is_first = true;
+    invocation.parse(help, |argument, _| {
+        let was_first = std::mem::take(&mut is_first);
+        Ok((was_first && matches!(argument, Arg::Value(_))) || take(argument))
+    })
+}
+
+const STATUS_HELP: &str = "Usage: vpd-collection status [--json]\n\n\
+    Shows what became of every EEPROM of the system.\n\n\
+    Exit status: 0 all collected and well (an empty slot is well), 65 something is not,\n\
+    75 still collecting, or nobody answers, 64 usage.\n";
+
+const RECOLLECT_HELP: &str = "Usage: vpd-collection recollect [KEY]...\n\n\
+    Has EEPROMs read again, all that are present when none is named; status shows what came of it.\n\n\
+    Exit status: 0 accepted, 64 no such EEPROM, 75 nobody answers.\n";
+
+fn table(status: &Status) -> String {
+    let mut text = format!("{}\n", one_line(status));
+    if !status.selection_reason.is_empty() {
+        let _ = writeln!(text, "{}", status.selection_reason);
+    }
+    let head = ["EEPROM", "state", "outcome", "format", "read", "of", "took", "runs", "unit"];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(status.frus.iter().map(row));
+    let widths: Vec<usize> =
+        (0..head.len()).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
+    for (index, row) in rows.iter().enumerate() {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+        if let Some(fru) = index.checked_sub(1).and_then(|index| status.frus.get(index)) {
+            remarks(fru, &mut text);
+        }
+    }
+    text
+}
+
+fn row(fru: &FruStatus) -> [String; 9] {
+    let report = &fru.report;
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let has_report = !report.key.is_empty();
+    let number = |value: u64| if has_report { value.to_string() } else { "-".to_owned() };
+    [
+        fru.key.clone(),
+        fru.state.clone(),
+        or_dash(&report.outcome),
+        or_dash(&report.format),
+        number(report.bytes_read),
+        number(report.image_size),
+        if has_report { seconds(report.started, report.finished) } else { "-".to_owned() },
+        fru.attempts.to_string(),
+        fru.unit.clone(),
+    ]
+}
+
+/// What is not in order, a line each.
+fn remarks(fru: &FruStatus, text: &mut String) {
+    let Report { reason, records, inventory, .. } = &fru.report;
+    let mut remark = |line: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    {}", one_lined(&line));
+    };
+    if !fru.reason.is_empty() {
+        remark(fru.reason.clone());
+    }
+    if !reason.is_empty() {
+        remark(reason.clone());
+    }
+    if !matches!(&**inventory, "" | "published") {
+        remark(format!("inventory: {inventory}"));
+    }
+    for record in records.iter().filter(|record| record.outcome != "ok") {
+        let bits = if record.recovered_bits > 0 {
+            format!(", {} bits put right", record.recovered_bits)
+        } else {
+            String::new()
+        };
+        let why = if record.reason.is_empty() { String::new() } else { format!(": {}", record.reason) };
+        remark(format!("record {} {}{bits}{why}", record.name, record.outcome));
+    }
+}
+
+/// What comes from an EEPROM may hold anything; a terminal gets none of it.
+fn one_lined(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
+fn seconds(from: i64, to: i64) -> String {
+    let milliseconds = to.saturating_sub(from).max(0) / 1_000;
+    format!("{}.{:03} s", milliseconds / 1_000, milliseconds % 1_000)
+}
