@@ -35,7 +35,8 @@ pub struct Fragment {
     /// What every object with `common = true` publishes.
     #[serde(default)]
     pub common: Interfaces,
-    /// The objects; the first is the FRU itself, the others are parts of it.
+    /// The objects; the first is the FRU itself, the others are parts of it. Never empty once checked.
+    #[serde(default)]
     pub object: Vec<ObjectFragment>,
 }
 
@@ -155,7 +156,10 @@ impl Fragment {
         Ok(fragment)
     }
 
-    fn check(&self) -> Result<(), FragmentError> {
+    /// Checks what its text alone cannot show. A part of a fragment, deserialised by itself, need not pass.
+    ///
+    /// Errors: all but [`FragmentError::Syntax`], and that for a text with a NUL character.
+    pub fn check(&self) -> Result<(), FragmentError> {
         if self.object.is_empty() {
             return Err(FragmentError::NoObject);
         }

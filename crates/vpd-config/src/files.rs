@@ -1,0 +1,124 @@
+//! The source: which files there are, and where in them a key is.
+
+use crate::Problem;
+use service_config::SourceFile;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use system_index::SystemName;
+use toml::de::DeTable;
+
+/// The files of a source folder, each list in the order in which it is merged.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    /// The layer of all systems.
+    pub(crate) common: Vec<SourceFile>,
+    /// The systems, by name.
+    pub(crate) systems: Vec<(SystemName, Vec<SourceFile>)>,
+}
+
+impl Sources {
+    pub(crate) fn load(folder: &Path) -> Result<Self, Problem> {
+        let (layer, systems) = (folder.join("vpd.d"), folder.join("systems"));
+        if !layer.is_dir() && !systems.is_dir() {
+            let source = io::Error::new(io::ErrorKind::NotFound, "it holds neither vpd.d nor systems");
+            return Err(Problem::Unreadable { path: folder.to_owned(), source });
+        }
+        Ok(Self { common: toml_files(&layer)?, systems: system_folders(&systems)? })
+    }
+}
+
+fn system_folders(folder: &Path) -> Result<Vec<(SystemName, Vec<SourceFile>)>, Problem> {
+    let mut systems = Vec::new();
+    for path in list(folder)?.into_iter().filter(|path| path.is_dir()) {
+        let wrong = |message| Problem::Wrong { place: path.display().to_string(), message };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name: SystemName =
+            name.parse().map_err(|error: system_index::IdentityError| wrong(error.to_string()))?;
+        if name == SystemName::common() {
+            return Err(wrong(format!("{name} is the name of what all systems have in common")));
+        }
+        systems.push((name, toml_files(&path)?));
+    }
+    Ok(systems)
+}
+
+fn toml_files(folder: &Path) -> Result<Vec<SourceFile>, Problem> {
+    let mut files = Vec::new();
+    for path in list(folder)? {
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = fs::read_to_string(&path)
+                .map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
+            files.push(SourceFile { path, text });
+        }
+    }
+    Ok(files)
+}
+
+/// What a folder holds, sorted; one that does not exist holds nothing.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let unreadable = |source| Problem::Unreadable { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// A problem at the last place that sets one of these keys, the first of them that is set at all.
+pub(crate) fn wrong_at(files: &[SourceFile], keys: &[&[&str]], message: impl Into<String>) -> Problem {
+    let place = keys.iter().find_map(|key| {
+        let (file, line) = files.iter().rev().find_map(|file| Some((file, line_of(&file.text, key)?)))?;
+        Some(format!("{}:{line}", file.path.display()))
+    });
+    let any = || files.last().map(|file| file.path.display().to_string()).unwrap_or_default();
+    Problem::Wrong { place: place.unwrap_or_else(any), message: message.into() }
+}
+
+/// The line that begins a key, found by way of the tables that hold it.
+fn line_of(text: &str, key: &[&str]) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let (last, tables) = key.split_last()?;
+    let mut table = document.get_ref();
+    for name in tables {
+        let (_, value) = table.iter().find(|(found, _)| found.get_ref() == name)?;
+        table = value.get_ref().as_table()?;
+    }
+    let (found, _) = table.iter().find(|(found, _)| found.get_ref() == last)?;
+    let before = text.get(..found.span().start)?;
+    Some(before.matches('\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_by_its_line() {
+        let text = "lanes = 4\n\n[fru.\"10-0050\"]\nformat = \"ipz\"\n[[fru.\"10-0050\".object]]\npath = \"/x\"\n\
+                    [common.\"a.B\"]\nC = 1\n";
+        for (key, line) in [
+            (&["lanes"][..], Some(1)),
+            (&["fru", "10-0050"], Some(3)),
+            (&["fru", "10-0050", "object"], Some(5)),
+            (&["common", "a.B", "C"], Some(8)),
+            (&["fru", "10-0051"], None),
+            (&["lanes", "x"], None),
+        ] {
+            assert_eq!(line_of(text, key), line, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_file_that_sets_a_key_is_named() {
+        let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.to_owned() };
+        let files = [file("a", "x = 1"), file("b", "\nx = 1"), file("c", "y = 1")];
+        assert_eq!(wrong_at(&files, &[&["z"], &["x"]], "no").to_string(), "b:2: no");
+        assert_eq!(wrong_at(&files, &[&["z"]], "no").to_string(), "c: no");
+    }
+}

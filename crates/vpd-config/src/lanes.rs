@@ -1,0 +1,74 @@
+//! Which parsers may run at once: one of each lane.
+
+use crate::keys::{Bus, bus_of};
+use fru_publication::EepromKey;
+use std::collections::BTreeMap;
+
+/// Divides EEPROMs into lanes, whose members read one after another.
+///
+/// A bus lives in one lane, since two readers on it would only wait for each other. The longest are placed first,
+/// each where there is least, which fills the lanes as evenly as whole buses can.
+pub(crate) fn lanes<'a>(
+    keys: impl IntoIterator<Item = &'a EepromKey>,
+    lanes: usize,
+) -> Vec<Vec<&'a EepromKey>> {
+    let mut buses: BTreeMap<Bus, Vec<&EepromKey>> = BTreeMap::new();
+    for key in keys {
+        buses.entry(bus_of(key)).or_default().push(key);
+    }
+    let mut buses: Vec<_> = buses.into_iter().collect();
+    // Stable: among equals the order of buses decides, so the same source gives the same lanes.
+    buses.sort_by_key(|(_, keys)| std::cmp::Reverse(keys.len()));
+    let mut filled = vec![Vec::new(); lanes];
+    for (_, mut keys) in buses {
+        keys.sort();
+        if let Some(emptiest) = filled.iter_mut().min_by_key(|lane| lane.len()) {
+            emptiest.append(&mut keys);
+        }
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Vec<EepromKey> {
+        text.split(' ').map(|key| EepromKey::parse(key).unwrap()).collect()
+    }
+
+    fn shown(text: &str, count: usize) -> Vec<String> {
+        let keys = keys(text);
+        let words = |lane: Vec<&EepromKey>| lane.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" ");
+        lanes(&keys, count).into_iter().map(words).collect()
+    }
+
+    #[test]
+    fn a_bus_stays_in_one_lane_and_lanes_are_even() {
+        assert_eq!(
+            shown("10-0051 8-0050 10-0050 9-0050 9-0051 spi12.0 file:x 11-0050", 3),
+            ["9-0050 9-0051 spi12.0", "10-0050 10-0051 file:x", "8-0050 11-0050"]
+        );
+    }
+
+    #[test]
+    fn one_lane_takes_all_and_spare_lanes_stay_empty() {
+        assert_eq!(shown("9-0050 10-0050", 1), ["9-0050 10-0050"]);
+        assert_eq!(shown("9-0050 9-0051", 3), ["9-0050 9-0051", "", ""]);
+    }
+
+    #[test]
+    fn no_lane_is_longer_than_an_even_share_and_one_bus() {
+        for (buses, chips, count) in [(13, 8, 4), (25, 8, 4), (7, 3, 2), (1, 8, 4), (104, 2, 8)] {
+            let keys: Vec<EepromKey> = (0..buses)
+                .flat_map(|bus| (0..chips).map(move |chip| format!("{bus}-{:04x}", 0x50 + chip)))
+                .map(|key| EepromKey::parse(&key).unwrap())
+                .collect();
+            let lanes = lanes(&keys, count);
+            assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), keys.len());
+            let longest = lanes.iter().map(Vec::len).max().unwrap();
+            let fewest_buses = usize::div_ceil(buses, count);
+            assert_eq!(longest, fewest_buses * chips as usize, "{buses} buses of {chips} in {count}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Drop-ins of units: what binds a parser's instance to its chip, what keeps it in its lane, and how long selection
+//! waits for the system EEPROM.
+
+use crate::Outputs;
+use crate::lanes::lanes;
+use crate::machine::Machine;
+use fru_publication::EepromKey;
+use std::path::PathBuf;
+use system_index::{Parser, units};
+
+/// Where units are, relative to the root.
+const FOLDER: &str = "usr/lib/systemd/system";
+/// What each of our drop-ins is called.
+pub(crate) const NAME: &str = "10-vpd.conf";
+
+/// All drop-ins.
+pub(crate) fn drop_ins(machine: &Machine) -> Outputs {
+    let mut outputs = Outputs::new();
+    for lane in lanes(machine.parsers.keys(), usize::from(machine.lanes)) {
+        let mut earlier: Vec<String> = Vec::new();
+        for key in lane {
+            let parser = machine.parsers.get(key).copied().unwrap_or(Parser::Ipz);
+            let unit = units::unit_name(parser, key);
+            outputs.insert(path(&unit), instance(key, &earlier));
+            earlier.push(unit);
+        }
+    }
+    let devices: Vec<String> =
+        machine.index.system_eeproms.iter().filter_map(|eeprom| units::device_unit(&eeprom.key)).collect();
+    if !devices.is_empty() {
+        outputs.insert(path("vpd-select.service"), selection(&devices));
+    }
+    for device in devices {
+        let text = format!("[Unit]\nJobRunningTimeoutSec={}ms\n", machine.select_wait_ms);
+        outputs.insert(path(&device), text);
+    }
+    outputs
+}
+
+fn path(unit: &str) -> PathBuf {
+    PathBuf::from(format!("{FOLDER}/{unit}.d/{NAME}"))
+}
+
+/// All of its lane come before it and not only the last: an instance without a job, since its chip is absent, would
+/// break the chain.
+fn instance(key: &EepromKey, earlier: &[String]) -> String {
+    let mut text = "[Unit]\n".to_owned();
+    if let Some(device) = units::device_unit(key) {
+        text += &format!("BindsTo={device}\nAfter={device}\n");
+    }
+    for unit in earlier {
+        text += &format!("After={unit}\n");
+    }
+    text
+}
+
+/// Wanted, not required: a device that does not come is an answer too.
+fn selection(devices: &[String]) -> String {
+    let lines = devices.iter().map(|device| format!("Wants={device}\nAfter={device}\n"));
+    format!("[Unit]\n{}", lines.collect::<String>())
+}

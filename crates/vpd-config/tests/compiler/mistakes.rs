@@ -1,0 +1,150 @@
+//! Every mistake is named with file, line and key, and leaves nothing behind.
+
+use crate::folder::{Folder, answers, fru, run};
+
+/// Files, and words of the complaint.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
+fn refuse(cases: &[Case<'_>]) {
+    for (files, complaints) in cases {
+        let folder = Folder::with(files);
+        let run = folder.build();
+        assert_eq!(run.status, 65, "{files:?}: {}{}", run.output, run.errors);
+        for complaint in *complaints {
+            assert!(run.errors.contains(complaint), "{files:?}: {} lacks {complaint}", run.errors);
+        }
+        assert!(folder.files().is_empty(), "{files:?}");
+    }
+}
+
+#[test]
+fn what_a_file_may_not_say_is_named_with_its_line() {
+    let odd = "[fru.\"10-0050\"]\nformat = \"ipz\"\nsise = 3\n";
+    refuse(&[
+        (&[("vpd.d/10-a.toml", "lanes = 1\nlane = 2\n")], &["10-a.toml", "line 2", "lane"]),
+        (&[("vpd.d/10-a.toml", "lanes = \"many\"\n")], &["10-a.toml", "line 1", "lanes"]),
+        (&[("vpd.d/10-a.toml", odd)], &["10-a.toml", "line 3", "sise"]),
+        (&[("vpd.d/10-a.toml", "[fru.\"10-50\"]\n")], &["10-a.toml", "line 1", "10-50"]),
+        (
+            &[("vpd.d/10-a.toml", "[fru.\"10-0050\"]\npolicy = \"lax\"\n")],
+            &["line 2", "lax", "strict, recover"],
+        ),
+        (&[("vpd.d/10-a.toml", &answers("50001001"))], &["10-a.toml", "line 1", "match"]),
+        (&[("vpd.d/10-a.toml", "lanes = \n")], &["10-a.toml", "line 1"]),
+        (&[("systems/a/10-a.toml", "lanes = 2\n")], &["systems/a/10-a.toml", "line 1", "lanes"]),
+        (&[("systems/a/10-a.toml", "[[match]]\nim = \"5\"\n")], &["10-a.toml", "line 2", "system type"]),
+        (&[("systems/a/10-a.toml", "[[match]]\nim = \"50001001\"\nhv = []\n")], &["line 3", "hv"]),
+        (
+            &[("systems/a/10-a.toml", "[[match]]\nim = \"50001001\"\nhw = [\"0001\"]\nnot-hw = []\n")],
+            &["10-a.toml:1", "either hw or not-hw"],
+        ),
+    ]);
+}
+
+#[test]
+fn settings_have_limits() {
+    refuse(&[
+        (&[("vpd.d/10-a.toml", "\nlanes = 0\n")], &["10-a.toml:2", "lanes: 0 is not within 1 to 64"]),
+        (&[("vpd.d/10-a.toml", "select-wait-ms = 0\n")], &["10-a.toml:1", "select-wait-ms"]),
+        (&[("vpd.d/10-a.toml", "system-eeproms = [\"8-0050\"]")], &["10-a.toml:1", "8-0050 is in no system"]),
+        (
+            &[(
+                "vpd.d/10-a.toml",
+                &format!("system-eeproms = [\"8-0050\", \"8-0050\"]\n{}", fru("8-0050", "")),
+            )],
+            &["10-a.toml:1", "8-0050 appears twice"],
+        ),
+        (
+            &[(
+                "vpd.d/10-a.toml",
+                &format!("system-eeproms = [\"8-0050\"]\n{}", fru("8-0050", "format = \"memory\"\n")),
+            )],
+            &["10-a.toml:1", "8-0050 has a format without system type"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_fru_has_to_be_complete_and_within_its_rights() {
+    let location = "[fru.\"8-0050\"]\n[fru.\"8-0050\".common.\"xyz.openbmc_project.Inventory.Decorator.LocationCode\"]\n\
+                    LocationCode = \"U\"\n[[fru.\"8-0050\".object]]\npath = \"/x\"\n";
+    let name = fru("8-0050", "") + "[common.\"nodots\"]\n";
+    refuse(&[
+        (
+            &[("vpd.d/10-a.toml", "\n[fru.\"8-0050\"]\nformat = \"ipz\"\n")],
+            &["10-a.toml:2", "fru 8-0050", "[[object]]"],
+        ),
+        (
+            &[("vpd.d/10-a.toml", &fru("8-0050", "").replace("/system", "system"))],
+            &["10-a.toml:1", "inventory path"],
+        ),
+        (&[("vpd.d/10-a.toml", location)], &["10-a.toml:2", "location-code-updater"]),
+        (&[("vpd.d/10-a.toml", &name)], &["10-a.toml:5", "nodots"]),
+        (&[("vpd.d/10-a.toml", &fru("file:x", ""))], &["10-a.toml:1", "fru file:x: has no file"]),
+        (
+            &[("vpd.d/10-a.toml", &fru("8-0050", "file = \"/x\"\n"))],
+            &["10-a.toml:1", "has a file all the same"],
+        ),
+        (
+            &[("vpd.d/10-a.toml", &fru(&format!("file:{}", "-".repeat(60)), "file = \"/x\"\n"))],
+            &["10-a.toml:1", "too long"],
+        ),
+        (
+            &[("vpd.d/10-a.toml", &(fru("8-0050", "") + &fru("8-0051", "").replace("8_0051", "8_0050")))],
+            &["10-a.toml:5", "fru 8-0051", "is also in fru 8-0050"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_system_has_to_be_told_apart_from_all_others() {
+    let common = ("vpd.d/10-a.toml", "system-eeproms = [\"8-0050\"]\n");
+    let system = |more: &str| fru("8-0050", more) + &answers("50001001");
+    let plain = system("");
+    refuse(&[
+        (
+            &[
+                common,
+                ("systems/a/10.toml", &plain),
+                ("systems/b/10.toml", &plain),
+                ("systems/c/10.toml", &(fru("8-0050", "") + &answers("50001002"))),
+            ],
+            &["systems/b/10.toml:5", "systems a and b both match im 50001001"],
+        ),
+        (
+            &[common, ("systems/a/10.toml", &fru("8-0050", ""))],
+            &["systems/a/10.toml", "system a has no [[match]]"],
+        ),
+        (&[("systems/a/10.toml", &plain)], &["system-eeproms: none is named"]),
+        (
+            &[
+                common,
+                ("systems/a/10.toml", &plain),
+                ("systems/b/10.toml", &system("offset = 64\n").replace("1001", "1002")),
+            ],
+            &["10-a.toml:1", "8-0050 is read in different ways"],
+        ),
+        (&[("systems/common/10.toml", &plain)], &["systems/common", "in common"]),
+        (&[("systems/a b/10.toml", &plain)], &["systems/a b", "no name of a system"]),
+    ]);
+}
+
+#[test]
+fn statuses_are_those_of_the_readme() {
+    let folder = Folder::with(&[]);
+    let source = folder.source();
+    let source = source.to_str().unwrap();
+    for (arguments, status, word) in [
+        (&["--help"][..], 0, "Usage"),
+        (&["check", source], 0, "0 systems"),
+        (&["build", source], 64, "--destdir"),
+        (&["make"], 64, "make"),
+        (&[], 64, "Usage"),
+        (&["check", "/nonexistent"], 66, "neither vpd.d nor systems"),
+        (&["build", source, "--destdir", "/dev/null"], 73, "cannot write /dev/null/usr"),
+    ] {
+        let run = run(arguments);
+        assert_eq!(run.status, status, "{arguments:?}: {}{}", run.output, run.errors);
+        assert!(format!("{}{}", run.output, run.errors).contains(word), "{arguments:?}: {}", run.errors);
+    }
+}
