@@ -3,6 +3,7 @@
 mod archive;
 mod cache;
 mod kernel;
+mod left_out;
 mod machine;
 mod overlay;
 mod play;

@@ -5,13 +5,14 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::archive::Archive;
+use super::left_out;
 use super::scenario::{Bus, Scenario};
 use crate::build::Profile;
 use crate::dist::{self, Strip};
 use crate::workspace::Workspace;
 
 /// Units that a test machine does without: consoles, seats, and what only a machine with a past needs.
-const MASKED: [&str; 20] = [
+const MASKED: [&str; 19] = [
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
     "dpkg-db-backup.timer",
@@ -27,7 +28,6 @@ const MASKED: [&str; 20] = [
     "systemd-logind.service",
     "systemd-pstore.service",
     "systemd-random-seed.service",
-    "systemd-sysusers.service",
     "systemd-tmpfiles-clean.timer",
     "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
@@ -41,6 +41,7 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
     for program in &scenario.plan.programs {
         dist::install_binary(workspace, program, profile, Strip::Symbols, installed.path())?;
     }
+    left_out::remove(installed.path())?;
     let mut archive = Archive::default();
     archive.link("init", "usr/lib/systemd/systemd")?;
     for unit in MASKED {

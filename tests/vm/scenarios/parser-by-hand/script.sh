@@ -5,8 +5,7 @@ export LC_ALL=C
 
 expect "dbus.service" "$(systemctl show -P Id dbus.service)" "the bus"
 settle
-systemd-run --quiet --unit=inventory --service-type=notify --property=StateDirectory=vivianite \
-    "$libexec/inventory-manager"
+expect "active" "$(systemctl is-active inventory-manager.service)" "the inventory"
 
 property() {
     busctl get-property $inventory "$root/system/fru$1" "xyz.openbmc_project.Inventory.$2" "$3"
@@ -57,5 +56,5 @@ expect_status 69 parse 0051
 expect 'b false' "$(property 0051 Item Present)" "presence of what is gone"
 
 say "nobody to tell"
-systemctl stop inventory
+systemctl stop inventory-manager.service
 expect_status 75 parse 0050
