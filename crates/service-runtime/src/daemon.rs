@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub struct Start {
     /// The service's name.
     pub name: &'static str,
-    /// Root of the configuration trees (`/` unless `--root` says otherwise).
+    /// Root of the configuration trees (`--root`, else [`crate::root`]).
     pub root: PathBuf,
     /// `--print-config` was given: show the settings with their origins and end.
     pub print_config: bool,
@@ -35,7 +35,7 @@ fn run_inner<F>(invocation: &Invocation, start: impl FnOnce(Start) -> F) -> anyh
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let mut root = PathBuf::from("/");
+    let mut root = crate::root();
     let mut print_config = false;
     let goes_on = invocation.parse(&help(invocation.name), |argument, values| {
         match argument {

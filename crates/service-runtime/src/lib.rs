@@ -35,7 +35,11 @@ pub use logging::RuntimeLevel;
 #[cfg(feature = "daemon")]
 pub use readiness::Readiness;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Names the folder that stands for `/`; set by tests and demonstrations, never on a target.
+pub const ROOT_VARIABLE: &str = "VIVIANITE_ROOT";
 
 /// Runs a one-shot: sets up logging, hands over the arguments, logs an error once, gives the exit status.
 ///
@@ -44,6 +48,15 @@ pub fn run(name: &'static str, start: impl FnOnce(Invocation) -> anyhow::Result<
     logging::install();
     let outcome = start(Invocation::from_process(name));
     conclude(outcome)
+}
+
+/// What default paths lie below: `/`, unless [`ROOT_VARIABLE`] says otherwise.
+///
+/// A unit names its program and its instance only, so a service that is started from its unit below another folder has
+/// no option to be told by.
+pub fn root() -> PathBuf {
+    let folder = std::env::var_os(ROOT_VARIABLE).filter(|folder| !folder.is_empty());
+    folder.map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }
 
 /// A current-thread runtime with the drivers that a bus connection needs.

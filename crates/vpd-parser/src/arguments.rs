@@ -24,7 +24,7 @@ impl Arguments {
     pub(crate) fn parse(invocation: &Invocation) -> anyhow::Result<Option<Self>> {
         let mut given: Option<OsString> = None;
         let mut key: Option<String> = None;
-        let mut fragments = PathBuf::from("/run/vivianite/vpd/active/frus");
+        let mut fragments = service_runtime::root().join("run/vivianite/vpd/active/frus");
         let mut print = false;
         let goes_on = invocation.parse(&help(invocation.name), |argument, values| {
             match argument {
