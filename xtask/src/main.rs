@@ -26,6 +26,7 @@ mod step;
 mod test;
 mod tidy;
 mod tools;
+mod unit;
 mod vm;
 mod workspace;
 

@@ -1,25 +1,41 @@
-//! A machine in a folder: its root as `dist` installs it, a private bus, and services started as systemd would.
+//! A machine in a folder: its root as `dist` installs it, a private bus, and services started from their units.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::build::Profile;
 use crate::dist::{self, Strip};
-use crate::step::Step;
+use crate::step::{Captured, Step};
+use crate::unit::{Kind, Place, Plan, Unit};
 use crate::workspace::Workspace;
 use test_bus::Daemon;
 use test_bus::PrivateBus;
 
-/// Longest wait for a service to say that it is ready.
-const READY: Duration = Duration::from_secs(30);
+/// Names to services the folder that they take for `/`.
+const ROOT_VARIABLE: &str = "VIVIANITE_ROOT";
 
-/// Longest run of a one-shot or a client.
+/// Longest start of a unit that sets no limit.
+const START: Duration = Duration::from_secs(120);
+
+/// Longest run of a client.
 const CALL: Duration = Duration::from_secs(60);
+
+/// What became of a one-shot.
+pub enum Run {
+    /// This condition of its unit keeps it from running.
+    Unmet(String),
+    /// It ran to its end.
+    Ended {
+        /// What it left behind.
+        captured: Captured,
+        /// What systemd would say of the unit.
+        state: &'static str,
+    },
+}
 
 /// The machine; everything on it ends, in reverse order, when this goes out of scope.
 pub struct Stage<'a> {
@@ -65,15 +81,64 @@ impl<'a> Stage<'a> {
         dist::install_binary(self.workspace, name, self.profile, Strip::Nothing, &self.root())
     }
 
-    /// Starts a service that stays, with a state folder of its own, and waits until it is ready.
+    /// Starts a service that stays as its installed unit says, and waits until it is ready.
     pub fn start(&mut self, name: &str) -> Result<()> {
-        let state = self.folder.path().join(format!("{name}.state"));
-        fs::create_dir_all(&state).with_context(|| format!("creating {}", state.display()))?;
-        let mut command: Command = self.bus.client(self.install(name)?);
-        command.arg("--root").arg(self.root()).env("STATE_DIRECTORY", state);
-        let daemon = Daemon::spawn_ready(name, &mut command, self.folder.path(), READY)?;
+        let plan = self.plan(&format!("{name}.service"))?;
+        if let Some(condition) = plan.unmet() {
+            bail!("{} is not to be started, by its condition {condition}", plan.name);
+        }
+        let mut command = self.processes(&plan)?.pop().context("a plan has a program")?;
+        let daemon = match plan.kind {
+            Kind::Notifying => {
+                let limit = plan.start_limit.unwrap_or(START);
+                Daemon::spawn_ready(name, &mut command, self.folder.path(), limit)?
+            }
+            Kind::Running => Daemon::spawn(name, &mut command)?,
+            Kind::OneShot => bail!("{} does not stay", plan.name),
+        };
         self.services.push((name.to_owned(), daemon));
         Ok(())
+    }
+
+    /// Runs a one-shot as its installed unit says, to its end. The name is the unit's.
+    pub fn run(&self, unit: &str) -> Result<Run> {
+        let plan = self.plan(unit)?;
+        ensure!(plan.kind == Kind::OneShot, "{unit} is no one-shot");
+        if let Some(condition) = plan.unmet() {
+            return Ok(Run::Unmet(condition.to_owned()));
+        }
+        let mut last = None;
+        for (line, process) in plan.commands.iter().zip(self.processes(&plan)?) {
+            let captured = Step::of(process).deadline(plan.start_limit.unwrap_or(START)).capture()?;
+            let good = line.may_fail || plan.succeeded(captured.status);
+            last = Some(Run::Ended { captured, state: if good { "active" } else { "failed" } });
+            if !good {
+                break;
+            }
+        }
+        last.context("a plan has a program")
+    }
+
+    fn plan(&self, unit: &str) -> Result<Plan> {
+        Plan::make(&Unit::load(&self.root(), unit)?, &Place::below(&self.root())?)
+    }
+
+    /// The programs of a plan, installed, and told of this machine's bus and root.
+    fn processes(&self, plan: &Plan) -> Result<Vec<Command>> {
+        for line in &plan.commands {
+            let name = line.program.file_name().and_then(OsStr::to_str).context("a program has a name")?;
+            // The root is ours from its beginning, so what lies there was built for it.
+            if !line.program.exists() {
+                self.install(name)?;
+            }
+        }
+        plan.make_folders()?;
+        let mut processes = plan.processes();
+        for process in &mut processes {
+            process.env(test_bus::ADDRESS_VARIABLE, self.bus.address()).env(ROOT_VARIABLE, self.root());
+            process.stdin(Stdio::null());
+        }
+        Ok(processes)
     }
 
     /// Starts a service unless it runs already.

@@ -45,6 +45,14 @@ impl Step {
         Self { command, shown, deadline: USUAL_DEADLINE }
     }
 
+    /// A command that somebody else has made, with its arguments and environment.
+    pub fn of(mut command: Command) -> Self {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let shown = words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+        command.stdin(Stdio::null());
+        Self { command, shown, deadline: USUAL_DEADLINE }
+    }
+
     /// The cargo that runs us.
     pub fn cargo() -> Self {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));

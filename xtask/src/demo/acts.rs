@@ -1,14 +1,15 @@
 //! The acts of the demonstration, in order.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::tree;
 use crate::rings::{self, Outcome};
-use crate::stage::Stage;
+use crate::stage::{Run, Stage};
+use crate::unit::UnitName;
 use crate::workspace::Workspace;
 use crate::{fixtures, output};
 
@@ -17,6 +18,12 @@ const INVENTORY: [&str; 2] = ["xyz.openbmc_project.Inventory.Manager", "/xyz/ope
 
 /// The parsers; each replaces itself by the other where the format is not its own.
 const PARSERS: [&str; 2] = ["ipz-vpd-parser", "keyword-vpd-parser"];
+
+/// The unit of a parser; a machine has an instance of it for each EEPROM.
+const PARSER_UNIT: &str = "ipz-vpd-parser@.service";
+
+/// Where the selection of the system links the fragments that apply.
+const FRAGMENTS: &str = "run/vivianite/vpd/active/frus";
 
 /// The tool for images.
 const TOOL: &str = "vpd-tool";
@@ -29,7 +36,6 @@ pub struct Eeprom {
 
 /// The programs of the demonstration, built and installed.
 pub struct Programs {
-    parser: PathBuf,
     tool: Option<PathBuf>,
 }
 
@@ -39,9 +45,11 @@ pub fn install(stage: &Stage<'_>) -> Result<Option<Programs>> {
         missing("parsers", &PARSERS.join(" or no "))?;
         return Ok(None);
     }
-    let [parser, _sibling] = [stage.install(PARSERS[0])?, stage.install(PARSERS[1])?];
+    for parser in PARSERS {
+        stage.install(parser)?;
+    }
     let tool = stage.offers(TOOL).then(|| stage.install(TOOL)).transpose()?;
-    Ok(Some(Programs { parser, tool }))
+    Ok(Some(Programs { tool }))
 }
 
 /// Starts what hosts the inventory.
@@ -138,16 +146,15 @@ pub fn damaged(stage: &Stage<'_>) -> Result<Vec<Eeprom>> {
 }
 
 /// Runs the parser on each EEPROM; where the format is the other parser's, the first hands over.
-pub fn collect(stage: &Stage<'_>, programs: &Programs, title: &str, eeproms: &[Eeprom]) -> Result<()> {
+pub fn collect(stage: &Stage<'_>, title: &str, eeproms: &[Eeprom]) -> Result<()> {
     heading(title);
-    let fragments = stage.scratch().join("frus");
     let (mut rows, mut said) = (Vec::new(), Vec::new());
     for eeprom in eeproms {
-        let (row, log) = collect_one(stage, &programs.parser, &fragments, eeprom)?;
+        let (row, log) = collect_one(stage, eeprom)?;
         rows.push(row);
         said.extend(log);
     }
-    let columns = ["EEPROM", "format", "outcome", "bytes read", "of", "inventory", "exit status"];
+    let columns = ["EEPROM", "format", "outcome", "bytes read", "of", "inventory", "exit status", "unit"];
     output::line(output::table(&columns, &rows));
     if !said.is_empty() {
         output::line("What they logged beside that:");
@@ -157,30 +164,20 @@ pub fn collect(stage: &Stage<'_>, programs: &Programs, title: &str, eeproms: &[E
 }
 
 /// A row of the table, and the lines of the log that are not about success.
-fn collect_one(
-    stage: &Stage<'_>,
-    parser: &Path,
-    fragments: &Path,
-    eeprom: &Eeprom,
-) -> Result<(Vec<String>, Vec<String>)> {
+fn collect_one(stage: &Stage<'_>, eeprom: &Eeprom) -> Result<(Vec<String>, Vec<String>)> {
     let plain = eeprom.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     let key = format!("file:{plain}");
-    fixtures::write_fragment(
-        fragments,
-        &key,
-        &fixtures::one_object(&format!("/system/{plain}"), &eeprom.name),
-    )?;
-    let arguments = [
-        "--fragments".as_ref(),
-        fragments.as_os_str(),
-        "--key".as_ref(),
-        key.as_ref(),
-        eeprom.image.as_os_str(),
-    ];
-    let read = stage.step(parser).args(arguments).capture()?;
-    let report: Value = serde_json::from_slice(&read.stdout).with_context(|| {
-        format!("{} gave no report and ended with {}: {}", parser.display(), read.status, read.stderr)
-    })?;
+    // A text in JSON is one in TOML.
+    let file = Value::from(eeprom.image.to_str().context("an image's path is not UTF-8")?);
+    let fragment = fixtures::one_object(&format!("/system/{plain}"), &eeprom.name);
+    fixtures::write_fragment(&stage.root().join(FRAGMENTS), &key, &format!("file = {file}\n{fragment}"))?;
+    let unit = UnitName::instance_of(PARSER_UNIT, &key)?.full();
+    let (read, state) = match stage.run(&unit)? {
+        Run::Ended { captured, state } => (captured, state),
+        Run::Unmet(condition) => bail!("{unit} did not run, by its condition {condition}"),
+    };
+    let report: Value = serde_json::from_slice(&read.stdout)
+        .with_context(|| format!("{unit} gave no report and ended with {}: {}", read.status, read.stderr))?;
     let cell = |name: &str| match report.get(name) {
         Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -195,6 +192,7 @@ fn collect_one(
         cell("image-size"),
         cell("inventory"),
         status,
+        state.to_owned(),
     ];
     let log = read.stderr.lines().filter(|line| !line.contains("collected fru="));
     Ok((row, log.map(|line| format!("    {line}")).collect()))

@@ -9,6 +9,8 @@ use super::left_out;
 use super::scenario::{Bus, Scenario};
 use crate::build::Profile;
 use crate::dist::{self, Strip};
+use crate::step::Step;
+use crate::unit::{Place, Plan, Unit};
 use crate::workspace::Workspace;
 
 /// Units that a test machine does without: consoles, seats, and what only a machine with a past needs.
@@ -53,6 +55,12 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
     let files = scenario.folder.join("root");
     if files.is_dir() {
         archive.tree(&files)?;
+        // Units are looked for where both trees lie as one.
+        Step::new("cp").arg("-a").arg(files.join(".")).arg(installed.path()).output()?;
+    }
+    for name in &scenario.plan.plans {
+        let plan = Plan::make(&Unit::load(installed.path(), name)?, &Place::system())?;
+        archive.file(&format!("etc/bed/plans/{name}"), plan.lines().as_bytes(), 0o644)?;
     }
     archive.finish()
 }

@@ -50,6 +50,9 @@ pub struct Plan {
     /// Names of the lines of the GPIO chip, if any.
     #[serde(default)]
     pub gpio: Vec<String>,
+    /// Units whose plans, as the unit runner makes them, the script finds below `/etc/bed/plans`.
+    #[serde(default)]
+    pub plans: Vec<String>,
     /// The boots, in order.
     #[serde(default = "one_boot", rename = "boot")]
     pub boots: Vec<Boot>,
