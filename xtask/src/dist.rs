@@ -13,7 +13,7 @@ use crate::step::Step;
 use crate::workspace::Workspace;
 
 /// What goes where; a path below the left folder keeps its tail below the right one.
-const PLACES: [(&str, &[&str], &str); 7] = [
+const PLACES: [(&str, &[&str], &str); 9] = [
     ("units/dbus/", &[".conf"], "usr/share/dbus-1/system.d/"),
     ("units/dbus/", &[".service"], "usr/share/dbus-1/system-services/"),
     ("units/sysusers/", &[".conf"], "usr/lib/sysusers.d/"),
@@ -24,6 +24,9 @@ const PLACES: [(&str, &[&str], &str); 7] = [
         "usr/lib/systemd/system/",
     ),
     ("udev-rules/", &[".rules"], "usr/lib/udev/rules.d/"),
+    // Sources of what `install_vpd` writes.
+    ("configs/vpd.d/", &[], ""),
+    ("configs/systems/", &[], ""),
     ("configs/", &[".toml"], "usr/share/vivianite/"),
 ];
 
@@ -47,6 +50,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     let mut count = install_data(&workspace.root, &arguments.destdir)?;
+    count += install_vpd(&workspace.root.join("configs"), &arguments.destdir)?;
     let strip = if arguments.strip { Strip::Symbols } else { Strip::Nothing };
     for member in workspace.shipped() {
         if !arguments.names.is_empty() && !arguments.names.contains(&member.name) {
@@ -103,6 +107,13 @@ pub fn install_data(root: &Path, destdir: &Path) -> Result<usize> {
         }
     }
     Ok(count + enable(destdir)?)
+}
+
+/// Compiles a folder with `vpd.d` and `systems`, as `vpd-config build` does; says how many files it became.
+pub fn install_vpd(source: &Path, destdir: &Path) -> Result<usize> {
+    let summary =
+        vpd_config::build(source, destdir).with_context(|| format!("compiling {}", source.display()))?;
+    Ok(summary.files)
 }
 
 /// Where units lie, as the system finds them.
@@ -201,7 +212,8 @@ mod tests {
             ("units/tmpfiles/a.conf", Some("usr/lib/tmpfiles.d/a.conf")),
             ("udev-rules/60-vpd.rules", Some("usr/lib/udev/rules.d/60-vpd.rules")),
             ("configs/a.d/10-a.toml", Some("usr/share/vivianite/a.d/10-a.toml")),
-            ("configs/systems/x/a.d/20-a.toml", Some("usr/share/vivianite/systems/x/a.d/20-a.toml")),
+            ("configs/systems/x/20-a.toml", None),
+            ("configs/vpd.d/10-a.toml", None),
             ("units/README.md", None),
             ("crates/a/Cargo.toml", None),
         ] {

@@ -51,7 +51,9 @@ impl<'a> Stage<'a> {
     /// Installs configuration below a temporary root and starts the bus.
     pub fn set(workspace: &'a Workspace, profile: Profile) -> Result<Self> {
         let folder = tempfile::tempdir().context("creating a folder for the machine")?;
-        dist::install_data(&workspace.root, &folder.path().join("root"))?;
+        let root = folder.path().join("root");
+        dist::install_data(&workspace.root, &root)?;
+        dist::install_vpd(&workspace.root.join("configs"), &root)?;
         let bus = PrivateBus::start(folder.path())?;
         Ok(Self { workspace, profile, services: Vec::new(), bus, folder })
     }

@@ -40,6 +40,9 @@ const MASKED: [&str; 19] = [
 pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Result<Vec<u8>> {
     let installed = tempfile::tempdir().context("creating a folder for what is installed")?;
     dist::install_data(&workspace.root, installed.path())?;
+    let own = scenario.folder.join("configs");
+    let configs = if own.is_dir() { own } else { workspace.root.join("configs") };
+    dist::install_vpd(&configs, installed.path())?;
     for program in &scenario.plan.programs {
         dist::install_binary(workspace, program, profile, Strip::Symbols, installed.path())?;
     }
