@@ -205,7 +205,8 @@ fn remarks(fru: &FruStatus, text: &mut String) {
     if !fru.reason.is_empty() {
         remark(fru.reason.clone());
     }
-    if !reason.is_empty() {
+    // What is wrong with a record is said with the record.
+    if !reason.is_empty() && !records.iter().any(|record| record.reason == *reason) {
         remark(reason.clone());
     }
     if !matches!(&**inventory, "" | "published") {
@@ -213,7 +214,7 @@ fn remarks(fru: &FruStatus, text: &mut String) {
     }
     for record in records.iter().filter(|record| record.outcome != "ok") {
         let bits = if record.recovered_bits > 0 {
-            format!(", {} bits put right", record.recovered_bits)
+            format!(", {} put right", bits(record.recovered_bits))
         } else {
             String::new()
         };
@@ -227,6 +228,10 @@ fn one_lined(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+fn bits(count: u32) -> String {
+    if count == 1 { "1 bit".to_owned() } else { format!("{count} bits") }
 }
 
 fn seconds(from: i64, to: i64) -> String {
