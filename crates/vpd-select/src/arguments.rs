@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// `None` when the call was answered already (`--help`, `--version`).
     pub(crate) fn parse(invocation: &Invocation) -> anyhow::Result<Option<Self>> {
-        let mut root = PathBuf::from("/");
+        let mut root = service_runtime::root();
         let goes_on = invocation.parse(HELP, |argument, values| {
             match argument {
                 Arg::Long("root") => root = values.value()?.into(),
