@@ -94,8 +94,12 @@ fn check_says_what_build_would_and_writes_nothing() {
 
 #[test]
 fn every_system_of_this_repository_builds() {
-    let folder = Folder::with(&[]);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    let run = run(&["build", source.to_str().unwrap(), "--destdir", folder.root().to_str().unwrap()]);
-    assert_eq!((run.status, run.errors.as_str()), (0, ""));
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let scenarios = fs::read_dir(repository.join("tests/vm/scenarios")).unwrap();
+    let sources = scenarios.map(|scenario| scenario.unwrap().path().join("configs"));
+    for source in sources.filter(|source| source.is_dir()).chain([repository.join("configs")]) {
+        let folder = Folder::with(&[]);
+        let run = run(&["build", source.to_str().unwrap(), "--destdir", folder.root().to_str().unwrap()]);
+        assert_eq!((run.status, run.errors.as_str()), (0, ""), "{}", source.display());
+    }
 }

@@ -1,0 +1,53 @@
+export LC_ALL=C
+run=/run/vivianite/vpd
+memory=/var/lib/vivianite/vpd/last-system
+
+# expect_choice SYSTEM CAUSE STATUS: record, link and exit status.
+expect_choice() {
+    cp "$run/selection.toml" "$RESULTS/"
+    say "$(tr '\n' ' ' < "$run/selection.toml")"
+    expect "$1" "$(sed -n 's/^system = "\(.*\)"$/\1/p' $run/selection.toml)" "system"
+    expect "$2" "$(sed -n 's/^cause = "\(.*\)"$/\1/p' $run/selection.toml)" "cause"
+    expect "/usr/share/vivianite/vpd/systems/$1" "$(readlink $run/active)" "link"
+    [ -d "$run/active/" ] || fail "the link leads nowhere"
+    expect "$3" "$(systemctl show -P ExecMainStatus vpd-select.service)" "exit status"
+    expect active "$(systemctl is-active vpd-select.service)" "vpd-select.service"
+}
+card() {
+    systemctl is-active 'ipz-vpd-parser@10\x2d0051.service' || true
+}
+remembered() {
+    cat "$memory" 2> /dev/null || true
+}
+
+settle
+expect "" "$(systemctl --failed --no-legend --plain)" "failed units"
+case $BOOT in
+1)
+    expect_choice common no-choice 65
+    expect "" "$(remembered)" "memory"
+    expect inactive "$(card)" "a card that only a system knows"
+    power_off
+    ;;
+2)
+    expect_choice demo matched 0
+    expect demo "$(remembered)" "memory"
+    expect vivianite-vpd "$(stat -c %U "$memory")" "owner of the memory"
+    expect active "$(card)" "the system's card"
+    cut_power
+    ;;
+3)
+    expect_choice demo last-choice 65
+    expect demo "$(remembered)" "memory after a cut of power"
+    expect active "$(card)" "the card of the system that was known"
+    vpd-tool build /etc/bed/unknown.toml --output /run/unknown.bin
+    cat /run/unknown.bin > "$EEPROMS/10-0050/image"
+    power_off
+    ;;
+4)
+    expect_choice common unknown-system-type 65
+    expect 50001099 "$(sed -n 's/^im = "\(.*\)"$/\1/p' $run/selection.toml)" "type"
+    expect demo "$(remembered)" "memory"
+    expect inactive "$(card)" "a card of another system"
+    ;;
+esac
