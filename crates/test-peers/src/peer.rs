@@ -1,0 +1,135 @@
+//! A peer on the bus: takes calls, keeps them, and answers as its mode says.
+
+use crate::call::{Call, Refusal};
+use crate::mode::Mode;
+use crate::plan::Plan;
+use crate::roles::{Kind, Role};
+use futures_core::Stream as _;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use zbus::message::Type;
+use zbus::{Connection, Message, MessageStream, Structure};
+
+/// Longest wait for the bus itself.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// One peer.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    kind: Kind,
+    connection: Connection,
+    state: Mutex<State>,
+}
+
+/// What changes while it runs.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// How it behaves.
+    mode: Mode,
+    /// Every call so far.
+    pub calls: Vec<String>,
+    /// What it is.
+    pub role: Box<dyn Role>,
+}
+
+impl Peer {
+    /// Connects, takes the name unless it is to be absent, and begins to serve.
+    pub(crate) async fn start(kind: Kind, mode: Mode, plan: &Plan) -> anyhow::Result<Arc<Self>> {
+        let connection = service_runtime::bus::connect(CALL_LIMIT).await?;
+        let messages = MessageStream::from(&connection);
+        let state = State { mode, calls: Vec::new(), role: kind.role(plan) };
+        let peer = Arc::new(Self { kind, connection, state: Mutex::new(state) });
+        tokio::spawn(serve(Arc::clone(&peer), messages));
+        peer.enter(mode).await?;
+        Ok(peer)
+    }
+
+    /// Changes the mode. What was taken before keeps the mode of its time.
+    pub(crate) async fn enter(&self, mode: Mode) -> zbus::Result<()> {
+        self.state().mode = mode;
+        if mode == Mode::Absent {
+            self.connection.release_name(self.kind.bus_name()).await.map(drop)
+        } else {
+            self.connection.request_name(self.kind.bus_name()).await
+        }
+    }
+
+    /// What changes.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a signal of this peer.
+    pub(crate) async fn send(&self, message: &Message) -> zbus::Result<()> {
+        self.connection.send(message).await
+    }
+
+    async fn answer(&self, message: Message) {
+        let outgoing = self.perform(&message);
+        let sent = match outgoing {
+            Ok(outgoing) => self.connection.send_all(&outgoing).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent {
+            log::warn!("{} cannot answer: {error}", self.kind);
+        }
+    }
+
+    /// Does what a call asks for; signals and the reply are the result.
+    fn perform(&self, message: &Message) -> zbus::Result<Vec<Message>> {
+        let state = &mut *self.state();
+        let outcome = with_call(message, |call| {
+            let own = state.role.perform(call);
+            own.unwrap_or_else(|| state.role.objects().perform(call))
+        });
+        match outcome? {
+            Ok(answer) => Ok(answer.signals.into_iter().chain([answer.reply]).collect()),
+            Err(Refusal { name, text }) => Ok(vec![Message::error(&message.header(), name).build(&text)?]),
+        }
+    }
+}
+
+/// Hands a message over as a call.
+fn with_call<T>(message: &Message, take: impl FnOnce(&Call<'_>) -> T) -> zbus::Result<T> {
+    let (header, body) = (message.header(), message.body());
+    // An empty body has no structure to be read.
+    let arguments =
+        if body.is_empty() { Vec::new() } else { body.deserialize::<Structure<'_>>()?.into_fields() };
+    let call = Call {
+        path: header.path().map_or("", |path| path.as_str()),
+        interface: header.interface().map_or("", |interface| interface.as_str()),
+        member: header.member().map_or("", |member| member.as_str()),
+        header: &header,
+        arguments: &arguments,
+    };
+    Ok(take(&call))
+}
+
+/// Takes calls until the bus goes away.
+async fn serve(peer: Arc<Peer>, mut messages: MessageStream) {
+    while let Some(message) = poll_fn(|context| Pin::new(&mut messages).poll_next(context)).await {
+        let Ok(message) = message else { break };
+        if message.message_type() != Type::MethodCall {
+            continue;
+        }
+        let mode = {
+            let mut state = peer.state();
+            let line = with_call(&message, |call| call.line());
+            state.calls.push(line.unwrap_or_else(|error| format!("what cannot be read: {error}")));
+            state.mode
+        };
+        match mode {
+            Mode::Hanging => {}
+            Mode::Slow(time) => {
+                let peer = Arc::clone(&peer);
+                tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    peer.answer(message).await;
+                });
+            }
+            Mode::Normal | Mode::Absent => peer.answer(message).await,
+        }
+    }
+}

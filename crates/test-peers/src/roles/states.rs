@@ -1,0 +1,62 @@
+//! Chassis, host and BMC state: objects with a few texts. Nothing follows from a requested transition.
+
+use super::Role;
+use crate::call::{Call, Outcome};
+use crate::objects::{Interfaces, Objects};
+use zbus::Variant;
+
+/// A state service.
+#[derive(Debug)]
+pub(crate) struct States(Objects);
+
+/// The chassis is off.
+pub(crate) fn chassis() -> States {
+    single(
+        "/xyz/openbmc_project/state/chassis0",
+        "xyz.openbmc_project.State.Chassis",
+        &[
+            ("CurrentPowerState", "xyz.openbmc_project.State.Chassis.PowerState.Off"),
+            ("RequestedPowerTransition", "xyz.openbmc_project.State.Chassis.Transition.Off"),
+        ],
+    )
+}
+
+/// The host is off.
+pub(crate) fn host() -> States {
+    single(
+        "/xyz/openbmc_project/state/host0",
+        "xyz.openbmc_project.State.Host",
+        &[
+            ("CurrentHostState", "xyz.openbmc_project.State.Host.HostState.Off"),
+            ("RequestedHostTransition", "xyz.openbmc_project.State.Host.Transition.Off"),
+        ],
+    )
+}
+
+/// The BMC is ready.
+pub(crate) fn bmc() -> States {
+    single(
+        "/xyz/openbmc_project/state/bmc0",
+        "xyz.openbmc_project.State.BMC",
+        &[
+            ("CurrentBMCState", "xyz.openbmc_project.State.BMC.BMCState.Ready"),
+            ("RequestedBMCTransition", "xyz.openbmc_project.State.BMC.Transition.None"),
+        ],
+    )
+}
+
+fn single(path: &str, interface: &'static str, texts: &[(&'static str, &str)]) -> States {
+    let properties = texts.iter().map(|(name, text)| (*name, Variant::from((*text).to_owned()))).collect();
+    let interfaces = Interfaces::from([(interface, properties)]);
+    States(Objects([(path.to_owned(), interfaces)].into()))
+}
+
+impl Role for States {
+    fn objects(&mut self) -> &mut Objects {
+        &mut self.0
+    }
+
+    fn perform(&mut self, _call: &Call<'_>) -> Option<Outcome> {
+        None
+    }
+}

@@ -1,0 +1,183 @@
+//! The peers on a private bus: what they answer, how they misbehave, what they remember.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+use test_bus::{Daemon, PrivateBus};
+use tokio::runtime::Runtime;
+use zbus::{Connection, DynamicType, Message, OwnedObjectPath, OwnedVariant, Variant};
+
+const LOG: [&str; 3] =
+    ["xyz.openbmc_project.Logging", "/xyz/openbmc_project/logging", "xyz.openbmc_project.Logging.Create"];
+const MAPPER: [&str; 3] = [
+    "xyz.openbmc_project.ObjectMapper",
+    "/xyz/openbmc_project/object_mapper",
+    "xyz.openbmc_project.ObjectMapper",
+];
+const CHASSIS: [&str; 3] = [
+    "xyz.openbmc_project.State.Chassis",
+    "/xyz/openbmc_project/state/chassis0",
+    "org.freedesktop.DBus.Properties",
+];
+const CONTROL: [&str; 3] =
+    ["io.vivianite.Test.Peers", "/io/vivianite/test/peers", "io.vivianite.Test.Peers1"];
+
+/// A bus with peers on it, and a client whose calls end after a second.
+struct Bed {
+    runtime: Runtime,
+    client: Connection,
+    _peers: Daemon,
+    _bus: PrivateBus,
+    _folder: tempfile::TempDir,
+}
+
+impl Bed {
+    fn with(plan: &str) -> Option<Self> {
+        if !test_bus::can_run() {
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let bus = PrivateBus::start(folder.path()).unwrap();
+        let root = folder.path().join("root");
+        std::fs::create_dir_all(root.join("etc/bed")).unwrap();
+        std::fs::write(root.join("etc/bed/peers.toml"), plan).unwrap();
+        let mut command = bus.client(env!("CARGO_BIN_EXE_test-peers"));
+        command.arg("--root").arg(&root);
+        let peers = Daemon::spawn_ready("test-peers", &mut command, folder.path(), test_bus::LIMIT).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = runtime.block_on(async {
+            let builder = zbus::connection::Builder::address(bus.address());
+            builder.method_timeout(Duration::from_secs(1)).build().await.unwrap()
+        });
+        Some(Self { runtime, client, _peers: peers, _bus: bus, _folder: folder })
+    }
+
+    fn call<B>(&self, [name, path, interface]: [&str; 3], method: &str, body: &B) -> zbus::Result<Message>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        self.runtime.block_on(self.client.call_method(Some(name), path, Some(interface), method, body))
+    }
+
+    fn set_mode(&self, peer: &str, mode: &str) {
+        self.call(CONTROL, "SetMode", &(peer, mode)).unwrap();
+    }
+
+    fn calls(&self, peer: &str) -> String {
+        self.call(CONTROL, "Calls", &peer).unwrap().body().deserialize().unwrap()
+    }
+
+    fn create(&self, message: &str) -> zbus::Result<Message> {
+        let data = BTreeMap::from([("FRU", "10-0050")]);
+        self.call(LOG, "Create", &(message, "xyz.openbmc_project.Logging.Entry.Level.Error", data))
+    }
+}
+
+fn text(value: &OwnedVariant) -> String {
+    value.downcast_ref::<&str>().unwrap().to_owned()
+}
+
+fn error_name(result: zbus::Result<Message>) -> String {
+    match result.unwrap_err() {
+        zbus::Error::MethodError(name, ..) => name.to_string(),
+        zbus::Error::FDO(error) => zbus::DBusError::name(&*error).to_string(),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn events_become_entries_until_they_are_deleted() {
+    let Some(bed) = Bed::with("peers = [\"event-log\"]") else { return };
+    let path: OwnedObjectPath = bed.create("com.example.Failed").unwrap().body().deserialize().unwrap();
+    assert_eq!(path.as_str(), "/xyz/openbmc_project/logging/entry/1");
+    bed.create("com.example.Failed.Again").unwrap();
+    let entry = [LOG[0], path.as_str(), "org.freedesktop.DBus.Properties"];
+    let reply = bed.call(entry, "GetAll", &"xyz.openbmc_project.Logging.Entry").unwrap();
+    let properties: HashMap<String, OwnedVariant> = reply.body().deserialize().unwrap();
+    assert_eq!(text(&properties["Message"]), "com.example.Failed");
+    let data = BTreeMap::<String, String>::try_from(properties["AdditionalData"].clone()).unwrap();
+    assert_eq!(data["FRU"], "10-0050");
+    let manager = [LOG[0], LOG[1], "org.freedesktop.DBus.ObjectManager"];
+    let managed = || -> Vec<OwnedObjectPath> {
+        let reply = bed.call(manager, "GetManagedObjects", &()).unwrap();
+        let objects: HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>> =
+            reply.body().deserialize().unwrap();
+        objects.into_keys().collect()
+    };
+    assert_eq!(managed().len(), 2);
+    bed.call([LOG[0], path.as_str(), "xyz.openbmc_project.Object.Delete"], "Delete", &()).unwrap();
+    assert_eq!(managed().len(), 1);
+    bed.call([LOG[0], LOG[1], "xyz.openbmc_project.Collection.DeleteAll"], "DeleteAll", &()).unwrap();
+    assert!(managed().is_empty());
+    assert_eq!(error_name(bed.call(LOG, "Creat", &())), "org.freedesktop.DBus.Error.UnknownMethod");
+}
+
+#[test]
+fn an_object_mapper_finds_what_it_was_told_of() {
+    let Some(bed) = Bed::with("peers = [\"object-mapper\"]\n[mapped.\"/a/b\"]\n\"org.x\" = [\"i.One\"]\n")
+    else {
+        return;
+    };
+    bed.call(CONTROL, "Map", &("/a/b/c/d", "org.y", vec!["i.One", "i.Two"])).unwrap();
+    let paths = |path: &str, depth: i32, interfaces: &[&str]| -> zbus::Result<Vec<String>> {
+        bed.call(MAPPER, "GetSubTreePaths", &(path, depth, interfaces))?.body().deserialize()
+    };
+    assert_eq!(paths("/", 0, &[]).unwrap(), ["/a/b", "/a/b/c/d"]);
+    assert_eq!(paths("/a/b", 0, &["i.Two", "i.Three"]).unwrap(), ["/a/b/c/d"]);
+    assert_eq!(paths("/a/b/", 1, &[]).unwrap(), [""; 0]);
+    assert_eq!(paths("/a", 0, &["i.Three"]).unwrap(), [""; 0]);
+    let missing = "xyz.openbmc_project.Common.Error.ResourceNotFound";
+    assert_eq!(error_name(bed.call(MAPPER, "GetSubTreePaths", &("/none", 0, [""; 0].as_slice()))), missing);
+    assert_eq!(error_name(bed.call(MAPPER, "GetObject", &("/a/b", ["i.Two"].as_slice()))), missing);
+    let reply = bed.call(MAPPER, "GetObject", &("/a/b/c/d", ["i.Two"].as_slice())).unwrap();
+    let services: BTreeMap<String, Vec<String>> = reply.body().deserialize().unwrap();
+    assert_eq!(services["org.y"], ["i.One", "i.Two"]);
+    let reply = bed.call(MAPPER, "GetSubTree", &("/a", 0, [""; 0].as_slice())).unwrap();
+    let tree: BTreeMap<String, BTreeMap<String, Vec<String>>> = reply.body().deserialize().unwrap();
+    assert_eq!(tree.keys().collect::<Vec<_>>(), ["/a/b", "/a/b/c/d"]);
+    bed.call(CONTROL, "Unmap", &"/a/b/c/d").unwrap();
+    assert_eq!(paths("/", 0, &[]).unwrap(), ["/a/b"]);
+}
+
+#[test]
+fn states_are_texts_that_a_test_changes() {
+    let Some(bed) = Bed::with("peers = [\"chassis-state\", \"host-state\", \"bmc-state\"]") else { return };
+    let power = || -> String {
+        let reply = bed.call(CHASSIS, "Get", &("xyz.openbmc_project.State.Chassis", "CurrentPowerState"));
+        text(&reply.unwrap().body().deserialize().unwrap())
+    };
+    assert_eq!(power(), "xyz.openbmc_project.State.Chassis.PowerState.Off");
+    bed.call(CONTROL, "SetText", &("chassis-state", "CurrentPowerState", "on")).unwrap();
+    assert_eq!(power(), "on");
+    let asked = ("xyz.openbmc_project.State.Chassis", "RequestedPowerTransition", Variant::from("up"));
+    bed.call(CHASSIS, "Set", &asked).unwrap();
+    let unknown = "org.freedesktop.DBus.Error.UnknownProperty";
+    assert_eq!(error_name(bed.call(CONTROL, "SetText", &("chassis-state", "Weather", "fine"))), unknown);
+}
+
+#[test]
+fn a_peer_is_absent_slow_or_hanging_as_it_is_told_and_remembers_every_call() {
+    let Some(bed) = Bed::with("peers = [\"event-log hanging\", \"chassis-state\"]") else { return };
+    let timed_out = error_name(bed.create("lost"));
+    assert!(timed_out.contains("timed out"), "{timed_out}");
+    bed.set_mode("event-log", "absent");
+    assert_eq!(error_name(bed.create("nobody")), "org.freedesktop.DBus.Error.ServiceUnknown");
+    bed.set_mode("event-log", "slow 300");
+    let asked = Instant::now();
+    bed.create("late").unwrap();
+    assert!(asked.elapsed() >= Duration::from_millis(300));
+    bed.set_mode("event-log", "normal");
+    bed.create("two\nlines").unwrap();
+    let line = |message| {
+        format!(
+            "/xyz/openbmc_project/logging xyz.openbmc_project.Logging.Create.Create {message} \
+             \"xyz.openbmc_project.Logging.Entry.Level.Error\" {{\"FRU\": \"10-0050\"}}"
+        )
+    };
+    let expected = ["\"lost\"", "\"late\"", "\"two\\nlines\""].map(line);
+    assert_eq!(bed.calls("event-log").lines().collect::<Vec<_>>(), expected);
+    bed.call(CONTROL, "Forget", &"event-log").unwrap();
+    assert_eq!(bed.calls("event-log"), "");
+    let wrong = "org.freedesktop.DBus.Error.InvalidArgs";
+    assert_eq!(error_name(bed.call(CONTROL, "SetMode", &("event-log", "quick"))), wrong);
+    assert_eq!(error_name(bed.call(CONTROL, "Calls", &"object-mapper")), wrong);
+}
