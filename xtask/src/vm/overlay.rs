@@ -6,11 +6,11 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::Archive;
 use super::left_out;
-use super::scenario::{Bus, Scenario};
-use crate::build::Profile;
+use super::scenario::{Bus, Plan, Scenario};
+use crate::build::{self, Profile};
 use crate::dist::{self, Strip};
 use crate::step::Step;
-use crate::unit::{Place, Plan, Unit};
+use crate::unit::{self, Place, Unit};
 use crate::workspace::Workspace;
 
 /// Units that a test machine does without: consoles, seats, and what only a machine with a past needs.
@@ -36,6 +36,9 @@ const MASKED: [&str; 19] = [
     "systemd-user-sessions.service",
 ];
 
+/// The crate of stand-ins for other services.
+const PEERS: &str = "test-peers";
+
 /// Builds the archive.
 pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Result<Vec<u8>> {
     let installed = tempfile::tempdir().context("creating a folder for what is installed")?;
@@ -45,6 +48,9 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
     dist::install_vpd(&configs, installed.path())?;
     for program in &scenario.plan.programs {
         dist::install_binary(workspace, program, profile, Strip::Symbols, installed.path())?;
+    }
+    if !scenario.plan.peers.is_empty() {
+        install_peers(workspace, profile, installed.path())?;
     }
     left_out::remove(installed.path())?;
     let mut archive = Archive::default();
@@ -62,7 +68,7 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
         Step::new("cp").arg("-a").arg(files.join(".")).arg(installed.path()).output()?;
     }
     for name in &scenario.plan.plans {
-        let plan = Plan::make(&Unit::load(installed.path(), name)?, &Place::system())?;
+        let plan = unit::Plan::make(&Unit::load(installed.path(), name)?, &Place::system())?;
         archive.file(&format!("etc/bed/plans/{name}"), plan.lines().as_bytes(), 0o644)?;
     }
     archive.finish()
@@ -97,11 +103,38 @@ fn describe(archive: &mut Archive, scenario: &Scenario) -> Result<()> {
         }
         archive.file("etc/bed/eeproms", coldplug.as_bytes(), 0o644)?;
     }
+    if !plan.peers.is_empty() {
+        archive.file("etc/bed/peers.toml", peers(plan)?.as_bytes(), 0o644)?;
+    }
     if !plan.gpio.is_empty() {
         let options = format!("options gpio_lines_sim names={}\n", plan.gpio.join(","));
         archive.file("etc/modprobe.d/bed-gpio.conf", options.as_bytes(), 0o644)?;
         archive.file("etc/modules-load.d/bed-gpio.conf", b"gpio_lines_sim\n", 0o644)?;
     }
+    Ok(())
+}
+
+/// The stand-ins' plan. JSON's texts and lists of texts are TOML's too.
+fn peers(plan: &Plan) -> Result<String> {
+    let mut text = format!("peers = {}\n", serde_json::to_string(&plan.peers)?);
+    for (path, services) in &plan.mapped {
+        text += &format!("[mapped.{}]\n", serde_json::to_string(path)?);
+        for (service, interfaces) in services {
+            text +=
+                &format!("{} = {}\n", serde_json::to_string(service)?, serde_json::to_string(interfaces)?);
+        }
+    }
+    Ok(text)
+}
+
+/// Builds the program with the stand-ins and puts it where its unit looks for it.
+fn install_peers(workspace: &Workspace, profile: Profile, installed: &Path) -> Result<()> {
+    let member = workspace.crates.iter().find(|member| member.name == PEERS);
+    let member = member.with_context(|| format!("there is no crate {PEERS}"))?;
+    let built = build::binary(workspace, member, profile, None)?;
+    let folder = installed.join("usr/local/libexec/bed");
+    std::fs::create_dir_all(&folder)?;
+    Step::new("strip").arg(built).arg("-o").arg(folder.join(PEERS)).output()?;
     Ok(())
 }
 

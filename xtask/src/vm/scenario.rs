@@ -50,6 +50,13 @@ pub struct Plan {
     /// Names of the lines of the GPIO chip, if any.
     #[serde(default)]
     pub gpio: Vec<String>,
+    /// Stand-ins for other services of a BMC: `"event-log"`, or with how they behave at first,
+    /// `"event-log slow 500"`; see the crate `test-peers`.
+    #[serde(default)]
+    pub peers: Vec<String>,
+    /// What the stand-in of the object mapper knows: object, service, interfaces.
+    #[serde(default)]
+    pub mapped: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// Units whose plans, as the unit runner makes them, the script finds below `/etc/bed/plans`.
     #[serde(default)]
     pub plans: Vec<String>,
@@ -147,6 +154,10 @@ impl Plan {
         if let Some(i2c) = &self.i2c {
             i2c.sizes()?;
         }
+        ensure!(
+            self.mapped.is_empty() || !self.peers.is_empty(),
+            "what is mapped needs the peer object-mapper"
+        );
         Ok(())
     }
 }

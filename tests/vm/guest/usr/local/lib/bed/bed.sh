@@ -62,6 +62,53 @@ device() {
     echo "/sys/bus/i2c/devices/$1"
 }
 
+# control METHOD SIGNATURE ARGUMENTS...: a call to the stand-ins' control.
+control() {
+    busctl call io.vivianite.Test.Peers /io/vivianite/test/peers io.vivianite.Test.Peers1 "$@"
+}
+
+# peer NAME absent|hanging|normal, peer NAME slow MILLISECONDS: how a stand-in behaves from now on.
+peer() {
+    local name=$1
+    shift
+    control SetMode ss "$name" "$*"
+}
+
+# peer_calls NAME: a line for each call that it got: object, interface and method, arguments.
+# expect_call NAME TEXT: one of them has this in it. peer_forget NAME: none so far.
+peer_calls() {
+    local answer
+    answer=$(control Calls s "$1")
+    answer=${answer#s \"}
+    answer=${answer%\"}
+    # The tool has escaped the text.
+    [ -z "$answer" ] || printf '%b\n' "${answer//\\\"/\"}"
+}
+expect_call() {
+    local calls
+    calls=$(peer_calls "$1")
+    [[ $calls == *"$2"* ]] || fail "$1 was not told '$2', but this:
+$calls"
+}
+peer_forget() {
+    control Forget s "$1"
+}
+
+# peer_set NAME PROPERTY TEXT: a property of chassis-state, host-state or bmc-state.
+peer_set() {
+    control SetText sss "$@"
+}
+
+# map PATH SERVICE INTERFACE...: the object mapper knows it from now on. unmap PATH: no more.
+map() {
+    local path=$1 service=$2
+    shift 2
+    control Map ssas "$path" "$service" $# "$@"
+}
+unmap() {
+    control Unmap s "$1"
+}
+
 # save_eeproms: what the chips hold goes outside, for the next boot. A cut of power loses what was not saved.
 save_eeproms() {
     local chip
