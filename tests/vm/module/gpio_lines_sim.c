@@ -6,6 +6,9 @@
  *   gpio_lines_sim/LINE/pull       the level that the world puts on the line while nobody drives it (Y or N)
  *   gpio_lines_sim/LINE/level      the level on the line now, whoever drives it (0 or 1)
  *   gpio_lines_sim/LINE/direction  "in" or "out", as the program has chosen
+ *   gpio_lines_sim/LINE/fault      "none"; "floating": nothing pulls it, so that every reading is another than the last;
+ *                                  "error": reading it, and choosing its direction, fails with an I/O error
+ *   gpio_lines_sim/warn            written to, makes the kernel warn: a test of what looks for warnings
  */
 
 #include <linux/debugfs.h>
@@ -17,7 +20,13 @@
 
 #define LINES_MAX 32
 
+enum fault { FAULT_NONE, FAULT_FLOATING, FAULT_ERROR };
+
+static const char *const fault_names[] = { "none", "floating", "error" };
+
 struct sim_line {
+	enum fault fault;
+	bool noise;
 	bool output;
 	bool driven;
 	bool pull;
@@ -41,11 +50,19 @@ static bool level_of(const struct sim_line *line)
 
 static int sim_get(struct gpio_chip *gc, unsigned int offset)
 {
+	struct sim_line *line = &all_lines[offset];
 	unsigned long flags;
-	bool level;
+	int level;
 
 	spin_lock_irqsave(&lock, flags);
-	level = level_of(&all_lines[offset]);
+	if (line->fault == FAULT_ERROR) {
+		level = -EIO;
+	} else if (line->fault == FAULT_FLOATING && !line->output) {
+		line->noise = !line->noise;
+		level = line->noise;
+	} else {
+		level = level_of(line);
+	}
 	spin_unlock_irqrestore(&lock, flags);
 	return level;
 }
@@ -64,30 +81,40 @@ static int sim_get_direction(struct gpio_chip *gc, unsigned int offset)
 	return READ_ONCE(all_lines[offset].output) ? GPIO_LINE_DIRECTION_OUT : GPIO_LINE_DIRECTION_IN;
 }
 
-static int sim_direction_input(struct gpio_chip *gc, unsigned int offset)
+static int sim_direct(unsigned int offset, bool output, bool value)
 {
+	struct sim_line *line = &all_lines[offset];
 	unsigned long flags;
+	int result = 0;
 
 	spin_lock_irqsave(&lock, flags);
-	all_lines[offset].output = false;
+	if (line->fault == FAULT_ERROR) {
+		result = -EIO;
+	} else {
+		line->output = output;
+		line->driven = value;
+	}
 	spin_unlock_irqrestore(&lock, flags);
-	return 0;
+	return result;
+}
+
+static int sim_direction_input(struct gpio_chip *gc, unsigned int offset)
+{
+	return sim_direct(offset, false, false);
 }
 
 static int sim_direction_output(struct gpio_chip *gc, unsigned int offset, int value)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&lock, flags);
-	all_lines[offset].output = true;
-	all_lines[offset].driven = value;
-	spin_unlock_irqrestore(&lock, flags);
-	return 0;
+	return sim_direct(offset, true, value);
 }
 
 static int level_get(void *data, u64 *value)
 {
-	*value = sim_get(&chip, (struct sim_line *)data - all_lines);
+	unsigned long flags;
+
+	spin_lock_irqsave(&lock, flags);
+	*value = level_of(data);
+	spin_unlock_irqrestore(&lock, flags);
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(level_operations, level_get, NULL, "%llu\n");
@@ -107,6 +134,44 @@ static const struct file_operations direction_operations = {
 	.llseek = default_llseek,
 };
 
+static ssize_t fault_read(struct file *file, char __user *to, size_t count, loff_t *position)
+{
+	const struct sim_line *line = file->private_data;
+	const char *text = fault_names[READ_ONCE(line->fault)];
+
+	return simple_read_from_buffer(to, count, position, text, strlen(text));
+}
+
+static ssize_t fault_write(struct file *file, const char __user *from, size_t count, loff_t *position)
+{
+	struct sim_line *line = file->private_data;
+	char text[16] = "";
+	int fault;
+
+	if (count >= sizeof(text) || copy_from_user(text, from, count))
+		return -EINVAL;
+	fault = __sysfs_match_string(fault_names, ARRAY_SIZE(fault_names), text);
+	if (fault < 0)
+		return fault;
+	WRITE_ONCE(line->fault, fault);
+	return count;
+}
+
+static const struct file_operations fault_operations = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.read = fault_read,
+	.write = fault_write,
+	.llseek = default_llseek,
+};
+
+static int warn_set(void *data, u64 value)
+{
+	WARN(1, "gpio_lines_sim: a warning was asked for\n");
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(warn_operations, NULL, warn_set, "%llu\n");
+
 static void show_line(int index)
 {
 	struct dentry *folder = debugfs_create_dir(names[index], debug_root);
@@ -114,6 +179,7 @@ static void show_line(int index)
 	debugfs_create_bool("pull", 0600, folder, &all_lines[index].pull);
 	debugfs_create_file("level", 0400, folder, &all_lines[index], &level_operations);
 	debugfs_create_file("direction", 0400, folder, &all_lines[index], &direction_operations);
+	debugfs_create_file("fault", 0600, folder, &all_lines[index], &fault_operations);
 }
 
 static int __init sim_init(void)
@@ -142,6 +208,7 @@ static int __init sim_init(void)
 		return result;
 	}
 	debug_root = debugfs_create_dir("gpio_lines_sim", NULL);
+	debugfs_create_file("warn", 0200, debug_root, NULL, &warn_operations);
 	for (i = 0; i < lines; i++)
 		show_line(i);
 	return 0;

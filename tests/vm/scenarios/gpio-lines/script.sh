@@ -17,6 +17,16 @@ for level in 1 0; do
     expect $level "$(cat "$GPIO/fan0-power/level")" "what the world sees"
 done
 
+say "a line that nothing pulls, and one that cannot be read"
+expect "none" "$(cat "$GPIO/fan0-present/fault")" "a line's fault"
+echo floating > "$GPIO/fan0-present/fault"
+first=$(gpioget gpiochip0 0)
+expect "$((1 - first)) $first" "$(gpioget gpiochip0 0) $(gpioget gpiochip0 0)" "readings of a floating line after $first"
+echo error > "$GPIO/fan0-present/fault"
+expect_status 1 gpioget gpiochip0 0
+echo none > "$GPIO/fan0-present/fault"
+expect 1 "$(gpioget gpiochip0 0)" "the line once it is whole again"
+
 # A line that one program holds is refused to the next.
 gpioset --mode=signal gpiochip0 1=1 < /dev/null &
 holder=$!
