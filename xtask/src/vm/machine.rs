@@ -21,9 +21,6 @@ const FORCE_EMULATION: &str = "VIVIANITE_VM_EMULATE";
 const KERNEL: &str = "console=ttyS0 rdinit=/init panic=-1 oops=panic panic_on_warn=1 quiet loglevel=4 \
     mitigations=off audit=0 random.trust_cpu=on systemd.show_status=0 systemd.unit=bed.target";
 
-/// Time that booting, collecting results and ending may take beside the script.
-const MARGIN: Duration = Duration::from_secs(90);
-
 /// How often the live log is looked at for a wish to have the power cut.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -55,6 +52,8 @@ pub struct Machine<'a> {
     pub number: usize,
     /// Time for the script.
     pub limit: Duration,
+    /// Time that booting, collecting results and ending may take beside it.
+    pub margin: Duration,
 }
 
 /// Who sits at the machine's console.
@@ -68,17 +67,15 @@ pub enum Console {
 
 impl Machine<'_> {
     /// Boots, waits for the end, and judges it.
-    pub fn run(&self, end: End) -> Result<Duration> {
-        let started = Instant::now();
+    pub fn run(&self, end: End) -> Result<()> {
         let finish = self.boot(Console::File, end)?;
-        let elapsed = started.elapsed();
         let console = read(&self.out.join("console.log"));
         self.unpack_results()?;
         if let Some(line) = console.lines().find(|line| TROUBLE.iter().any(|sign| line.contains(sign))) {
             bail!("the kernel was in trouble: {line}\n{}", self.tails());
         }
         match judge(&finish, end, &console) {
-            Ok(()) => Ok(elapsed),
+            Ok(()) => Ok(()),
             Err(error) => bail!("{error}\n{}", self.tails()),
         }
     }
@@ -112,7 +109,7 @@ impl Machine<'_> {
                 if end == End::PowerCut && read(&self.out.join("live.log")).contains(CUT) {
                     break Finish::Cut;
                 }
-                if console == Console::File && started.elapsed() > self.limit + MARGIN {
+                if console == Console::File && started.elapsed() > self.limit + self.margin {
                     break Finish::Late(started.elapsed());
                 }
             };

@@ -3,9 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::machine::Machine;
 use super::scenario::{Boot, Scenario};
@@ -30,16 +30,27 @@ pub fn play(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: 
     let mut total = Duration::ZERO;
     for (index, boot) in scenario.plan.boots.iter().enumerate() {
         overlay::write_images(workspace, scenario, &boot.swap, &stage.share)?;
-        let time = stage
-            .machine(guest, index + 1, boot)?
-            .run(boot.end)
+        let started = Instant::now();
+        let ended = stage.machine(guest, index + 1, boot)?.run(boot.end);
+        judge(ended, boot.expect.as_deref())
             .with_context(|| format!("{}, boot {}", scenario.name, index + 1))?;
+        let time = started.elapsed();
         output::progress(format!("boot {} ended as it should after {}", index + 1, output::seconds(time)));
         total += time;
     }
     // The archives are the same for every boot and large; what tells about the run stays.
     fs::remove_file(&stage.initrd)?;
     Ok(total)
+}
+
+/// Whether a boot ended as it was meant to: well, or in the failure that it is there to show.
+fn judge(ended: Result<()>, expected: Option<&str>) -> Result<()> {
+    match (ended, expected) {
+        (ended, None) => ended,
+        (Err(error), Some(expected)) if error.to_string().contains(expected) => Ok(()),
+        (Err(error), Some(expected)) => Err(error.context(format!("another failure than: {expected}"))),
+        (Ok(()), Some(expected)) => bail!("this was not found: {expected}"),
+    }
 }
 
 /// Boots the scenario's machine once, with a shell instead of the script.
@@ -92,6 +103,7 @@ impl Stage {
             out,
             number,
             limit: Duration::from_secs(boot.limit_s),
+            margin: Duration::from_secs(boot.margin_s),
         })
     }
 }
@@ -105,4 +117,19 @@ fn join(archives: &[&Path], last: &[u8], target: &Path) -> Result<()> {
     }
     io::copy(&mut io::Cursor::new(last), &mut joined)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expected_failure_has_to_come_and_to_be_the_right_one() {
+        let failed = || Err(anyhow::anyhow!("the script ended with 3\n  | log"));
+        assert!(judge(Ok(()), None).is_ok());
+        assert!(judge(failed(), None).is_err());
+        assert!(judge(failed(), Some("ended with 3")).is_ok());
+        assert!(judge(failed(), Some("hung")).is_err());
+        assert!(judge(Ok(()), Some("hung")).is_err());
+    }
 }

@@ -110,6 +110,11 @@ pub struct Boot {
     /// Seconds that the script may take.
     #[serde(default = "usual_limit")]
     pub limit_s: u64,
+    /// Seconds beside the script's, for booting and ending; then it counts as hung.
+    #[serde(default = "usual_margin")]
+    pub margin_s: u64,
+    /// What the bed has to find wrong with this boot, for tests of the bed itself; part of the error's text.
+    pub expect: Option<String>,
     /// Parts that are swapped before it, like `images` above.
     #[serde(default)]
     pub swap: BTreeMap<String, String>,
@@ -203,7 +208,13 @@ fn one() -> u32 {
 }
 
 fn one_boot() -> Vec<Boot> {
-    vec![Boot { end: End::Verdict, limit_s: usual_limit(), swap: BTreeMap::new() }]
+    vec![Boot {
+        end: End::Verdict,
+        limit_s: usual_limit(),
+        margin_s: usual_margin(),
+        expect: None,
+        swap: BTreeMap::new(),
+    }]
 }
 
 fn usual_khz() -> u32 {
@@ -216,6 +227,10 @@ fn usual_write_cycle() -> u32 {
 
 fn usual_limit() -> u64 {
     60
+}
+
+fn usual_margin() -> u64 {
+    90
 }
 
 #[cfg(test)]
