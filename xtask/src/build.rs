@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::packages::{self, LIBUDEV};
 use crate::step::Step;
 use crate::workspace::{Crate, Workspace};
 
@@ -24,6 +25,9 @@ pub fn binary(
     profile: Profile,
     foreign: Option<(&str, &str)>,
 ) -> Result<PathBuf> {
+    if member.watches_devices() {
+        packages::require(&[LIBUDEV])?;
+    }
     let name = member.binaries.first().with_context(|| format!("{} has no binary", member.name))?;
     let mut step = Step::cargo().args(["build", "--locked", "-p", &member.name, "--bin", name]);
     let mut folder = workspace.target.clone();

@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Show every interface and property of the inventory, not only those that say something
     #[arg(long)]
     full: bool,
+    /// Do without the machine in QEMU, which is the last act
+    #[arg(long)]
+    without_machine: bool,
     /// Keep everything running at the end, to look around with busctl, until Enter is pressed
     #[arg(long)]
     stay: bool,
@@ -57,6 +60,9 @@ fn play(stage: &mut Stage<'_>, workspace: &Workspace, arguments: &Arguments) -> 
     acts::show_inventory(stage, arguments.full)?;
     acts::as_an_administrator(stage)?;
     acts::refusals(stage)?;
+    if !arguments.without_machine {
+        acts::boot_a_machine(workspace, arguments.profile)?;
+    }
     if arguments.stay {
         output::line("Everything keeps running. Press Enter to end.");
         let mut key = [0];

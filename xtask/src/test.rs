@@ -9,7 +9,7 @@ use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, STRACE, SYSTEMD, VAL
 use crate::rings::{self, Outcome};
 use crate::step::Step;
 use crate::vm;
-use crate::workspace::Workspace;
+use crate::workspace::{Crate, Workspace};
 
 /// What all of it may take.
 const TIME: Duration = Duration::from_secs(20 * 60);
@@ -67,8 +67,7 @@ fn cargo_test(workspace: &Workspace, rest: &[String]) -> Result<()> {
 /// The packages that building and testing everything takes.
 pub fn needed(workspace: &Workspace) -> Vec<packages::Package> {
     let mut needed = vec![DBUS, SYSTEMD];
-    let watches = |name: &str| name == "udev" || name == "tokio-udev";
-    if workspace.crates.iter().flat_map(|member| &member.dependencies).any(|edge| watches(&edge.name)) {
+    if workspace.crates.iter().any(Crate::watches_devices) {
         needed.push(LIBUDEV);
     }
     needed

@@ -115,6 +115,18 @@ pub fn ring(workspace: &Workspace, until: Instant) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// Plays one scenario for somebody to watch: its script's log is what there is to see.
+pub fn show(workspace: &Workspace, name: &str, profile: Profile) -> Result<Outcome> {
+    if let Some(reason) = obstacle() {
+        return Ok(Outcome::Skipped(reason));
+    }
+    let scenario = Scenario::load(&workspace.root, name)?;
+    let guest = build(workspace)?;
+    play::play(workspace, &guest, &scenario, profile)?;
+    output::line(play::log(workspace, &scenario)?);
+    Ok(Outcome::Passed)
+}
+
 /// Why no machine can be made here, if so.
 fn obstacle() -> Option<String> {
     if std::env::consts::ARCH != "x86_64" {

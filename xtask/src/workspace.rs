@@ -59,6 +59,11 @@ impl Crate {
     pub fn shipped(&self) -> bool {
         self.house.floor == Some(3) && !self.house.dev_only && !self.binaries.is_empty()
     }
+
+    /// Whether building it takes libudev.
+    pub fn watches_devices(&self) -> bool {
+        self.dependencies.iter().any(|edge| edge.name == "udev" || edge.name == "tokio-udev")
+    }
 }
 
 impl Workspace {

@@ -52,7 +52,7 @@ pub enum Sight {
 pub enum Event {
     /// A device was looked at, or udev told of it.
     Device(String, Sight),
-    /// udev has handled what was there at boot; every device was looked at.
+    /// udev has handled what was there at boot.
     Settled,
     /// Everything was looked at once more.
     LookedAgain,
@@ -202,11 +202,6 @@ impl Collection {
         // A limit that has passed has had its effect.
         limits.retain(|limit| *limit > now.elapsed);
         limits.into_iter().chain(self.frus.values().filter_map(|fru| fru.due(self.inventory))).min()
-    }
-
-    /// Whether udev is done with what was there at boot.
-    pub fn is_settled(&self) -> bool {
-        self.is_settled
     }
 
     /// Whether the system has an EEPROM of this key.

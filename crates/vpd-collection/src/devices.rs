@@ -4,12 +4,11 @@ use crate::collection::Sight;
 use anyhow::Context as _;
 use fru_publication::EepromKey;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use udev::{EventType, MonitorBuilder, MonitorSocket};
-
-/// There while udev has events that it has not handled.
-const QUEUE: &str = "/run/udev/queue";
 
 /// The EEPROMs of the system and udev's news of them.
 pub struct Devices {
@@ -46,12 +45,6 @@ impl Devices {
         if place.is_some_and(|place| place.exists()) { Sight::Present } else { Sight::Absent }
     }
 
-    /// Whether udev has handled all devices that are there: none can still get a driver by being loaded.
-    pub fn is_settled(&self) -> bool {
-        !Path::new(QUEUE).exists()
-            && self.places.values().flatten().all(|place| place.exists() || is_known(place))
-    }
-
     /// Waits for news.
     pub async fn news(&mut self) -> News {
         let Some(news) = &mut self.news else { return std::future::pending().await };
@@ -76,10 +69,20 @@ fn listen() -> anyhow::Result<AsyncFd<MonitorSocket>> {
     AsyncFd::new(builder.listen()?).context("cannot wait for udev")
 }
 
-/// A device without a driver whose event udev has handled; or none at all.
-fn is_known(attribute: &Path) -> bool {
-    let Some(folder) = attribute.parent().and_then(|folder| folder.canonicalize().ok()) else { return true };
-    udev::Device::from_syspath(&folder).map_or(true, |device| device.is_initialized())
+/// Runs until udev has handled what the kernel has told it so far, or the limit has passed.
+///
+/// Only udev knows: a driver that it is about to load may give an EEPROM its bytes. Its own tool asks it.
+pub fn wait_until_settled(limit: Duration) {
+    let mut command = Command::new("udevadm");
+    command.arg("settle").arg(format!("--timeout={}", limit.as_secs().max(1)));
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => {}
+        Ok(_) => log::warn!(
+            "udev is not done after {} s; what is not to be seen counts as absent",
+            limit.as_secs()
+        ),
+        Err(error) => log::warn!("udev cannot be asked whether it is done: {error}"),
+    }
 }
 
 /// What an event says of the device that has the key as its name in sysfs.

@@ -3,7 +3,7 @@
 use crate::NAME;
 use crate::bus::{Line, Request};
 use crate::collection::{Collection, Effect, Event, Now, Presence, Sight};
-use crate::devices::{Devices, News};
+use crate::devices::{self, Devices, News};
 use crate::performer::{CALL_LIMIT, Performer};
 use crate::records::Records;
 use crate::settings;
@@ -22,14 +22,12 @@ use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 use system_index::{SystemIndex, places, units};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::{Connection, Message, MessageStream};
 
-/// How often udev is looked at until it has handled what was there at boot.
-const SETTLE_LOOK: Duration = Duration::from_millis(100);
 /// Signals of process 1 that may wait for us; a machine has fewer units than that.
 const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
 /// Calls that may wait for us; a parser waits for its answer, so there is one per EEPROM at most.
@@ -57,6 +55,13 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let signals = Signals::subscribe(&connection).await.context(Exit::PeerUnavailable)?;
     serve(&connection, requests).await?;
     let (events, answers) = mpsc::unbounded_channel();
+    let settled = events.clone();
+    let limit = merged.fragment.limits().settle;
+    std::thread::spawn(move || {
+        devices::wait_until_settled(limit);
+        // Nobody listens at the service's end.
+        let _ = settled.send(Event::Settled);
+    });
     let performer = Performer::new(connection.clone(), active.join("frus"), events);
     let service =
         Service { collection, choice, records, devices, performer, began: Instant::now(), started: wall() };
@@ -152,7 +157,6 @@ impl Service {
         self.begin(&start).await?;
         let watchdog = start.readiness.watchdog_interval();
         let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
-        let mut settle_at = Some(Instant::now());
         loop {
             let wake_at = self.collection.wake_at(self.now()).map(|elapsed| self.began + elapsed);
             tokio::select! {
@@ -166,7 +170,6 @@ impl Service {
                 }
                 message = next(&mut signals.owners) => self.owner_changed(&message?, &start),
                 news = self.devices.news() => self.hear(news, &start),
-                () = at(settle_at) => settle_at = self.settle(&start),
                 () = at(wake_at) => self.take(Event::Tick, &start),
                 () = at(alive_at) => {
                     start.readiness.alive();
@@ -250,18 +253,6 @@ impl Service {
                 }
             }
         }
-    }
-
-    fn settle(&mut self, start: &Start) -> Option<Instant> {
-        if self.collection.is_settled() {
-            return None;
-        }
-        if !self.devices.is_settled() {
-            return Some(Instant::now() + SETTLE_LOOK);
-        }
-        self.look_at_all(start);
-        self.take(Event::Settled, start);
-        None
     }
 
     fn owner_changed(&mut self, message: &Message, start: &Start) {

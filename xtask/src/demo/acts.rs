@@ -7,11 +7,12 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::tree;
+use crate::build::Profile;
 use crate::rings::{self, Outcome};
 use crate::stage::{Run, Stage};
 use crate::unit::UnitName;
 use crate::workspace::Workspace;
-use crate::{fixtures, output};
+use crate::{fixtures, output, vm};
 
 /// The inventory's name and the path of its root.
 const INVENTORY: [&str; 2] = ["xyz.openbmc_project.Inventory.Manager", "/xyz/openbmc_project/inventory"];
@@ -245,6 +246,13 @@ pub fn refusals(stage: &Stage<'_>) -> Result<()> {
         output::line(format!("asking for {title}:\n    {}", answer.stderr.trim()));
     }
     Ok(())
+}
+
+/// Boots a machine whose parts come, go and are swapped.
+pub fn boot_a_machine(workspace: &Workspace, profile: Profile) -> Result<()> {
+    heading("8. A machine boots: systemd, udev, real EEPROM drivers, everything as installed");
+    let shown = vm::show(workspace, "demo", profile)?;
+    rings::account("demo, machine", &shown)
 }
 
 fn heading(text: &str) {

@@ -53,6 +53,13 @@ fn judge(ended: Result<()>, expected: Option<&str>) -> Result<()> {
     }
 }
 
+/// What the script of the first boot said, when the scenario was played last.
+pub fn log(workspace: &Workspace, scenario: &Scenario) -> Result<String> {
+    let path = workspace.target.join("vm").join(&scenario.name).join("boot-1/live.log");
+    let log = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(String::from_utf8_lossy(&log).into_owned())
+}
+
 /// Boots the scenario's machine once, with a shell instead of the script.
 pub fn shell(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<()> {
     // Not the folder that a run of the same scenario would empty.
