@@ -49,6 +49,17 @@ pub fn remove(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The names of the units that are left.
+pub fn units(root: &Path) -> Result<Vec<String>> {
+    let mut units = Vec::new();
+    for (name, path) in entries(&root.join(UNITS))? {
+        if path.symlink_metadata()?.is_file() {
+            units.push(name);
+        }
+    }
+    Ok(units)
+}
+
 /// Whether a unit starts what is not there, or requires what has gone.
 fn is_in_vain(root: &Path, text: &str, gone: &BTreeSet<String>) -> bool {
     let program =
@@ -133,6 +144,7 @@ mod tests {
             symlink(&target, units.join(format!("alias-{name}"))).unwrap();
         }
         remove(root.path()).unwrap();
+        assert_eq!(super::units(root.path()).unwrap(), ["there.service"]);
         let names = |folder: &Path| -> Vec<String> {
             entries(folder).unwrap().into_iter().map(|(name, _)| name).collect()
         };

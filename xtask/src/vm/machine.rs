@@ -54,6 +54,8 @@ pub struct Machine<'a> {
     pub limit: Duration,
     /// Time that booting, collecting results and ending may take beside it.
     pub margin: Duration,
+    /// Units that the machine does without.
+    pub mask: Vec<String>,
 }
 
 /// Who sits at the machine's console.
@@ -127,8 +129,10 @@ impl Machine<'_> {
         for (option, value) in [("-M", "q35"), ("-smp", "2"), ("-m", "512"), ("-display", "none")] {
             add(option, value.to_owned());
         }
+        let masks: String = self.mask.iter().map(|unit| format!(" systemd.mask={unit}")).collect();
         let mode = if console == Console::Terminal { " bed.shell" } else { "" };
-        let kernel = format!("{KERNEL} bed.boot={} bed.limit={}{mode}", self.number, self.limit.as_secs());
+        let kernel =
+            format!("{KERNEL} bed.boot={} bed.limit={}{mode}{masks}", self.number, self.limit.as_secs());
         add("-kernel", plain(self.kernel)?);
         add("-initrd", plain(self.initrd)?);
         add("-append", kernel);

@@ -53,6 +53,7 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
         install_peers(workspace, profile, installed.path())?;
     }
     left_out::remove(installed.path())?;
+    let units = left_out::units(installed.path())?.join("\n") + "\n";
     let mut archive = Archive::default();
     archive.link("init", "usr/lib/systemd/systemd")?;
     for unit in MASKED {
@@ -60,6 +61,7 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
     }
     archive.tree(&workspace.root.join("tests/vm/guest"))?;
     archive.tree(installed.path())?;
+    archive.file("etc/bed/units", units.as_bytes(), 0o644)?;
     describe(&mut archive, scenario)?;
     let files = scenario.folder.join("root");
     if files.is_dir() {

@@ -111,6 +111,7 @@ impl Stage {
             number,
             limit: Duration::from_secs(boot.limit_s),
             margin: Duration::from_secs(boot.margin_s),
+            mask: boot.mask.clone(),
         })
     }
 }

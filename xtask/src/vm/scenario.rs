@@ -113,6 +113,9 @@ pub struct Boot {
     /// Seconds beside the script's, for booting and ending; then it counts as hung.
     #[serde(default = "usual_margin")]
     pub margin_s: u64,
+    /// Units that this boot does without.
+    #[serde(default)]
+    pub mask: Vec<String>,
     /// What the bed has to find wrong with this boot, for tests of the bed itself; part of the error's text.
     pub expect: Option<String>,
     /// Parts that are swapped before it, like `images` above.
@@ -212,6 +215,7 @@ fn one_boot() -> Vec<Boot> {
         end: End::Verdict,
         limit_s: usual_limit(),
         margin_s: usual_margin(),
+        mask: Vec::new(),
         expect: None,
         swap: BTreeMap::new(),
     }]
