@@ -29,6 +29,7 @@ impl Line {
 // The owner drops a request only at its end, when nobody is answered any more.
 impl Collection for Line {
     async fn report(&self, report: Report) {
+        let report = tamed(report);
         self.ask(|answer| Request::Report(Box::new(report), answer)).await;
     }
 
@@ -38,5 +39,54 @@ impl Collection for Line {
 
     async fn recollect(&self, keys: Vec<String>) -> Result<(), String> {
         self.ask(|answer| Request::Recollect(keys, answer)).await.unwrap_or(Ok(()))
+    }
+}
+
+/// Longest text of a report that is kept, characters; longest list.
+const TEXT_KEPT: usize = 400;
+const LIST_KEPT: usize = 1_024;
+
+/// A report comes from a process that has read hostile bytes: its texts reach terminals, its lists our memory.
+fn tamed(mut report: Report) -> Report {
+    report.records.truncate(LIST_KEPT);
+    report.excluded.truncate(LIST_KEPT);
+    let Report { key, format, outcome, reason, inventory, excluded, invocation, records, .. } = &mut report;
+    let texts = [key, format, outcome, reason, inventory, invocation].into_iter().chain(excluded);
+    let of_records =
+        records.iter_mut().flat_map(|record| [&mut record.name, &mut record.outcome, &mut record.reason]);
+    for text in texts.chain(of_records) {
+        if text.len() > TEXT_KEPT || text.chars().any(char::is_control) {
+            *text =
+                text.chars().take(TEXT_KEPT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        }
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dbus_api::vpd::collection::RecordReport;
+
+    #[test]
+    fn a_report_reaches_no_terminal_with_control_characters_and_no_memory_with_endless_texts() {
+        let text = "\u{1b}[2J".to_owned() + &"x".repeat(10_000);
+        let record = RecordReport { name: text.clone(), reason: text.clone(), ..RecordReport::default() };
+        let report = Report {
+            outcome: text.clone(),
+            reason: text.clone(),
+            excluded: vec![text; 5_000],
+            records: vec![record; 5_000],
+            ..Report::default()
+        };
+        let shown = format!("{:?}", tamed(report));
+        assert!(!shown.contains("\\u{1b}") && !shown.contains('\u{1b}'));
+        assert!(shown.len() < 4 * LIST_KEPT * (TEXT_KEPT + 100), "{}", shown.len());
+    }
+
+    #[test]
+    fn an_ordinary_report_stays_as_it_is() {
+        let report = Report { reason: "größer".to_owned(), outcome: "ok".to_owned(), ..Report::default() };
+        assert_eq!(tamed(report.clone()), report);
     }
 }

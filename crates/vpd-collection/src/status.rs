@@ -200,7 +200,7 @@ fn remarks(fru: &FruStatus, text: &mut String) {
     let Report { reason, records, inventory, .. } = &fru.report;
     let mut remark = |line: String| {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "    {}", one_lined(&line));
+        let _ = writeln!(text, "    {}", line);
     };
     if !fru.reason.is_empty() {
         remark(fru.reason.clone());
@@ -221,13 +221,6 @@ fn remarks(fru: &FruStatus, text: &mut String) {
         let why = if record.reason.is_empty() { String::new() } else { format!(": {}", record.reason) };
         remark(format!("record {} {}{bits}{why}", record.name, record.outcome));
     }
-}
-
-/// What comes from an EEPROM may hold anything; a terminal gets none of it.
-fn one_lined(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
 }
 
 fn bits(count: u32) -> String {
