@@ -1,13 +1,14 @@
 use crate::fragment::{Fragment, Interfaces, ObjectFragment, Presence, PublishedRecords, Source};
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::records::{DEFAULT_RECORD, INTERFACE_PREFIX, properties_of};
-use dbus_api::inventory::{IBM_LOCATION, ITEM};
+use dbus_api::inventory::shown::Interfaces as ShownInterfaces;
+use dbus_api::inventory::{ASSET, IBM_LOCATION, ITEM, OPERATIONAL_STATUS, PROGRESS, progress_status};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use vpd_format::RecordName;
 
 /// The interfaces that the inventory shows, by an object's relative path; objects that it lacks are missing.
-pub type Shown = BTreeMap<String, BTreeSet<String>>;
+pub type Shown = BTreeMap<String, ShownInterfaces>;
 
 /// What happened to the EEPROM whose objects are looked over.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,7 @@ pub fn add_leftovers<'a>(
             _ => BTreeSet::new(),
         };
         let mut emptied = Object { path: Cow::Borrowed(&object.path), interfaces: Vec::new() };
-        for interface in interfaces.iter().filter(|name| *name != IBM_LOCATION) {
+        for interface in interfaces.keys().filter(|name| *name != IBM_LOCATION) {
             let record = interface.strip_prefix(INTERFACE_PREFIX);
             if let Some(record) = record.filter(|record| !kept.contains(*record)) {
                 empty_record(&mut emptied, interface, record);
@@ -55,12 +56,34 @@ pub fn add_leftovers<'a>(
         if is_other_variant {
             empty_texts(&mut emptied, interfaces, &fragment.common);
             empty_texts(&mut emptied, interfaces, &object.interfaces);
-            if object.presence == Presence::Managed && interfaces.contains(ITEM) {
+            if object.presence == Presence::Managed && interfaces.contains_key(ITEM) {
                 emptied.interface(ITEM).set("Present", Value::Bool(false));
             }
         }
         merge(notification, emptied);
     }
+}
+
+/// An object that no part of this machine has any more: absent, not tried, nothing known of it.
+///
+/// Source: the reset of openpower-vpd-parser. Location and name say what the place is for, and stay.
+pub fn departed<'a>(path: &'a str, shown: &'a ShownInterfaces) -> Object<'a> {
+    let mut object = Object { path: Cow::Borrowed(path), interfaces: Vec::new() };
+    for (name, properties) in shown.iter().filter(|(name, _)| *name != IBM_LOCATION) {
+        for (property, signature) in properties {
+            let value = match (name.as_str(), property.as_str(), signature.as_str()) {
+                (ITEM, "Present", "b") => Value::Bool(false),
+                (OPERATIONAL_STATUS, "Functional", "b") => Value::Bool(true),
+                (PROGRESS, "Status", "s") => Value::Text(Cow::Borrowed(progress_status::NOT_STARTED)),
+                (PROGRESS, "StartTime" | "CompletedTime", _) => Value::Signed(0),
+                (ASSET, _, "s") => Value::Text(Cow::Borrowed("")),
+                (record, _, "ay") if record.starts_with(INTERFACE_PREFIX) => Value::Bytes(Cow::Borrowed(&[])),
+                _ => continue,
+            };
+            object.interface(name.as_str()).set(property.as_str(), value);
+        }
+    }
+    object
 }
 
 /// The records that a parser has published for an object, empty ones among them.
@@ -87,8 +110,8 @@ fn empty_record<'a>(object: &mut Object<'a>, interface: &'a str, record: &str) {
 }
 
 /// A name for people says what the place is for, and stays.
-fn empty_texts<'a>(object: &mut Object<'a>, shown: &BTreeSet<String>, interfaces: &'a Interfaces) {
-    for (name, properties) in interfaces.iter().filter(|(name, _)| shown.contains(*name)) {
+fn empty_texts<'a>(object: &mut Object<'a>, shown: &ShownInterfaces, interfaces: &'a Interfaces) {
+    for (name, properties) in interfaces.iter().filter(|(name, _)| shown.contains_key(*name)) {
         for (property, source) in properties {
             let is_name = name == ITEM && property == "PrettyName";
             if matches!(source, Source::Keyword(_)) && !is_name {
@@ -141,7 +164,7 @@ PrettyName = { record = "VINI", keyword = "DR" }
 "#;
 
     fn shown(objects: &[(&str, &[&str])]) -> Shown {
-        let set = |names: &&[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let set = |names: &&[&str]| names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
         objects.iter().map(|(path, names)| ((*path).to_owned(), set(names))).collect()
     }
 
@@ -171,8 +194,6 @@ PrettyName = { record = "VINI", keyword = "DR" }
         add_leftovers(&mut notification, &fragment, situation, shown);
         said(&notification)
     }
-
-    const ASSET: &str = dbus_api::inventory::ASSET;
 
     #[test]
     fn records_that_only_an_earlier_part_had_are_emptied() {
@@ -211,6 +232,31 @@ PrettyName = { record = "VINI", keyword = "DR" }
         let situation = Situation::Collected { usable: &usable, excluded: &excluded };
         assert!(leftovers(situation, &shown(&[])).is_empty());
         assert!(leftovers(Situation::Absent, &shown(&[("/system/variant", &["a.Marker"])])).is_empty());
+    }
+
+    #[test]
+    fn an_object_of_another_system_loses_what_was_known_of_it_and_keeps_its_place() {
+        let property = |name: &str, signature: &str| (name.to_owned(), signature.to_owned());
+        let shown = ShownInterfaces::from([
+            (ASSET.to_owned(), vec![property("SerialNumber", "s")]),
+            (ITEM.to_owned(), vec![property("Present", "b"), property("PrettyName", "s")]),
+            (OPERATIONAL_STATUS.to_owned(), vec![property("Functional", "b")]),
+            (PROGRESS.to_owned(), vec![property("Status", "s"), property("StartTime", "t")]),
+            ("com.ibm.ipzvpd.VINI".to_owned(), vec![property("SN", "ay")]),
+            (IBM_LOCATION.to_owned(), vec![property("LocationCode", "s")]),
+            ("a.Marker".to_owned(), vec![]),
+        ]);
+        let notification = Notification { objects: vec![departed("/system/x", &shown)] };
+        let progress = format!("/system/x Progress.Status=Text({:?})", progress_status::NOT_STARTED);
+        let expected = [
+            "/system/x VINI",
+            &progress,
+            "/system/x Progress.StartTime=Signed(0)",
+            "/system/x Asset.SerialNumber=Text(\"\")",
+            "/system/x Item.Present=Bool(false)",
+            "/system/x OperationalStatus.Functional=Bool(true)",
+        ];
+        assert_eq!(said(&notification), expected);
     }
 
     #[test]

@@ -24,5 +24,5 @@ pub use fragment::{
 };
 pub use key::{EepromKey, KeyError};
 pub use keywords::Keywords;
-pub use leftovers::{Shown, Situation, add_leftovers};
+pub use leftovers::{Shown, Situation, add_leftovers, departed};
 pub use publish::{Problem, Publication, Reading, Times, publish};

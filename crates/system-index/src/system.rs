@@ -21,6 +21,9 @@ pub struct SystemFru {
     pub key: EepromKey,
     /// The service that reads it; the other one takes over if the format says so.
     pub parser: Parser,
+    /// Relative paths of the inventory objects that exist for its sake; not those that are other software's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<String>,
 }
 
 impl SystemIndex {
@@ -52,7 +55,7 @@ impl SystemIndex {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "[[fru]]\nkey = \"10-0050\"\nparser = \"ipz-vpd-parser\"\n\n\
+    const TEXT: &str = "[[fru]]\nkey = \"10-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system\"]\n\n\
                         [[fru]]\nkey = \"file:x\"\nparser = \"keyword-vpd-parser\"\n";
 
     #[test]

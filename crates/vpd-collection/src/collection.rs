@@ -143,6 +143,16 @@ impl Collection {
         }
     }
 
+    /// Adds what has no device and no unit: its absence is published, and that is all.
+    pub fn add_departed(&mut self, key: &str) {
+        self.frus.insert(key.to_owned(), Fru::departed());
+    }
+
+    /// Whether the inventory knows of an absence.
+    pub fn is_absent(&self, key: &str) -> bool {
+        self.frus.get(key).is_some_and(|fru| fru.is_well_gone())
+    }
+
     /// Takes up what an earlier run of the service knew.
     pub fn resume(&mut self, known: Vec<FruStatus>) {
         for status in known {
@@ -206,12 +216,12 @@ impl Collection {
 
     /// Whether the system has an EEPROM of this key.
     pub fn has(&self, key: &str) -> bool {
-        self.frus.contains_key(key)
+        self.frus.get(key).is_some_and(|fru| !fru.unit.is_empty())
     }
 
     /// The keys of all EEPROMs.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.frus.keys().map(String::as_str)
+        self.frus.iter().filter(|(_, fru)| !fru.unit.is_empty()).map(|(key, _)| key.as_str())
     }
 
     /// `settling`, `waiting-for-inventory`, `collecting`, `collected`.
@@ -232,7 +242,8 @@ impl Collection {
 
     /// Every EEPROM, in the order of their keys.
     pub fn statuses(&self) -> Vec<FruStatus> {
-        self.frus.iter().map(|(key, fru)| fru.status(key)).collect()
+        let shown = self.frus.iter().filter(|(_, fru)| !(fru.unit.is_empty() && fru.is_well_gone()));
+        shown.map(|(key, fru)| fru.status(key)).collect()
     }
 
     fn see(&mut self, key: &str, sight: Sight, now: Now, effects: &mut Vec<Effect>) {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use dbus_api::inventory::notification::Notification;
 use dbus_api::inventory::{self, manager};
 use dbus_api::vpd::collection::Report;
-use fru_publication::{Fragment, Reading, Shown, Situation, Times, add_leftovers, publish};
+use fru_publication::{Fragment, Reading, Shown, Situation, Times, add_leftovers, departed, publish};
 use std::collections::BTreeSet;
 use std::path::Path;
 use zbus::Connection;
@@ -24,10 +24,26 @@ pub async fn tidy(connection: &Connection, fragment: &Path, report: Option<&Repo
         }
     };
     add_leftovers(&mut notification, &fragment, situation, &shown);
+    tell(connection, &notification).await
+}
+
+/// Puts objects that no part of the machine has any more where a part that was never there is.
+pub async fn retire(connection: &Connection, paths: &BTreeSet<String>) -> anyhow::Result<()> {
+    let mut shown = Shown::new();
+    for path in paths {
+        if let Some(interfaces) = inventory::shown::interfaces(connection, path).await? {
+            shown.insert(path.clone(), interfaces);
+        }
+    }
+    let objects = shown.iter().map(|(path, interfaces)| departed(path, interfaces)).collect();
+    tell(connection, &Notification { objects }).await
+}
+
+async fn tell(connection: &Connection, notification: &Notification<'_>) -> anyhow::Result<()> {
     if notification.objects.is_empty() {
         return Ok(());
     }
-    let refusals = manager::notify_or_each(connection, &notification).await?;
+    let refusals = manager::notify_or_each(connection, notification).await?;
     if let Some(refusal) = refusals.iter().find(|refusal| refusal.object.is_some()) {
         let object = refusal.object.as_deref().unwrap_or_default();
         bail!("the inventory refused {object}: {}: {}", refusal.name, refusal.text);

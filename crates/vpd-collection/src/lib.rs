@@ -14,6 +14,7 @@
 
 mod bus;
 pub mod collection;
+mod departed;
 mod devices;
 mod inventory;
 mod performer;

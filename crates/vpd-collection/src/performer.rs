@@ -1,10 +1,12 @@
 //! Does what the collection wants done, and tells it how that went. Nothing here holds the owner up.
 
 use crate::collection::{Effect, Event, Ticket};
+use crate::departed;
 use crate::inventory;
 use dbus_api::call::CallError;
 use dbus_api::systemd::{self, Verb};
 use dbus_api::vpd::collection::Report;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,8 @@ pub struct Performer {
     pub connection: Connection,
     /// Folder of the fragments.
     pub fragments: PathBuf,
+    /// Objects of an earlier system.
+    pub departed: BTreeSet<String>,
     /// Where what came of it goes.
     pub events: mpsc::UnboundedSender<Event>,
     slots: Arc<Semaphore>,
@@ -30,8 +34,13 @@ pub struct Performer {
 
 impl Performer {
     /// A new one; each effect gives one event.
-    pub fn new(connection: Connection, fragments: PathBuf, events: mpsc::UnboundedSender<Event>) -> Self {
-        Self { connection, fragments, events, slots: Arc::new(Semaphore::new(AT_ONCE)) }
+    pub fn new(
+        connection: Connection,
+        fragments: PathBuf,
+        departed: BTreeSet<String>,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Self {
+        Self { connection, fragments, departed, events, slots: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Begins to do what is done on the bus.
@@ -70,7 +79,13 @@ impl Performer {
 
     async fn tidy(&self, ticket: Ticket, report: Option<&Report>) -> Event {
         let fragment = self.fragments.join(format!("{}.toml", ticket.key));
-        let tidying = inventory::tidy(&self.connection, &fragment, report);
+        let tidying = async {
+            if ticket.key == departed::KEY {
+                inventory::retire(&self.connection, &self.departed).await
+            } else {
+                inventory::tidy(&self.connection, &fragment, report).await
+            }
+        };
         let result = match tokio::time::timeout(CALL_LIMIT, tidying).await {
             Ok(result) => result.map_err(|error| format!("{error:#}")),
             Err(_) => Err("the inventory did not answer in time".to_owned()),

@@ -3,6 +3,7 @@
 use crate::NAME;
 use crate::bus::{Line, Request};
 use crate::collection::{Collection, Effect, Event, Now, Presence, Sight};
+use crate::departed::{self, Objects};
 use crate::devices::{self, Devices, News};
 use crate::performer::{CALL_LIMIT, Performer};
 use crate::records::Records;
@@ -48,6 +49,11 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let assigned = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let (records, known) = Records::open(assigned);
     collection.resume(known);
+    let current = frus.iter().flat_map(|fru| fru.objects.iter().cloned()).collect();
+    let objects = Objects::load(std::env::var_os("STATE_DIRECTORY").map(PathBuf::from), current);
+    if !objects.departed.is_empty() {
+        collection.add_departed(departed::KEY);
+    }
     let devices = Devices::watch(frus.iter().map(|fru| (fru.key.clone(), file_of(&active, &fru.key))));
 
     let connection = bus::connect(CALL_LIMIT).await?;
@@ -62,9 +68,17 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         // Nobody listens at the service's end.
         let _ = settled.send(Event::Settled);
     });
-    let performer = Performer::new(connection.clone(), active.join("frus"), events);
-    let service =
-        Service { collection, choice, records, devices, performer, began: Instant::now(), started: wall() };
+    let performer = Performer::new(connection.clone(), active.join("frus"), objects.departed.clone(), events);
+    let service = Service {
+        collection,
+        choice,
+        records,
+        objects,
+        devices,
+        performer,
+        began: Instant::now(),
+        started: wall(),
+    };
     service.run(start, signals, calls, answers).await
 }
 
@@ -140,6 +154,7 @@ struct Service {
     collection: Collection,
     choice: Choice,
     records: Records,
+    objects: Objects,
     devices: Devices,
     performer: Performer,
     began: Instant,
@@ -216,6 +231,9 @@ impl Service {
                     effect => self.performer.perform(effect),
                 }
             }
+        }
+        if self.collection.is_absent(departed::KEY) {
+            self.objects.settle();
         }
         let statuses = self.collection.statuses();
         self.records.update(&statuses);

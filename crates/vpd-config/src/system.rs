@@ -4,7 +4,7 @@ use crate::files::wrong_at;
 use crate::keys::label;
 use crate::layer::Tables;
 use crate::{Outputs, Problem, fragment};
-use fru_publication::{EepromKey, Fragment, FragmentError, WantedFormat};
+use fru_publication::{EepromKey, Fragment, FragmentError, Presence, WantedFormat};
 use service_config::SourceFile;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,6 +35,14 @@ impl Fru {
             WantedFormat::Auto | WantedFormat::Pinned(Format::Ipz) => Parser::Ipz,
             WantedFormat::Pinned(Format::Keyword | Format::Memory) => Parser::Keyword,
         }
+    }
+}
+
+impl Fru {
+    /// Paths of the objects that exist for its sake.
+    fn objects(&self) -> Vec<String> {
+        let ours = self.fragment.object.iter().filter(|object| object.presence == Presence::Managed);
+        ours.map(|object| object.path.clone()).collect()
     }
 }
 
@@ -112,6 +120,7 @@ impl System {
             key: key.clone(),
             // One unit reads an EEPROM, whatever system it is in.
             parser: parsers.get(key).copied().unwrap_or_else(|| fru.parser()),
+            objects: fru.objects(),
         });
         let index = SystemIndex { fru: fru.collect() };
         let mut outputs = Outputs::from([(places::system_index(&folder), index.to_text())]);

@@ -3,16 +3,16 @@
 use super::{ROOT, manager};
 use crate::call::{CallError, classify};
 use crate::standard::{INTROSPECTABLE, error};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use zbus::Connection;
+
+/// Interfaces with the properties of each: name and signature.
+pub type Interfaces = BTreeMap<String, Vec<(String, String)>>;
 
 /// The interfaces of an object, given by its path relative to the root; `None` when it does not exist.
 ///
 /// Errors: as [`manager::notify`].
-pub async fn interfaces(
-    connection: &Connection,
-    relative: &str,
-) -> Result<Option<BTreeSet<String>>, CallError> {
+pub async fn interfaces(connection: &Connection, relative: &str) -> Result<Option<Interfaces>, CallError> {
     let path = format!("{ROOT}{relative}");
     let called = connection
         .call_method(Some(manager::BUS_NAME), path.as_str(), Some(INTROSPECTABLE), "Introspect", &())
@@ -25,36 +25,62 @@ pub async fn interfaces(
     let body = reply.body();
     let xml: &str =
         body.deserialize().map_err(|source| CallError::Bus { destination: manager::BUS_NAME, source })?;
-    let interfaces = names(xml);
+    let interfaces = described(xml);
     // Implementations on sd-bus describe the way to an object, and what does not exist, as an object without any.
     Ok((!interfaces.is_empty()).then_some(interfaces))
 }
 
-/// The names in the start tags `<interface name="…">`, without the standard ones.
+/// What the start tags `<interface name="…">` and `<property name="…" type="…">` say, without the standard interfaces.
 ///
 /// No XML reader: the text has the form that the D-Bus specification gives it, and a name that is
 /// missed or made up costs an empty property, no more.
-fn names(xml: &str) -> BTreeSet<String> {
-    xml.split("<interface")
-        .skip(1)
-        .filter_map(|rest| rest.split('>').next()?.split_once("name=\"")?.1.split('"').next())
-        .filter(|name| !name.starts_with("org.freedesktop.DBus."))
-        .map(str::to_owned)
-        .collect()
+fn described(xml: &str) -> Interfaces {
+    let mut interfaces = Interfaces::new();
+    let mut current = None;
+    for tag in xml.split('<').filter_map(|rest| rest.split('>').next()) {
+        match tag.split_whitespace().next() {
+            Some("interface") => {
+                current = attribute(tag, "name").filter(|name| !name.starts_with("org.freedesktop.DBus."));
+                if let Some(name) = current {
+                    interfaces.entry(name.to_owned()).or_default();
+                }
+            }
+            Some("property") => {
+                let property = attribute(tag, "name").zip(attribute(tag, "type"));
+                let known = current.and_then(|name| interfaces.get_mut(name));
+                if let (Some((name, signature)), Some(properties)) = (property, known) {
+                    properties.push((name.to_owned(), signature.to_owned()));
+                }
+            }
+            _ => {}
+        }
+    }
+    interfaces
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = tag.split_once(&format!("{name}=\""))?;
+    rest.split('"').next()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(xml: &str) -> Vec<String> {
+        described(xml).into_keys().collect()
+    }
+
     #[test]
     fn interfaces_are_found_in_the_descriptions_of_different_implementations() {
-        let ours = "<node>\n  <interface name=\"org.freedesktop.DBus.Peer\">\n  </interface>\n  \
-                    <interface name=\"a.b\">\n    <property name=\"no\"/>\n  </interface>\n</node>";
+        let ours = "<node>\n  <interface name=\"org.freedesktop.DBus.Peer\">\n  <property name=\"no\" type=\"s\"/>\n  \
+                    </interface>\n  <interface name=\"a.b\">\n    <property name=\"yes\" type=\"ay\" access=\"read\"/>\n  \
+                    </interface>\n</node>";
         let others =
             "<node><interface\n name=\"a.c\"/><interface name=\"a.d\"><method name=\"x\"/></interface>";
-        assert_eq!(names(ours), BTreeSet::from(["a.b".to_owned()]));
-        assert_eq!(names(others), BTreeSet::from(["a.c".to_owned(), "a.d".to_owned()]));
+        let expected = vec![("yes".to_owned(), "ay".to_owned())];
+        assert_eq!(described(ours), Interfaces::from([("a.b".to_owned(), expected)]));
+        assert_eq!(names(others), ["a.c", "a.d"]);
         assert!(names("<interface").is_empty());
     }
 }

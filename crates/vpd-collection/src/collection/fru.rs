@@ -91,6 +91,16 @@ impl Fru {
         }
     }
 
+    /// One whose absence is all there is to say.
+    pub fn departed() -> Self {
+        Self { phase: Phase::Vanishing(Some(Duration::ZERO)), ..Self::new(String::new()) }
+    }
+
+    /// It is absent, and the inventory was told without a hitch.
+    pub fn is_well_gone(&self) -> bool {
+        self.phase == Phase::Absent && self.reason.is_empty()
+    }
+
     /// What an earlier run of the service knew; whether it still holds is asked when the device is seen.
     pub fn resume(&mut self, status: FruStatus) {
         if status.state == "collected" && !status.report.invocation.is_empty() {

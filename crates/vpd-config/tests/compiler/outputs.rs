@@ -115,9 +115,9 @@ fn indices_name_systems_eeproms_and_parsers() {
     // The first system that has an EEPROM says who reads it, also in the others.
     assert_eq!(
         text(&files, "usr/share/vivianite/vpd/systems/two/index.toml"),
-        "[[fru]]\nkey = \"10-0050\"\nparser = \"ipz-vpd-parser\"\n\n\
-         [[fru]]\nkey = \"8-0051\"\nparser = \"keyword-vpd-parser\"\n\n\
-         [[fru]]\nkey = \"spi12.0\"\nparser = \"ipz-vpd-parser\"\n"
+        "[[fru]]\nkey = \"10-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/fru10_0050\"]\n\n\
+         [[fru]]\nkey = \"8-0051\"\nparser = \"keyword-vpd-parser\"\nobjects = [\"/system/fru8_0051\"]\n\n\
+         [[fru]]\nkey = \"spi12.0\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/fruspi12_0\"]\n"
     );
 }
 

@@ -1,0 +1,88 @@
+//! Objects that the machine had and has no more: another system was chosen, or its description has changed.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The key under which what departed is dealt with; no EEPROM can have it.
+pub const KEY: &str = "departed";
+
+/// The objects that this service has had a hand in, kept over power-off.
+#[derive(Debug)]
+pub struct Objects {
+    file: Option<PathBuf>,
+    current: BTreeSet<String>,
+    /// What was published once and belongs to nothing of this system.
+    pub departed: BTreeSet<String>,
+}
+
+impl Objects {
+    /// Compares what is kept in systemd's state folder with what the system has now.
+    pub fn load(folder: Option<PathBuf>, current: BTreeSet<String>) -> Self {
+        let file = folder.map(|folder| folder.join("objects"));
+        let text = file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        let known: BTreeSet<String> = text.lines().map(str::to_owned).collect();
+        let departed: BTreeSet<String> = known.difference(&current).cloned().collect();
+        let objects = Self { file, current, departed };
+        // Nothing is published before it is remembered.
+        if !objects.current.is_subset(&known) {
+            objects.keep(objects.current.union(&objects.departed));
+        }
+        objects
+    }
+
+    /// What departed has been dealt with.
+    pub fn settle(&mut self) {
+        if !std::mem::take(&mut self.departed).is_empty() {
+            self.keep(&self.current);
+        }
+    }
+
+    fn keep<'a>(&self, objects: impl IntoIterator<Item = &'a String>) {
+        let text: String = objects.into_iter().map(|path| format!("{path}\n")).collect();
+        let written = self.file.as_deref().map_or(Ok(()), |file| replace(file, &text));
+        if let Err(error) = written {
+            log::warn!(
+                "objects of an earlier system may stay in the inventory: cannot remember them: {error}"
+            );
+        }
+    }
+}
+
+/// Replaces a file as a whole, and survives a loss of power.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(paths: &[&str]) -> BTreeSet<String> {
+        paths.iter().map(|path| (*path).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_another_system_had_is_known_until_it_is_dealt_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = |paths| Objects::load(Some(folder.path().to_owned()), set(paths));
+        assert_eq!(load(&["/a", "/b"]).departed, set(&[]));
+        assert_eq!(load(&["/b", "/c"]).departed, set(&["/a"]));
+        // Not dealt with: it is still known, and so is what is new.
+        let mut objects = load(&["/b"]);
+        assert_eq!(objects.departed, set(&["/a", "/c"]));
+        objects.settle();
+        assert_eq!(load(&["/b"]).departed, set(&[]));
+    }
+
+    #[test]
+    fn without_a_folder_nothing_departs() {
+        assert_eq!(Objects::load(None, set(&["/a"])).departed, set(&[]));
+    }
+}
