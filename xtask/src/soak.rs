@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::rings::{self, Outcome};
 use crate::step::Step;
+use crate::vm::{self, Extent};
 use crate::workspace::Workspace;
 use crate::{fuzz, packages, test};
 
@@ -17,12 +18,14 @@ pub struct Arguments {
     fuzz_seconds: u32,
 }
 
-/// Runs all tests, those ignored for their length included and with nothing sampled, and fuzzes.
+/// Runs all tests, those ignored for their length included and with nothing sampled, plays every boot of the machines'
+/// scenarios, and fuzzes.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     packages::require(&test::needed(&workspace))?;
     rings::play(&[
         ("long tests", &|| long_tests(&workspace)),
+        ("machines", &|| vm::ring(&workspace, Extent::Full, None)),
         ("fuzz", &|| fuzz::run(&fuzz::Arguments::all(arguments.fuzz_seconds)).map(|()| Outcome::Passed)),
     ])
 }

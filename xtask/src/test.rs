@@ -8,7 +8,7 @@ use crate::output;
 use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, STRACE, SYSTEMD, VALGRIND};
 use crate::rings::{self, Outcome};
 use crate::step::Step;
-use crate::vm;
+use crate::vm::{self, Extent};
 use crate::workspace::{Crate, Workspace};
 
 /// What all of it may take.
@@ -37,7 +37,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         cargo_test(&workspace, &arguments.rest)?;
     } else {
         let tests = || cargo_test(&workspace, &arguments.rest).map(|()| Outcome::Passed);
-        rings::play(&[("tests", &tests), ("machines", &|| vm::ring(&workspace, started + TIME))])?;
+        let machines = || vm::ring(&workspace, Extent::Quick, Some(started + TIME));
+        rings::play(&[("tests", &tests), ("machines", &machines)])?;
     }
     output::line(format!("test: all passed in {}", output::seconds(started.elapsed())));
     Ok(())

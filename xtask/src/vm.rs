@@ -22,6 +22,8 @@ use crate::rings::Outcome;
 use crate::workspace::Workspace;
 use scenario::Scenario;
 
+pub use scenario::Extent;
+
 /// What to do with the machine.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -45,6 +47,9 @@ enum Action {
 struct Run {
     /// Names of folders in tests/vm/scenarios
     names: Vec<String>,
+    /// Every boot, also those that only `cargo xtask soak` plays
+    #[arg(long)]
+    full: bool,
     /// How our programs are built
     #[arg(long, value_enum, default_value_t = Profile::Dev)]
     profile: Profile,
@@ -96,7 +101,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             } else {
                 run.names.iter().map(|name| Scenario::load(&workspace.root, name)).collect::<Result<_>>()?
             };
-            play_all(&workspace, &scenarios, run.profile, None)
+            let extent = if run.full { Extent::Full } else { Extent::Quick };
+            play_all(&workspace, &scenarios, run.profile, extent, None)
         }
         Action::Shell(shell) => {
             let scenario = Scenario::load(&workspace.root, &shell.name)?;
@@ -107,11 +113,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Plays every scenario as a part of the tests; none is begun after `until`, which makes it a failed one.
-pub fn ring(workspace: &Workspace, until: Instant) -> Result<Outcome> {
+pub fn ring(workspace: &Workspace, extent: Extent, until: Option<Instant>) -> Result<Outcome> {
     if let Some(reason) = obstacle() {
         return Ok(Outcome::Skipped(reason));
     }
-    play_all(workspace, &scenario::all(&workspace.root)?, Profile::Dev, Some(until))?;
+    play_all(workspace, &scenario::all(&workspace.root)?, Profile::Dev, extent, until)?;
     Ok(Outcome::Passed)
 }
 
@@ -122,7 +128,7 @@ pub fn show(workspace: &Workspace, name: &str, profile: Profile) -> Result<Outco
     }
     let scenario = Scenario::load(&workspace.root, name)?;
     let guest = build(workspace)?;
-    play::play(workspace, &guest, &scenario, profile)?;
+    play::play(workspace, &guest, &scenario, profile, Extent::Quick)?;
     output::line(play::log(workspace, &scenario)?);
     Ok(Outcome::Passed)
 }
@@ -140,6 +146,7 @@ fn play_all(
     workspace: &Workspace,
     scenarios: &[Scenario],
     profile: Profile,
+    extent: Extent,
     until: Option<Instant>,
 ) -> Result<()> {
     let guest = build(workspace)?;
@@ -147,7 +154,8 @@ fn play_all(
     for scenario in scenarios {
         output::progress(format!("--- {}: {}", scenario.name, scenario.plan.protects));
         let in_time = until.is_none_or(|until| Instant::now() < until);
-        let played = if in_time { play::play(workspace, &guest, scenario, profile) } else { Err(late()) };
+        let played =
+            if in_time { play::play(workspace, &guest, scenario, profile, extent) } else { Err(late()) };
         let (result, time) = match &played {
             Ok(time) => ("passed", output::seconds(*time)),
             Err(error) => {

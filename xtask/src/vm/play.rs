@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::machine::Machine;
-use super::scenario::{Boot, Scenario};
+use super::scenario::{Boot, Extent, Scenario};
 use super::{Guest, overlay};
 use crate::build::Profile;
 use crate::output;
@@ -22,20 +22,26 @@ struct Stage {
     disk: Option<PathBuf>,
 }
 
-/// Plays every boot; says how long QEMU ran.
-pub fn play(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<Duration> {
+/// Plays the boots of an extent; says how long QEMU ran.
+pub fn play(
+    workspace: &Workspace,
+    guest: &Guest,
+    scenario: &Scenario,
+    profile: Profile,
+    extent: Extent,
+) -> Result<Duration> {
     let folder = workspace.target.join("vm").join(&scenario.name);
     let stage = Stage::set(workspace, guest, scenario, profile, folder)?;
     output::progress(format!("logs and results: {}", stage.folder.display()));
     let mut total = Duration::ZERO;
-    for (index, boot) in scenario.plan.boots.iter().enumerate() {
+    for (number, boot) in scenario.plan.boots(extent) {
         overlay::write_images(workspace, scenario, &boot.swap, &stage.share)?;
         let started = Instant::now();
-        let ended = stage.machine(guest, index + 1, boot)?.run(boot.end);
+        let ended = stage.machine(guest, number, boot)?.run(boot.end);
         judge(ended, boot.expect.as_deref())
-            .with_context(|| format!("{}, boot {}", scenario.name, index + 1))?;
+            .with_context(|| format!("{}, boot {}", scenario.name, number))?;
         let time = started.elapsed();
-        output::progress(format!("boot {} ended as it should after {}", index + 1, output::seconds(time)));
+        output::progress(format!("boot {} ended as it should after {}", number, output::seconds(time)));
         total += time;
     }
     // The archives are the same for every boot and large; what tells about the run stays.

@@ -121,6 +121,18 @@ pub struct Boot {
     /// Parts that are swapped before it, like `images` above.
     #[serde(default)]
     pub swap: BTreeMap<String, String>,
+    /// Left out unless scenarios are played in full.
+    #[serde(default)]
+    pub soak: bool,
+}
+
+/// How much of a scenario is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What fits among the tests of a change.
+    Quick,
+    /// Every boot.
+    Full,
 }
 
 /// How a boot ends.
@@ -150,10 +162,21 @@ impl Scenario {
 }
 
 impl Plan {
+    /// The boots that are played, each with its number, which is the same in every extent.
+    pub fn boots(&self, extent: Extent) -> impl Iterator<Item = (usize, &Boot)> {
+        self.boots
+            .iter()
+            .enumerate()
+            .filter(move |(_, boot)| extent == Extent::Full || !boot.soak)
+            .map(|(index, boot)| (index + 1, boot))
+    }
+
     fn check(&self) -> Result<()> {
-        ensure!(!self.boots.is_empty(), "a scenario boots at least once");
-        let last = self.boots.last().map(|boot| boot.end);
-        ensure!(last == Some(End::Verdict), "the last boot ends with a verdict");
+        for extent in [Extent::Quick, Extent::Full] {
+            let last = self.boots(extent).last().map(|(_, boot)| boot.end);
+            ensure!(last.is_some(), "a scenario boots at least once");
+            ensure!(last == Some(End::Verdict), "the last boot ends with a verdict");
+        }
         let keys = self.i2c.iter().flat_map(|i2c| i2c.images.keys().chain(&i2c.coldplug));
         for key in keys.chain(self.boots.iter().flat_map(|boot| boot.swap.keys())) {
             let i2c = self.i2c.as_ref().context("images need a table [i2c]")?;
@@ -218,6 +241,7 @@ fn one_boot() -> Vec<Boot> {
         mask: Vec::new(),
         expect: None,
         swap: BTreeMap::new(),
+        soak: false,
     }]
 }
 
@@ -254,9 +278,20 @@ mod tests {
     }
 
     #[test]
+    fn a_boot_keeps_its_number_when_others_are_left_out() {
+        let text = "protects = \"x\"\n[[boot]]\n[[boot]]\nsoak = true\n[[boot]]";
+        let plan: Plan = toml::from_str(text).unwrap();
+        let numbers = |extent| plan.boots(extent).map(|(number, _)| number).collect::<Vec<_>>();
+        assert_eq!(numbers(Extent::Quick), [1, 3]);
+        assert_eq!(numbers(Extent::Full), [1, 2, 3]);
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_before_anything_is_built() {
         for (text, complaint) in [
             ("[[boot]]\nend = \"power-cut\"", "verdict"),
+            ("[[boot]]\nend = \"power-cut\"\n[[boot]]\nsoak = true", "verdict"),
+            ("[[boot]]\nsoak = true", "at least once"),
             ("[i2c]\nparts = [\"24c99\"]", "24c99"),
             ("[i2c]\nparts = [\"24c02\"]\ncoldplug = [\"10-0051\"]", "does not go that far"),
             ("[i2c]\nparts = [\"24c02\"]\ncoldplug = [\"11-0050\"]", "buses are 10 to 10"),
