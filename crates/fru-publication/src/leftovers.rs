@@ -2,10 +2,12 @@ use crate::fragment::{Fragment, Interfaces, ObjectFragment, Presence, PublishedR
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::records::{DEFAULT_RECORD, INTERFACE_PREFIX, properties_of};
 use dbus_api::inventory::shown::Interfaces as ShownInterfaces;
-use dbus_api::inventory::{ASSET, IBM_LOCATION, ITEM, OPERATIONAL_STATUS, PROGRESS, progress_status};
+use dbus_api::inventory::{
+    ASSET, IBM_LOCATION, ITEM, ITEM_DIMM, OPERATIONAL_STATUS, PROGRESS, progress_status,
+};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use vpd_format::RecordName;
+use vpd_format::{Format, RecordName};
 
 /// The interfaces that the inventory shows, by an object's relative path; objects that it lacks are missing.
 pub type Shown = BTreeMap<String, ShownInterfaces>;
@@ -17,6 +19,8 @@ pub enum Situation<'a> {
     Absent,
     /// A parser has published it.
     Collected {
+        /// The format that was read, by its word; empty when nothing was usable.
+        format: &'a str,
         /// The records that it found usable; none for formats without records.
         usable: &'a BTreeSet<String>,
         /// Paths of the objects that it left alone, as they are for another variant of the part.
@@ -28,7 +32,7 @@ pub enum Situation<'a> {
 ///
 /// [`publish()`](crate::publish()) empties what the fragment names; which other records an earlier part had, or that it
 /// was of another variant, only the inventory knows. Record interfaces that the present part does
-/// not fill become empty, and objects of another variant absent. Objects and interfaces that the
+/// not fill become empty, a memory size that no memory module fills zero, and objects of another variant absent. Objects and interfaces that the
 /// inventory lacks are not created.
 pub fn add_leftovers<'a>(
     notification: &mut Notification<'a>,
@@ -52,6 +56,11 @@ pub fn add_leftovers<'a>(
             if let Some(record) = record.filter(|record| !kept.contains(*record)) {
                 empty_record(&mut emptied, interface, record);
             }
+        }
+        let has_size =
+            matches!(situation, Situation::Collected { format, .. } if format == Format::Memory.as_str());
+        if interfaces.contains_key(ITEM_DIMM) && (is_other_variant || !has_size) {
+            empty_memory_size(&mut emptied, fragment, object);
         }
         if is_other_variant {
             empty_texts(&mut emptied, interfaces, &fragment.common);
@@ -106,6 +115,17 @@ fn empty_record<'a>(object: &mut Object<'a>, interface: &'a str, record: &str) {
     let interface = object.interface(interface);
     for property in properties {
         interface.set(property, Value::Bytes(Cow::Borrowed(&[])));
+    }
+}
+
+/// The size is no property of a record, but read all the same, unless the fragment gives it.
+fn empty_memory_size<'a>(emptied: &mut Object<'a>, fragment: &'a Fragment, object: &'a ObjectFragment) {
+    const SIZE: &str = "MemorySizeInKB";
+    let is_given = [&fragment.common, &object.interfaces]
+        .iter()
+        .any(|interfaces| interfaces.get(ITEM_DIMM).is_some_and(|dimm| dimm.contains_key(SIZE)));
+    if object.records != PublishedRecords::None && !is_given {
+        emptied.interface(ITEM_DIMM).set(SIZE, Value::Size(0));
     }
 }
 
@@ -206,7 +226,7 @@ PrettyName = { record = "VINI", keyword = "DR" }
             ("/system/foreign", &["com.ibm.ipzvpd.VCEN"]),
         ]);
         let usable = BTreeSet::from(["UTIL".to_owned()]);
-        let situation = Situation::Collected { usable: &usable, excluded: &[] };
+        let situation = Situation::Collected { format: "ipz", usable: &usable, excluded: &[] };
         assert_eq!(leftovers(situation, &shown), ["/system/planar VR10", "/system/named VCEN"]);
     }
 
@@ -215,7 +235,7 @@ PrettyName = { record = "VINI", keyword = "DR" }
         let shown = shown(&[("/system/variant", &["com.ibm.ipzvpd.VINI", ASSET, ITEM])]);
         let usable = BTreeSet::new();
         let excluded = ["/system/variant".to_owned()];
-        let situation = Situation::Collected { usable: &usable, excluded: &excluded };
+        let situation = Situation::Collected { format: "ipz", usable: &usable, excluded: &excluded };
         let expected = [
             "/system/variant VINI",
             "/system/variant Asset.SerialNumber=Text(\"\")",
@@ -226,10 +246,47 @@ PrettyName = { record = "VINI", keyword = "DR" }
     }
 
     #[test]
+    fn the_size_of_a_memory_module_goes_with_it() {
+        let shown = shown(&[
+            ("/system/planar", &[ITEM_DIMM]),
+            ("/system/named", &[ASSET]),
+            ("/system/variant", &[ITEM_DIMM]),
+        ]);
+        let usable = BTreeSet::new();
+        let excluded = ["/system/variant".to_owned()];
+        let collected = |format| Situation::Collected { format, usable: &usable, excluded: &excluded };
+        let planar = "/system/planar Dimm.MemorySizeInKB=Size(0)";
+        let variant = "/system/variant Dimm.MemorySizeInKB=Size(0)";
+        // An IPZ part in its place, a part of which nothing is usable, none; and another memory module.
+        for situation in [collected("ipz"), collected(""), Situation::Absent] {
+            assert_eq!(leftovers(situation, &shown), [planar, variant], "{situation:?}");
+        }
+        assert_eq!(leftovers(collected("memory"), &shown), [variant]);
+    }
+
+    #[test]
+    fn a_memory_size_that_the_fragment_gives_stays() {
+        let text = r#"
+[[object]]
+path = "/system/soldered"
+records = "all"
+[object.interfaces."xyz.openbmc_project.Inventory.Item.Dimm"]
+MemorySizeInKB = 1024
+[[object]]
+path = "/system/other"
+"#;
+        let shown = shown(&[("/system/soldered", &[ITEM_DIMM]), ("/system/other", &[ITEM_DIMM])]);
+        let fragment = Fragment::parse(text).unwrap();
+        let mut notification = Notification::default();
+        add_leftovers(&mut notification, &fragment, Situation::Absent, &shown);
+        assert!(said(&notification).is_empty());
+    }
+
+    #[test]
     fn what_the_inventory_never_showed_is_not_created() {
         let excluded = ["/system/variant".to_owned()];
         let usable = BTreeSet::new();
-        let situation = Situation::Collected { usable: &usable, excluded: &excluded };
+        let situation = Situation::Collected { format: "ipz", usable: &usable, excluded: &excluded };
         assert!(leftovers(situation, &shown(&[])).is_empty());
         assert!(leftovers(Situation::Absent, &shown(&[("/system/variant", &["a.Marker"])])).is_empty());
     }

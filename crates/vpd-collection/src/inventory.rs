@@ -19,7 +19,8 @@ pub async fn tidy(connection: &Connection, fragment: &Path, report: Option<&Repo
     let (mut notification, situation) = match report {
         None => (publish(&fragment, Reading::Absent, Times::default()).notification, Situation::Absent),
         Some(report) => {
-            let situation = Situation::Collected { usable: &usable, excluded: &report.excluded };
+            let situation =
+                Situation::Collected { format: &report.format, usable: &usable, excluded: &report.excluded };
             (Notification::default(), situation)
         }
     };
