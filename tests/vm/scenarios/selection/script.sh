@@ -1,4 +1,5 @@
 export LC_ALL=C
+. /usr/local/lib/bed/vpd.sh
 run=/run/vivianite/vpd
 memory=/var/lib/vivianite/vpd/last-system
 
@@ -40,6 +41,8 @@ case $BOOT in
     expect_choice demo last-choice 65
     expect demo "$(remembered)" "memory after a cut of power"
     expect active "$(card)" "the card of the system that was known"
+    expect 'ay 12 89 86 73 86 48 48 48 48 48 49 48 49' "$(property /system/card com.ibm.ipzvpd.VINI SN)" "serial number of the card"
+    expect 'b true' "$(present /system/card)" "presence of the card"
     vpd-tool build /etc/bed/unknown.toml --output /run/unknown.bin
     cat /run/unknown.bin > "$EEPROMS/10-0050/image"
     power_off
@@ -49,5 +52,9 @@ case $BOOT in
     expect 50001099 "$(sed -n 's/^im = "\(.*\)"$/\1/p' $run/selection.toml)" "type"
     expect demo "$(remembered)" "memory"
     expect inactive "$(card)" "a card of another system"
+    expect 'ay 0' "$(property /system/card com.ibm.ipzvpd.VINI SN)" "serial number of another system's card"
+    expect 'b false' "$(present /system/card)" "presence of another system's card"
+    expect "" "$(cat /var/lib/vivianite/vpd-collection/objects)" "objects that are remembered"
+    expect_status 65 $COLLECTION status
     ;;
 esac
