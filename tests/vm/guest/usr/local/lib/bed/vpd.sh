@@ -53,6 +53,58 @@ load() {
     cat "$EEPROMS/$2/image" > "$EEPROMS/$1/image"
 }
 
+# empty_socket KEY, make_blank KEY: there is no chip; it is as its maker sold it.
+empty_socket() {
+    echo N > "$EEPROMS/$1/present"
+}
+make_blank() {
+    tr '\0-\376' '\377' < "$EEPROMS/$1/image" > "/run/$1.blank"
+    cat "/run/$1.blank" > "$EEPROMS/$1/image"
+}
+
+# shown: all that the inventory shows, sorted, a line per property: object, interface, property, value; an interface
+# without properties is a line too. Without the times of collection, which are others each time.
+shown() {
+    busctl --json=pretty call $INVENTORY $INVENTORY_ROOT org.freedesktop.DBus.ObjectManager GetManagedObjects | awk '
+        {
+            match($0, /^\t*/)
+            depth = RLENGTH
+            text = substr($0, depth + 1)
+            sub(/,$/, "", text)
+            split(text, quoted, "\"")
+        }
+        depth == 3 && /"/ { object = quoted[2] }
+        depth == 4 && /"/ { interface = quoted[2] }
+        depth == 4 && /\{\}/ { print object, interface }
+        depth == 5 && /"/ { property = quoted[2] }
+        depth == 6 && /"data"/ { sub(/^"data" : /, "", text); value = text }
+        depth == 7 { value = value " " text }
+        depth == 6 && text == "]" { value = value " ]" }
+        depth == 5 && text == "}" { print object, interface, property, value }
+    ' | grep -v 'Common.Progress \(StartTime\|CompletedTime\) ' | LC_ALL=C sort
+}
+
+# collect_afresh: collects everything into an inventory without a past.
+collect_afresh() {
+    systemctl stop vpd-collection.service inventory-manager.service
+    rm -rf /var/lib/vivianite/inventory
+    systemctl start vpd-collection.target
+}
+
+# expect_no_past SHOWN AFRESH: what is shown is what an inventory without a past shows. Beyond that there may be records
+# and objects that an earlier part had, with nothing in them but names for people, empty values, and what the inventory
+# itself gives to properties that nobody has ever set.
+expect_no_past() {
+    local missing left
+    missing=$(LC_ALL=C comm -13 "$1" "$2")
+    [ -z "$missing" ] || fail "this is missing: $missing"
+    LC_ALL=C comm -23 "$1" "$2" > /run/emptied
+    left=$(grep -v -e '^[^ ]* [^ ]*$' -e '\.Item PrettyName ' -e ' \(""\|\[\]\|false\|0\)$' \
+        -e '\.Item\.Dimm \(ECC\|FormFactor\|MemoryMedia\|MemoryType\) ' /run/emptied || true)
+    [ -z "$left" ] || fail "this is left of an earlier part: $left"
+    say "$(wc -l < "$1") lines are shown, $(wc -l < /run/emptied) of them only since an earlier part had something there"
+}
+
 # entered UNIT: when a unit became active, microseconds since boot.
 entered() {
     systemctl show -P ActiveEnterTimestampMonotonic "$1"
