@@ -11,7 +11,9 @@ mod scenario;
 mod userland;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, bail};
 
@@ -141,7 +143,10 @@ fn obstacle() -> Option<String> {
     packages::require(&packages::VM).err().map(|error| format!("{error:#}"))
 }
 
-/// Plays scenarios one after another, also after a failure, and ends with a table.
+/// How many machines run at once. Half of a boot is waiting, so two keep two cores busy; more would only be slower.
+const AT_ONCE: usize = 2;
+
+/// Plays scenarios, all of them also after a failure, and ends with a table.
 fn play_all(
     workspace: &Workspace,
     scenarios: &[Scenario],
@@ -150,16 +155,47 @@ fn play_all(
     until: Option<Instant>,
 ) -> Result<()> {
     let guest = build(workspace)?;
-    let (mut table, mut failed) = (Vec::new(), Vec::new());
-    for scenario in scenarios {
+    let play = |scenario: &Scenario| {
         output::progress(format!("--- {}: {}", scenario.name, scenario.plan.protects));
-        let in_time = until.is_none_or(|until| Instant::now() < until);
-        let played =
-            if in_time { play::play(workspace, &guest, scenario, profile, extent) } else { Err(late()) };
-        let (result, time) = match &played {
-            Ok(time) => ("passed", output::seconds(*time)),
-            Err(error) => {
-                output::error(error);
+        if until.is_some_and(|until| Instant::now() >= until) {
+            return Err(late());
+        }
+        play::play(workspace, &guest, scenario, profile, extent)
+    };
+    let mut results = Vec::new();
+    // Those with the most boots come first, or one of them would run alone at the end.
+    let mut waiting: Vec<usize> = (0..scenarios.len()).collect();
+    waiting.sort_by_key(|index| scenarios.get(*index).map_or(0, |scenario| scenario.plan.boots.len()));
+    let waiting = Mutex::new(waiting);
+    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
+    let work = || {
+        let mut played = Vec::new();
+        while let Some((index, scenario)) = next().and_then(|index| Some((index, scenarios.get(index)?))) {
+            played.push((index, play(scenario)));
+        }
+        played
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            results.extend(worker.join().unwrap_or_default());
+        }
+    });
+    results.sort_by_key(|(index, _)| *index);
+    report(scenarios, &results)
+}
+
+fn report(scenarios: &[Scenario], results: &[(usize, Result<Duration>)]) -> Result<()> {
+    let mut failed = Vec::new();
+    let mut table = Vec::new();
+    for (index, scenario) in scenarios.iter().enumerate() {
+        let played = results.iter().find(|(played, _)| *played == index).map(|(_, result)| result);
+        let (result, time) = match played {
+            Some(Ok(time)) => ("passed", output::seconds(*time)),
+            other => {
+                if let Some(Err(error)) = other {
+                    output::error(error);
+                }
                 failed.push(scenario.name.clone());
                 ("FAILED", String::new())
             }

@@ -41,7 +41,8 @@ pub fn play(
         judge(ended, boot.expect.as_deref())
             .with_context(|| format!("{}, boot {}", scenario.name, number))?;
         let time = started.elapsed();
-        output::progress(format!("boot {} ended as it should after {}", number, output::seconds(time)));
+        let time_taken = output::seconds(time);
+        output::progress(format!("{}, boot {number} ended as it should after {time_taken}", scenario.name));
         total += time;
     }
     // The archives are the same for every boot and large; what tells about the run stays.
