@@ -62,7 +62,7 @@ enum Command {
     Schema(schema::Arguments),
     /// Sizes of the shipped binaries against their budgets
     Size(size::Arguments),
-    /// The long tests: marked as ignored, skeleton of a service, hours of fuzzing if wanted
+    /// The long tests: marked as ignored, every boot of the machines, hours of fuzzing if wanted
     Soak(soak::Arguments),
     /// Every test that fits into twenty minutes
     Test(test::Arguments),
