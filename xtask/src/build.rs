@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::packages::{self, LIBUDEV};
+use crate::packages::{self, LIBUDEV, PKG_CONFIG};
 use crate::step::Step;
 use crate::workspace::{Crate, Workspace};
 
@@ -26,7 +26,7 @@ pub fn binary(
     foreign: Option<(&str, &str)>,
 ) -> Result<PathBuf> {
     if member.watches_devices() {
-        packages::require(&[LIBUDEV])?;
+        packages::require(&[LIBUDEV, PKG_CONFIG])?;
     }
     let name = member.binaries.first().with_context(|| format!("{} has no binary", member.name))?;
     let mut step = Step::cargo().args(["build", "--locked", "-p", &member.name, "--bin", name]);

@@ -55,6 +55,10 @@ pub const LIBUDEV: Package = Package {
     purpose: "crates that watch devices",
 };
 
+/// How the build of such a crate finds libudev.
+pub const PKG_CONFIG: Package =
+    Package { name: "pkg-config", evidence: Program("pkg-config"), purpose: "finding libudev" };
+
 /// What a virtual machine is made of and runs in.
 pub const VM: [Package; 10] = [
     Package { name: "qemu-system-x86", evidence: Program("qemu-system-x86_64"), purpose: "the machine" },

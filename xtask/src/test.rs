@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::output;
-use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, STRACE, SYSTEMD, VALGRIND};
+use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, PKG_CONFIG, STRACE, SYSTEMD, VALGRIND};
 use crate::rings::{self, Outcome};
 use crate::step::Step;
 use crate::vm::{self, Extent};
@@ -69,7 +69,7 @@ fn cargo_test(workspace: &Workspace, rest: &[String]) -> Result<()> {
 pub fn needed(workspace: &Workspace) -> Vec<packages::Package> {
     let mut needed = vec![DBUS, SYSTEMD];
     if workspace.crates.iter().any(Crate::watches_devices) {
-        needed.push(LIBUDEV);
+        needed.extend([LIBUDEV, PKG_CONFIG]);
     }
     needed
 }

@@ -17,9 +17,10 @@ use crate::process;
 /// Set to use emulation where acceleration seems possible.
 const FORCE_EMULATION: &str = "VIVIANITE_VM_EMULATE";
 
-/// What the kernel says in any case; without its own warnings, which end it, the console stays quiet.
+/// What the kernel says in any case; without its own warnings, which end it, the console stays quiet. On a busy host its
+/// check of the timer comes to the conclusion that there is none.
 const KERNEL: &str = "console=ttyS0 rdinit=/init panic=-1 oops=panic panic_on_warn=1 quiet loglevel=4 \
-    mitigations=off audit=0 random.trust_cpu=on systemd.show_status=0 systemd.unit=bed.target";
+    mitigations=off no_timer_check audit=0 random.trust_cpu=on systemd.show_status=0 systemd.unit=bed.target";
 
 /// How often the live log is looked at for a wish to have the power cut.
 const LOOK: Duration = Duration::from_millis(20);
