@@ -1,6 +1,8 @@
 //! Building of shipped binaries, one cargo call each: otherwise cargo lends each the features of its neighbours.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -18,6 +20,9 @@ pub enum Profile {
     Release,
 }
 
+/// What this process has built, so that cargo need not look at the tree again for every machine.
+static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+
 /// Builds the binary of one shipped crate and says where it is. A foreign triple needs its linker's name.
 pub fn binary(
     workspace: &Workspace,
@@ -29,6 +34,12 @@ pub fn binary(
         packages::require(&[LIBUDEV, PKG_CONFIG])?;
     }
     let name = member.binaries.first().with_context(|| format!("{} has no binary", member.name))?;
+    let what = format!("{name} {profile:?} {foreign:?}");
+    // Held while it builds: machines that start at once want the same programs.
+    let mut done = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(built) = done.get(&what) {
+        return Ok(built.clone());
+    }
     let mut step = Step::cargo().args(["build", "--locked", "-p", &member.name, "--bin", name]);
     let mut folder = workspace.target.clone();
     if let Some((triple, linker)) = foreign {
@@ -41,5 +52,6 @@ pub fn binary(
     }
     step.dir(&workspace.root).deadline(Duration::from_secs(900)).run_quietly()?;
     let built = folder.join(if profile == Profile::Release { "release" } else { "debug" }).join(name);
+    done.insert(what, built.clone());
     Ok(built)
 }
