@@ -1,5 +1,7 @@
 //! What is known of every EEPROM, and what follows from each thing that happens. No I/O, no clock.
 
+#[cfg(test)]
+mod exploration;
 mod fru;
 #[cfg(test)]
 mod tests;
@@ -116,6 +118,8 @@ pub struct Collection {
     limits: Limits,
     frus: BTreeMap<String, Fru>,
     inventory: Presence,
+    /// Since when it is away, if it is.
+    away_since: Duration,
     is_settled: bool,
     is_looking_again: bool,
     /// Nothing is waited for any longer.
@@ -134,6 +138,7 @@ impl Collection {
             limits,
             frus,
             inventory: Presence::Away,
+            away_since: Duration::ZERO,
             is_settled: false,
             is_looking_again: false,
             ready_at: None,
@@ -174,8 +179,7 @@ impl Collection {
             Event::JobRefused(ticket, reason) => {
                 let limits = self.limits;
                 if let Some(fru) = self.holder(&ticket) {
-                    let reason = format!("process 1 did not start it: {reason}");
-                    fru.try_again(&limits, &reason, Verb::Start, now);
+                    fru.refused(&reason, &limits, now);
                 }
             }
             Event::JobRemoved(job, unit, result) => self.job_removed(job, &unit, result, now, &mut effects),
@@ -203,7 +207,7 @@ impl Collection {
                 limits.push(self.limits.settle);
             }
             if self.inventory == Presence::Away {
-                limits.push(self.limits.inventory);
+                limits.push(self.away_since + self.limits.inventory);
             }
         }
         if self.frus.values().any(Fru::is_with_systemd) {
@@ -259,7 +263,7 @@ impl Collection {
                     effects.push(Effect::Inspect(ticket, fru.unit.clone()));
                 }
             }
-            Sight::Absent | Sight::Gone => fru.vanish(now),
+            Sight::Absent | Sight::Gone => fru.vanish(sight, now),
         }
     }
 
@@ -287,6 +291,9 @@ impl Collection {
     }
 
     fn inventory_changed(&mut self, presence: Presence, now: Now) {
+        if presence == Presence::Away && self.inventory == Presence::Here {
+            self.away_since = now.elapsed;
+        }
         self.inventory = presence;
         if presence == Presence::Here {
             self.progress_at = now.elapsed;
@@ -369,6 +376,7 @@ impl Collection {
             let ticket = ticket(&mut self.tickets, key, fru);
             match fru.go() {
                 fru::Step::Start(verb) => effects.push(Effect::Start(ticket, fru.unit.clone(), verb)),
+                fru::Step::Inspect => effects.push(Effect::Inspect(ticket, fru.unit.clone())),
                 fru::Step::Tidy(report) => effects.push(Effect::Tidy(ticket, report)),
             }
             self.progress_at = now.elapsed;
@@ -382,7 +390,8 @@ impl Collection {
     fn give_up(&mut self, now: Now) {
         let stalled = now.elapsed >= self.progress_at + self.limits.progress;
         let late = self.ready_at.is_none() && now.elapsed >= self.limits.collection;
-        let no_inventory = self.inventory == Presence::Away && now.elapsed >= self.limits.inventory;
+        let no_inventory =
+            self.inventory == Presence::Away && now.elapsed >= self.away_since + self.limits.inventory;
         for fru in self.frus.values_mut() {
             if late || (stalled && fru.is_with_systemd()) {
                 fru.give_up(if late {

@@ -1,6 +1,6 @@
 //! One EEPROM's way from its device's appearance to its collection, and back.
 
-use super::{Limits, Now, Presence};
+use super::{Limits, Now, Presence, Sight};
 use dbus_api::systemd::{UnitState, Verb};
 use dbus_api::vpd::collection::{FruStatus, Report};
 use std::time::Duration;
@@ -13,14 +13,17 @@ const PEER_UNAVAILABLE: i32 = 75;
 pub enum Phase {
     /// Nobody has looked yet, or udev is not done with it.
     Unsettled,
+    /// Its device went while a run of its unit may be under way: process 1 is to be asked at that moment whether that
+    /// has ended, or is being asked (none).
+    Leaving(Option<Duration>),
     /// Its absence is to be published at that moment, or is being published (none).
     Vanishing(Option<Duration>),
     /// Its absence is published.
     Absent,
     /// It is to be started at that moment.
     Waiting(Duration, Verb),
-    /// Process 1 was asked to start it; jobs of the unit that ended meanwhile, with their results.
-    Queueing(Vec<(String, String)>),
+    /// Process 1 was asked to do this; jobs of the unit that ended meanwhile, with their results.
+    Queueing(Verb, Vec<(String, String)>),
     /// Process 1 has this job.
     Queued(String),
     /// Process 1 was asked what became of it.
@@ -38,6 +41,8 @@ pub enum Phase {
 pub enum Step {
     /// Start the unit.
     Start(Verb),
+    /// Ask process 1 about the unit.
+    Inspect,
     /// Tell the inventory: of an absence, or what the part of this report does not fill.
     Tidy(Option<Box<Report>>),
 }
@@ -66,8 +71,12 @@ pub struct Fru {
     is_back: bool,
     /// Runs that began before this have published before an absence, or at the same time; microseconds since 1970.
     absent_until: i64,
-    /// Failed tries to tell the inventory.
+    /// Failed tries to tell the inventory, or to see the unit's run end.
     tries: u32,
+    /// It was to be read again when the run that was under way could not count for that any more.
+    is_wanted_again: bool,
+    /// What its last run lacked was the bus or the inventory.
+    lacks_peer: bool,
 }
 
 impl Fru {
@@ -88,6 +97,8 @@ impl Fru {
             is_back: false,
             absent_until: 0,
             tries: 0,
+            is_wanted_again: false,
+            lacks_peer: false,
         }
     }
 
@@ -114,10 +125,10 @@ impl Fru {
         let state = match &self.phase {
             _ if self.is_overdue => "overdue",
             Phase::Unsettled => "unsettled",
-            Phase::Vanishing(_) | Phase::Clearing(_) => "clearing",
+            Phase::Leaving(_) | Phase::Vanishing(_) | Phase::Clearing(_) => "clearing",
             Phase::Absent => "absent",
             Phase::Waiting(..) => "waiting",
-            Phase::Queueing(_) | Phase::Queued(_) | Phase::Inspecting => "queued",
+            Phase::Queueing(..) | Phase::Queued(_) | Phase::Inspecting => "queued",
             Phase::Collected => "collected",
             Phase::Failed => "failed",
         };
@@ -146,12 +157,16 @@ impl Fru {
 
     /// Process 1 is to say or do something.
     pub fn is_with_systemd(&self) -> bool {
-        !self.is_overdue && matches!(self.phase, Phase::Queueing(_) | Phase::Queued(_) | Phase::Inspecting)
+        let is_asked = matches!(
+            self.phase,
+            Phase::Queueing(..) | Phase::Queued(_) | Phase::Inspecting | Phase::Leaving(None)
+        );
+        is_asked && !self.is_overdue
     }
 
     /// As far as is known, there is no device.
     pub fn is_out_of_sight(&self) -> bool {
-        matches!(self.phase, Phase::Unsettled | Phase::Absent | Phase::Vanishing(_))
+        matches!(self.phase, Phase::Unsettled | Phase::Absent | Phase::Leaving(_) | Phase::Vanishing(_))
     }
 
     /// The next step needs an inventory.
@@ -167,6 +182,7 @@ impl Fru {
     /// When its next step is due; nothing is begun that an absent inventory would make fail.
     pub fn due(&self, inventory: Presence) -> Option<Duration> {
         match self.phase {
+            Phase::Leaving(at) => at,
             _ if inventory == Presence::Away => None,
             Phase::Waiting(at, _) | Phase::Vanishing(Some(at)) | Phase::Clearing(Some(at)) => Some(at),
             _ => None,
@@ -182,8 +198,16 @@ impl Fru {
                 if verb == Verb::Restart || self.attempts > 1 {
                     self.is_fresh = false;
                 }
-                self.phase = Phase::Queueing(Vec::new());
+                if verb == Verb::Restart {
+                    // This run begins after all that was said of an absence.
+                    self.absent_until = 0;
+                }
+                self.phase = Phase::Queueing(verb, Vec::new());
                 Step::Start(verb)
+            }
+            Phase::Leaving(_) => {
+                self.phase = Phase::Leaving(None);
+                Step::Inspect
             }
             Phase::Clearing(_) => {
                 self.phase = Phase::Clearing(None);
@@ -204,40 +228,52 @@ impl Fru {
                 return true;
             }
             Phase::Unsettled | Phase::Absent => self.begin(now),
-            Phase::Vanishing(_) => self.is_back = true,
+            Phase::Leaving(_) | Phase::Vanishing(_) => self.is_back = true,
             _ => {}
         }
         false
     }
 
     fn begin(&mut self, now: Now) {
-        // A parser that was quicker than the news of its device has reported already. Where its values and the
-        // absence of what was there before were on their way at once, it must publish again.
-        let overlaps = self.report.as_ref().is_some_and(|report| report.started <= self.absent_until);
+        // A parser that was quicker than the news of its device has reported already.
+        let verb = if self.is_fresh && self.is_overridden() { Verb::Restart } else { Verb::Start };
         if !self.is_fresh {
             self.report = None;
         }
-        let verb = if self.is_fresh && overlaps { Verb::Restart } else { Verb::Start };
         self.forget(now.wall);
         self.phase = Phase::Waiting(now.elapsed, verb);
     }
 
+    /// Whether the values of the reported run and the absence of what was there before were on their way at once, so
+    /// that nobody knows which of them the inventory took last.
+    fn is_overridden(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.started <= self.absent_until)
+    }
+
     /// The device is not there, or was not for a moment.
-    pub fn vanish(&mut self, now: Now) {
-        match self.phase {
-            Phase::Absent => {}
-            Phase::Vanishing(_) => self.is_back = false,
-            _ => {
-                (self.report, self.is_fresh) = (None, false);
-                self.forget(0);
-                self.phase = Phase::Vanishing(Some(now.elapsed));
-            }
-        }
+    ///
+    /// A run that has read the part may be about to publish it, and the absence must come after that: unless it is
+    /// known that none can be under way, process 1 is asked first. udev starts runs that nobody here has heard of.
+    pub fn vanish(&mut self, sight: Sight, now: Now) {
+        // No report outlives its part.
+        (self.report, self.is_fresh) = (None, false);
+        let is_news = sight == Sight::Gone || self.is_back;
+        let was_seen = match self.phase {
+            Phase::Absent | Phase::Leaving(_) | Phase::Vanishing(_) if !is_news => return,
+            Phase::Unsettled => is_news,
+            _ => true,
+        };
+        self.forget(0);
+        // Whatever was asked before is of no interest any more.
+        self.ticket = 0;
+        let at = Some(now.elapsed);
+        self.phase = if was_seen { Phase::Leaving(at) } else { Phase::Vanishing(at) };
     }
 
     fn forget(&mut self, seen: i64) {
         (self.attempts, self.tries, self.seen, self.settled) = (0, 0, seen, 0);
         (self.is_overdue, self.is_back) = (false, false);
+        (self.is_wanted_again, self.lacks_peer) = (false, false);
         self.reason.clear();
         self.job.clear();
     }
@@ -249,7 +285,7 @@ impl Fru {
             self.reason.clear();
         }
         match self.phase {
-            Phase::Failed if self.was_unreachable() => {
+            Phase::Failed if self.lacks_peer || self.was_unreachable() => {
                 (self.attempts, self.is_fresh) = (0, false);
                 self.phase = Phase::Waiting(now.elapsed, Verb::Start);
             }
@@ -259,18 +295,34 @@ impl Fru {
         }
     }
 
-    /// It is to be read again.
+    /// It is to be read again. What is read by a run that has begun may have been changed since.
     pub fn recollect(&mut self, now: Now) {
-        if matches!(self.phase, Phase::Collected | Phase::Failed) {
-            (self.attempts, self.tries, self.settled) = (0, 0, 0);
-            self.reason.clear();
-            self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
+        match self.phase {
+            Phase::Collected | Phase::Failed | Phase::Clearing(_) | Phase::Waiting(..) => {
+                self.begin_again(now)
+            }
+            // Process 1 is not heard of any more.
+            Phase::Queueing(..) | Phase::Queued(_) | Phase::Inspecting if self.is_overdue => {
+                self.begin_again(now);
+            }
+            // The run has yet to begin.
+            Phase::Queueing(Verb::Restart, _) => {}
+            Phase::Queueing(..) | Phase::Queued(_) | Phase::Inspecting => self.is_wanted_again = true,
+            _ => {}
         }
+    }
+
+    fn begin_again(&mut self, now: Now) {
+        (self.attempts, self.tries, self.settled) = (0, 0, 0);
+        (self.is_wanted_again, self.lacks_peer) = (false, false);
+        self.reason.clear();
+        self.ticket = 0;
+        self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
     }
 
     /// The job's path is known. Gives its result, if it has ended already.
     pub fn queued(&mut self, job: &str) -> Option<String> {
-        let Phase::Queueing(ended) = &mut self.phase else { return None };
+        let Phase::Queueing(_, ended) = &mut self.phase else { return None };
         let early = ended.iter().position(|(path, _)| *path == job).map(|index| ended.swap_remove(index));
         self.phase = Phase::Queued(job.to_owned());
         early.map(|(_, result)| result)
@@ -285,10 +337,17 @@ impl Fru {
                 self.job = result;
                 return true;
             }
-            Phase::Queueing(ended) if ended.len() < KEPT => ended.push((job, result)),
+            Phase::Queueing(_, ended) if ended.len() < KEPT => ended.push((job, result)),
             _ => {}
         }
         false
+    }
+
+    /// Process 1 has not queued the job.
+    pub fn refused(&mut self, reason: &str, limits: &Limits, now: Now) {
+        if matches!(self.phase, Phase::Queueing(..)) {
+            self.try_again(limits, &format!("process 1 did not start it: {reason}"), Verb::Start, now);
+        }
     }
 
     /// A parser has reported; whether that is the last word, as no job of ours is waited for.
@@ -299,11 +358,23 @@ impl Fru {
         }
         self.report = Some(report);
         self.is_fresh = true;
-        matches!(self.phase, Phase::Collected | Phase::Failed | Phase::Clearing(_))
+        match self.phase {
+            Phase::Collected | Phase::Failed | Phase::Clearing(_) => true,
+            // The job's end was waited for in vain; a run that reports is all but at its end.
+            Phase::Queued(_) | Phase::Queueing(..) => self.is_overdue,
+            _ => false,
+        }
     }
 
     /// What process 1 says of the unit. Whether the device must be looked at again.
     pub fn inspected(&mut self, state: Result<UnitState, String>, limits: &Limits, now: Now) -> bool {
+        if self.phase == Phase::Leaving(None) {
+            self.left(state, limits, now);
+            return false;
+        }
+        if self.phase != Phase::Inspecting {
+            return false;
+        }
         let state = match state {
             Ok(state) => state,
             Err(reason) => {
@@ -330,11 +401,24 @@ impl Fru {
             self.try_again(limits, &reason, Verb::Start, now);
             return true;
         } else if state.result == "exit-code" && state.status == PEER_UNAVAILABLE {
+            self.lacks_peer = true;
             self.try_again(limits, "the bus or the inventory was not reached", Verb::Start, now);
         } else {
             self.fail(&failure(&state, &self.job), now);
         }
         false
+    }
+
+    /// Publishes the absence once no run of the unit can contradict it, or nobody can tell.
+    fn left(&mut self, state: Result<UnitState, String>, limits: &Limits, now: Now) {
+        let is_running = state.is_ok_and(|state| state.active.ends_with("ing"));
+        self.tries += 1;
+        if is_running && self.tries < limits.attempts {
+            self.phase = Phase::Leaving(Some(now.elapsed + back_off(limits, self.tries)));
+        } else {
+            self.tries = 0;
+            self.phase = Phase::Vanishing(Some(now.elapsed));
+        }
     }
 
     fn was_unreachable(&self) -> bool {
@@ -344,14 +428,23 @@ impl Fru {
     /// Takes the report as the last word, unless another run may give a better one.
     pub fn conclude(&mut self, limits: &Limits, now: Now) {
         let Some(report) = &self.report else { return };
+        if self.is_wanted_again {
+            self.begin_again(now);
+            return;
+        }
         let is_silent = matches!(&*report.outcome, "unreadable" | "absent");
         if self.was_unreachable() {
             self.try_again(limits, "the inventory was not reached", Verb::Restart, now);
         } else if is_silent && self.attempts < limits.attempts {
             let reason = format!("{}: {}", report.outcome, report.reason);
             self.try_again(limits, &reason, Verb::Restart, now);
+        } else if self.is_overridden() {
+            // Its absence must not have the last word.
+            self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
         } else {
             self.tries = 0;
+            // What was to be emptied for an earlier report counts no more.
+            self.ticket = 0;
             self.phase = Phase::Clearing(Some(now.elapsed));
         }
     }
@@ -367,6 +460,10 @@ impl Fru {
     }
 
     fn fail(&mut self, reason: &str, now: Now) {
+        if self.is_wanted_again {
+            self.begin_again(now);
+            return;
+        }
         self.phase = Phase::Failed;
         self.reason = reason.to_owned();
         self.settled = now.wall;
@@ -375,6 +472,9 @@ impl Fru {
 
     /// The inventory has what it was to be told, or not.
     pub fn tidied(&mut self, result: Result<(), String>, limits: &Limits, now: Now) {
+        if !matches!(self.phase, Phase::Vanishing(None) | Phase::Clearing(None)) {
+            return;
+        }
         let is_absence = matches!(self.phase, Phase::Vanishing(_));
         self.reason.clear();
         match result {

@@ -1,3 +1,5 @@
+mod crossings;
+
 use super::*;
 use dbus_api::vpd::collection::Report;
 
@@ -95,6 +97,13 @@ impl Play {
             Effect::Inspect(ticket, _) => ticket,
             effect => panic!("{effect:?}"),
         }
+    }
+
+    /// The device goes, and no run of its unit is under way.
+    fn is_unplugged(&mut self) {
+        self.see(Sight::Gone);
+        let ticket = self.inspects();
+        self.event(Event::Inspected(ticket, Ok(unit_state("inactive", "", "success", 0))));
     }
 
     fn job_ends(&mut self, job: &str, result: &str) {
@@ -315,7 +324,7 @@ fn a_part_that_is_unplugged_is_absent_and_one_that_is_plugged_in_is_read() {
     play.run(Verb::Start, report("ok", 1));
     play.tidied();
     assert!(play.ready());
-    play.see(Sight::Gone);
+    play.is_unplugged();
     let (ticket, told) = play.tidies();
     assert_eq!(told, None);
     play.event(Event::Tidied(ticket, Ok(())));
@@ -334,7 +343,7 @@ fn an_absence_that_is_published_while_a_new_part_is_collected_does_not_have_the_
     play.tidied();
     assert!(play.ready());
     play.at(10);
-    play.see(Sight::Gone);
+    play.is_unplugged();
     let (ticket, _) = play.tidies();
     // Replaced before the inventory had answered; udev has started the parser by itself.
     play.see(Sight::Present);
@@ -421,10 +430,12 @@ fn an_answer_to_an_earlier_question_is_not_taken() {
     let mut play = Play::with_device();
     let ticket = play.starts(Verb::Start);
     play.see(Sight::Gone);
-    let (absence, _) = play.tidies();
+    let question = play.inspects();
     play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
     play.job_ends("/job/1", "done");
     play.nothing();
+    play.event(Event::Inspected(question, Ok(unit_state("inactive", "", "success", 0))));
+    let (absence, _) = play.tidies();
     play.event(Event::Tidied(absence, Ok(())));
     assert_eq!(play.status().state, "absent");
 }
