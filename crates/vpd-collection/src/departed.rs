@@ -22,7 +22,8 @@ impl Objects {
     pub fn load(folder: Option<PathBuf>, current: BTreeSet<String>) -> Self {
         let file = folder.map(|folder| folder.join("objects"));
         let text = file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        let known: BTreeSet<String> = text.lines().map(str::to_owned).collect();
+        let known: BTreeSet<String> =
+            text.lines().filter(|line| is_object_path(line)).map(str::to_owned).collect();
         let departed: BTreeSet<String> = known.difference(&current).cloned().collect();
         let objects = Self { file, current, departed };
         // Nothing is published before it is remembered.
@@ -48,6 +49,12 @@ impl Objects {
             );
         }
     }
+}
+
+/// One line that a failing flash chip has changed must not keep the others from being dealt with, boot after boot.
+fn is_object_path(line: &str) -> bool {
+    let object = format!("{}{line}", dbus_api::inventory::ROOT);
+    line.len() > 1 && line.starts_with('/') && zbus::ObjectPath::try_from(object).is_ok()
 }
 
 /// Replaces a file as a whole, and survives a loss of power.
@@ -79,6 +86,14 @@ mod tests {
         assert_eq!(objects.departed, set(&["/a", "/c"]));
         objects.settle();
         assert_eq!(load(&["/b"]).departed, set(&[]));
+    }
+
+    #[test]
+    fn what_is_no_path_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("objects"), "/a\n\n/b c\nd\n/\n/e/\n\0\n/f\n").unwrap();
+        let objects = Objects::load(Some(folder.path().to_owned()), set(&[]));
+        assert_eq!(objects.departed, set(&["/a", "/f"]));
     }
 
     #[test]

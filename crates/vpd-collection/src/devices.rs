@@ -4,6 +4,7 @@ use crate::collection::Sight;
 use anyhow::Context as _;
 use fru_publication::EepromKey;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -22,8 +23,8 @@ pub struct Devices {
 pub enum News {
     /// These have come or gone.
     Seen(Vec<(String, Sight)>),
-    /// Something was lost: everything must be looked at.
-    Lost,
+    /// These have, and something besides was lost: everything must be looked at.
+    Lost(Vec<(String, Sight)>),
 }
 
 impl Devices {
@@ -49,15 +50,45 @@ impl Devices {
     pub async fn news(&mut self) -> News {
         let Some(news) = &mut self.news else { return std::future::pending().await };
         let Ok(mut ready) = news.readable_mut().await else { return std::future::pending().await };
-        let events: Vec<_> = ready.get_inner().iter().map(|event| sight(&event)).collect();
+        let (events, was_lost) = drained(|| {
+            let event = ready.get_inner().iter().next();
+            event.map(|event| sight(&event)).ok_or_else(io::Error::last_os_error)
+        });
         ready.clear_ready();
-        // Readable, and yet nothing to be read: the socket's buffer had overflowed.
-        if events.is_empty() {
-            return News::Lost;
+        if was_lost {
+            return News::Lost(ours(&self.places, events));
         }
-        let ours = |(key, _): &(String, _)| self.places.contains_key(key);
-        News::Seen(events.into_iter().flatten().filter(ours).collect())
+        News::Seen(ours(&self.places, events))
     }
+}
+
+fn ours(
+    places: &BTreeMap<String, Option<PathBuf>>,
+    events: Vec<Option<(String, Sight)>>,
+) -> Vec<(String, Sight)> {
+    events.into_iter().flatten().filter(|(key, _)| places.contains_key(key)).collect()
+}
+
+/// Takes all that a socket has, and whether it had more than its buffer holds. That is said once, wherever it happened,
+/// and what was kept comes after it; left there, it would wait for the next event to make the socket readable.
+fn drained<T>(mut receive: impl FnMut() -> io::Result<T>) -> (Vec<T>, bool) {
+    /// Errors in a row that are not the end of it; more than that is a socket that is of no use.
+    const ERRORS: u32 = 8;
+    let (mut taken, mut errors, mut was_lost) = (Vec::new(), 0, false);
+    while errors < ERRORS {
+        match receive() {
+            Ok(item) => {
+                taken.push(item);
+                errors = 0;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(_) => {
+                errors += 1;
+                was_lost = true;
+            }
+        }
+    }
+    (taken, was_lost)
 }
 
 #[expect(
@@ -95,4 +126,26 @@ fn sight(event: &udev::Event) -> Option<(String, Sight)> {
         _ => return None,
     };
     Some((key, sight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overflow_is_noticed_wherever_it_happens_and_hides_nothing_that_was_kept() {
+        const ENOBUFS: i32 = 105;
+        let error = |code: i32| Err(io::Error::from_raw_os_error(code));
+        let blocked = || Err(io::Error::from(io::ErrorKind::WouldBlock));
+        for (answers, expected) in [
+            (vec![Ok(1), Ok(2), blocked()], (vec![1, 2], false)),
+            (vec![error(ENOBUFS), Ok(1), blocked()], (vec![1], true)),
+            (vec![Ok(1), error(ENOBUFS), Ok(2), blocked()], (vec![1, 2], true)),
+            (vec![blocked()], (vec![], false)),
+        ] {
+            let mut answers = answers.into_iter();
+            assert_eq!(drained(|| answers.next().unwrap()), expected);
+        }
+        assert_eq!(drained(|| error(ENOBUFS)), (vec![], true));
+    }
 }

@@ -33,8 +33,9 @@ impl Records {
                 (true, _) => write(folder, status).map(|()| {
                     self.written.insert(status.key.clone(), status.settled);
                 }),
-                // Only its end makes what is known of it wrong; another run of the same part does not.
-                (false, Some(_)) if status.state != "waiting" && status.state != "queued" => {
+                // Only its end makes what is known of it wrong; another run does not, since a record names its run, and
+                // no more does a restart of this service, which has yet to see the device.
+                (false, Some(_)) if matches!(&*status.state, "absent" | "failed") => {
                     remove(folder, &status.key).map(|()| {
                         self.written.remove(&status.key);
                     })
@@ -100,6 +101,18 @@ mod tests {
         records.update(&[collected("10-0050", 1), gone]);
         let (_, found) = Records::open(Some(folder.path().to_owned()));
         assert_eq!(found, [collected("10-0050", 1)]);
+    }
+
+    #[test]
+    fn a_service_that_ends_before_it_has_looked_forgets_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Records::open(Some(folder.path().to_owned()));
+        open().0.update(&[collected("10-0050", 1)]);
+        for state in ["unsettled", "overdue", "queued", "clearing"] {
+            let status = FruStatus { state: state.to_owned(), settled: 0, ..collected("10-0050", 0) };
+            open().0.update(&[status]);
+            assert_eq!(open().1, [collected("10-0050", 1)], "{state}");
+        }
     }
 
     #[test]

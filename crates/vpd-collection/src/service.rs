@@ -264,12 +264,17 @@ impl Service {
 
     fn hear(&mut self, news: News, start: &Start) {
         match news {
-            News::Lost => self.look_at_all(start),
-            News::Seen(seen) => {
-                for (key, sight) in seen {
-                    self.take(Event::Device(key, sight), start);
-                }
+            News::Lost(seen) => {
+                self.hear_all(seen, start);
+                self.look_at_all(start);
             }
+            News::Seen(seen) => self.hear_all(seen, start),
+        }
+    }
+
+    fn hear_all(&mut self, seen: Vec<(String, Sight)>, start: &Start) {
+        for (key, sight) in seen {
+            self.take(Event::Device(key, sight), start);
         }
     }
 
