@@ -85,6 +85,7 @@ pub fn departed<'a>(path: &'a str, shown: &'a ShownInterfaces) -> Object<'a> {
                 (OPERATIONAL_STATUS, "Functional", "b") => Value::Bool(true),
                 (PROGRESS, "Status", "s") => Value::Text(Cow::Borrowed(progress_status::NOT_STARTED)),
                 (PROGRESS, "StartTime" | "CompletedTime", _) => Value::Signed(0),
+                (ITEM_DIMM, "MemorySizeInKB", "t" | "u") => Value::Size(0),
                 (ASSET, _, "s") => Value::Text(Cow::Borrowed("")),
                 (record, _, "ay") if record.starts_with(INTERFACE_PREFIX) => Value::Bytes(Cow::Borrowed(&[])),
                 _ => continue,
@@ -301,6 +302,7 @@ path = "/system/other"
             (PROGRESS.to_owned(), vec![property("Status", "s"), property("StartTime", "t")]),
             ("com.ibm.ipzvpd.VINI".to_owned(), vec![property("SN", "ay")]),
             (IBM_LOCATION.to_owned(), vec![property("LocationCode", "s")]),
+            (ITEM_DIMM.to_owned(), vec![property("MemorySizeInKB", "t"), property("MemoryDataWidth", "q")]),
             ("a.Marker".to_owned(), vec![]),
         ]);
         let notification = Notification { objects: vec![departed("/system/x", &shown)] };
@@ -311,6 +313,7 @@ path = "/system/other"
             "/system/x Progress.StartTime=Signed(0)",
             "/system/x Asset.SerialNumber=Text(\"\")",
             "/system/x Item.Present=Bool(false)",
+            "/system/x Dimm.MemorySizeInKB=Size(0)",
             "/system/x OperationalStatus.Functional=Bool(true)",
         ];
         assert_eq!(said(&notification), expected);
