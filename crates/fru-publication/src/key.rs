@@ -5,7 +5,7 @@ use std::path::Path;
 /// The one name of an EEPROM: its bus address, or the name of the file that stands in for it.
 ///
 /// Shape: `8-0050` (I²C bus, address as four hex digits), `spi12.0` (SPI bus and chip select),
-/// `file:NAME` with NAME free of `/`. Fragment files, unit instances, locks, status and log lines
+/// `file:NAME` with NAME free of `/` and control characters. Fragment files, unit instances, locks, status and log lines
 /// use it; see the [`Display`](fmt::Display) form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EepromKey(String);
@@ -77,8 +77,12 @@ impl<'de> Deserialize<'de> for EepromKey {
 }
 
 fn is_bus_address(text: &str) -> bool {
-    let digits =
-        |text: &str| !text.is_empty() && text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit());
+    // The kernel writes numbers without leading zeros, so a key that has them names no device.
+    let digits = |text: &str| {
+        (1..=10).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && (text == "0" || !text.starts_with('0'))
+    };
     if let Some(spi) = text.strip_prefix("spi") {
         return spi.split_once('.').is_some_and(|(bus, select)| digits(bus) && digits(select));
     }
@@ -88,7 +92,7 @@ fn is_bus_address(text: &str) -> bool {
 }
 
 fn is_file_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0', '\n'])
+    !matches!(name, "" | "." | "..") && !name.contains(|c: char| c == '/' || c.is_control())
 }
 
 #[cfg(test)]
@@ -123,6 +127,10 @@ mod tests {
             "file:..",
             "../8-0050",
             "8-0050/x",
+            "08-0050",
+            "spi01.0",
+            "file:a\nb",
+            "file:a\u{1b}[2J",
         ] {
             assert_eq!(EepromKey::parse(text), Err(KeyError(text.to_owned())), "{text}");
         }
