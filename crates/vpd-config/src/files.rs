@@ -47,8 +47,12 @@ fn toml_files(folder: &Path) -> Result<Vec<SourceFile>, Problem> {
     let mut files = Vec::new();
     for path in list(folder)? {
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = fs::read_to_string(&path)
-                .map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
+            let unreadable = |source| Problem::Unreadable { path: path.clone(), source };
+            // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
+            if !fs::metadata(&path).map_err(unreadable)?.is_file() {
+                return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+            }
+            let text = fs::read_to_string(&path).map_err(unreadable)?;
             files.push(SourceFile { path, text });
         }
     }

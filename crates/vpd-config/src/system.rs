@@ -66,6 +66,9 @@ impl System {
         match (key.sysfs_path(), &fragment.file) {
             (None, None) => return Err(self.wrong(key, "has no file")),
             (Some(_), Some(_)) => return Err(self.wrong(key, "is a chip and has a file all the same")),
+            (_, Some(file)) if !file.is_absolute() => {
+                return Err(self.wrong(key, "has a file that is not named from the root on"));
+            }
             _ => {}
         }
         if label(key).len() > 200 {

@@ -82,6 +82,10 @@ fn a_fru_has_to_be_complete_and_within_its_rights() {
         (&[("vpd.d/10-a.toml", &name)], &["10-a.toml:5", "nodots"]),
         (&[("vpd.d/10-a.toml", &fru("file:x", ""))], &["10-a.toml:1", "fru file:x: has no file"]),
         (
+            &[("vpd.d/10-a.toml", &fru("file:x", "file = \"../x\"\n"))],
+            &["10-a.toml:1", "fru file:x: has a file that is not named from the root on"],
+        ),
+        (
             &[("vpd.d/10-a.toml", &fru("8-0050", "file = \"/x\"\n"))],
             &["10-a.toml:1", "has a file all the same"],
         ),
@@ -147,4 +151,14 @@ fn statuses_are_those_of_the_readme() {
         assert_eq!(run.status, status, "{arguments:?}: {}{}", run.output, run.errors);
         assert!(format!("{}{}", run.output, run.errors).contains(word), "{arguments:?}: {}", run.errors);
     }
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let folder = Folder::with(&[("vpd.d/10-a.toml", "")]);
+    // A folder stands for everything that is no file, since making a FIFO takes a program.
+    std::fs::create_dir(folder.source().join("vpd.d/20-b.toml")).unwrap();
+    let run = folder.build();
+    assert_eq!(run.status, 66, "{}", run.errors);
+    assert!(run.errors.contains("20-b.toml: it is no file"), "{}", run.errors);
 }
