@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: our parsers beside a C program that only sends what they send.
+//! `cargo xtask bench`: our parsers beside a C program that only sends what they send, and what their sandbox costs.
 //!
-//! Per row: a private bus, our inventory manager, one run of ours whose `Notify` is captured from the wire, then both
+//! `bench vpd`, per row: a private bus, our inventory manager, one run of ours whose `Notify` is captured from the wire, then both
 //! programs under the same instruments. The C twin gets the captured content and must put the same bytes on the
 //! wire, which is checked.
 
@@ -8,6 +8,8 @@ mod capture;
 mod measure;
 mod payload;
 mod rows;
+mod sandbox;
+mod variants;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,13 +35,19 @@ pub struct Arguments {
 enum What {
     /// Instructions, memory and bytes read of the parsers of vital product data
     Vpd,
+    /// Processor time and exposure of a one-shot's sandbox, directive by directive, in a machine
+    Sandbox(sandbox::Arguments),
 }
 
 /// Measures and prints the table.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    packages::require(&[DBUS, VALGRIND, STRACE, GCC, LIBSYSTEMD])?;
-    match arguments.what {
-        What::Vpd => rows::vpd(&Workspace::load()?),
+    let workspace = Workspace::load()?;
+    match &arguments.what {
+        What::Vpd => {
+            packages::require(&[DBUS, VALGRIND, STRACE, GCC, LIBSYSTEMD])?;
+            rows::vpd(&workspace)
+        }
+        What::Sandbox(arguments) => sandbox::run(&workspace, arguments),
     }
 }
 

@@ -17,9 +17,11 @@ mod syntax;
 mod values;
 mod words;
 
+pub use directives::is_sandbox;
 pub use load::Unit;
 pub use name::UnitName;
 pub use plan::{Kind, Place, Plan};
+pub use syntax::{Assignment, parse};
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ use crate::rings::Outcome;
 use crate::workspace::Workspace;
 use scenario::Scenario;
 
-pub use scenario::Extent;
+pub use scenario::{Clock, Extent};
 
 /// What to do with the machine.
 #[derive(clap::Args)]
@@ -133,6 +133,18 @@ pub fn show(workspace: &Workspace, name: &str, profile: Profile) -> Result<Outco
     play::play(workspace, &guest, &scenario, profile, Extent::Quick)?;
     output::line(play::log(workspace, &scenario)?);
     Ok(Outcome::Passed)
+}
+
+/// Plays the machine of a bench with files made for the occasion, programs as shipped; says where its results are.
+pub fn bench(
+    workspace: &Workspace,
+    name: &str,
+    made: Vec<(String, String)>,
+    clock: Clock,
+) -> Result<PathBuf> {
+    let scenario = Scenario { made, clock, ..Scenario::bench(&workspace.root, name)? };
+    play::play(workspace, &build(workspace)?, &scenario, Profile::Release, Extent::Quick)?;
+    Ok(play::results(workspace, &scenario))
 }
 
 /// Why no machine can be made here, if so.

@@ -132,6 +132,11 @@ const RESOURCES: [&str; 19] = [
     "TasksMax",
 ];
 
+/// Whether a directive of `[Service]` is part of a service's sandbox.
+pub fn is_sandbox(key: &str) -> bool {
+    key == "User" || SANDBOX.contains(&key)
+}
+
 /// Whether a directive is known and deliberately without effect here.
 pub fn left_out(section: &str, key: &str) -> bool {
     match section {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::scenario::End;
+use super::scenario::{Clock, End};
 use crate::output;
 use crate::process;
 
@@ -51,6 +51,8 @@ pub struct Machine<'a> {
     pub out: PathBuf,
     /// Which boot this is, from 1.
     pub number: usize,
+    /// What the guest takes for time.
+    pub clock: Clock,
     /// Time for the script.
     pub limit: Duration,
     /// Time that booting, collecting results and ending may take beside it.
@@ -124,10 +126,10 @@ impl Machine<'_> {
     fn arguments(&self, console: Console) -> Result<Vec<OsString>> {
         let mut arguments: Vec<OsString> = Vec::new();
         let mut add = |option: &str, value: String| arguments.extend([option.into(), value.into()]);
-        for (option, value) in accelerator() {
+        for (option, value) in processors(self.clock) {
             add(option, value.to_owned());
         }
-        for (option, value) in [("-M", "q35"), ("-smp", "2"), ("-m", "512"), ("-display", "none")] {
+        for (option, value) in [("-M", "q35"), ("-m", "512"), ("-display", "none")] {
             add(option, value.to_owned());
         }
         let masks: String = self.mask.iter().map(|unit| format!(" systemd.mask={unit}")).collect();
@@ -210,6 +212,19 @@ fn judge(finish: &Finish, end: End, console: &str) -> Result<()> {
             bail!("the script ended with {verdict}, where the power was to go")
         }
         (_, None) => bail!("the machine ended without a verdict, QEMU with {status}"),
+    }
+}
+
+/// One processor where instructions are counted: several would share the count.
+fn processors(clock: Clock) -> Vec<(&'static str, &'static str)> {
+    match clock {
+        Clock::Host => [&accelerator()[..], &[("-smp", "2")]].concat(),
+        Clock::Instructions => vec![
+            ("-accel", "tcg,thread=single,tb-size=256"),
+            ("-cpu", "max"),
+            ("-icount", "shift=0"),
+            ("-smp", "1"),
+        ],
     }
 }
 

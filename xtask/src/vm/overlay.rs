@@ -69,6 +69,9 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
         // Units are looked for where both trees lie as one.
         Step::new("cp").arg("-a").arg(files.join(".")).arg(installed.path()).output()?;
     }
+    for (path, text) in &scenario.made {
+        archive.file(path, text.as_bytes(), 0o644)?;
+    }
     for name in &scenario.plan.plans {
         let plan = unit::Plan::make(&Unit::load(installed.path(), name)?, &Place::system())?;
         archive.file(&format!("etc/bed/plans/{name}"), plan.lines().as_bytes(), 0o644)?;

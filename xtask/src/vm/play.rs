@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::machine::Machine;
-use super::scenario::{Boot, Extent, Scenario};
+use super::scenario::{Boot, Clock, Extent, Scenario};
 use super::{Guest, overlay};
 use crate::build::Profile;
 use crate::output;
@@ -20,6 +20,7 @@ struct Stage {
     initrd: PathBuf,
     share: PathBuf,
     disk: Option<PathBuf>,
+    clock: Clock,
 }
 
 /// Plays the boots of an extent; says how long QEMU ran.
@@ -67,6 +68,11 @@ pub fn log(workspace: &Workspace, scenario: &Scenario) -> Result<String> {
     Ok(String::from_utf8_lossy(&log).into_owned())
 }
 
+/// The folder with what the script of the first boot has left, when the scenario was played last.
+pub fn results(workspace: &Workspace, scenario: &Scenario) -> PathBuf {
+    workspace.target.join("vm").join(&scenario.name).join("boot-1/results")
+}
+
 /// Boots the scenario's machine once, with a shell instead of the script.
 pub fn shell(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile: Profile) -> Result<()> {
     // Not the folder that a run of the same scenario would empty.
@@ -103,7 +109,7 @@ impl Stage {
             // Full of holes, so it takes what the guest writes; the guest makes the file system.
             File::create(disk)?.set_len(scenario.plan.disk_mib << 20)?;
         }
-        Ok(Self { folder, initrd, share, disk })
+        Ok(Self { folder, initrd, share, disk, clock: scenario.clock })
     }
 
     fn machine<'a>(&'a self, guest: &'a Guest, number: usize, boot: &Boot) -> Result<Machine<'a>> {
@@ -116,6 +122,7 @@ impl Stage {
             share: &self.share,
             out,
             number,
+            clock: self.clock,
             limit: Duration::from_secs(boot.limit_s),
             margin: Duration::from_secs(boot.margin_s),
             mask: boot.mask.clone(),

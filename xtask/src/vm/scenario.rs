@@ -10,6 +10,9 @@ use serde::Deserialize;
 /// Where scenarios lie, below the root of the workspace.
 const FOLDER: &str = "tests/vm/scenarios";
 
+/// Where machines lie that measure and prove nothing: made like scenarios, and not played with them.
+const BENCHES: &str = "tests/vm/benches";
+
 /// Bytes of the parts by the names that the at24 driver knows them by.
 const PARTS: [(&str, usize); 6] = [
     ("24c02", 256),
@@ -28,6 +31,10 @@ pub struct Scenario {
     pub folder: PathBuf,
     /// Its `scenario.toml`.
     pub plan: Plan,
+    /// Files for the guest that are made for the occasion: path and text.
+    pub made: Vec<(String, String)>,
+    /// What the guest takes for time.
+    pub clock: Clock,
 }
 
 /// `scenario.toml`.
@@ -74,6 +81,16 @@ pub enum Bus {
     DbusBroker,
     /// The reference implementation.
     DbusDaemon,
+}
+
+/// What the guest takes for time.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Clock {
+    /// The host's time
+    #[default]
+    Host,
+    /// A nanosecond for each instruction, whatever else the host does; on one processor, and always emulated
+    Instructions,
 }
 
 /// Buses of the module `i2c_eeprom_sim`, numbered from 10.
@@ -151,13 +168,21 @@ pub enum End {
 impl Scenario {
     /// Reads and checks one.
     pub fn load(root: &Path, name: &str) -> Result<Self> {
-        let folder = root.join(FOLDER).join(name);
+        Self::read(root.join(FOLDER).join(name), name.to_owned())
+    }
+
+    /// Reads and checks the machine of a bench.
+    pub fn bench(root: &Path, name: &str) -> Result<Self> {
+        Self::read(root.join(BENCHES).join(name), format!("bench-{name}"))
+    }
+
+    fn read(folder: PathBuf, name: String) -> Result<Self> {
         let path = folder.join("scenario.toml");
         let text = fs::read_to_string(&path).with_context(|| format!("no scenario at {}", path.display()))?;
         let plan: Plan = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
         plan.check().with_context(|| format!("checking {}", path.display()))?;
         ensure!(folder.join("script.sh").is_file(), "{} has no script.sh", folder.display());
-        Ok(Self { name: name.to_owned(), folder, plan })
+        Ok(Self { name, folder, plan, made: Vec::new(), clock: Clock::Host })
     }
 }
 
