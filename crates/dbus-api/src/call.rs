@@ -108,8 +108,13 @@ pub fn owner_rule(name: &'static str) -> zbus::Result<MatchRule<'static>> {
         .build()
 }
 
-/// The new owner that such a signal tells of, empty when there is none.
+/// The new owner that such a signal tells of, empty when there is none; `None` for one that is not the bus's own.
+///
+/// Anybody may send a signal that looks like it, straight to us.
 pub fn new_owner(message: &Message) -> Option<String> {
+    if message.header().sender().is_none_or(|sender| sender.as_str() != BUS.destination) {
+        return None;
+    }
     let (_, _, owner): (String, String, String) = message.body().deserialize().ok()?;
     Some(owner)
 }
@@ -149,5 +154,20 @@ fn classify_standard(destination: &'static str, error: fdo::Error) -> CallError 
             name: error.name().to_string(),
             text: error.description().unwrap_or_default().to_owned(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_bus_itself_says_who_owns_a_name() {
+        let said_by = |sender: &'static str| {
+            let signal = Message::signal(BUS.path, BUS.interface, "NameOwnerChanged");
+            signal.sender(sender).build(&("a.B", ":1.1", ":1.2")).unwrap()
+        };
+        assert_eq!(new_owner(&said_by(BUS.destination)).as_deref(), Some(":1.2"));
+        assert_eq!(new_owner(&said_by(":1.5")), None);
     }
 }

@@ -23,6 +23,7 @@ use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 use system_index::{SystemIndex, places, units};
 use tokio::sync::mpsc;
@@ -128,20 +129,38 @@ struct Signals {
     owners: MessageStream,
     /// Process 1's own name on the bus: others could send signals that look like its.
     systemd: String,
+    /// When it gets another one, as it does when it executes itself anew.
+    systemd_owners: MessageStream,
 }
 
 impl Signals {
     async fn subscribe(connection: &Connection) -> anyhow::Result<Self> {
         let jobs = systemd::job_removed_rule()?;
         let owners = call::owner_rule(manager::BUS_NAME)?;
+        let systemd_owners = call::owner_rule(systemd::BUS_NAME)?;
         Ok(Self {
+            // Before the name is asked for, so that no change of it is missed.
+            systemd_owners: MessageStream::for_match_rule(systemd_owners, connection, None).await?,
             jobs: MessageStream::for_match_rule(jobs, connection, Some(SIGNALS_KEPT)).await?,
             owners: MessageStream::for_match_rule(owners, connection, None).await?,
             systemd: call::owner(connection, systemd::BUS_NAME).await?,
         })
     }
 
-    fn job_removed(&self, message: &Message) -> Option<Event> {
+    /// The bus says what process 1 is called before process 1 says anything, so what is there already is enough.
+    fn follow_systemd(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(Ok(message))) = Pin::new(&mut self.systemd_owners).poll_next(&mut context)
+        {
+            if let Some(owner) = call::new_owner(&message).filter(|owner| !owner.is_empty()) {
+                log::debug!("process 1 is now {owner}");
+                self.systemd = owner;
+            }
+        }
+    }
+
+    fn job_removed(&mut self, message: &Message) -> Option<Event> {
+        self.follow_systemd();
         if message.header().sender().is_none_or(|sender| sender.as_str() != self.systemd) {
             return None;
         }

@@ -98,6 +98,11 @@ wait_until 30 has_state 11-0050 collected
 expect $((before + 512)) "$(cat $EEPROMS/11-0050/bytes)" "bytes of a part that was read again"
 expect_status 64 $COLLECTION recollect 99-0050
 
+say "a process 1 that executes itself anew, and has another name on the bus then, is still heard"
+systemctl daemon-reexec
+$COLLECTION recollect 11-0050
+wait_until 30 has_state 11-0050 collected
+
 say "how much is logged can be changed while it runs"
 for unit in vpd-collection inventory-manager; do
     expect "info" "$(systemctl service-log-level $unit)" "log level of $unit"
