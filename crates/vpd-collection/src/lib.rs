@@ -21,6 +21,7 @@ mod performer;
 mod records;
 mod service;
 mod settings;
+mod signals;
 mod status;
 
 use std::process::ExitCode;

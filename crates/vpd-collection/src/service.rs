@@ -8,30 +8,23 @@ use crate::devices::{self, Devices, News};
 use crate::performer::{CALL_LIMIT, Performer};
 use crate::records::Records;
 use crate::settings;
+use crate::signals::{Signals, next};
 use crate::status::{self, Choice};
 use anyhow::Context as _;
 use dbus_api::call::{self, has_owner};
 use dbus_api::inventory::manager;
 use dbus_api::log_control::{self, LogControl};
-use dbus_api::systemd;
 use dbus_api::vpd::collection::{self, CollectionObject};
 use fru_publication::{EepromKey, Fragment};
-use futures_core::Stream;
 use service_runtime::daemon::Start;
 use service_runtime::{Exit, RuntimeLevel, bus};
-use std::future::poll_fn;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 use system_index::{SystemIndex, places, units};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use zbus::{Connection, Message, MessageStream};
+use zbus::{Connection, Message};
 
-/// Signals of process 1 that may wait for us; a machine has fewer units than that.
-const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
 /// Calls that may wait for us; a parser waits for its answer, so there is one per EEPROM at most.
 const CALLS_KEPT: usize = 64;
 
@@ -121,52 +114,6 @@ async fn serve(connection: &Connection, requests: mpsc::Sender<Request>) -> anyh
         .with_context(|| format!("cannot own {}", collection::BUS_NAME))
         .context(Exit::Configuration)?;
     Ok(())
-}
-
-/// What process 1 and the bus say by themselves.
-struct Signals {
-    jobs: MessageStream,
-    owners: MessageStream,
-    /// Process 1's own name on the bus: others could send signals that look like its.
-    systemd: String,
-    /// When it gets another one, as it does when it executes itself anew.
-    systemd_owners: MessageStream,
-}
-
-impl Signals {
-    async fn subscribe(connection: &Connection) -> anyhow::Result<Self> {
-        let jobs = systemd::job_removed_rule()?;
-        let owners = call::owner_rule(manager::BUS_NAME)?;
-        let systemd_owners = call::owner_rule(systemd::BUS_NAME)?;
-        Ok(Self {
-            // Before the name is asked for, so that no change of it is missed.
-            systemd_owners: MessageStream::for_match_rule(systemd_owners, connection, None).await?,
-            jobs: MessageStream::for_match_rule(jobs, connection, Some(SIGNALS_KEPT)).await?,
-            owners: MessageStream::for_match_rule(owners, connection, None).await?,
-            systemd: call::owner(connection, systemd::BUS_NAME).await?,
-        })
-    }
-
-    /// The bus says what process 1 is called before process 1 says anything, so what is there already is enough.
-    fn follow_systemd(&mut self) {
-        let mut context = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Some(Ok(message))) = Pin::new(&mut self.systemd_owners).poll_next(&mut context)
-        {
-            if let Some(owner) = call::new_owner(&message).filter(|owner| !owner.is_empty()) {
-                log::debug!("process 1 is now {owner}");
-                self.systemd = owner;
-            }
-        }
-    }
-
-    fn job_removed(&mut self, message: &Message) -> Option<Event> {
-        self.follow_systemd();
-        if message.header().sender().is_none_or(|sender| sender.as_str() != self.systemd) {
-            return None;
-        }
-        let (job, unit, result) = systemd::job_removed(message)?;
-        Some(Event::JobRemoved(job, unit, result))
-    }
 }
 
 struct Service {
@@ -344,15 +291,6 @@ impl Service {
             frus: self.collection.statuses(),
         }
     }
-}
-
-async fn next(messages: &mut MessageStream) -> anyhow::Result<Message> {
-    poll_fn(|context| Pin::new(&mut *messages).poll_next(context))
-        .await
-        .context("the bus went away")
-        .context(Exit::PeerUnavailable)?
-        .context("the connection to the bus broke")
-        .context(Exit::PeerUnavailable)
 }
 
 /// Completes at a moment, or never.
