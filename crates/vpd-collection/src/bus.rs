@@ -42,8 +42,8 @@ impl Collection for Line {
     }
 }
 
-/// Longest text of a report that is kept, characters; longest list.
-const TEXT_KEPT: usize = 400;
+/// Longest text of a report that is kept, characters (an object path may have so many); longest list.
+const TEXT_KEPT: usize = 1_000;
 const LIST_KEPT: usize = 1_024;
 
 /// A report comes from a process that has read hostile bytes: its texts reach terminals, its lists our memory.
