@@ -14,7 +14,8 @@ pub async fn tidy(connection: &Connection, fragment: &Path, report: Option<&Repo
     let text =
         std::fs::read_to_string(fragment).with_context(|| format!("cannot read {}", fragment.display()))?;
     let fragment = Fragment::parse(&text).with_context(|| fragment.display().to_string())?;
-    let shown = shown(connection, &fragment).await?;
+    let paths: Vec<&String> = fragment.object.iter().map(|object| &object.path).collect();
+    let shown = shown(connection, &paths).await?;
     let usable: BTreeSet<String> = report.map(usable_records).unwrap_or_default();
     let (mut notification, situation) = match report {
         None => (publish(&fragment, Reading::Absent, Times::default()).notification, Situation::Absent),
@@ -30,12 +31,8 @@ pub async fn tidy(connection: &Connection, fragment: &Path, report: Option<&Repo
 
 /// Puts objects that no part of the machine has any more where a part that was never there is.
 pub async fn retire(connection: &Connection, paths: &BTreeSet<String>) -> anyhow::Result<()> {
-    let mut shown = Shown::new();
-    for path in paths {
-        if let Some(interfaces) = inventory::shown::interfaces(connection, path).await? {
-            shown.insert(path.clone(), interfaces);
-        }
-    }
+    let paths: Vec<&String> = paths.iter().collect();
+    let shown = shown(connection, &paths).await?;
     let objects = shown.iter().map(|(path, interfaces)| departed(path, interfaces)).collect();
     tell(connection, &Notification { objects }).await
 }
@@ -52,12 +49,12 @@ async fn tell(connection: &Connection, notification: &Notification<'_>) -> anyho
     Ok(())
 }
 
-/// The interfaces that the inventory has for the objects of an EEPROM.
-async fn shown(connection: &Connection, fragment: &Fragment) -> anyhow::Result<Shown> {
+/// The interfaces that the inventory has for these objects.
+async fn shown(connection: &Connection, paths: &[&String]) -> anyhow::Result<Shown> {
     let mut shown = Shown::new();
-    for object in &fragment.object {
-        if let Some(interfaces) = inventory::shown::interfaces(connection, &object.path).await? {
-            shown.insert(object.path.clone(), interfaces);
+    for path in paths {
+        if let Some(interfaces) = inventory::shown::interfaces(connection, path).await? {
+            shown.insert((*path).clone(), interfaces);
         }
     }
     Ok(shown)

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::Dice;
+use crate::collection::tests::limits;
 use dbus_api::vpd::collection::Report;
 use std::collections::VecDeque;
 
@@ -78,18 +79,6 @@ pub struct Machine {
     /// The part that the inventory shows, and whether anything of an earlier one remains in it.
     shown: Option<u64>,
     leftover: bool,
-}
-
-fn limits() -> Limits {
-    let seconds = Duration::from_secs;
-    Limits {
-        settle: seconds(30),
-        inventory: seconds(40),
-        progress: seconds(60),
-        collection: seconds(600),
-        attempts: 3,
-        back_off: seconds(1),
-    }
 }
 
 impl Machine {
