@@ -27,6 +27,10 @@ pub const IBM_LOCATION: &str = "com.ibm.ipzvpd.Location";
 pub const ASSOCIATION_DEFINITIONS: &str = "xyz.openbmc_project.Association.Definitions";
 /// `Functional` (b).
 pub const OPERATIONAL_STATUS: &str = "xyz.openbmc_project.State.Decorator.OperationalStatus";
+/// `Enabled` (b).
+pub const ENABLE: &str = "xyz.openbmc_project.Object.Enable";
+/// `Available` (b): whether the host can use it.
+pub const AVAILABILITY: &str = "xyz.openbmc_project.State.Decorator.Availability";
 /// `Status` (s, enum), `StartTime`, `CompletedTime` (microseconds since 1970).
 pub const PROGRESS: &str = "xyz.openbmc_project.Common.Progress";
 

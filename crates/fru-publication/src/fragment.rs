@@ -1,4 +1,5 @@
 use crate::encoding::Encoding;
+use crate::key::EepromKey;
 use dbus_api::inventory;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
@@ -32,6 +33,11 @@ pub struct Fragment {
     pub size: Option<u64>,
     /// For a key `file:NAME`: the file.
     pub file: Option<PathBuf>,
+    /// A second EEPROM with the same data, in the same window; it is read when this one is of no use.
+    pub redundant: Option<EepromKey>,
+    /// Whether both are read each time, and a difference is told.
+    #[serde(default)]
+    pub compare_redundant: bool,
     /// What every object with `common = true` publishes.
     #[serde(default)]
     pub common: Interfaces,
@@ -54,6 +60,13 @@ pub struct ObjectFragment {
     /// Whether `Present` is ours to set.
     #[serde(default)]
     pub presence: Presence,
+    /// Whether the object is created before its EEPROM is read.
+    #[serde(default = "yes")]
+    pub prime: bool,
+    /// Whether the object's data are other software's: only values that the fragment gives are published, nothing of
+    /// the EEPROM, no `Present`, and nothing is ever emptied.
+    #[serde(default)]
+    pub foreign: bool,
     /// The object is published only with one of these CCINs (IPZ only, case does not count).
     #[serde(default)]
     pub ccin: Vec<String>,
@@ -93,6 +106,8 @@ pub enum Presence {
     /// It follows the EEPROM.
     #[default]
     Managed,
+    /// Other software says that it is there; that it is not, before the EEPROM is read and without the EEPROM, we do.
+    Cleared,
     /// Other software.
     LeftAlone,
 }
@@ -142,6 +157,12 @@ pub enum FragmentError {
     /// An interface or property has a name that the bus does not allow.
     #[error("{0:?} is no name of an interface or property")]
     Name(String),
+    /// A comparison with nothing.
+    #[error("compare-redundant: there is nothing to compare with")]
+    NothingToCompare,
+    /// A foreign object publishes what it takes from the EEPROM.
+    #[error("object {0:?} is foreign and takes something from the EEPROM all the same")]
+    Foreign(String),
     /// Location codes belong to `location-code-updater`.
     #[error("{0:?} publishes a location code, which only location-code-updater may")]
     LocationCode(String),
@@ -163,6 +184,9 @@ impl Fragment {
         if self.object.is_empty() {
             return Err(FragmentError::NoObject);
         }
+        if self.compare_redundant && self.redundant.is_none() {
+            return Err(FragmentError::NothingToCompare);
+        }
         check_interfaces(&self.common)?;
         for (index, object) in self.object.iter().enumerate() {
             if !is_object_path(&object.path) {
@@ -172,9 +196,26 @@ impl Fragment {
                 return Err(FragmentError::PathTwice(object.path.clone()));
             }
             check_interfaces(&object.interfaces)?;
+            if object.foreign && object.takes_anything() {
+                return Err(FragmentError::Foreign(object.path.clone()));
+            }
         }
         Ok(())
     }
+}
+
+impl ObjectFragment {
+    /// Whether something of the EEPROM's content shows in the object.
+    fn takes_anything(&self) -> bool {
+        let sources = || self.interfaces.values().flat_map(BTreeMap::values);
+        self.records != PublishedRecords::None
+            || self.common == Some(true)
+            || sources().any(|source| matches!(source, Source::Keyword(_)))
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The message shows the line it speaks of, which may be of any length.
@@ -236,11 +277,13 @@ where
     })
 }
 
-fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
+/// Reads the word of a policy.
+pub(crate) fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
     word(deserializer, &[("strict", Policy::Strict), ("recover", Policy::Recover)])
 }
 
-fn ecc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ecc, D::Error> {
+/// Reads the word for the use of the code.
+pub(crate) fn ecc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ecc, D::Error> {
     word(deserializer, &[("checked", Ecc::Checked), ("ignored", Ecc::Ignored)])
 }
 

@@ -40,16 +40,17 @@ pub fn add_leftovers<'a>(
     situation: Situation<'_>,
     shown: &'a Shown,
 ) {
-    for object in &fragment.object {
+    for object in fragment.object.iter().filter(|object| !object.foreign) {
         let Some(interfaces) = shown.get(&object.path) else { continue };
         let is_other_variant = match situation {
             Situation::Absent => !object.ccin.is_empty(),
             Situation::Collected { excluded, .. } => excluded.contains(&object.path),
         };
-        let kept = match situation {
+        let mut kept = match situation {
             Situation::Collected { usable, .. } if !is_other_variant => filled_records(object, usable),
             _ => BTreeSet::new(),
         };
+        kept.extend(given_records(object));
         let mut emptied = Object { path: Cow::Borrowed(&object.path), interfaces: Vec::new() };
         for interface in interfaces.keys().filter(|name| *name != IBM_LOCATION) {
             let record = interface.strip_prefix(INTERFACE_PREFIX);
@@ -65,9 +66,13 @@ pub fn add_leftovers<'a>(
         if is_other_variant {
             empty_texts(&mut emptied, interfaces, &fragment.common);
             empty_texts(&mut emptied, interfaces, &object.interfaces);
-            if object.presence == Presence::Managed && interfaces.contains_key(ITEM) {
+            if object.presence != Presence::LeftAlone && interfaces.contains_key(ITEM) {
                 emptied.interface(ITEM).set("Present", Value::Bool(false));
             }
+        }
+        if matches!(situation, Situation::Absent) && interfaces.contains_key(OPERATIONAL_STATUS) {
+            // What is not there is not broken.
+            emptied.interface(OPERATIONAL_STATUS).set("Functional", Value::Bool(true));
         }
         merge(notification, emptied);
     }
@@ -109,6 +114,11 @@ fn filled_records(object: &ObjectFragment, usable: &BTreeSet<String>) -> BTreeSe
         PublishedRecords::All => all_but(&[]),
         PublishedRecords::AllBut(names) => all_but(names),
     }
+}
+
+/// The records of which the fragment itself gives values; they are no earlier part's.
+fn given_records(object: &ObjectFragment) -> impl Iterator<Item = String> + '_ {
+    object.interfaces.keys().filter_map(|name| name.strip_prefix(INTERFACE_PREFIX)).map(str::to_owned)
 }
 
 fn empty_record<'a>(object: &mut Object<'a>, interface: &'a str, record: &str) {

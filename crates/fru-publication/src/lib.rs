@@ -16,6 +16,7 @@ mod fragment;
 mod key;
 mod keywords;
 mod leftovers;
+mod prime;
 mod publish;
 
 pub use encoding::{Encoding, EncodingError};
@@ -25,4 +26,25 @@ pub use fragment::{
 pub use key::{EepromKey, KeyError};
 pub use keywords::Keywords;
 pub use leftovers::{Shown, Situation, add_leftovers, departed};
+pub use prime::{Chassis, Role, prime};
 pub use publish::{Problem, Publication, Reading, Times, publish};
+
+/// The words that configurations use for how an image is read, for other types that have them.
+pub mod words {
+    use serde::Deserializer;
+    use vpd_format::{Ecc, Policy};
+
+    /// Reads `strict` or `recover`.
+    ///
+    /// Errors: any other word.
+    pub fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
+        crate::fragment::policy(deserializer)
+    }
+
+    /// Reads `checked` or `ignored`.
+    ///
+    /// Errors: any other word.
+    pub fn ecc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ecc, D::Error> {
+        crate::fragment::ecc(deserializer)
+    }
+}

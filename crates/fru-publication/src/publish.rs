@@ -87,8 +87,8 @@ pub fn publish<'a>(fragment: &'a Fragment, reading: Reading<'a>, times: Times) -
         }
         add_interfaces(&object.interfaces, reading, &mut target, &mut publication);
         mark_processor_without_cores(object, reading, &mut target);
-        if object.presence == Presence::Managed {
-            target.interface(ITEM).set("Present", Value::Bool(!matches!(reading, Reading::Absent)));
+        if let Some(present) = presence(object, reading) {
+            target.interface(ITEM).set("Present", Value::Bool(present));
         }
         if index == 0 {
             add_progress(reading, times, &mut target);
@@ -98,6 +98,17 @@ pub fn publish<'a>(fragment: &'a Fragment, reading: Reading<'a>, times: Times) -
     }
     publication.notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
     publication
+}
+
+/// What is said of an object's presence, if that is ours to say.
+fn presence(object: &ObjectFragment, reading: Reading<'_>) -> Option<bool> {
+    let is_absent = matches!(reading, Reading::Absent);
+    match object.presence {
+        _ if object.foreign => None,
+        Presence::Managed => Some(!is_absent),
+        Presence::Cleared => is_absent.then_some(false),
+        Presence::LeftAlone => None,
+    }
 }
 
 /// The order in which the inventory takes them, and the same from run to run.

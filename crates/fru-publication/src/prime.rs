@@ -1,0 +1,198 @@
+use crate::fragment::{Fragment, Interfaces, ObjectFragment, Presence, PublishedRecords, Source};
+use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::{AVAILABILITY, ENABLE, ITEM, OPERATIONAL_STATUS, PROGRESS, progress_status};
+use std::borrow::Cow;
+
+/// Whether the chassis has power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chassis {
+    /// It has none.
+    Off,
+    /// It has, or nobody knows.
+    On,
+}
+
+/// Which EEPROM is primed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It says what system this is; it is there, or there would be no machine.
+    System,
+    /// Any other.
+    Part,
+}
+
+/// What an EEPROM's objects are to show before it is read: that they exist, and nothing of their data.
+///
+/// Only interfaces that the inventory lacks, as `shows` says of a relative path and an interface; what it has, it has
+/// from an earlier boot or from other software. Objects for one variant of the part, and those that the fragment
+/// excepts, are not created before it is known that they are there.
+///
+/// Source: the priming of openpower-vpd-parser.
+pub fn prime<'a>(
+    fragment: &'a Fragment,
+    role: Role,
+    chassis: Chassis,
+    shows: &dyn Fn(&str, &str) -> bool,
+) -> Notification<'a> {
+    let mut notification = Notification::default();
+    for (index, object) in fragment.object.iter().enumerate() {
+        if !object.prime || !object.ccin.is_empty() {
+            continue;
+        }
+        let mut target = Object { path: Cow::Borrowed(&object.path), interfaces: Vec::new() };
+        if object.common.unwrap_or(object.records == PublishedRecords::All) {
+            add_given(&fragment.common, &mut target);
+        }
+        add_given(&object.interfaces, &mut target);
+        add_states(object, role, chassis, &mut target);
+        if index == 0 && role == Role::Part {
+            let progress = target.interface(PROGRESS);
+            progress.set("Status", Value::Text(Cow::Borrowed(progress_status::NOT_STARTED)));
+            progress.set("StartTime", Value::Signed(0));
+            progress.set("CompletedTime", Value::Signed(0));
+        }
+        target.interfaces.retain(|interface| !shows(&object.path, &interface.name));
+        if !target.interfaces.is_empty() {
+            target.interfaces.sort_by(|a, b| a.name.cmp(&b.name));
+            notification.objects.push(target);
+        }
+    }
+    notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
+    notification
+}
+
+/// What the fragment itself gives; an interface of which it gives nothing comes with the reading.
+fn add_given<'a>(interfaces: &'a Interfaces, target: &mut Object<'a>) {
+    for (name, properties) in interfaces {
+        let mut given =
+            properties.iter().filter_map(|(property, source)| Some((property, given(source)?))).peekable();
+        if given.peek().is_none() && !properties.is_empty() {
+            continue;
+        }
+        let interface = target.interface(name.as_str());
+        given.for_each(|(property, value)| interface.set(property.as_str(), value));
+    }
+}
+
+fn given(source: &Source) -> Option<Value<'_>> {
+    Some(match source {
+        Source::Bool(value) => Value::Bool(*value),
+        Source::Number(value) => Value::Size(*value),
+        Source::Text(value) => Value::Text(Cow::Borrowed(value)),
+        Source::Bytes(value) => Value::Bytes(Cow::Borrowed(value)),
+        Source::Keyword(_) => return None,
+    })
+}
+
+fn add_states(object: &ObjectFragment, role: Role, chassis: Chassis, target: &mut Object<'_>) {
+    let is_ours = object.presence != Presence::LeftAlone && !object.foreign;
+    if is_ours && role == Role::Part {
+        target.interface(ITEM).set("Present", Value::Bool(false));
+    }
+    // While the chassis has power, those who watch over the parts know better than we do.
+    if chassis == Chassis::Off {
+        target.interface(OPERATIONAL_STATUS).set("Functional", Value::Bool(true));
+        target.interface(ENABLE).set("Enabled", Value::Bool(true));
+    }
+    target.interface(AVAILABILITY).set("Available", Value::Bool(false));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAGMENT: &str = r#"
+[common."xyz.openbmc_project.Inventory.Decorator.Asset"]
+SerialNumber = { record = "VINI", keyword = "SN" }
+[[object]]
+path = "/system/card"
+records = "all"
+[object.interfaces."xyz.openbmc_project.Inventory.Item"]
+PrettyName = "Card"
+[object.interfaces."a.Marker"]
+[[object]]
+path = "/system/card/drive"
+presence = "cleared"
+[[object]]
+path = "/system/card/fan"
+foreign = true
+[[object]]
+path = "/system/card/plain"
+presence = "left-alone"
+[[object]]
+path = "/system/card/late"
+prime = false
+[[object]]
+path = "/system/card/variant"
+ccin = ["2CE2"]
+"#;
+
+    fn primed(role: Role, chassis: Chassis, shown: &[(&str, &str)]) -> Vec<String> {
+        let fragment = Fragment::parse(FRAGMENT).unwrap();
+        let notification = prime(&fragment, role, chassis, &|path, name| shown.contains(&(path, name)));
+        let mut lines = Vec::new();
+        for object in &notification.objects {
+            for interface in &object.interfaces {
+                let name = interface.name.rsplit('.').next().unwrap();
+                let values = interface.properties.iter().map(|(name, value)| format!("{name}={value:?}"));
+                lines.push(format!("{} {name} {}", object.path, values.collect::<Vec<_>>().join(" ")));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn objects_exist_before_they_are_read_and_say_nothing_of_their_data() {
+        let progress = format!(
+            "/system/card Progress Status=Text({:?}) StartTime=Signed(0) CompletedTime=Signed(0)",
+            progress_status::NOT_STARTED
+        );
+        let states = |path: &str| {
+            [
+                "OperationalStatus Functional=Bool(true)",
+                "Enable Enabled=Bool(true)",
+                "Availability Available=Bool(false)",
+            ]
+            .map(|state| format!("/system/card{path} {state}"))
+        };
+        let mut expected = vec![
+            "/system/card Marker ".to_owned(),
+            progress,
+            "/system/card Item PrettyName=Text(\"Card\") Present=Bool(false)".to_owned(),
+            "/system/card/drive Item Present=Bool(false)".to_owned(),
+        ];
+        expected.extend(["", "/drive", "/fan", "/plain"].iter().flat_map(|path| states(path)));
+        let mut found = primed(Role::Part, Chassis::Off, &[]);
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_the_inventory_has_is_not_touched() {
+        let item = ("/system/card", ITEM);
+        let found = primed(Role::Part, Chassis::Off, &[item]);
+        assert!(!found.iter().any(|line| line.starts_with("/system/card Item")), "{found:?}");
+        assert!(found.iter().any(|line| line.starts_with("/system/card Progress")), "{found:?}");
+    }
+
+    #[test]
+    fn with_power_on_nothing_is_said_to_be_functional() {
+        let found = primed(Role::Part, Chassis::On, &[]);
+        assert!(
+            !found.iter().any(|line| line.contains("Functional") || line.contains("Enabled")),
+            "{found:?}"
+        );
+        assert!(found.iter().any(|line| line.contains("Available=Bool(false)")), "{found:?}");
+    }
+
+    #[test]
+    fn the_system_is_never_said_to_be_absent() {
+        let found = primed(Role::System, Chassis::Off, &[]);
+        assert!(
+            !found.iter().any(|line| line.contains("Present=") || line.contains("Progress")),
+            "{found:?}"
+        );
+        assert!(found.iter().any(|line| line.starts_with("/system/card Item PrettyName")), "{found:?}");
+    }
+}
