@@ -15,14 +15,18 @@ mod identity;
 mod machine;
 pub mod places;
 mod selection;
+mod slot;
 mod system;
 pub mod units;
 
 pub use identity::{HardwareLevel, IdentityError, SystemName, SystemType};
 pub use machine::{Levels, MachineIndex, Match, SystemEeprom};
 pub use selection::{Cause, Selection};
-pub use system::{SystemFru, SystemIndex};
-pub use units::Parser;
+pub use slot::{
+    Action, AttributeValue, Ccin, DeviceAddress, KernelName, Level, LineName, Poll, Slot, Step, SysfsPath,
+};
+pub use system::{Moment, SystemFru, SystemIndex};
+pub use units::{Parser, Phase};
 
 /// What can be wrong with a text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +47,9 @@ pub enum IndexError {
         /// The other one.
         second: SystemName,
     },
+    /// A slot contradicts itself.
+    #[error("slot: {0}")]
+    Slot(String),
     /// It names an EEPROM twice.
     #[error("{0} appears twice")]
     Twice(fru_publication::EepromKey),

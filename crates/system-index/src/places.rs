@@ -31,6 +31,16 @@ pub fn fragment(system: &Path, key: &EepromKey) -> PathBuf {
     system.join("frus").join(format!("{key}.toml"))
 }
 
+/// What is to be done about the place of one EEPROM, in a system's folder.
+pub fn slot(system: &Path, key: &EepromKey) -> PathBuf {
+    system.join("slots").join(format!("{key}.toml"))
+}
+
+/// What is to be done before all slots, in a system's folder; no EEPROM has such a key.
+pub fn start(system: &Path) -> PathBuf {
+    system.join("slots").join("start.toml")
+}
+
 /// The link to the folder of the chosen system.
 pub fn active(root: &Path) -> PathBuf {
     root.join(RUN).join("active")

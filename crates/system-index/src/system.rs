@@ -1,4 +1,4 @@
-use crate::{IndexError, Parser, parse, text_of};
+use crate::{IndexError, Parser, Poll, parse, text_of};
 use fru_publication::EepromKey;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SystemIndex {
+    /// Whether something is to be done before all slots.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub start: bool,
     /// The EEPROMs, sorted by key.
     #[serde(default)]
     pub fru: Vec<SystemFru>,
@@ -24,6 +27,64 @@ pub struct SystemFru {
     /// Relative paths of the inventory objects that exist for its sake; not those that are other software's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<String>,
+    /// It says what system this is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub system: bool,
+    /// Something is to be done before it can be read, or after.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub slot: bool,
+    /// How it is noticed that its part comes or goes, beside what udev says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<Poll>,
+    /// It cannot be read while the chassis has power.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub power_off_only: bool,
+    /// When its part may be replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaceable_at: Vec<Moment>,
+    /// The host does not do without it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub essential: bool,
+    /// The EEPROM that stands in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redundant: Option<EepromKey>,
+    /// Objects whose presence, when others change it, has the part collected or removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watch: Vec<String>,
+}
+
+/// When a part may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// While the host is off; it is read again when the host starts.
+    Standby,
+    /// While the host runs.
+    Runtime,
+}
+
+impl SystemFru {
+    /// An EEPROM of which only this is known.
+    pub fn new(key: EepromKey, parser: Parser) -> Self {
+        Self {
+            key,
+            parser,
+            objects: Vec::new(),
+            system: false,
+            slot: false,
+            poll: None,
+            power_off_only: false,
+            replaceable_at: Vec::new(),
+            essential: false,
+            redundant: None,
+            watch: Vec::new(),
+        }
+    }
+}
+
+/// What is not said is not written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl SystemIndex {
