@@ -111,8 +111,9 @@ pub fn install_data(root: &Path, destdir: &Path) -> Result<usize> {
 
 /// Compiles a folder with `vpd.d` and `systems`, as `vpd-config build` does; says how many files it became.
 pub fn install_vpd(source: &Path, destdir: &Path) -> Result<usize> {
+    let image = vpd_config::Source { image: source, site: None };
     let summary =
-        vpd_config::build(source, destdir).with_context(|| format!("compiling {}", source.display()))?;
+        vpd_config::build(&image, destdir).with_context(|| format!("compiling {}", source.display()))?;
     Ok(summary.files)
 }
 

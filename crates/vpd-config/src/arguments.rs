@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Compile descriptions of systems and their FRUs into what udev, systemd and the parsers need.
@@ -20,15 +20,28 @@ pub(crate) struct Arguments {
 pub(crate) enum Action {
     /// Write index, fragments, rules and drop-ins; remove those that an earlier call wrote and this one does not
     Build {
-        /// The folder with vpd.d and systems
-        source: PathBuf,
+        #[command(flatten)]
+        source: SourceArguments,
         /// The root of the file system to write to
         #[arg(long, value_name = "ROOT")]
         destdir: PathBuf,
     },
     /// Do everything but write
     Check {
-        /// The folder with vpd.d and systems
-        source: PathBuf,
+        #[command(flatten)]
+        source: SourceArguments,
+        /// Show every value of a system (`common` for what all have in common) with the file that set it
+        #[arg(long, value_name = "SYSTEM")]
+        print_config: Option<String>,
     },
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(crate) struct SourceArguments {
+    /// The folder with vpd.d and systems
+    pub(crate) source: PathBuf,
+    /// A folder of the same shape, laid over it: a file of the same name replaces, an empty one removes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) site: Option<PathBuf>,
 }

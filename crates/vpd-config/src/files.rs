@@ -2,6 +2,7 @@
 
 use crate::Problem;
 use service_config::SourceFile;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,45 +19,77 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    pub(crate) fn load(folder: &Path) -> Result<Self, Problem> {
-        let (layer, systems) = (folder.join("vpd.d"), folder.join("systems"));
-        if !layer.is_dir() && !systems.is_dir() {
-            let source = io::Error::new(io::ErrorKind::NotFound, "it holds neither vpd.d nor systems");
-            return Err(Problem::Unreadable { path: folder.to_owned(), source });
+    /// Reads the image's folder, and the site's laid over it, file by file: one of the same name in the same place
+    /// replaces the image's, an empty one or a link to `/dev/null` removes it.
+    pub(crate) fn load(image: &Path, site: Option<&Path>) -> Result<Self, Problem> {
+        for folder in site.into_iter().chain([image]) {
+            if !folder.join(COMMON).is_dir() && !folder.join(SYSTEMS).is_dir() {
+                let source = io::Error::new(io::ErrorKind::NotFound, "it holds neither vpd.d nor systems");
+                return Err(Problem::Unreadable { path: folder.to_owned(), source });
+            }
         }
-        Ok(Self { common: toml_files(&layer)?, systems: system_folders(&systems)? })
+        let folders: Vec<&Path> = [image].into_iter().chain(site).collect();
+        Ok(Self { common: toml_files(&folders, Path::new(COMMON))?, systems: systems(&folders)? })
     }
 }
 
-fn system_folders(folder: &Path) -> Result<Vec<(SystemName, Vec<SourceFile>)>, Problem> {
-    let mut systems = Vec::new();
-    for path in list(folder)?.into_iter().filter(|path| path.is_dir()) {
-        let wrong = |message| Problem::Wrong { place: path.display().to_string(), message };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name: SystemName =
-            name.parse().map_err(|error: system_index::IdentityError| wrong(error.to_string()))?;
-        if name == SystemName::common() {
-            return Err(wrong(format!("{name} is the name of what all systems have in common")));
+const COMMON: &str = "vpd.d";
+const SYSTEMS: &str = "systems";
+
+fn systems(folders: &[&Path]) -> Result<Vec<(SystemName, Vec<SourceFile>)>, Problem> {
+    let mut names = BTreeMap::new();
+    for folder in folders {
+        for path in list(&folder.join(SYSTEMS))?.into_iter().filter(|path| path.is_dir()) {
+            names.insert(path.file_name().unwrap_or_default().to_owned(), path);
         }
-        systems.push((name, toml_files(&path)?));
+    }
+    let mut systems = Vec::new();
+    for (name, path) in names {
+        let wrong = |message| Problem::Wrong { place: path.display().to_string(), message };
+        let text = name.to_string_lossy();
+        let system: SystemName =
+            text.parse().map_err(|error: system_index::IdentityError| wrong(error.to_string()))?;
+        if system == SystemName::common() {
+            return Err(wrong(format!("{system} is the name of what all systems have in common")));
+        }
+        let place = Path::new(SYSTEMS).join(&name);
+        let files = toml_files(folders, &place)?;
+        // The site may take a system away by taking all its files away.
+        let was_removed = files.is_empty() && folders.len() > 1;
+        if !was_removed {
+            systems.push((system, files));
+        }
     }
     Ok(systems)
 }
 
-fn toml_files(folder: &Path) -> Result<Vec<SourceFile>, Problem> {
-    let mut files = Vec::new();
-    for path in list(folder)? {
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let unreadable = |source| Problem::Unreadable { path: path.clone(), source };
-            // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
-            if !fs::metadata(&path).map_err(unreadable)?.is_file() {
-                return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+/// The files of one place in all folders.
+fn toml_files(folders: &[&Path], place: &Path) -> Result<Vec<SourceFile>, Problem> {
+    let mut chosen = BTreeMap::new();
+    for folder in folders {
+        for path in list(&folder.join(place))? {
+            if let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|end| end == "toml"))
+            {
+                chosen.insert(name.to_owned(), path);
             }
-            let text = fs::read_to_string(&path).map_err(unreadable)?;
-            files.push(SourceFile { path, text });
         }
     }
-    Ok(files)
+    let files = chosen.into_values().filter_map(|path| read(path).transpose());
+    files.collect()
+}
+
+/// A file's text; `None` for one that is empty, or stands for a removed one.
+fn read(path: PathBuf) -> Result<Option<SourceFile>, Problem> {
+    let unreadable = |source| Problem::Unreadable { path: path.clone(), source };
+    if fs::read_link(&path).is_ok_and(|target| target == Path::new("/dev/null")) {
+        return Ok(None);
+    }
+    // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
+    if !fs::metadata(&path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+    }
+    let text = fs::read_to_string(&path).map_err(unreadable)?;
+    Ok((!text.is_empty()).then_some(SourceFile { path, text }))
 }
 
 /// What a folder holds, sorted; one that does not exist holds nothing.

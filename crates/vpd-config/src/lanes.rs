@@ -2,25 +2,39 @@
 
 use crate::keys::{Bus, bus_of};
 use fru_publication::EepromKey;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Divides EEPROMs into lanes, whose members read one after another.
 ///
 /// A bus lives in one lane, since two readers on it would only wait for each other. The longest are placed first,
 /// each where there is least, which fills the lanes as evenly as whole buses can.
+///
+/// `also` gives the other EEPROMs that the reading of one may touch: their buses are in the same lane.
 pub(crate) fn lanes<'a>(
     keys: impl IntoIterator<Item = &'a EepromKey>,
+    also: impl Fn(&EepromKey) -> Vec<EepromKey>,
     lanes: usize,
 ) -> Vec<Vec<&'a EepromKey>> {
-    let mut buses: BTreeMap<Bus, Vec<&EepromKey>> = BTreeMap::new();
+    let mut groups: Vec<(BTreeSet<Bus>, Vec<&EepromKey>)> = Vec::new();
     for key in keys {
-        buses.entry(bus_of(key)).or_default().push(key);
+        let others = also(key);
+        let mut buses: BTreeSet<Bus> = others.iter().chain([key]).map(bus_of).collect();
+        let mut members = vec![key];
+        // Groups that have a bus in common become one.
+        let (touched, rest): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|(theirs, _)| !theirs.is_disjoint(&buses));
+        for (theirs, keys) in touched {
+            buses.extend(theirs);
+            members.extend(keys);
+        }
+        groups = rest;
+        groups.push((buses, members));
     }
-    let mut buses: Vec<_> = buses.into_iter().collect();
-    // Stable: among equals the order of buses decides, so the same source gives the same lanes.
-    buses.sort_by_key(|(_, keys)| std::cmp::Reverse(keys.len()));
+    // Among equals the order of buses decides, so the same source gives the same lanes.
+    groups.sort_by(|(a, _), (b, _)| a.cmp(b));
+    groups.sort_by_key(|(_, keys)| std::cmp::Reverse(keys.len()));
     let mut filled = vec![Vec::new(); lanes];
-    for (_, mut keys) in buses {
+    for (_, mut keys) in groups {
         keys.sort();
         if let Some(emptiest) = filled.iter_mut().min_by_key(|lane| lane.len()) {
             emptiest.append(&mut keys);
@@ -40,7 +54,7 @@ mod tests {
     fn shown(text: &str, count: usize) -> Vec<String> {
         let keys = keys(text);
         let words = |lane: Vec<&EepromKey>| lane.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" ");
-        lanes(&keys, count).into_iter().map(words).collect()
+        lanes(&keys, |_| Vec::new(), count).into_iter().map(words).collect()
     }
 
     #[test]
@@ -49,6 +63,21 @@ mod tests {
             shown("10-0051 8-0050 10-0050 9-0050 9-0051 spi12.0 file:x 11-0050", 3),
             ["9-0050 9-0051 spi12.0", "10-0050 10-0051 file:x", "8-0050 11-0050"]
         );
+    }
+
+    #[test]
+    fn what_one_reader_touches_is_in_one_lane() {
+        let keys = keys("spi12.0 spi13.1 9-0050 spi14.0");
+        let stand_in = |key: &EepromKey| match key.as_str() {
+            "spi12.0" => vec![EepromKey::parse("spi13.0").unwrap()],
+            "spi14.0" => vec![EepromKey::parse("spi12.7").unwrap()],
+            _ => Vec::new(),
+        };
+        let shown: Vec<Vec<&str>> = lanes(&keys, stand_in, 2)
+            .into_iter()
+            .map(|lane| lane.into_iter().map(EepromKey::as_str).collect())
+            .collect();
+        assert_eq!(shown, [vec!["spi12.0", "spi13.1", "spi14.0"], vec!["9-0050"]]);
     }
 
     #[test]
@@ -64,7 +93,7 @@ mod tests {
                 .flat_map(|bus| (0..chips).map(move |chip| format!("{bus}-{:04x}", 0x50 + chip)))
                 .map(|key| EepromKey::parse(&key).unwrap())
                 .collect();
-            let lanes = lanes(&keys, count);
+            let lanes = lanes(&keys, |_| Vec::new(), count);
             assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), keys.len());
             let longest = lanes.iter().map(Vec::len).max().unwrap();
             let fewest_buses = usize::div_ceil(buses, count);

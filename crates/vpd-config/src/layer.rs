@@ -1,10 +1,12 @@
 //! What the files of each layer may say.
 
-use fru_publication::{EepromKey, Fragment, Interfaces};
+use fru_publication::{EepromKey, Interfaces, Presence, PublishedRecords, WantedFormat, words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use system_index::{HardwareLevel, SystemType};
+use std::path::PathBuf;
+use system_index::{HardwareLevel, Moment, Slot, Step, SystemType};
 use toml::Table;
+use vpd_format::{Ecc, Policy};
 
 /// A file of `vpd.d`.
 #[derive(Debug, Deserialize)]
@@ -12,9 +14,11 @@ use toml::Table;
 #[expect(dead_code, reason = "FRUs and interfaces are read to be checked, and taken from the merged tables")]
 pub(crate) struct CommonLayer {
     #[serde(default)]
-    fru: BTreeMap<EepromKey, Fragment>,
+    fru: BTreeMap<EepromKey, FruSource>,
     #[serde(default)]
     common: Interfaces,
+    #[serde(default)]
+    start: Vec<Step>,
     /// How many parsers run at once.
     pub(crate) lanes: Option<u16>,
     /// Where the system type is read from, in order of preference.
@@ -29,9 +33,13 @@ pub(crate) struct CommonLayer {
 #[expect(dead_code, reason = "FRUs and interfaces are read to be checked, and taken from the merged tables")]
 pub(crate) struct SystemLayer {
     #[serde(default)]
-    fru: BTreeMap<EepromKey, Fragment>,
+    fru: BTreeMap<EepromKey, FruSource>,
     #[serde(default)]
     common: Interfaces,
+    #[serde(default)]
+    start: Vec<Step>,
+    /// Where this system says its type, after those that all systems have in common.
+    pub(crate) system_eeproms: Option<Vec<EepromKey>>,
     /// What the system answers to.
     #[serde(default, rename = "match")]
     pub(crate) matches: Vec<MatchTable>,
@@ -46,6 +54,74 @@ pub(crate) struct MatchTable {
     pub(crate) not_hw: Option<Vec<HardwareLevel>>,
 }
 
+/// `[fru."KEY"]`: what goes into its fragment, which is read to be checked, and what goes elsewhere.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "what makes the fragment is taken from the merged tables")]
+pub(crate) struct FruSource {
+    format: Option<WantedFormat>,
+    #[serde(default, deserialize_with = "words::policy")]
+    policy: Policy,
+    #[serde(default, deserialize_with = "words::ecc")]
+    ecc: Ecc,
+    offset: Option<u64>,
+    size: Option<u64>,
+    file: Option<PathBuf>,
+    /// The EEPROM that stands in for it.
+    pub(crate) redundant: Option<EepromKey>,
+    compare_redundant: Option<bool>,
+    #[serde(default)]
+    common: Interfaces,
+    /// Its objects.
+    #[serde(default)]
+    pub(crate) object: Vec<ObjectSource>,
+    /// It cannot be read while the chassis has power.
+    #[serde(default)]
+    pub(crate) power_off_only: bool,
+    /// When its part may be replaced.
+    #[serde(default)]
+    pub(crate) replaceable_at: Vec<Moment>,
+    /// The host does not do without it.
+    #[serde(default)]
+    pub(crate) essential: bool,
+    /// What is done about its place.
+    pub(crate) slot: Option<Slot>,
+}
+
+/// Keys of a FRU that are not its fragment's.
+pub(crate) const BESIDE_FRAGMENT: [&str; 4] = ["power-off-only", "replaceable-at", "essential", "slot"];
+
+/// `[[fru."KEY".object]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "what makes the fragment is taken from the merged tables")]
+pub(crate) struct ObjectSource {
+    /// Relative to the inventory's root.
+    pub(crate) path: String,
+    #[serde(default)]
+    records: PublishedRecords,
+    common: Option<bool>,
+    #[serde(default)]
+    presence: Presence,
+    prime: Option<bool>,
+    foreign: Option<bool>,
+    #[serde(default)]
+    ccin: Vec<String>,
+    #[serde(default)]
+    interfaces: Interfaces,
+    /// Its location code, unexpanded.
+    pub(crate) location: Option<String>,
+    /// Its presence, when others change it, has the part collected or removed.
+    #[serde(default)]
+    pub(crate) watch_presence: bool,
+    /// When its part may be replaced, where that is another moment than the FRU's.
+    #[serde(default)]
+    replaceable_at: Vec<Moment>,
+}
+
+/// Keys of an object that are not its fragment's.
+pub(crate) const BESIDE_OBJECT: [&str; 3] = ["location", "watch-presence", "replaceable-at"];
+
 /// Both layers merged, as tables that can be written again; each file has passed one of the types above before.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Tables {
@@ -53,4 +129,7 @@ pub(crate) struct Tables {
     pub(crate) fru: BTreeMap<EepromKey, Table>,
     #[serde(default)]
     pub(crate) common: Table,
+    /// Done before all slots.
+    #[serde(default)]
+    pub(crate) start: Vec<Step>,
 }

@@ -19,7 +19,7 @@ mod rules;
 mod system;
 mod units;
 
-use arguments::{Action, Arguments};
+use arguments::{Action, Arguments, SourceArguments};
 use clap::{CommandFactory as _, Parser as _};
 use machine::Machine;
 use std::collections::BTreeMap;
@@ -53,26 +53,49 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Compiles the folder `source` and writes the result below `root`.
+/// Where a configuration is: folders with `vpd.d` and `systems`.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The image's.
+    pub image: &'a Path,
+    /// The site's, laid over it file by file.
+    pub site: Option<&'a Path>,
+}
+
+/// Compiles a configuration and writes the result below `root`.
 ///
 /// Errors: any [`Problem`]; with one of the configuration nothing was written.
-pub fn build(source: &Path, root: &Path) -> Result<Summary, Problem> {
+pub fn build(source: &Source<'_>, root: &Path) -> Result<Summary, Problem> {
     let (summary, outputs) = compile(source)?;
     install::install(&outputs, root)?;
     Ok(summary)
 }
 
-/// Compiles the folder `source` and writes nothing.
+/// Compiles a configuration and writes nothing.
 ///
 /// Errors: [`Problem::Unreadable`] and those of the configuration.
-pub fn check(source: &Path) -> Result<Summary, Problem> {
+pub fn check(source: &Source<'_>) -> Result<Summary, Problem> {
     Ok(compile(source)?.0)
 }
 
-fn compile(source: &Path) -> Result<(Summary, Outputs), Problem> {
+/// Every value of one system, or of what all have in common, with the file that set it, a line each.
+///
+/// Errors: as [`check`], and [`Problem::Wrong`] for a system that there is not.
+pub fn describe(source: &Source<'_>, system: &str) -> Result<String, Problem> {
+    let machine = Machine::load(source)?;
+    let found = machine.systems.iter().find(|candidate| candidate.name.as_str() == system);
+    let known: Vec<_> = machine.systems.iter().map(|system| system.name.as_str()).collect();
+    let found = found.ok_or_else(|| Problem::Wrong {
+        place: source.image.display().to_string(),
+        message: format!("there is no system {system:?} among {}", known.join(", ")),
+    })?;
+    found.describe()
+}
+
+fn compile(source: &Source<'_>) -> Result<(Summary, Outputs), Problem> {
     let machine = Machine::load(source)?;
     let mut outputs = machine.indices();
-    outputs.extend(rules::rules(&machine.parsers));
+    outputs.extend(rules::rules(&machine));
     outputs.extend(units::drop_ins(&machine));
     let outputs: Outputs =
         outputs.into_iter().map(|(path, text)| (path, format!("{MARKER}{text}"))).collect();
@@ -103,12 +126,23 @@ pub fn run(
         Err(error) => return print(output, &error.to_string(), 0),
     };
     let result = match &arguments.action {
-        Action::Build { source, destdir } => build(source, destdir),
-        Action::Check { source } => check(source),
+        Action::Build { source, destdir } => {
+            build(&source.into(), destdir).map(|summary| format!("{summary}\n"))
+        }
+        Action::Check { source, print_config: Some(system) } => describe(&source.into(), system),
+        Action::Check { source, print_config: None } => {
+            check(&source.into()).map(|summary| format!("{summary}\n"))
+        }
     };
     match result {
-        Ok(summary) => print(output, &format!("{summary}\n"), 0),
+        Ok(text) => print(output, &text, 0),
         Err(problem) => print(errors, &format!("vpd-config: {}\n", problem.chain()), problem.status()),
+    }
+}
+
+impl<'a> From<&'a SourceArguments> for Source<'a> {
+    fn from(arguments: &'a SourceArguments) -> Self {
+        Self { image: &arguments.source, site: arguments.site.as_deref() }
     }
 }
 

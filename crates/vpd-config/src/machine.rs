@@ -3,10 +3,10 @@
 use crate::files::{Sources, wrong_at};
 use crate::layer::{CommonLayer, SystemLayer};
 use crate::system::{Fru, System};
-use crate::{Outputs, Problem};
+use crate::{Outputs, Problem, Source};
 use fru_publication::{EepromKey, WantedFormat};
 use service_config::SourceFile;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use system_index::{IndexError, Levels, MachineIndex, Match, Parser, SystemEeprom, SystemName, places};
@@ -30,24 +30,30 @@ pub(crate) struct Machine {
     pub(crate) systems: Vec<System>,
     /// Every EEPROM of any system, and who reads it.
     pub(crate) parsers: BTreeMap<EepromKey, Parser>,
+    /// Every redundant EEPROM of any system, and for which it stands in.
+    pub(crate) stand_ins: BTreeMap<EepromKey, BTreeSet<EepromKey>>,
 }
 
 impl Machine {
-    pub(crate) fn load(folder: &Path) -> Result<Self, Problem> {
-        let sources = Sources::load(folder)?;
+    pub(crate) fn load(source: &Source<'_>) -> Result<Self, Problem> {
+        let sources = Sources::load(source.image, source.site)?;
         let common: CommonLayer = service_config::merge(&sources.common)?.fragment;
         let lanes = common.lanes.unwrap_or(LANES);
         within(&sources.common, "lanes", lanes, &LANES_RANGE)?;
         let select_wait_ms = common.select_wait_ms.unwrap_or(SELECT_WAIT_MS);
         within(&sources.common, "select-wait-ms", select_wait_ms, &SELECT_WAIT_RANGE_MS)?;
 
-        let mut systems = vec![System::merge(SystemName::common(), sources.common.clone())?];
+        let keys = common.system_eeproms.unwrap_or_default();
+        let mut systems = vec![System::merge(SystemName::common(), sources.common.clone(), keys.clone())?];
         let mut matches = Vec::new();
         for (name, files) in sources.systems {
-            matches.extend(matches_of(&name, &files)?);
-            systems.push(System::merge(name, [&sources.common[..], &files[..]].concat())?);
+            let layer: SystemLayer = service_config::merge(&files)?.fragment;
+            let own = layer.system_eeproms.clone().unwrap_or_default();
+            let named =
+                [&keys[..], &own.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>()].concat();
+            matches.extend(matches_of(&name, layer, &files)?);
+            systems.push(System::merge(name, [&sources.common[..], &files[..]].concat(), named)?);
         }
-        let keys = common.system_eeproms.unwrap_or_default();
         let index =
             MachineIndex { system_eeproms: system_eeproms(&keys, &systems, &sources.common)?, matches };
         if index.system_eeproms.is_empty() && !index.matches.is_empty() {
@@ -55,8 +61,8 @@ impl Machine {
             return Err(wrong_at(&sources.common, &[&["system-eeproms"]], message));
         }
         index.check().map_err(|error| explain(&error, &systems, &sources.common))?;
-        let parsers = parsers(&systems);
-        Ok(Self { lanes, select_wait_ms, index, systems, parsers })
+        let (parsers, stand_ins) = (parsers(&systems), stand_ins(&systems));
+        Ok(Self { lanes, select_wait_ms, index, systems, parsers, stand_ins })
     }
 
     /// The indices and the fragments.
@@ -80,8 +86,7 @@ fn within<T: PartialOrd + std::fmt::Display>(
     Err(wrong_at(files, &[&[key]], message))
 }
 
-fn matches_of(name: &SystemName, files: &[SourceFile]) -> Result<Vec<Match>, Problem> {
-    let layer: SystemLayer = service_config::merge(files)?.fragment;
+fn matches_of(name: &SystemName, layer: SystemLayer, files: &[SourceFile]) -> Result<Vec<Match>, Problem> {
     if layer.matches.is_empty() {
         let message = format!("system {name} has no [[match]], so it could never be chosen");
         return Err(wrong_at(files, &[&["match"]], message));
@@ -95,23 +100,34 @@ fn matches_of(name: &SystemName, files: &[SourceFile]) -> Result<Vec<Match>, Pro
 }
 
 /// What it takes to read the system EEPROMs, which has to be known before the system is.
+///
+/// Those that all systems have in common come first, as they are preferred, then those that single systems name.
 fn system_eeproms(
-    keys: &[EepromKey],
+    common: &[EepromKey],
     systems: &[System],
     files: &[SourceFile],
 ) -> Result<Vec<SystemEeprom>, Problem> {
-    let wrong = |key: &EepromKey, message: &str| {
-        wrong_at(files, &[&["system-eeproms"]], format!("system-eeproms: {key} {message}"))
-    };
+    let mut keys = common.to_vec();
+    for key in systems.iter().flat_map(|system| &system.system_eeproms) {
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
     let mut found = Vec::new();
-    for key in keys {
-        let mut facts = systems.iter().filter_map(|system| Some(facts(key, system.frus.get(key)?)));
-        let first = facts.next().ok_or_else(|| wrong(key, "is in no system"))?;
-        let first = first.ok_or_else(|| wrong(key, "has a format without system type"))?;
+    for key in &keys {
+        let naming = || systems.iter().filter(|system| system.system_eeproms.contains(key));
+        let place =
+            if common.contains(key) { files } else { naming().next().map_or(files, |system| &system.files) };
+        let wrong = |message: &str| {
+            wrong_at(place, &[&["system-eeproms"]], format!("system-eeproms: {key} {message}"))
+        };
+        let mut facts = naming().filter_map(|system| Some(facts(key, system.frus.get(key)?)));
+        let first = facts.next().ok_or_else(|| wrong("is in no system"))?;
+        let first = first.ok_or_else(|| wrong("has a format without system type"))?;
         if facts.any(|other| other.as_ref() != Some(&first)) {
-            let message =
-                "is read in different ways by different systems, and which one this is says only itself";
-            return Err(wrong(key, message));
+            return Err(wrong(
+                "is read in different ways by different systems, and which one this is says only itself",
+            ));
         }
         found.push(first);
     }
@@ -148,4 +164,14 @@ fn parsers(systems: &[System]) -> BTreeMap<EepromKey, Parser> {
         parsers.entry(key.clone()).or_insert_with(|| fru.parser());
     }
     parsers
+}
+
+fn stand_ins(systems: &[System]) -> BTreeMap<EepromKey, BTreeSet<EepromKey>> {
+    let mut stand_ins: BTreeMap<EepromKey, BTreeSet<EepromKey>> = BTreeMap::new();
+    for (key, fru) in systems.iter().flat_map(|system| &system.frus) {
+        if let Some(redundant) = &fru.fragment.redundant {
+            stand_ins.entry(redundant.clone()).or_default().insert(key.clone());
+        }
+    }
+    stand_ins
 }

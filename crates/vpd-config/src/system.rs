@@ -2,13 +2,14 @@
 
 use crate::files::wrong_at;
 use crate::keys::label;
-use crate::layer::Tables;
+use crate::layer::{BESIDE_FRAGMENT, BESIDE_OBJECT, FruSource, Tables};
 use crate::{Outputs, Problem, fragment};
-use fru_publication::{EepromKey, Fragment, FragmentError, Presence, WantedFormat};
+use fru_publication::{EepromKey, Fragment, FragmentError, ObjectFragment, Presence, WantedFormat};
+use serde::Deserialize as _;
 use service_config::SourceFile;
 use std::collections::BTreeMap;
 use std::path::Path;
-use system_index::{Parser, SystemFru, SystemIndex, SystemName, places};
+use system_index::{Action, Parser, Slot, Step, SystemFru, SystemIndex, SystemName, places};
 use toml::{Table, Value};
 use vpd_format::Format;
 
@@ -17,15 +18,21 @@ use vpd_format::Format;
 pub(crate) struct System {
     pub(crate) name: SystemName,
     pub(crate) frus: BTreeMap<EepromKey, Fru>,
+    /// Where it says its type.
+    pub(crate) system_eeproms: Vec<EepromKey>,
+    /// What is done before all slots.
+    start: Vec<Step>,
     /// The files that it was made from, in rising order of precedence.
     pub(crate) files: Vec<SourceFile>,
 }
 
-/// The fragment of an EEPROM.
+/// What is known of an EEPROM.
 #[derive(Debug)]
 pub(crate) struct Fru {
     pub(crate) fragment: Fragment,
     text: String,
+    /// What is not the parsers' business.
+    source: FruSource,
 }
 
 impl Fru {
@@ -36,30 +43,66 @@ impl Fru {
             WantedFormat::Pinned(Format::Keyword | Format::Memory) => Parser::Keyword,
         }
     }
-}
 
-impl Fru {
     /// Paths of the objects that exist for its sake.
     fn objects(&self) -> Vec<String> {
-        let ours = self.fragment.object.iter().filter(|object| object.presence == Presence::Managed);
-        ours.map(|object| object.path.clone()).collect()
+        let is_ours = |object: &&ObjectFragment| object.presence != Presence::LeftAlone && !object.foreign;
+        self.fragment.object.iter().filter(is_ours).map(|object| object.path.clone()).collect()
+    }
+
+    /// What is done about its place, if that is anything.
+    fn slot(&self) -> Option<&Slot> {
+        self.source.slot.as_ref().filter(|slot| slot.has_steps())
+    }
+
+    fn indexed(&self, key: &EepromKey, parser: Parser) -> SystemFru {
+        let watched = self.source.object.iter().filter(|object| object.watch_presence);
+        SystemFru {
+            objects: self.objects(),
+            slot: self.slot().is_some(),
+            poll: self.source.slot.as_ref().and_then(|slot| slot.poll.clone()),
+            power_off_only: self.source.power_off_only,
+            replaceable_at: self.source.replaceable_at.clone(),
+            essential: self.source.essential,
+            redundant: self.fragment.redundant.clone(),
+            watch: watched.map(|object| object.path.clone()).collect(),
+            ..SystemFru::new(key.clone(), parser)
+        }
     }
 }
 
 impl System {
     /// Merges files that have each been checked by themselves.
-    pub(crate) fn merge(name: SystemName, files: Vec<SourceFile>) -> Result<Self, Problem> {
+    pub(crate) fn merge(
+        name: SystemName,
+        files: Vec<SourceFile>,
+        system_eeproms: Vec<EepromKey>,
+    ) -> Result<Self, Problem> {
         let tables: Tables = service_config::merge(&files)?.fragment;
-        let mut system = Self { name, frus: BTreeMap::new(), files };
+        let mut system = Self { name, frus: BTreeMap::new(), system_eeproms, start: tables.start, files };
         for (key, table) in tables.fru {
             let fru = system.complete(&key, table, &tables.common)?;
             system.frus.insert(key, fru);
         }
         system.check_paths()?;
+        system.check_redundants()?;
+        system.check_start()?;
         Ok(system)
     }
 
+    /// Every value with the file that set it.
+    pub(crate) fn describe(&self) -> Result<String, Problem> {
+        Ok(service_config::merge::<Table>(&self.files)?.describe())
+    }
+
     fn complete(&self, key: &EepromKey, mut table: Table, common: &Table) -> Result<Fru, Problem> {
+        let source = FruSource::deserialize(table.clone())
+            .map_err(|error| self.wrong(key, format!("merged from several files: {error}")))?;
+        if let Some(slot) = &source.slot {
+            slot.check()
+                .map_err(|error| self.wrong_at(key, &[&["fru", key.as_str(), "slot"]], &error.to_string()))?;
+        }
+        leave_fragment(&mut table);
         add_missing(&mut table, common);
         let text = fragment::text(&table);
         let fragment = Fragment::parse(&text).map_err(|error| self.explain(key, &error))?;
@@ -74,7 +117,7 @@ impl System {
         if label(key).len() > 200 {
             return Err(self.wrong(key, "is too long for the name of a unit"));
         }
-        Ok(Fru { fragment, text })
+        Ok(Fru { fragment, text, source })
     }
 
     /// Two EEPROMs with one object would take turns at overwriting it.
@@ -92,6 +135,46 @@ impl System {
             }
         }
         Ok(())
+    }
+
+    /// A chip that stands in for another one is no FRU of its own, and a chip of the same kind.
+    fn check_redundants(&self) -> Result<(), Problem> {
+        for (key, fru) in &self.frus {
+            let Some(redundant) = &fru.fragment.redundant else { continue };
+            let complain = |message: String| {
+                Err(self.wrong_at(
+                    key,
+                    &[&["fru", key.as_str(), "redundant"]],
+                    &format!("redundant: {message}"),
+                ))
+            };
+            if self.frus.contains_key(redundant) {
+                return complain(format!("{redundant} is a fru of its own"));
+            }
+            if key.sysfs_path().is_none() || redundant.sysfs_path().is_none() {
+                return complain(format!("{redundant}: only chips stand in for each other, no files"));
+            }
+            let mut others = self.frus.iter().filter(|(other, _)| *other < key);
+            if let Some((other, _)) =
+                others.find(|(_, other)| other.fragment.redundant.as_ref() == Some(redundant))
+            {
+                return complain(format!("{redundant} stands in for {other} already"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Before all slots nobody knows of any part.
+    fn check_start(&self) -> Result<(), Problem> {
+        let is_about_a_part =
+            |step: &&Step| !step.ccin.is_empty() || matches!(step.action, Action::Presence(..));
+        match self.start.iter().find(is_about_a_part) {
+            Some(step) => {
+                let message = format!("start: \"{}\" asks for a part, and none is known yet", step.action);
+                Err(wrong_at(&self.files, &[&["start"]], message))
+            }
+            None => Ok(()),
+        }
     }
 
     fn wrong(&self, key: &EepromKey, message: impl AsRef<str>) -> Problem {
@@ -119,16 +202,38 @@ impl System {
     /// The system's folder: its index and its fragments.
     pub(crate) fn outputs(&self, parsers: &BTreeMap<EepromKey, Parser>) -> Outputs {
         let folder = places::system(Path::new(""), &self.name);
+        // One unit reads an EEPROM, whatever system it is in.
+        let parser = |key: &EepromKey, fru: &Fru| parsers.get(key).copied().unwrap_or_else(|| fru.parser());
         let fru = self.frus.iter().map(|(key, fru)| SystemFru {
-            key: key.clone(),
-            // One unit reads an EEPROM, whatever system it is in.
-            parser: parsers.get(key).copied().unwrap_or_else(|| fru.parser()),
-            objects: fru.objects(),
+            system: self.system_eeproms.contains(key),
+            ..fru.indexed(key, parser(key, fru))
         });
-        let index = SystemIndex { fru: fru.collect() };
+        let index = SystemIndex { start: !self.start.is_empty(), fru: fru.collect() };
         let mut outputs = Outputs::from([(places::system_index(&folder), index.to_text())]);
         outputs.extend(self.frus.iter().map(|(key, fru)| (places::fragment(&folder, key), fru.text.clone())));
+        let slots = self
+            .frus
+            .iter()
+            .filter_map(|(key, fru)| Some((places::slot(&folder, key), fru.slot()?.to_text())));
+        outputs.extend(slots);
+        if !self.start.is_empty() {
+            let start = Slot { before_collection: self.start.clone(), ..Slot::default() };
+            outputs.insert(places::start(&folder), start.to_text());
+        }
         outputs
+    }
+}
+
+/// Takes away what is not the parsers' business, and would cost each of them time.
+fn leave_fragment(table: &mut Table) {
+    for key in BESIDE_FRAGMENT {
+        table.remove(key);
+    }
+    let objects = table.get_mut("object").and_then(Value::as_array_mut);
+    for object in objects.into_iter().flatten().filter_map(Value::as_table_mut) {
+        for key in BESIDE_OBJECT {
+            object.remove(key);
+        }
     }
 }
 

@@ -16,12 +16,20 @@ pub(crate) const NAME: &str = "10-vpd.conf";
 /// All drop-ins.
 pub(crate) fn drop_ins(machine: &Machine) -> Outputs {
     let mut outputs = Outputs::new();
-    for lane in lanes(machine.parsers.keys(), usize::from(machine.lanes)) {
+    let redundants = |key: &EepromKey| -> Vec<EepromKey> {
+        machine
+            .stand_ins
+            .iter()
+            .filter(|(_, primaries)| primaries.contains(key))
+            .map(|(key, _)| key.clone())
+            .collect()
+    };
+    for lane in lanes(machine.parsers.keys(), redundants, usize::from(machine.lanes)) {
         let mut earlier: Vec<String> = Vec::new();
         for key in lane {
             let parser = machine.parsers.get(key).copied().unwrap_or(Parser::Ipz);
             let unit = units::unit_name(parser, key);
-            outputs.insert(path(&unit), instance(key, &earlier));
+            outputs.insert(path(&unit), instance(key, redundants(key).is_empty(), &earlier));
             earlier.push(unit);
         }
     }
@@ -43,9 +51,11 @@ fn path(unit: &str) -> PathBuf {
 
 /// All of its lane come before it and not only the last: an instance without a job, since its chip is absent, would
 /// break the chain.
-fn instance(key: &EepromKey, earlier: &[String]) -> String {
+///
+/// What has a stand-in is not bound: it is read without its own chip too.
+fn instance(key: &EepromKey, is_bound: bool, earlier: &[String]) -> String {
     let mut text = "[Unit]\n".to_owned();
-    if let Some(device) = units::device_unit(key) {
+    if let Some(device) = units::device_unit(key).filter(|_| is_bound) {
         text += &format!("BindsTo={device}\nAfter={device}\n");
     }
     for unit in earlier {

@@ -1,6 +1,6 @@
 //! What becomes of layers.
 
-use crate::folder::{Folder, answers, fru};
+use crate::folder::{Folder, answers, fru, run};
 use fru_publication::{Fragment, Source};
 use std::collections::BTreeMap;
 
@@ -88,4 +88,41 @@ fn the_common_layer_is_always_written_and_is_in_every_system() {
     for system in ["common", "one", "two"] {
         fragment(&files, system, "10-0050");
     }
+}
+
+#[test]
+fn a_site_replaces_and_removes_files_and_adds_its_own() {
+    let folder = Folder::with(&[
+        ("vpd.d/10-a.toml", "lanes = 1\n"),
+        ("vpd.d/20-b.toml", &fru("8-0050", "offset = 1\n")),
+        ("systems/one/10.toml", &format!("system-eeproms = [\"8-0050\"]\n{}", answers("50001001"))),
+        ("systems/two/10.toml", &answers("50001002")),
+        ("../site/vpd.d/20-b.toml", &fru("8-0050", "offset = 2\n")),
+        ("../site/vpd.d/90-c.toml", "[fru.\"8-0050\"]\nsize = 64\n"),
+        ("../site/systems/two/10.toml", ""),
+    ]);
+    let site = folder.source().join("../site");
+    let arguments = |more: &[&str]| {
+        let mut arguments = vec!["check".to_owned(), folder.source().display().to_string()];
+        arguments.extend(["--site".to_owned(), site.display().to_string()]);
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let checked = arguments(&[]);
+    assert_eq!((checked.status, checked.errors.as_str()), (0, ""));
+    assert!(checked.output.starts_with("1 systems, 1 EEPROMs"), "{}", checked.output);
+
+    let shown = arguments(&["--print-config", "one"]).output;
+    for (value, origin) in [
+        ("offset = 2", "site/vpd.d/20-b.toml"),
+        ("size = 64", "site/vpd.d/90-c.toml"),
+        ("lanes = 1", "configs/vpd.d/10-a.toml"),
+    ] {
+        let line =
+            shown.lines().find(|line| line.contains(value)).unwrap_or_else(|| panic!("{value}: {shown}"));
+        assert!(line.ends_with(origin), "{line}");
+    }
+    let unknown = arguments(&["--print-config", "three"]);
+    assert_eq!(unknown.status, 65);
+    assert!(unknown.errors.contains("among common, one"), "{}", unknown.errors);
 }

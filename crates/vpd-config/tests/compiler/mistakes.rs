@@ -162,3 +162,50 @@ fn what_is_no_file_is_not_waited_for() {
     assert_eq!(run.status, 66, "{}", run.errors);
     assert!(run.errors.contains("20-b.toml: it is no file"), "{}", run.errors);
 }
+
+#[test]
+fn a_slot_says_what_can_be_done() {
+    let slot = |text: &str| fru("20-0050", "") + &format!("[fru.\"20-0050\".slot]\n{text}\n");
+    let step = |step: &str| slot(&format!("before-collection = [{step}]"));
+    refuse(&[
+        (&[("vpd.d/10-a.toml", &step("{ set = \"A\" }"))], &["10-a.toml", "line 6", "a step is one of"]),
+        (&[("vpd.d/10-a.toml", &step("{ systemCmd = \"reboot\" }"))], &["line 6", "systemCmd"]),
+        (&[("vpd.d/10-a.toml", &slot("before = []"))], &["10-a.toml", "line 6", "before"]),
+        (
+            &[("vpd.d/10-a.toml", &step("{ set = \"A\", level = 1, ccin = [\"2CE2\"] }"))],
+            &["10-a.toml:5", "fru 20-0050", "only steps of after-collection"],
+        ),
+        (
+            &[("vpd.d/10-a.toml", "start = [{ presence = \"A\", level = 1 }]\n")],
+            &["10-a.toml:1", "start: \"presence A 1\" asks for a part"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_stand_in_is_another_chip_and_nobody_elses() {
+    let with = |redundant: &str, more: &str| fru("spi12.0", &format!("redundant = \"{redundant}\"\n")) + more;
+    let second = fru("spi22.0", "redundant = \"spi13.0\"\n");
+    refuse(&[
+        (
+            &[("vpd.d/10-a.toml", &with("spi12.0", ""))],
+            &["10-a.toml:2", "redundant: spi12.0 is a fru of its own"],
+        ),
+        (
+            &[("vpd.d/10-a.toml", &with("spi13.0", &fru("spi13.0", "")))],
+            &["10-a.toml:2", "is a fru of its own"],
+        ),
+        (&[("vpd.d/10-a.toml", &with("file:x", ""))], &["10-a.toml:2", "only chips stand in"]),
+        (
+            &[("vpd.d/10-a.toml", &with("spi13.0", &second))],
+            &["10-a.toml:7", "spi13.0 stands in for spi12.0 already"],
+        ),
+        (&[("vpd.d/10-a.toml", &fru("spi12.0", "compare-redundant = true\n"))], &["10-a.toml:1", "nothing"]),
+    ]);
+}
+
+#[test]
+fn what_is_foreign_takes_nothing_from_the_eeprom() {
+    let fan = fru("8-0050", "") + "foreign = true\n";
+    refuse(&[(&[("vpd.d/10-a.toml", &fan)], &["10-a.toml:1", "/system/fru8_0050", "foreign"])]);
+}

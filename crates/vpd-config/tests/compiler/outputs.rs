@@ -115,7 +115,7 @@ fn indices_name_systems_eeproms_and_parsers() {
     // The first system that has an EEPROM says who reads it, also in the others.
     assert_eq!(
         text(&files, "usr/share/vivianite/vpd/systems/two/index.toml"),
-        "[[fru]]\nkey = \"10-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/fru10_0050\"]\n\n\
+        "[[fru]]\nkey = \"10-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/fru10_0050\"]\nsystem = true\n\n\
          [[fru]]\nkey = \"8-0051\"\nparser = \"keyword-vpd-parser\"\nobjects = [\"/system/fru8_0051\"]\n\n\
          [[fru]]\nkey = \"spi12.0\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/fruspi12_0\"]\n"
     );
@@ -128,4 +128,67 @@ fn everything_that_is_written_says_where_it_comes_from() {
     for (path, text) in files {
         assert!(text.starts_with(MARKER), "{path}");
     }
+}
+
+#[test]
+fn what_is_not_the_parsers_business_goes_to_whoever_needs_it() {
+    let slot = "[fru.\"20-0050\".slot]\nbefore-collection = [{ presence = \"P0\", level = 0 }, \
+                { bind = \"20-0050\", driver = \"at24\" }]\npoll = { line = \"P0\", level = 0 }\n";
+    let card = "[fru.\"20-0050\"]\npower-off-only = true\nessential = true\nreplaceable-at = [\"standby\", \"runtime\"]\n\
+                [[fru.\"20-0050\".object]]\npath = \"/system/card\"\nlocation = \"Ufcs-P0-C0\"\nwatch-presence = true\n\
+                [[fru.\"20-0050\".object]]\npath = \"/system/card/fan\"\nforeign = true\nprime = false\n\
+                replaceable-at = [\"runtime\"]\n";
+    let start = "start = [{ write-sysfs = \"/sys/class/x/idle\", value = \"0\" }]\n";
+    let files = Folder::with(&[("vpd.d/10.toml", &format!("{start}{card}{slot}"))]).built();
+    let of = |name: &str| text(&files, &format!("usr/share/vivianite/vpd/systems/common/{name}"));
+    assert_eq!(
+        of("frus/20-0050.toml"),
+        "\n[[object]]\npath = \"/system/card\"\n\n[[object]]\nforeign = true\npath = \"/system/card/fan\"\nprime = false\n"
+    );
+    assert_eq!(
+        of("slots/20-0050.toml"),
+        "[[before-collection]]\npresence = \"P0\"\nlevel = 0\n\n\
+         [[before-collection]]\nbind = \"20-0050\"\ndriver = \"at24\"\n\n\
+         [poll]\nline = \"P0\"\nlevel = 0\ninterval-ms = 5000\n"
+    );
+    assert_eq!(
+        of("slots/start.toml"),
+        "[[before-collection]]\nwrite-sysfs = \"/sys/class/x/idle\"\nvalue = \"0\"\n"
+    );
+    assert_eq!(
+        of("index.toml"),
+        "start = true\n\n[[fru]]\nkey = \"20-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/card\"]\n\
+         slot = true\npower-off-only = true\nreplaceable-at = [\"standby\", \"runtime\"]\nessential = true\n\
+         watch = [\"/system/card\"]\n\n[fru.poll]\nline = \"P0\"\nlevel = 0\ninterval-ms = 5000\n"
+    );
+}
+
+#[test]
+fn a_chip_that_stands_in_wakes_the_reader_of_the_other_which_is_bound_to_neither() {
+    let frus = fru("spi12.0", "redundant = \"spi13.0\"\n") + &fru("spi13.1", "");
+    let files = Folder::with(&[("vpd.d/10.toml", &format!("lanes = 2\n{frus}"))]).built();
+    let rules = text(&files, "usr/lib/udev/rules.d/70-vivianite-vpd.rules");
+    let line = "KERNEL==\"spi13.0\", TAG+=\"systemd\", ENV{SYSTEMD_ALIAS}+=\"/vpd/spi13.0\", \
+                ENV{SYSTEMD_WANTS}+=\"ipz-vpd-parser@spi12.0.service\"\n";
+    assert!(rules.contains(line), "{rules}");
+    assert_eq!(drop_in(&files, "ipz-vpd-parser@spi12.0.service"), "[Unit]\n");
+    // Its bus may be read for the sake of the other one.
+    assert_eq!(
+        drop_in(&files, "ipz-vpd-parser@spi13.1.service"),
+        "[Unit]\nBindsTo=vpd-spi13.1.device\nAfter=vpd-spi13.1.device\nAfter=ipz-vpd-parser@spi12.0.service\n"
+    );
+}
+
+#[test]
+fn each_system_may_say_where_it_says_its_type() {
+    let one = answers("50001001") + &fru("8-0050", "") + &fru("9-0050", "format = \"memory\"\n");
+    let two = answers("50001002") + &fru("9-0050", "") + &fru("8-0050", "format = \"keyword\"\n");
+    let files = Folder::with(&[
+        ("systems/one/10.toml", &format!("system-eeproms = [\"8-0050\"]\n{one}")),
+        ("systems/two/10.toml", &format!("system-eeproms = [\"9-0050\"]\n{two}")),
+    ])
+    .built();
+    let index = text(&files, "usr/share/vivianite/vpd/index.toml");
+    let keys: Vec<_> = index.lines().filter(|line| line.starts_with("key")).collect();
+    assert_eq!(keys, ["key = \"8-0050\"", "key = \"9-0050\""]);
 }
