@@ -1,4 +1,4 @@
-//! EEPROMs as the kernel shows them: found by key or path, locked, read at offsets.
+//! EEPROMs as the kernel shows them: found by key or path, locked, read at offsets. With feature `lines`, GPIO lines.
 //!
 //! Must not know what the bytes mean.
 //!
@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod eeprom;
+#[cfg(feature = "lines")]
+pub mod lines;
 mod locate;
 
 pub use eeprom::{Eeprom, EepromError};

@@ -15,6 +15,10 @@ pub enum Exit {
     DeviceAbsent,
     /// A fault of the service itself.
     Internal,
+    /// A driver or an attribute of the kernel refused.
+    Refused,
+    /// A GPIO line cannot be used.
+    LineRefused,
     /// A peer is missing or silent; worth a retry.
     PeerUnavailable,
     /// The configuration is wrong; a retry is pointless.
@@ -30,6 +34,8 @@ impl Exit {
             Self::BadData => 65,
             Self::DeviceAbsent => 69,
             Self::Internal => 70,
+            Self::Refused => 71,
+            Self::LineRefused => 74,
             Self::PeerUnavailable => 75,
             Self::Configuration => 78,
         }
@@ -44,6 +50,8 @@ impl fmt::Display for Exit {
             Self::BadData => "bad data",
             Self::DeviceAbsent => "device absent",
             Self::Internal => "internal error",
+            Self::Refused => "refused by the kernel",
+            Self::LineRefused => "refused by a line",
             Self::PeerUnavailable => "peer unavailable",
             Self::Configuration => "configuration error",
         })
@@ -68,6 +76,8 @@ mod tests {
             (Exit::BadData, 65),
             (Exit::DeviceAbsent, 69),
             (Exit::Internal, 70),
+            (Exit::Refused, 71),
+            (Exit::LineRefused, 74),
             (Exit::PeerUnavailable, 75),
             (Exit::Configuration, 78),
         ];
