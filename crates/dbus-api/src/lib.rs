@@ -16,6 +16,8 @@ pub mod generated {
 }
 pub mod inventory;
 pub mod log_control;
+pub mod logging;
+pub mod outstanding;
 pub mod standard;
 pub mod systemd;
 pub mod vpd;

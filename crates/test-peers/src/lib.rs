@@ -1,12 +1,12 @@
 //! Stand-ins for the services that a BMC has beside ours: object mapper, event log, chassis, host and BMC state.
 //!
 //! Each peer has a connection and a bus name of its own, and a [`Mode`] that can change while it runs: normal, absent,
-//! slow, or hanging. Every call that it gets is kept, with its arguments, answered or not. A test talks to
+//! slow, hanging, or refusing. Every call that it gets is kept, with its arguments, answered or not. A test talks to
 //! `io.vivianite.Test.Peers`, object `/io/vivianite/test/peers`, interface `io.vivianite.Test.Peers1`:
 //!
 //! | method | what it does |
 //! |---|---|
-//! | `SetMode(s peer, s mode)` | `normal`, `absent`, `hanging`, `slow 500` (milliseconds) |
+//! | `SetMode(s peer, s mode)` | `normal`, `absent`, `hanging`, `refusing`, `slow 500` (milliseconds) |
 //! | `Calls(s peer) → s` | a line for each call: object, interface and method, arguments |
 //! | `Forget(s peer)` | forgets the calls so far |
 //! | `SetText(s peer, s property, s value)` | changes a text of a state object, with its signal |

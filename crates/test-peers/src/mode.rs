@@ -12,10 +12,12 @@ pub enum Mode {
     Slow(Duration),
     /// It takes calls, does nothing and never answers.
     Hanging,
+    /// It takes calls, does nothing and answers with an error.
+    Refusing,
 }
 
 impl Mode {
-    /// `normal`, `absent`, `hanging` or `slow MILLISECONDS`.
+    /// `normal`, `absent`, `hanging`, `refusing` or `slow MILLISECONDS`.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         Ok(match text.split_once(' ') {
             Some(("slow", time)) => {
@@ -25,7 +27,8 @@ impl Mode {
             None if text == "normal" => Self::Normal,
             None if text == "absent" => Self::Absent,
             None if text == "hanging" => Self::Hanging,
-            _ => bail!("{text} is none of normal, absent, hanging, slow MILLISECONDS"),
+            None if text == "refusing" => Self::Refusing,
+            _ => bail!("{text} is none of normal, absent, hanging, refusing, slow MILLISECONDS"),
         })
     }
 }
@@ -37,6 +40,7 @@ mod tests {
     #[test]
     fn modes_have_words() {
         assert_eq!(Mode::parse("normal").unwrap(), Mode::Normal);
+        assert_eq!(Mode::parse("refusing").unwrap(), Mode::Refusing);
         assert_eq!(Mode::parse("slow 500").unwrap(), Mode::Slow(Duration::from_millis(500)));
         for wrong in ["", "slow", "slow soon", "normal 5", "quick"] {
             assert!(Mode::parse(wrong).is_err(), "{wrong}");

@@ -77,6 +77,18 @@ impl Peer {
         }
     }
 
+    /// Answers with an error whatever is asked.
+    async fn refuse(&self, message: &Message) {
+        let name = "xyz.openbmc_project.Common.Error.InternalFailure";
+        let refused = match Message::error(&message.header(), name).build(&"as the test wishes") {
+            Ok(refusal) => self.connection.send(&refusal).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = refused {
+            log::warn!("{} cannot refuse: {error}", self.kind);
+        }
+    }
+
     /// Does what a call asks for; signals and the reply are the result.
     fn perform(&self, message: &Message) -> zbus::Result<Vec<Message>> {
         let state = &mut *self.state();
@@ -122,6 +134,7 @@ async fn serve(peer: Arc<Peer>, mut messages: MessageStream) {
         };
         match mode {
             Mode::Hanging => {}
+            Mode::Refusing => peer.refuse(&message).await,
             Mode::Slow(time) => {
                 let peer = Arc::clone(&peer);
                 tokio::spawn(async move {

@@ -155,12 +155,15 @@ fn states_are_texts_that_a_test_changes() {
 }
 
 #[test]
-fn a_peer_is_absent_slow_or_hanging_as_it_is_told_and_remembers_every_call() {
+fn a_peer_is_absent_slow_hanging_or_refusing_as_it_is_told_and_remembers_every_call() {
     let Some(bed) = Bed::with("peers = [\"event-log hanging\", \"chassis-state\"]") else { return };
     let timed_out = error_name(bed.create("lost"));
     assert!(timed_out.contains("timed out"), "{timed_out}");
     bed.set_mode("event-log", "absent");
     assert_eq!(error_name(bed.create("nobody")), "org.freedesktop.DBus.Error.ServiceUnknown");
+    bed.set_mode("event-log", "refusing");
+    let failure = "xyz.openbmc_project.Common.Error.InternalFailure";
+    assert_eq!(error_name(bed.create("refused")), failure);
     bed.set_mode("event-log", "slow 300");
     let asked = Instant::now();
     bed.create("late").unwrap();
@@ -173,7 +176,7 @@ fn a_peer_is_absent_slow_or_hanging_as_it_is_told_and_remembers_every_call() {
              \"xyz.openbmc_project.Logging.Entry.Level.Error\" {{\"FRU\": \"10-0050\"}}"
         )
     };
-    let expected = ["\"lost\"", "\"late\"", "\"two\\nlines\""].map(line);
+    let expected = ["\"lost\"", "\"refused\"", "\"late\"", "\"two\\nlines\""].map(line);
     assert_eq!(bed.calls("event-log").lines().collect::<Vec<_>>(), expected);
     bed.call(CONTROL, "Forget", &"event-log").unwrap();
     assert_eq!(bed.calls("event-log"), "");

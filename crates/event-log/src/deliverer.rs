@@ -1,0 +1,205 @@
+use crate::{BackOff, Event};
+use dbus_api::call::{self, CallError};
+use dbus_api::logging;
+use futures_core::Stream as _;
+use std::future::poll_fn;
+use std::pin::Pin;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::AbortHandle;
+use zbus::{Connection, MessageStream};
+
+/// What the deliverer tells its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It can take an event: the logging service is there, and no call to it is outstanding.
+    Free,
+    /// The event that it took was sent. From here on it counts as delivered.
+    Sent,
+    /// The logging service has it, under this path if it said so.
+    Delivered(Option<String>),
+    /// The logging service does not have it, for this reason.
+    Failed(String),
+}
+
+/// The notices of a deliverer. Each event gives at most two, and one more says that the next may come.
+#[derive(Debug)]
+pub struct Notices(UnboundedReceiver<Notice>);
+
+impl Notices {
+    /// Waits for the next; dropping the future loses none.
+    pub async fn next(&mut self) -> Notice {
+        match self.0.recv().await {
+            Some(notice) => notice,
+            // The bus went away, which is for the owner to notice.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// The task that talks to the logging service: one call at a time, and nobody waits for it.
+///
+/// It takes an event after [`Notice::Free`]. The logging service may be absent (its name is awaited), slow or silent: a
+/// call that was sent is left to come back, however long that takes, for a second one could make a second entry. Only
+/// when the logging service answers with an error, or loses its name before it has answered, the event has failed; the
+/// next [`Notice::Free`] comes after a wait that grows from failure to failure, or with another logging service.
+#[derive(Debug)]
+pub struct Deliverer {
+    events: mpsc::Sender<Event>,
+    task: AbortHandle,
+}
+
+impl Drop for Deliverer {
+    fn drop(&mut self) {
+        // It may wait for an answer that never comes.
+        self.task.abort();
+    }
+}
+
+impl Deliverer {
+    /// Starts the task, which ends when this is dropped. Needs a tokio runtime around it.
+    pub fn start(connection: &Connection, back_off: BackOff) -> (Self, Notices) {
+        let (events, received) = mpsc::channel(1);
+        let (notices, given) = mpsc::unbounded_channel();
+        let connection = connection.clone();
+        let task = tokio::spawn(async move {
+            let running = async {
+                let task = Task::new(connection, notices, back_off).await?;
+                task.run(received).await
+            };
+            if let Err(error) = running.await {
+                log::warn!("events cannot be delivered any more: {error}");
+            }
+        });
+        (Self { events, task: task.abort_handle() }, Notices(given))
+    }
+
+    /// Hands an event over; to be called once after each [`Notice::Free`]. Gives it back when it was not free.
+    pub fn deliver(&self, event: Event) -> Result<(), Box<Event>> {
+        self.events.try_send(event).map_err(|error| Box::new(error.into_inner()))
+    }
+}
+
+struct Task {
+    connection: Connection,
+    notices: UnboundedSender<Notice>,
+    back_off: BackOff,
+    owners: MessageStream,
+    /// Unique name of the logging service.
+    owner: Option<String>,
+}
+
+/// How an attempt ended that was begun.
+enum Ending {
+    Answered(Result<zbus::Message, CallError>),
+    /// The name has another owner, or none.
+    Deserted,
+}
+
+impl Task {
+    async fn new(
+        connection: Connection,
+        notices: UnboundedSender<Notice>,
+        back_off: BackOff,
+    ) -> zbus::Result<Self> {
+        let rule = call::owner_rule(logging::BUS_NAME)?;
+        let owners = MessageStream::for_match_rule(rule, &connection, None).await?;
+        // The subscription came first, so a change since then is not missed.
+        let owner = call::owner(&connection, logging::BUS_NAME).await.ok();
+        Ok(Self { connection, notices, back_off, owners, owner })
+    }
+
+    async fn run(mut self, mut events: mpsc::Receiver<Event>) -> zbus::Result<()> {
+        loop {
+            while self.owner.is_none() {
+                self.owner = next_owner(&mut self.owners).await?;
+            }
+            self.tell(Notice::Free);
+            let event = loop {
+                tokio::select! {
+                    event = events.recv() => match event {
+                        Some(event) => break event,
+                        None => return Ok(()),
+                    },
+                    owner = next_owner(&mut self.owners) => self.owner = owner?,
+                }
+            };
+            match self.attempt(&event).await? {
+                Ok(entry) => {
+                    self.back_off.succeeded();
+                    self.tell(Notice::Delivered(entry));
+                }
+                Err(reason) => {
+                    self.tell(Notice::Failed(reason));
+                    self.wait().await?;
+                }
+            }
+        }
+    }
+
+    /// Sends an event and waits for what comes of it.
+    async fn attempt(&mut self, event: &Event) -> zbus::Result<Result<Option<String>, String>> {
+        let Some(owner) = &self.owner else { return Ok(Err("there is no logging service".to_owned())) };
+        let begun =
+            logging::begin_create(&self.connection, owner, event.id, event.severity, &event.data).await;
+        let mut outstanding = match begun {
+            Ok(outstanding) => outstanding,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        self.tell(Notice::Sent);
+        let ending = loop {
+            tokio::select! {
+                // An answer that is there counts, even when the name went right after it.
+                biased;
+                answer = outstanding.answer() => break Ending::Answered(answer),
+                owner = next_owner(&mut self.owners) => {
+                    let owner = owner?;
+                    if owner != self.owner {
+                        self.owner = owner;
+                        break Ending::Deserted;
+                    }
+                }
+            }
+        };
+        Ok(match ending {
+            Ending::Answered(Ok(answer)) => {
+                Ok(logging::created(&answer).map(|entry| entry.as_str().to_owned()))
+            }
+            Ending::Answered(Err(error)) => Err(error.to_string()),
+            Ending::Deserted => Err("the logging service went away before it answered".to_owned()),
+        })
+    }
+
+    /// Waits before the next attempt; another logging service is worth one at once.
+    async fn wait(&mut self) -> zbus::Result<()> {
+        let waited = tokio::time::sleep(self.back_off.failed());
+        tokio::pin!(waited);
+        loop {
+            tokio::select! {
+                () = &mut waited => return Ok(()),
+                owner = next_owner(&mut self.owners) => {
+                    self.owner = owner?;
+                    if self.owner.is_some() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, notice: Notice) {
+        // Nobody listens at the owner's end.
+        let _ = self.notices.send(notice);
+    }
+}
+
+/// Waits until the logging service's name has another owner, or none.
+async fn next_owner(owners: &mut MessageStream) -> zbus::Result<Option<String>> {
+    loop {
+        let message = poll_fn(|context| Pin::new(&mut *owners).poll_next(context)).await;
+        let message =
+            message.unwrap_or_else(|| Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()))?;
+        if let Some(owner) = call::new_owner(&message) {
+            return Ok(Some(owner).filter(|owner| !owner.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use dbus_api::logging::Severity;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Longest text of an event, characters; an object path may have so many.
+const TEXT_KEPT: usize = 1_000;
+/// Most additional data that an event carries.
+const DATA_KEPT: usize = 32;
+
+/// What an event is known by: as long as both stay wrong, it is the same event.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pair {
+    /// What it is about: an EEPROM's key, an object, `system`.
+    pub subject: String,
+    /// What is wrong with it, in a short word.
+    pub cause: String,
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "subject={} cause={}", self.subject, self.cause)
+    }
+}
+
+/// Something that is wrong, and what the event log is to say of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What it is known by.
+    pub pair: Pair,
+    /// Its message id, one of `dbus_api::logging::message_id`.
+    pub id: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Additional data, by the keys of `dbus_api::logging::data_key`.
+    pub data: BTreeMap<String, String>,
+}
+
+impl Event {
+    /// An event without additional data.
+    pub fn new(
+        subject: impl Into<String>,
+        cause: impl Into<String>,
+        id: &'static str,
+        severity: Severity,
+    ) -> Self {
+        let pair = Pair { subject: subject.into(), cause: cause.into() };
+        Self { pair, id, severity, data: BTreeMap::new() }
+    }
+
+    /// The same with one more piece of data; of two with one key, the later counts.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.data.insert(key.into(), value.into());
+        self
+    }
+
+    /// The same with texts as they may be sent and kept: what an EEPROM says may have got into them.
+    pub(crate) fn tamed(self) -> Self {
+        let data = self.data.into_iter().take(DATA_KEPT);
+        Self {
+            pair: Pair { subject: tamed(self.pair.subject), cause: tamed(self.pair.cause) },
+            data: data.map(|(key, value)| (tamed(key), tamed(value))).collect(),
+            ..self
+        }
+    }
+}
+
+/// No control characters, which the bus or a terminal would not take well, and no endless texts.
+fn tamed(text: String) -> String {
+    if text.len() <= TEXT_KEPT && !text.chars().any(char::is_control) {
+        return text;
+    }
+    text.chars().take(TEXT_KEPT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_control_characters_nor_endless_texts_are_sent_or_kept() {
+        let wild = "\0\u{1b}\n".to_owned() + &"x".repeat(10_000);
+        let mut event = Event::new(wild.clone(), wild.clone(), "a.Id", Severity::Error).with("A", wild);
+        for number in 0..1_000 {
+            event = event.with(format!("N{number}"), "value");
+        }
+        let event = event.tamed();
+        assert_eq!(event.data.len(), DATA_KEPT);
+        for text in [&event.pair.subject, &event.pair.cause, &event.data["A"]] {
+            assert!(text.starts_with("\u{fffd}\u{fffd}\u{fffd}xx"));
+            assert_eq!(text.chars().count(), TEXT_KEPT);
+        }
+        let plain = Event::new("10-0050", "größer", "a.Id", Severity::Error).with("A", "b");
+        assert_eq!(plain.clone().tamed(), plain);
+    }
+}

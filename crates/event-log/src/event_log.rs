@@ -1,0 +1,96 @@
+use crate::{BackOff, Deliverer, Event, Ledger, Limits, Notice, Notices, StateFile};
+use std::path::PathBuf;
+use zbus::Connection;
+
+/// A service's events: ledger, file and deliverer in one, for an owner that has a loop.
+#[derive(Debug)]
+pub struct EventLog {
+    ledger: Ledger,
+    file: StateFile,
+    deliverer: Deliverer,
+    notices: Notices,
+    /// The deliverer waits for an event.
+    is_free: bool,
+}
+
+impl EventLog {
+    /// Reads what an earlier run delivered from the state folder, and starts the deliverer. Needs a tokio runtime
+    /// around it.
+    pub fn start(connection: &Connection, folder: Option<PathBuf>, limits: Limits) -> Self {
+        Self::start_with(connection, folder, limits, BackOff::default())
+    }
+
+    /// As [`Self::start`], with other waits after a failure.
+    pub fn start_with(
+        connection: &Connection,
+        folder: Option<PathBuf>,
+        limits: Limits,
+        back_off: BackOff,
+    ) -> Self {
+        let mut file = StateFile::in_folder(folder);
+        let ledger = file.load(limits);
+        let (deliverer, notices) = Deliverer::start(connection, back_off);
+        Self { ledger, file, deliverer, notices, is_free: false }
+    }
+
+    /// Takes all that is wrong now; not before that is known, since what is missing has cleared.
+    pub fn update(&mut self, current: impl IntoIterator<Item = Event>) {
+        let changes = self.ledger.update(current);
+        for pair in &changes.raised {
+            log::debug!("an event is raised {pair}");
+        }
+        for pair in &changes.cleared {
+            log::debug!("an event has cleared {pair}");
+        }
+        if changes.dropped > 0 {
+            log::warn!(
+                "there are more events than are kept now={} ever={}",
+                changes.dropped,
+                self.ledger.dropped()
+            );
+        }
+        self.file.save(&self.ledger);
+        self.go_on();
+    }
+
+    /// Waits for what the deliverer has to say; dropping the future loses nothing. To be handed to [`Self::take`].
+    pub async fn notice(&mut self) -> Notice {
+        self.notices.next().await
+    }
+
+    /// Does what follows from a notice.
+    pub fn take(&mut self, notice: Notice) {
+        match notice {
+            Notice::Free => self.is_free = true,
+            Notice::Sent => self.ledger.sent(),
+            Notice::Delivered(entry) => {
+                self.ledger.answered();
+                log::debug!("the event log has it entry={}", entry.as_deref().unwrap_or("unknown"));
+            }
+            Notice::Failed(reason) => {
+                self.ledger.failed();
+                log::warn!("an event was not delivered, it is tried again later: {reason}");
+            }
+        }
+        self.file.save(&self.ledger);
+        self.go_on();
+    }
+
+    /// What stands, and what of it is delivered.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn go_on(&mut self) {
+        if !self.is_free {
+            return;
+        }
+        if let Some(event) = self.ledger.take_next() {
+            self.is_free = false;
+            if self.deliverer.deliver(event).is_err() {
+                // Its task has ended with the bus.
+                self.ledger.failed();
+            }
+        }
+    }
+}

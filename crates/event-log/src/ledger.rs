@@ -1,0 +1,189 @@
+use crate::{Event, Pair};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How much a [`Ledger`] holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Events that stand at one time, delivered or not.
+    pub raised: usize,
+    /// Of these, events that wait for delivery.
+    pub pending: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { raised: 1_024, pending: 256 }
+    }
+}
+
+/// What an update has changed.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// What is wrong now and was not before.
+    pub raised: Vec<Pair>,
+    /// What was wrong before and is not now.
+    pub cleared: Vec<Pair>,
+    /// What is wrong now and found no room; it counts as new at the next update.
+    pub dropped: usize,
+}
+
+/// Which events stand, and which of them the event log has.
+///
+/// A pair is delivered once until it clears. Without I/O and clock; the owner keeps [`Ledger::to_text`] in a file.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    limits: Limits,
+    /// Those that were sent, and so are not sent again.
+    pub(crate) delivered: BTreeSet<Pair>,
+    pending: VecDeque<Event>,
+    in_hand: Option<InHand>,
+    /// How often an event found no room, ever since the file was new.
+    pub(crate) dropped: u64,
+}
+
+/// The event that is on its way; it is not answered for yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct InHand {
+    event: Event,
+    is_sent: bool,
+    /// It may clear meanwhile.
+    is_current: bool,
+}
+
+impl Ledger {
+    /// An empty one.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// The same contents under other limits.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Takes all that is wrong now. What is not in it has cleared, so it must not be called before that is known.
+    ///
+    /// Of two events with one pair, the first counts.
+    pub fn update(&mut self, current: impl IntoIterator<Item = Event>) -> Changes {
+        let mut changes = Changes::default();
+        let mut new = self.take_current(current, &mut changes);
+        let cleared = self.clear(&new.keys().cloned().collect(), &mut changes);
+        self.pending.retain(|event| !cleared.contains(&event.pair));
+        self.delivered.retain(|pair| !cleared.contains(pair));
+        let standing = self.standing();
+        new.retain(|pair, _| !standing.contains(pair));
+        let mut new: Vec<(usize, Event)> = new.into_values().collect();
+        new.sort_by_key(|(position, _)| *position);
+        for (_, event) in new {
+            self.raise(event, &mut changes);
+        }
+        self.dropped = self.dropped.saturating_add(u64::try_from(changes.dropped).unwrap_or(u64::MAX));
+        changes
+    }
+
+    /// The current events by their pairs, with their places in the list.
+    fn take_current(
+        &self,
+        current: impl IntoIterator<Item = Event>,
+        changes: &mut Changes,
+    ) -> BTreeMap<Pair, (usize, Event)> {
+        let mut taken = BTreeMap::new();
+        let standing = self.standing();
+        let mut fresh = 0_usize;
+        for (position, event) in current.into_iter().enumerate() {
+            let event = event.tamed();
+            if taken.contains_key(&event.pair) {
+                continue;
+            }
+            if !standing.contains(&event.pair) {
+                // More than could ever be kept is not even looked at.
+                if fresh >= self.limits.raised {
+                    changes.dropped = changes.dropped.saturating_add(1);
+                    continue;
+                }
+                fresh += 1;
+            }
+            taken.insert(event.pair.clone(), (position, event));
+        }
+        taken
+    }
+
+    /// Which pairs do not stand any more.
+    fn clear(&mut self, current: &BTreeSet<Pair>, changes: &mut Changes) -> BTreeSet<Pair> {
+        let cleared: BTreeSet<Pair> = self.standing().difference(current).cloned().collect();
+        if let Some(in_hand) = &mut self.in_hand {
+            in_hand.is_current = current.contains(&in_hand.event.pair);
+            if in_hand.is_current && in_hand.is_sent {
+                self.delivered.insert(in_hand.event.pair.clone());
+            }
+        }
+        changes.cleared = cleared.iter().cloned().collect();
+        cleared
+    }
+
+    fn raise(&mut self, event: Event, changes: &mut Changes) {
+        if self.pending.len() >= self.limits.pending || self.standing().len() >= self.limits.raised {
+            changes.dropped = changes.dropped.saturating_add(1);
+            return;
+        }
+        changes.raised.push(event.pair.clone());
+        self.pending.push_back(event);
+    }
+
+    /// Every pair that is known, the one on its way included.
+    fn standing(&self) -> BTreeSet<Pair> {
+        let in_hand = self.in_hand.as_ref().map(|in_hand| &in_hand.event.pair);
+        let pending = self.pending.iter().map(|event| &event.pair);
+        self.delivered.iter().chain(pending).chain(in_hand).cloned().collect()
+    }
+
+    /// The next event to be delivered, if none is on its way. One of these follows: [`Self::failed`], or
+    /// [`Self::sent`] and then [`Self::failed`] or [`Self::answered`].
+    pub fn take_next(&mut self) -> Option<Event> {
+        if self.in_hand.is_some() {
+            return None;
+        }
+        let event = self.pending.pop_front()?;
+        self.in_hand = Some(InHand { event: event.clone(), is_sent: false, is_current: true });
+        Some(event)
+    }
+
+    /// The event on its way was sent: it counts as delivered, whenever the answer comes.
+    pub fn sent(&mut self) {
+        if let Some(in_hand) = &mut self.in_hand {
+            in_hand.is_sent = true;
+            if in_hand.is_current {
+                self.delivered.insert(in_hand.event.pair.clone());
+            }
+        }
+    }
+
+    /// The event on its way has arrived.
+    pub fn answered(&mut self) {
+        self.in_hand = None;
+    }
+
+    /// The event on its way has not arrived: it is pending again, after the others, unless it has cleared.
+    pub fn failed(&mut self) {
+        if let Some(in_hand) = self.in_hand.take() {
+            self.delivered.remove(&in_hand.event.pair);
+            if in_hand.is_current {
+                self.pending.push_back(in_hand.event);
+            }
+        }
+    }
+
+    /// The events that the event log does not have yet, the one on its way not counted.
+    pub fn pending(&self) -> impl Iterator<Item = &Event> {
+        self.pending.iter()
+    }
+
+    /// How often an event found no room, ever since.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+#[cfg(test)]
+mod tests;

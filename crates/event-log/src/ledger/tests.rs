@@ -1,0 +1,156 @@
+use super::*;
+use dbus_api::logging::Severity;
+
+fn event(subject: &str, cause: &str) -> Event {
+    Event::new(subject, cause, "a.Id", Severity::Error)
+}
+
+fn pair(subject: &str, cause: &str) -> Pair {
+    event(subject, cause).pair
+}
+
+fn pending(ledger: &Ledger) -> Vec<String> {
+    ledger.pending().map(|event| format!("{} {}", event.pair.subject, event.pair.cause)).collect()
+}
+
+/// Delivers all that is pending, and says what that was.
+fn deliver(ledger: &mut Ledger) -> Vec<String> {
+    let mut delivered = Vec::new();
+    while let Some(event) = ledger.take_next() {
+        ledger.sent();
+        ledger.answered();
+        delivered.push(format!("{} {}", event.pair.subject, event.pair.cause));
+    }
+    delivered
+}
+
+#[test]
+fn each_pair_is_delivered_once_until_it_clears() {
+    let mut ledger = Ledger::new(Limits::default());
+    let both = || [event("b", "x"), event("a", "x"), event("b", "x")];
+    assert_eq!(ledger.update(both()).raised, [pair("b", "x"), pair("a", "x")]);
+    assert_eq!(deliver(&mut ledger), ["b x", "a x"]);
+    for _ in 0..3 {
+        assert_eq!(ledger.update(both()), Changes::default());
+        assert!(deliver(&mut ledger).is_empty());
+    }
+    assert_eq!(ledger.update([event("a", "x"), event("a", "y")]).cleared, [pair("b", "x")]);
+    assert_eq!(deliver(&mut ledger), ["a y"]);
+    assert_eq!(ledger.update(both()).raised, [pair("b", "x")]);
+    assert_eq!(deliver(&mut ledger), ["b x"]);
+}
+
+#[test]
+fn a_restart_repeats_nothing_and_forgets_nothing_that_was_pending() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.update([event("a", "x")]);
+    deliver(&mut ledger);
+    ledger.update([event("a", "x"), event("b", "x")]);
+    let mut ledger = Ledger::parse(&ledger.to_text(), Limits::default());
+    ledger.update([event("a", "x"), event("b", "x")]);
+    assert_eq!(deliver(&mut ledger), ["b x"]);
+}
+
+#[test]
+fn what_was_sent_counts_as_delivered_before_the_answer_comes() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.update([event("a", "x")]);
+    assert!(ledger.take_next().is_some());
+    assert!(Ledger::parse(&ledger.to_text(), Limits::default()).delivered.is_empty());
+    ledger.sent();
+    let mut restarted = Ledger::parse(&ledger.to_text(), Limits::default());
+    assert_eq!(restarted.update([event("a", "x")]), Changes::default());
+}
+
+#[test]
+fn what_failed_is_pending_again_after_the_others() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.update([event("a", "x"), event("b", "x")]);
+    for is_sent in [true, false] {
+        ledger.take_next();
+        if is_sent {
+            ledger.sent();
+        }
+        ledger.failed();
+    }
+    assert_eq!(pending(&ledger), ["a x", "b x"]);
+    assert!(Ledger::parse(&ledger.to_text(), Limits::default()).delivered.is_empty());
+}
+
+#[test]
+fn one_event_is_on_its_way_at_a_time() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.update([event("a", "x"), event("b", "x")]);
+    assert!(ledger.take_next().is_some());
+    assert_eq!(ledger.take_next(), None);
+    ledger.answered();
+    assert!(ledger.take_next().is_some());
+}
+
+#[test]
+fn what_clears_before_it_was_delivered_is_not_delivered() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.update([event("a", "x"), event("b", "x")]);
+    ledger.take_next();
+    assert_eq!(ledger.update([]).cleared, [pair("a", "x"), pair("b", "x")]);
+    ledger.failed();
+    assert!(deliver(&mut ledger).is_empty());
+}
+
+#[test]
+fn what_clears_and_returns_while_it_is_on_its_way_is_one_event() {
+    for was_sent_before in [true, false] {
+        let mut ledger = Ledger::new(Limits::default());
+        ledger.update([event("a", "x")]);
+        ledger.take_next();
+        if was_sent_before {
+            ledger.sent();
+        }
+        ledger.update([]);
+        assert!(ledger.delivered.is_empty());
+        assert!(ledger.update([event("a", "x")]).raised.is_empty());
+        if !was_sent_before {
+            ledger.sent();
+        }
+        ledger.answered();
+        assert!(ledger.update([event("a", "x")]).raised.is_empty());
+        assert!(deliver(&mut ledger).is_empty(), "{was_sent_before}");
+    }
+}
+
+#[test]
+fn what_clears_while_it_is_on_its_way_is_new_when_it_returns_later() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.update([event("a", "x")]);
+    ledger.take_next();
+    ledger.sent();
+    ledger.update([]);
+    ledger.answered();
+    ledger.update([event("a", "x")]);
+    assert_eq!(deliver(&mut ledger), ["a x"]);
+}
+
+#[test]
+fn a_ledger_never_grows_past_its_limits_and_counts_what_it_drops() {
+    let mut ledger = Ledger::new(Limits { raised: 5, pending: 3 });
+    let many = || (0..100).map(|number| event(&format!("{number:03}"), "x"));
+    let changes = ledger.update(many());
+    assert_eq!((changes.raised.len(), changes.dropped, ledger.dropped()), (3, 97, 97));
+    // There is room again, and what was dropped is still wrong.
+    assert_eq!(deliver(&mut ledger), ["000 x", "001 x", "002 x"]);
+    assert_eq!(ledger.update(many()).raised, [pair("003", "x"), pair("004", "x")]);
+    assert_eq!(deliver(&mut ledger), ["003 x", "004 x"]);
+    assert!(ledger.update(many()).raised.is_empty());
+    assert_eq!(ledger.delivered.len(), 5);
+    let text = ledger.to_text();
+    assert!(text.starts_with(&format!("dropped {}\n", ledger.dropped())), "{text}");
+}
+
+#[test]
+fn dropped_events_do_not_clear_those_that_stand() {
+    let mut ledger = Ledger::new(Limits { raised: 2, pending: 2 });
+    ledger.update([event("z", "x")]);
+    deliver(&mut ledger);
+    let many = (0..10).map(|number| event(&number.to_string(), "x")).chain([event("z", "x")]);
+    assert!(ledger.update(many).cleared.is_empty());
+}

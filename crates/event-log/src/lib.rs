@@ -1,0 +1,41 @@
+//! Entries for the machine's event log: exactly one for each subject and cause until that clears, delivered without
+//! holding anybody up.
+//!
+//! A service says again and again what is wrong *now* ([`EventLog::update`]). The pure [`Ledger`] tells what is new in
+//! that, and is kept in a file, so that neither a repeated run nor a restart says the same twice. The [`Deliverer`]
+//! talks to the logging service in a task of its own, which may be absent, slow or silent: while it works out what an
+//! entry calls out it asks our own services back, so nobody may wait for it who has to answer.
+//!
+//! ```no_run
+//! # async fn run(connection: zbus::Connection) {
+//! use event_log::{Event, EventLog, Limits};
+//! use dbus_api::logging::{Severity, message_id};
+//!
+//! let mut events = EventLog::start(&connection, std::env::var_os("STATE_DIRECTORY").map(Into::into), Limits::default());
+//! events.update([Event::new("10-0050", "blank", message_id::BLANK_SYSTEM_VPD, Severity::Error)]);
+//! loop {
+//!     // One of the things that the owner's loop waits for.
+//!     let notice = events.notice().await;
+//!     events.take(notice);
+//! }
+//! # }
+//! ```
+//!
+//! Must not know: what the events are about.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod back_off;
+mod deliverer;
+mod event;
+mod event_log;
+mod ledger;
+mod ledger_text;
+mod state_file;
+
+pub use back_off::BackOff;
+pub use deliverer::{Deliverer, Notice, Notices};
+pub use event::{Event, Pair};
+pub use event_log::EventLog;
+pub use ledger::{Changes, Ledger, Limits};
+pub use state_file::StateFile;
