@@ -3,12 +3,15 @@
 //!
 //! The source is a folder with `vpd.d/*.toml`, the layer of all systems, and `systems/SYSTEM/*.toml`, a layer for
 //! each; `configs/README.md` describes both. The result depends on the source alone.
+//!
+//! A system can also be made from the JSON that openpower-vpd-parser has for it: see [`Import`].
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod arguments;
 mod files;
 mod fragment;
+mod import;
 mod install;
 mod keys;
 mod lanes;
@@ -27,7 +30,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use system_index::Levels;
 
+pub use import::{Import, ImportReport};
 pub use problem::Problem;
 
 /// First line of everything that is written; only what has it is ever removed or replaced.
@@ -102,14 +107,22 @@ pub fn run(
         Err(error) if error.use_stderr() => return print(errors, &error.to_string(), USAGE),
         Err(error) => return print(output, &error.to_string(), 0),
     };
-    let result = match &arguments.action {
-        Action::Build { source, destdir } => build(source, destdir),
-        Action::Check { source } => check(source),
-    };
-    match result {
-        Ok(summary) => print(output, &format!("{summary}\n"), 0),
+    match perform(arguments.action) {
+        Ok(report) => print(output, &format!("{report}\n"), 0),
         Err(problem) => print(errors, &format!("vpd-config: {}\n", problem.chain()), problem.status()),
     }
+}
+
+/// Does what was asked for, and says what it came to.
+fn perform(action: Action) -> Result<String, Problem> {
+    Ok(match action {
+        Action::Build { source, destdir } => build(&source, &destdir)?.to_string(),
+        Action::Check { source } => check(&source)?.to_string(),
+        Action::Import { upstream, output, system, im, hw, not_hw } => {
+            let levels = Levels::new(hw, not_hw).map_err(|error| Problem::Usage(error.to_string()))?;
+            Import { upstream, output, system, types: im, levels }.run()?.to_string()
+        }
+    })
 }
 
 /// Writes a text and gives the status, or that of a stream that takes nothing.
