@@ -2,13 +2,14 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use system_index::{HardwareLevel, SystemName, SystemType};
 
 /// Compile descriptions of systems and their FRUs into what udev, systemd and the parsers need.
 #[derive(Debug, Parser)]
 #[command(name = "vpd-config", version, subcommand_required = true, arg_required_else_help = false)]
 #[command(
-    after_help = "Exit status: 0 done, 64 wrong command line, 65 wrong configuration, 66 configuration cannot \
-    be read, 73 result cannot be written, 74 standard output cannot be written."
+    after_help = "Exit status: 0 done, 64 wrong command line, 65 wrong configuration or JSON, 66 it cannot be \
+    read, 73 result cannot be written, 74 standard output cannot be written."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -33,6 +34,26 @@ pub(crate) enum Action {
         /// Show every value of a system (`common` for what all have in common) with the file that set it
         #[arg(long, value_name = "SYSTEM")]
         print_config: Option<String>,
+    },
+    /// Make a system of openpower-vpd-parser's JSON, and list what is not carried over
+    Import {
+        /// The JSON
+        upstream: PathBuf,
+        /// The folder to write systems/NAME/10-NAME.toml to
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+        /// The system's name [default: the JSON's, without its ending]
+        #[arg(long, value_name = "NAME")]
+        system: Option<SystemName>,
+        /// Its types, keyword IM of VSBP [default: told from the JSON's name]
+        #[arg(long, value_name = "HEX8", num_args = 1..)]
+        im: Vec<SystemType>,
+        /// The only hardware levels that it is for, keyword HW of VINI
+        #[arg(long, value_name = "HEX4", num_args = 1.., conflicts_with = "not_hw")]
+        hw: Option<Vec<HardwareLevel>>,
+        /// The hardware levels that it is not for
+        #[arg(long, value_name = "HEX4", num_args = 1..)]
+        not_hw: Option<Vec<HardwareLevel>>,
     },
 }
 

@@ -15,7 +15,7 @@ const UNITS: &str = "usr/lib/systemd/system";
 /// Writes files below a root and removes ours that are no longer among them.
 pub(crate) fn install(outputs: &Outputs, root: &Path) -> Result<(), Problem> {
     for path in outputs.keys().map(|path| root.join(path)) {
-        if path.symlink_metadata().is_ok() && !is_ours(&path) {
+        if path.symlink_metadata().is_ok() && !is_ours(&path, MARKER) {
             return Err(Problem::Foreign { path });
         }
     }
@@ -25,7 +25,7 @@ pub(crate) fn install(outputs: &Outputs, root: &Path) -> Result<(), Problem> {
     }
     for path in candidates(root) {
         let is_wanted = path.strip_prefix(root).is_ok_and(|relative| outputs.contains_key(relative));
-        if !is_wanted && is_ours(&path) {
+        if !is_wanted && is_ours(&path, MARKER) {
             fs::remove_file(&path).map_err(|source| Problem::Unwritable { path: path.clone(), source })?;
             remove_empty_folders(&path, root);
         }
@@ -33,10 +33,18 @@ pub(crate) fn install(outputs: &Outputs, root: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Writes one file, unless one of its name is there that does not begin with the marker.
+pub(crate) fn replace(path: &Path, text: &str, marker: &str) -> Result<(), Problem> {
+    if path.symlink_metadata().is_ok() && !is_ours(path, marker) {
+        return Err(Problem::Foreign { path: path.to_owned() });
+    }
+    write(path, text).map_err(|source| Problem::Unwritable { path: path.to_owned(), source })
+}
+
 /// A regular file that begins as ours do.
-fn is_ours(path: &Path) -> bool {
+fn is_ours(path: &Path, marker: &str) -> bool {
     let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
-    is_file && fs::read(path).is_ok_and(|bytes| bytes.starts_with(MARKER.as_bytes()))
+    is_file && fs::read(path).is_ok_and(|bytes| bytes.starts_with(marker.as_bytes()))
 }
 
 /// Replaces a file in one step; one that is as it should be keeps its time.

@@ -3,12 +3,15 @@
 //!
 //! The source is a folder with `vpd.d/*.toml`, the layer of all systems, and `systems/SYSTEM/*.toml`, a layer for
 //! each; `configs/README.md` describes both. The result depends on the source alone.
+//!
+//! A system can also be made from the JSON that openpower-vpd-parser has for it: see [`Import`].
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod arguments;
 mod files;
 mod fragment;
+mod import;
 mod install;
 mod keys;
 mod lanes;
@@ -27,7 +30,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use system_index::Levels;
 
+pub use import::{Import, ImportReport};
 pub use problem::Problem;
 
 /// First line of everything that is written; only what has it is ever removed or replaced.
@@ -125,19 +130,31 @@ pub fn run(
         Err(error) if error.use_stderr() => return print(errors, &error.to_string(), USAGE),
         Err(error) => return print(output, &error.to_string(), 0),
     };
-    let result = match &arguments.action {
-        Action::Build { source, destdir } => {
-            build(&source.into(), destdir).map(|summary| format!("{summary}\n"))
-        }
-        Action::Check { source, print_config: Some(system) } => describe(&source.into(), system),
-        Action::Check { source, print_config: None } => {
-            check(&source.into()).map(|summary| format!("{summary}\n"))
-        }
-    };
-    match result {
+    match perform(&arguments.action) {
         Ok(text) => print(output, &text, 0),
         Err(problem) => print(errors, &format!("vpd-config: {}\n", problem.chain()), problem.status()),
     }
+}
+
+/// Does what was asked for, and says what it came to.
+fn perform(action: &Action) -> Result<String, Problem> {
+    Ok(match action {
+        Action::Build { source, destdir } => format!("{}\n", build(&source.into(), destdir)?),
+        Action::Check { source, print_config: Some(system) } => describe(&source.into(), system)?,
+        Action::Check { source, print_config: None } => format!("{}\n", check(&source.into())?),
+        Action::Import { upstream, output, system, im, hw, not_hw } => {
+            let levels =
+                Levels::new(hw.clone(), not_hw.clone()).map_err(|error| Problem::Usage(error.to_string()))?;
+            let import = Import {
+                upstream: upstream.clone(),
+                output: output.clone(),
+                system: system.clone(),
+                types: im.clone(),
+                levels,
+            };
+            format!("{}\n", import.run()?)
+        }
+    })
 }
 
 impl<'a> From<&'a SourceArguments> for Source<'a> {

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
+    /// The command line does not say what it has to.
+    #[error("{0}")]
+    Usage(String),
     /// A file or folder of the source cannot be read.
     #[error("cannot read {}", .path.display())]
     Unreadable {
@@ -47,6 +50,7 @@ impl Problem {
     /// The tool's exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
+            Self::Usage(_) => 64,
             Self::Wrong { .. } | Self::Layer(service_config::ConfigError::Invalid { .. }) => 65,
             Self::Unreadable { .. } | Self::Layer(_) => 66,
             Self::Unwritable { .. } | Self::Foreign { .. } => 73,

@@ -1,0 +1,163 @@
+//! From the JSON of openpower-vpd-parser to a system of ours.
+
+mod command;
+mod eeprom;
+mod fields;
+mod fru;
+mod interfaces;
+mod json;
+mod matching;
+mod object;
+mod slot;
+mod step;
+mod text;
+mod upstream;
+mod words;
+
+use crate::{Problem, install};
+use matching::Matching;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use system_index::{Levels, SystemName, SystemType};
+use upstream::System;
+
+/// First line of what is written; a file that begins otherwise belongs to somebody.
+const MARKER: &str =
+    "# Imported by vpd-config. Importing again replaces this file, unless this line is gone.\n";
+
+/// The largest file that is read, bytes: some sixteen times the largest that is known.
+const LARGEST: u64 = 4 << 20;
+
+/// What to import, and as what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The JSON.
+    pub upstream: PathBuf,
+    /// The folder of sources to write to.
+    pub output: PathBuf,
+    /// The system's name; the file's without its ending when not said.
+    pub system: Option<SystemName>,
+    /// The types that the system answers to; told from the file's name when none is said.
+    pub types: Vec<SystemType>,
+    /// The hardware levels that it answers to; `Any` leaves it to the file's name.
+    pub levels: Levels,
+}
+
+/// What an import came to. Shown, it is a line for the file, one of counts, and the list of what was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ImportReport {
+    /// What was written, relative to the folder of sources.
+    pub path: PathBuf,
+    /// EEPROMs.
+    pub eeproms: usize,
+    /// Inventory objects.
+    pub objects: usize,
+    /// Steps of slots and at the start.
+    pub actions: usize,
+    /// Objects with a location code.
+    pub location_codes: usize,
+    /// Objects that are not created before their EEPROM is read.
+    pub priming_exceptions: usize,
+    /// What was not carried over: name, place in the JSON, and why.
+    pub not_carried_over: Vec<String>,
+}
+
+impl Import {
+    /// Reads the JSON and writes the system's file.
+    ///
+    /// Errors: any [`Problem`] but [`Problem::Layer`]; nothing was written then.
+    pub fn run(&self) -> Result<ImportReport, Problem> {
+        let name = self.upstream.file_name().unwrap_or_default().to_string_lossy();
+        let stem = self.upstream.file_stem().unwrap_or_default().to_string_lossy();
+        let system = self.system(&stem)?;
+        let matching = Matching::new(&stem, &self.types, &self.levels).ok_or_else(|| {
+            let file = words::quoted(&words::shortened(&name));
+            Problem::Usage(format!("no system type is known for a file {file}; say it with --im HEX8"))
+        })?;
+        let imported = System::read(&self.read()?, &name)?;
+        let path = Path::new("systems").join(system.as_str()).join(format!("10-{system}.toml"));
+        let report = ImportReport::new(path, &imported);
+        let text = format!("{}\n{}", report.header(&name), text::text(&imported, &matching));
+        install::replace(&self.output.join(&report.path), &text, MARKER)?;
+        Ok(report)
+    }
+
+    fn system(&self, stem: &str) -> Result<SystemName, Problem> {
+        let name = match &self.system {
+            Some(name) => name.clone(),
+            None => stem
+                .parse()
+                .map_err(|error| Problem::Usage(format!("{error}; say one with --system NAME")))?,
+        };
+        if name == SystemName::common() {
+            return Err(Problem::Usage(format!("{name} is the name of what all systems have in common")));
+        }
+        Ok(name)
+    }
+
+    fn read(&self) -> Result<Vec<u8>, Problem> {
+        let unreadable = |source| Problem::Unreadable { path: self.upstream.clone(), source };
+        // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
+        if !fs::metadata(&self.upstream).map_err(unreadable)?.is_file() {
+            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(&self.upstream).map_err(unreadable)?;
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST) {
+            return Ok(bytes);
+        }
+        let message = format!("it is larger than {LARGEST} bytes, so it is no description of a system");
+        Err(Problem::Wrong { place: self.upstream.display().to_string(), message })
+    }
+}
+
+impl ImportReport {
+    fn new(path: PathBuf, system: &System) -> Self {
+        let objects = || system.frus.iter().flat_map(|fru| &fru.objects);
+        let steps = system.frus.iter().flat_map(|fru| fru.slot.phases()).map(|(_, steps)| steps.len());
+        Self {
+            path,
+            eeproms: system.frus.len(),
+            objects: objects().count(),
+            actions: steps.sum::<usize>() + system.start.len(),
+            location_codes: objects().filter(|object| object.interfaces.location.is_some()).count(),
+            priming_exceptions: objects().filter(|object| !object.prime).count(),
+            not_carried_over: system.losses.clone(),
+        }
+    }
+
+    fn counts(&self) -> String {
+        format!(
+            "{} EEPROMs, {} objects, {} actions, {} location codes, {} priming exceptions",
+            self.eeproms, self.objects, self.actions, self.location_codes, self.priming_exceptions
+        )
+    }
+
+    fn header(&self, name: &str) -> String {
+        let name = words::quoted(&words::shortened(name));
+        let mut text = format!("{MARKER}# From {name} of openpower-vpd-parser: {}.\n", self.counts());
+        if self.not_carried_over.is_empty() {
+            return text;
+        }
+        text += "#\n# Not carried over:\n";
+        for line in &self.not_carried_over {
+            text += &format!("# - {line}\n");
+        }
+        text
+    }
+}
+
+impl fmt::Display for ImportReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{}\n{}", self.path.display(), self.counts())?;
+        if self.not_carried_over.is_empty() {
+            return formatter.write_str("everything is carried over");
+        }
+        write!(formatter, "{} not carried over:", self.not_carried_over.len())?;
+        self.not_carried_over.iter().try_for_each(|line| write!(formatter, "\n- {line}"))
+    }
+}

@@ -1,0 +1,221 @@
+//! The whole JSON.
+
+use crate::Problem;
+use crate::import::command;
+use crate::import::eeprom::{Eeprom, FileNames};
+use crate::import::fields::{Field, Fields, Losses, Place};
+use crate::import::fru::{Entry, Fru, Owners, entries, take_wordless};
+use crate::import::interfaces::{Interface, Interfaces, Sources};
+use crate::import::json::Value;
+use crate::import::object::relative_path;
+use crate::import::slot::Slot;
+use crate::import::step::{Action, Step};
+use crate::keys::bus_of;
+use fru_publication::EepromKey;
+use std::collections::BTreeMap;
+
+/// Keys of the top that are no description of FRUs, and what is to be done about them.
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("devTree", "the choice of a device tree is no matter of VPD; nothing here sets a boot variable"),
+    ("backupRestoreConfigPath", "its file is not read; backups of the system's VPD are to be described anew"),
+    ("biosHandlerJsonPath", "its file is not read; attributes of the BIOS are to be described anew"),
+    (
+        "correlatedPropertiesConfigPath",
+        "its file is not read; properties that follow others are to be described anew",
+    ),
+];
+
+/// What the JSON describes, in our terms.
+#[derive(Debug)]
+pub(crate) struct System {
+    pub(crate) system_eeproms: Vec<EepromKey>,
+    pub(crate) start: Vec<Step>,
+    pub(crate) common: Vec<Interface>,
+    /// Sorted by bus, as people count.
+    pub(crate) frus: Vec<Fru>,
+    /// What is not carried over.
+    pub(crate) losses: Vec<String>,
+}
+
+impl System {
+    /// Reads a file's content; `file` is its name.
+    ///
+    /// Errors: [`Problem::Wrong`] for what is no JSON or has not its frame.
+    pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Self, Problem> {
+        let value = Value::read(bytes, file)?;
+        let wrong = |message: &str| Problem::Wrong { place: file.to_owned(), message: message.to_owned() };
+        let root = Field { place: Place::default(), value: &value };
+        let mut top = Fields::of(&root).ok_or_else(|| wrong("the file holds no object"))?;
+        let mut losses = Losses::default();
+        for (key, why) in ELSEWHERE {
+            if let Some(field) = top.take(key) {
+                losses.add(&field.place, format!("{}: {why}", field.value));
+            }
+        }
+        let common = top.take("commonInterfaces").map(|field| common(&field, &mut losses));
+        let start = top.take("muxes").map(|field| muxes(&field, &mut losses));
+        let frus = top.take("frus").ok_or_else(|| wrong("it has no frus"))?;
+        let eeproms = Fields::of(&frus).ok_or_else(|| wrong("frus is no object"))?;
+        let mut frus = read_frus(eeproms, file, &mut losses)?;
+        top.list_unknown(&mut losses);
+        let system_eeproms = frus.iter().filter(|fru| fru.is_system).map(|fru| fru.key.clone()).collect();
+        frus.sort_by_cached_key(|fru| (bus_of(&fru.key), fru.key.clone()));
+        Ok(Self {
+            system_eeproms,
+            start: start.unwrap_or_default(),
+            common: common.unwrap_or_default(),
+            frus,
+            losses: losses.into_lines(),
+        })
+    }
+}
+
+fn common(field: &Field<'_>, losses: &mut Losses) -> Vec<Interface> {
+    let interfaces = Interfaces::read(field, Sources::Any, losses);
+    if interfaces.location.is_some() {
+        losses.add(&field.place, "a location code is one object's; write it as its `location`");
+    }
+    interfaces.list
+}
+
+/// What is written to multiplexers before anything else.
+fn muxes(field: &Field<'_>, losses: &mut Losses) -> Vec<Step> {
+    let items = field.list(losses);
+    items
+        .iter()
+        .filter_map(|item| mux(item, losses))
+        .map(|action| Step { action, ccin: Vec::new() })
+        .collect()
+}
+
+fn mux(field: &Field<'_>, losses: &mut Losses) -> Option<Action> {
+    let mut fields = field.object(losses)?;
+    let place = fields.place.clone();
+    let path = fields.take_text("holdidlepath", losses);
+    let facts = [fields.take("i2bus"), fields.take("deviceaddress")];
+    fields.list_unknown(losses);
+    let Some(path) = path else {
+        losses.add(&place, "it has no holdidlepath to write to");
+        return None;
+    };
+    let device = path.split('/').find_map(|part| EepromKey::parse(part).ok());
+    for (is_bus, field) in [true, false].into_iter().zip(facts) {
+        if let Some(field) = field
+            && !device.as_ref().is_some_and(|device| mux_is_as_said(device, is_bus, field.value))
+        {
+            losses.add(&field.place, format!("{} contradicts holdidlepath, which counts", field.value));
+        }
+    }
+    command::write(path, "0").map_err(|why| losses.add(&place.key("holdidlepath"), why)).ok()
+}
+
+/// The address is given with the bit for reading, as eight bits.
+fn mux_is_as_said(device: &EepromKey, is_bus: bool, said: &Value) -> bool {
+    let (Some((bus, address)), Value::Text(said)) = (device.as_str().split_once('-'), said) else {
+        return false;
+    };
+    if is_bus {
+        return said == bus;
+    }
+    let said = said.strip_prefix("0x").and_then(|digits| u16::from_str_radix(digits, 16).ok());
+    said.map(|said| format!("{:04x}", said >> 1)).is_some_and(|said| said == address)
+}
+
+/// An EEPROM with its entries.
+type Described<'a> = (Eeprom, Place, Vec<Entry<'a>>);
+
+fn read_frus(eeproms: Fields<'_>, file: &str, losses: &mut Losses) -> Result<Vec<Fru>, Problem> {
+    let (mut primary, mut redundant): (Vec<Described<'_>>, Vec<Described<'_>>) = (Vec::new(), Vec::new());
+    let (mut names, mut paths) = (FileNames::new(), BTreeMap::new());
+    let wrong = |place: &Place, message: String| Problem::Wrong {
+        place: format!("{file}: {}", place.path()),
+        message,
+    };
+    let top = eeproms.place.clone();
+    for (path, field) in eeproms.rest() {
+        let entries = entries(&field, file)?;
+        match Eeprom::of_path(path, &mut names) {
+            Err(why) => losses.add(&field.place, format!("{why}, so the EEPROM is left out")),
+            Ok(eeprom) => {
+                if let Some(earlier) = paths.insert(eeprom.key.clone(), field.place.clone()) {
+                    let message = format!("it is EEPROM {}, as {} is too", eeprom.key, earlier.path());
+                    return Err(wrong(&field.place, message));
+                }
+                let is_redundant = entries.first().and_then(|first| first.value.get("isRedundant"));
+                let list =
+                    if is_redundant == Some(&Value::Bool(true)) { &mut redundant } else { &mut primary };
+                list.push((eeprom, field.place, entries));
+            }
+        }
+    }
+    if primary.is_empty() {
+        return Err(wrong(&top, "it names no EEPROM that could be read".to_owned()));
+    }
+    let mut frus = primary_frus(primary, losses);
+    for (eeprom, place, entries) in &redundant {
+        let mut named =
+            frus.iter_mut().filter(|(fru, _)| fru.redundant.as_ref() == Some(&eeprom.key)).peekable();
+        if named.peek().is_none() {
+            losses.add(
+                place,
+                "it is redundant, and no redundantEeprom names it; write it by hand if it is needed",
+            );
+        }
+        named.for_each(|(fru, values)| read_redundant(eeprom, entries, fru, values, losses));
+    }
+    Ok(frus.into_iter().map(|(fru, _)| fru).collect())
+}
+
+/// The EEPROMs that are FRUs of their own, each with its entries as they are written.
+fn primary_frus<'a>(described: Vec<Described<'a>>, losses: &mut Losses) -> Vec<(Fru, Vec<&'a Value>)> {
+    let mut owners = Owners::new();
+    let read = described.into_iter().filter_map(|(eeprom, _, entries)| {
+        let values = entries.iter().map(|entry| entry.value).collect();
+        Some((Fru::read(&eeprom, entries, &mut owners, losses)?, values))
+    });
+    read.collect()
+}
+
+/// A second EEPROM: what it takes to reach it comes before the first one's steps, and that is all that it adds.
+fn read_redundant(
+    eeprom: &Eeprom,
+    entries: &[Entry<'_>],
+    fru: &mut Fru,
+    primary: &[&Value],
+    losses: &mut Losses,
+) {
+    const WHY: &str = "it is a redundant EEPROM's and not as the first one's, which counts";
+    for (index, entry) in entries.iter().enumerate() {
+        let mut fields = entry.fields.clone();
+        let place = fields.place.clone();
+        let same = primary.get(index);
+        if index == 0 {
+            let _ = fields.take("isRedundant");
+            let slot = Slot::take(&mut fields, losses);
+            if slot.has_later_phases() || slot.poll.is_some() {
+                losses
+                    .add(&place, "of a redundant EEPROM's actions only preAction.collection is carried over");
+            }
+            fru.slot.prepend(&slot);
+        }
+        let path = match same.and_then(|value| value.get("inventoryPath")) {
+            Some(Value::Text(path)) => relative_path(path),
+            _ => None,
+        };
+        if path != Some(entry.path) {
+            losses.add(&place.key("inventoryPath"), WHY);
+        }
+        eeprom.compare(&mut fields, losses);
+        take_wordless(&mut fields, losses);
+        for (key, field) in fields.rest() {
+            let is_back = || match field.value {
+                Value::Text(path) => Eeprom::chip(path).is_some_and(|eeprom| eeprom.key == fru.key),
+                _ => false,
+            };
+            let is_said = same.and_then(|value| value.get(key)) == Some(field.value);
+            if !(is_said || (key == "redundantEeprom" && is_back())) {
+                losses.add(&field.place, WHY);
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What is left out is listed with its place and its reason.
+
+use crate::folder::{Folder, Run, entries, entry};
+
+const PLACE: &str = "frus.\"/sys/bus/i2c/drivers/at24/8-0050/eeprom\"[0]";
+
+fn listed(json: &str, place: &str, why: &str) -> (Run, String) {
+    let (run, text) = Folder::with(json).imported();
+    let is_it = |loss: &&str| loss.contains(&format!(" at {place}: ")) && loss.contains(why);
+    assert_eq!(run.losses().iter().filter(|loss| is_it(loss)).count(), 1, "{json}: {}", run.output);
+    assert!(text.starts_with("# Imported by vpd-config"), "{text}");
+    assert!(text.contains("#\n# Not carried over:\n# - "), "{text}");
+    (run, text)
+}
+
+#[test]
+fn values_that_no_property_takes_are_listed() {
+    for (value, place, why) in [
+        (
+            "{\"a.B\": \"a.B.Unknown\"}",
+            "\"a.B\"",
+            "\"a.B.Unknown\" stands where a table of properties belongs",
+        ),
+        ("{\"a.B\": {\"C\": null}}", "\"a.B\".C", "null is no value"),
+        ("{\"a.B\": {\"C\": 1.5}}", "\"a.B\".C", "1.5e0 is no value"),
+        ("{\"a.B\": {\"C\": [256]}}", "\"a.B\".C", "lists of bytes"),
+        ("{\"a.B\": {\"C\": [\"a\"]}}", "\"a.B\".C", "lists of bytes"),
+        ("{\"a.B\": {\"C\": \"\\u0000\"}}", "\"a.B\".C", "NUL"),
+        ("{\"a.B\": {\"\": 1}}", "\"a.B\".\"\"", "no name of a property"),
+        ("{\"ab\": null}", "ab", "no name of an interface"),
+        ("{\"a.B\": {\"C\": {\"recordName\": \"VINI\"}}}", "\"a.B\".C", "names no keyword"),
+        (
+            "{\"a.B\": {\"C\": {\"recordName\": \"V\", \"keywordName\": \"SN\"}}}",
+            "\"a.B\".C.recordName",
+            "no name of a record",
+        ),
+        ("{\"a.B\": {\"C\": {\"keywordName\": \"SNN\"}}}", "\"a.B\".C.keywordName", "no name of a keyword"),
+        (
+            "{\"a.B\": {\"C\": {\"keywordName\": \"SN\", \"encoding\": \"ROT\"}}}",
+            "\"a.B\".C.encoding",
+            "\"ROT\" is no encoding that is known",
+        ),
+        (
+            "{\"com.ibm.ipzvpd.Location\": {\"LocationCode\": \"Ufcs\"},
+              \"xyz.openbmc_project.Inventory.Decorator.LocationCode\": {\"LocationCode\": \"Umts\"}}",
+            "\"xyz.openbmc_project.Inventory.Decorator.LocationCode\".LocationCode",
+            "second location code",
+        ),
+    ] {
+        listed(
+            &entry(&format!("\"extraInterfaces\": {value}")),
+            &format!("{PLACE}.extraInterfaces.{place}"),
+            why,
+        );
+    }
+}
+
+#[test]
+fn commands_for_a_shell_are_listed_with_their_text() {
+    let json = |command: &str| {
+        entry(&format!("\"preAction\": {{\"collection\": {{\"systemCmd\": {{\"cmd\": \"{command}\"}}}}}}"))
+    };
+    let place = format!("{PLACE}.preAction.collection.systemCmd");
+    listed(&json("i2cset 1 2; reboot"), &place, "\"i2cset 1 2; reboot\" is no step");
+    listed(
+        &json("echo 21-0051 /sys/bus/i2c/drivers/at24/unbind"),
+        &place,
+        "there is no '>', so a shell would only print it; { unbind = \"21-0051\", driver = \"at24\" } was probably meant",
+    );
+}
+
+#[test]
+fn an_object_that_another_eeprom_has_is_left_out() {
+    let twice = "{\"inventoryPath\": \"/a\"}, {\"inventoryPath\": \"/xyz/openbmc_project/inventory/a\"}";
+    listed(&entries(twice), &PLACE.replace("[0]", "[1]"), "/a is already an object of 8-0050, so the entry");
+    let json = entry("").replace("}]}}", "}], \"/b\": [{\"inventoryPath\": \"/system\"}]}}");
+    let (run, text) =
+        listed(&json, "frus.\"/b\"[0]", "/system is already an object of 8-0050, so the EEPROM");
+    assert!(run.output.contains("1 EEPROMs, 1 objects"), "{}", run.output);
+    assert!(!text.contains("file:b"), "{text}");
+}
+
+#[test]
+fn later_entries_say_nothing_about_the_eeprom() {
+    let json = |later: &str| {
+        entries(&format!(
+            "{{\"inventoryPath\": \"/a\", \"offset\": 16, \"powerOffOnly\": true}}, {{\"inventoryPath\": \"/b\", {later}}}"
+        ))
+    };
+    let place = PLACE.replace("[0]", "[1]");
+    for later in ["\"offset\": 32", "\"powerOffOnly\": false", "\"preAction\": {}", "\"essentialFru\": true"]
+    {
+        let key = later.split('"').nth(1).unwrap();
+        listed(&json(later), &format!("{place}.{key}"), "first entry alone");
+    }
+    for later in ["\"offset\": 16", "\"powerOffOnly\": true", "\"essentialFru\": false"] {
+        let (run, _) = Folder::with(json(later)).imported();
+        assert!(run.losses().is_empty(), "{later}: {}", run.output);
+    }
+}
+
+#[test]
+fn a_condition_that_cannot_be_read_does_not_become_no_condition() {
+    let entry_two = "{\"inventoryPath\": \"/a\"}, {\"inventoryPath\": \"/b\", \"ccin\": [\"123\"]}";
+    let (run, text) = listed(&entries(entry_two), &PLACE.replace("[0]", "[1].ccin"), "left out with it");
+    assert!(run.output.contains(" 1 objects") && !text.contains("\"/b\""), "{text}");
+    let action =
+        "\"postAction\": {\"collection\": {\"ccin\": [], \"setGpio\": {\"pin\": \"A\", \"value\": 1}}}";
+    let (_, text) =
+        listed(&entry(action), &format!("{PLACE}.postAction.collection.ccin"), "left out with it");
+    assert!(!text.contains("set = "), "{text}");
+}
+
+#[test]
+fn what_is_other_softwares_shows_nothing_of_the_eeprom() {
+    let json = "\"synthesized\": true, \"copyRecords\": [\"VINI\"], \"inheritCI\": true, \"extraInterfaces\": \
+                {\"a.B\": {\"C\": {\"recordName\": \"VINI\", \"keywordName\": \"SN\"}, \"D\": 1}}";
+    let (run, text) = listed(&entry(json), &format!("{PLACE}.extraInterfaces.\"a.B\".C"), "other software's");
+    assert_eq!(run.losses().len(), 4, "{}", run.output);
+    assert!(text.ends_with("foreign = true\ninterfaces.\"a.B\" = { D = 1 }\n"), "{text}");
+}
+
+#[test]
+fn redundant_eeproms_are_only_what_their_first_one_needs() {
+    let json = |primary: &str, second: &str| {
+        entry(primary)
+            .replace("}]}}", &format!("}}], \"/sys/bus/spi/drivers/at25/spi1.0/eeprom\": [{second}]}}}}"))
+    };
+    let second = "{\"inventoryPath\": \"/system\", \"isRedundant\": true, \"noprime\": true}";
+    let place = "frus.\"/sys/bus/spi/drivers/at25/spi1.0/eeprom\"";
+    listed(&json("", second), place, "no redundantEeprom names it");
+    let primary = "\"redundantEeprom\": \"/sys/bus/spi/drivers/at25/spi1.0/eeprom\"";
+    let (_, text) = listed(
+        &json(primary, second),
+        &format!("{place}[0].noprime"),
+        "not as the first one's, which counts",
+    );
+    assert!(!text.contains("[fru.\"spi1.0\"]"), "{text}");
+    let (run, _) = Folder::with(json(&format!("{primary}, \"noprime\": true"), second)).imported();
+    assert!(run.losses().is_empty(), "{}", run.output);
+}
+
+#[test]
+fn muxes_are_compared_with_what_else_is_said_about_them() {
+    let json = |mux: &str| entry("").replacen('{', &format!("{{\"muxes\": [{mux}], "), 1);
+    let path = "\"holdidlepath\": \"/sys/bus/i2c/drivers/pca954x/4-0070/hold_idle\"";
+    let (run, _) =
+        Folder::with(json(&format!("{{\"i2bus\": \"4\", \"deviceaddress\": \"0xE0\", {path}}}"))).imported();
+    assert!(run.losses().is_empty(), "{}", run.output);
+    listed(&json(&format!("{{\"i2bus\": \"5\", {path}}}")), "muxes[0].i2bus", "contradicts");
+    listed(
+        &json(&format!("{{\"deviceaddress\": \"0xE2\", {path}}}")),
+        "muxes[0].deviceaddress",
+        "contradicts",
+    );
+    listed(&json("{\"holdidlepath\": \"/etc/passwd\"}"), "muxes[0].holdidlepath", "none below /sys");
+    listed(&json("{}"), "muxes[0]", "no holdidlepath");
+}
+
+#[test]
+fn no_text_of_the_json_ends_a_comment() {
+    let json = entry("\"a\\nb = 1\": 1, \"cpuType\": \"x\\ny = 2\"");
+    let (_, text) = Folder::with(json).imported();
+    assert!(!text.lines().any(|line| line.starts_with("b = 1") || line.starts_with("y = 2")), "{text}");
+}

@@ -1,0 +1,8 @@
+//! The import of openpower-vpd-parser's JSON as a person meets it.
+
+mod folder;
+mod golden;
+mod hostile;
+mod keys;
+mod losses;
+mod places;
