@@ -31,6 +31,11 @@ pub fn fragment(system: &Path, key: &EepromKey) -> PathBuf {
     system.join("frus").join(format!("{key}.toml"))
 }
 
+/// The location codes in a system's folder.
+pub fn locations(system: &Path) -> PathBuf {
+    system.join("locations.toml")
+}
+
 /// The link to the folder of the chosen system.
 pub fn active(root: &Path) -> PathBuf {
     root.join(RUN).join("active")
