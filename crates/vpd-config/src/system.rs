@@ -248,7 +248,7 @@ impl System {
             system: self.system_eeproms.contains(key),
             ..fru.indexed(key, parser(key, fru))
         });
-        let index = SystemIndex { start: !self.start.is_empty(), fru: fru.collect() };
+        let index = SystemIndex { fru: fru.collect() };
         let mut outputs = Outputs::from([(places::system_index(&folder), index.to_text())]);
         outputs.extend(self.frus.iter().map(|(key, fru)| (places::fragment(&folder, key), fru.text.clone())));
         let slots = self

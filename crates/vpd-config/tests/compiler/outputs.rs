@@ -164,7 +164,7 @@ fn what_is_not_the_parsers_business_goes_to_whoever_needs_it() {
     );
     assert_eq!(
         of("index.toml"),
-        "start = true\n\n[[fru]]\nkey = \"20-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/card\"]\n\
+        "[[fru]]\nkey = \"20-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/card\"]\n\
          slot = true\npower-off-only = true\nreplaceable-at = [\"standby\", \"runtime\"]\nessential = true\n\
          watch = [\"/system/card\"]\n\n[fru.poll]\nline = \"P0\"\nlevel = 0\ninterval-ms = 5000\n"
     );
