@@ -4,13 +4,14 @@ use dbus_api::inventory::located::{ENCLOSURE_RECORD, Located, SYSTEM_RECORD};
 use location_code::{Form, Node, Prefix, Unexpanded};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use system_index::{Locations, Whereabouts};
+use system_index::Locations;
 
 /// The codes of a system, ready to be worked out.
 #[derive(Debug, Default)]
 pub struct Plan {
     objects: Vec<Planned>,
-    enclosures: Vec<(Whereabouts, Node)>,
+    /// The objects that may show the identity of each, and its node.
+    enclosures: Vec<(Vec<String>, Node)>,
     system: String,
 }
 
@@ -90,16 +91,9 @@ impl Plan {
             if !seen.insert(&object.path) {
                 continue;
             }
-            let enclosure = (code.form() == Form::Enclosure)
-                .then(|| locations.enclosure_of(&object.path))
-                .flatten()
-                .and_then(|whereabouts| {
-                    let node = Node::of_path(locations.node.into(), &whereabouts.node_path).ok()?;
-                    Some((whereabouts.sources, node))
-                });
-            let enclosure = enclosure.map(|(sources, node)| {
+            let enclosure = enclosure_of(locations, &code, &object.path).map(|(sources, node)| {
                 *known.entry((sources.clone(), node)).or_insert_with(|| {
-                    plan.enclosures.push((Whereabouts { node_path: String::new(), sources }, node));
+                    plan.enclosures.push((sources, node));
                     plan.enclosures.len() - 1
                 })
             });
@@ -120,17 +114,14 @@ impl Plan {
 
     /// Whether codes depend on what an object shows.
     pub fn is_source(&self, path: &str) -> bool {
-        self.system == path
-            || self
-                .enclosures
-                .iter()
-                .any(|(whereabouts, _)| whereabouts.sources.iter().any(|source| source == path))
+        let mut sources = self.enclosures.iter().flat_map(|(sources, _)| sources);
+        self.system == path || sources.any(|source| source == path)
     }
 
     /// Works out every code for an inventory that shows this.
     pub fn work_out(&self, shown: &BTreeMap<String, Located>) -> Codes {
         let enclosures: Vec<_> =
-            self.enclosures.iter().map(|(place, node)| enclosure(place, *node, shown)).collect();
+            self.enclosures.iter().map(|(sources, node)| enclosure(sources, *node, shown)).collect();
         let system = system(&self.system, shown);
         let mut codes = Codes::default();
         for object in &self.objects {
@@ -164,16 +155,22 @@ impl Plan {
     }
 }
 
+/// Who may show the identity that a code needs, and the node in it; nothing when the description does not say.
+fn enclosure_of(locations: &Locations, code: &Unexpanded, path: &str) -> Option<(Vec<String>, Node)> {
+    if code.form() != Form::Enclosure {
+        return None;
+    }
+    let whereabouts = locations.enclosure_of(path)?;
+    let node = Node::of_path(locations.node.into(), &whereabouts.node_path).ok()?;
+    Some((whereabouts.sources, node))
+}
+
 /// The first source that will do; if none will, what is wrong with the first that shows the record.
-fn enclosure(
-    whereabouts: &Whereabouts,
-    node: Node,
-    shown: &BTreeMap<String, Located>,
-) -> Result<Prefix, Missing> {
+fn enclosure(sources: &[String], node: Node, shown: &BTreeMap<String, Located>) -> Result<Prefix, Missing> {
     let missing =
         |object: &String, reason| Missing { object: object.clone(), identity: Identity::Enclosure, reason };
     let mut fault = None;
-    for source in &whereabouts.sources {
+    for source in sources {
         let Some((feature, serial)) = shown.get(source).and_then(|located| located.enclosure.as_ref()) else {
             continue;
         };
@@ -184,8 +181,7 @@ fn enclosure(
             }
         }
     }
-    let nothing =
-        || missing(whereabouts.sources.first().unwrap_or(&String::new()), "is not there".to_owned());
+    let nothing = || missing(sources.first().unwrap_or(&String::new()), "is not there".to_owned());
     Err(fault.unwrap_or_else(nothing))
 }
 
