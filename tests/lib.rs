@@ -96,6 +96,20 @@ impl Machine {
         self.folder.path().join("state")
     }
 
+    /// The folder that stands for `/`.
+    pub fn root(&self) -> PathBuf {
+        self.folder.path().join("root")
+    }
+
+    /// A service that is up, with state of its own over its restarts.
+    pub fn start(&self, name: &str) -> anyhow::Result<Daemon> {
+        let mut command = self.bus.client(test_bus::built(name)?);
+        let state = self.folder.path().join(format!("{name}.state"));
+        std::fs::create_dir_all(&state)?;
+        command.arg("--root").arg(self.root()).env("STATE_DIRECTORY", state);
+        Daemon::spawn_ready(name, &mut command, self.folder.path(), test_bus::LIMIT)
+    }
+
     /// The bus.
     pub fn bus(&self) -> &PrivateBus {
         &self.bus

@@ -2,4 +2,5 @@
 
 mod endurance;
 mod inventory;
+mod location_codes;
 mod parser;

@@ -19,5 +19,6 @@ pub mod log_control;
 pub mod logging;
 pub mod outstanding;
 pub mod standard;
+pub mod state;
 pub mod systemd;
 pub mod vpd;

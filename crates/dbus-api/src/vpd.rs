@@ -1,3 +1,4 @@
 //! Vital product data: `io.vivianite.Vpd.*` and `com.ibm.VPD.*`.
 
 pub mod collection;
+pub mod location;

@@ -123,7 +123,7 @@ impl Ledger {
     }
 
     fn raise(&mut self, event: Event, changes: &mut Changes) {
-        if self.pending.len() >= self.limits.pending || self.standing().len() >= self.limits.raised {
+        if self.pending.len() >= self.limits.pending || self.count() >= self.limits.raised {
             changes.dropped = changes.dropped.saturating_add(1);
             return;
         }
@@ -136,6 +136,11 @@ impl Ledger {
         let in_hand = self.in_hand.as_ref().map(|in_hand| &in_hand.event.pair);
         let pending = self.pending.iter().map(|event| &event.pair);
         self.delivered.iter().chain(pending).chain(in_hand).cloned().collect()
+    }
+
+    /// How many pairs are known, or one more: what is on its way may count as delivered already.
+    fn count(&self) -> usize {
+        self.delivered.len() + self.pending.len() + usize::from(self.in_hand.is_some())
     }
 
     /// The next event to be delivered, if none is on its way. One of these follows: [`Self::failed`], or

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod identity;
+mod locations;
 mod machine;
 pub mod places;
 mod selection;
@@ -20,6 +21,7 @@ mod system;
 pub mod units;
 
 pub use identity::{HardwareLevel, IdentityError, SystemName, SystemType};
+pub use locations::{Enclosure, LocatedObject, Locations, NodeNaming, Whereabouts};
 pub use machine::{Levels, MachineIndex, Match, SystemEeprom};
 pub use selection::{Cause, Selection};
 pub use slot::{

@@ -41,6 +41,11 @@ pub fn start(system: &Path) -> PathBuf {
     system.join("slots").join("start.toml")
 }
 
+/// The location codes in a system's folder.
+pub fn locations(system: &Path) -> PathBuf {
+    system.join("locations.toml")
+}
+
 /// The link to the folder of the chosen system.
 pub fn active(root: &Path) -> PathBuf {
     root.join(RUN).join("active")

@@ -8,9 +8,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SystemIndex {
-    /// Whether something is to be done before all slots.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub start: bool,
     /// The EEPROMs, sorted by key.
     #[serde(default)]
     pub fru: Vec<SystemFru>,

@@ -71,9 +71,6 @@ pub fn slot_unit(phase: Phase, key: &EepromKey, ccin: &str) -> String {
     format!("vpd-slot@{}:{}{ccin}.service", phase.as_str(), escape(key.as_str()))
 }
 
-/// The unit that does what is to be done before all slots.
-pub const START_UNIT: &str = "vpd-slot@start.service";
-
 /// The alias that udev gives an EEPROM's device: `/vpd/10-0050`; `None` for a file.
 pub fn device_alias(key: &EepromKey) -> Option<String> {
     key.sysfs_path().map(|_| format!("/vpd/{key}"))

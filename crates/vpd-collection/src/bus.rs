@@ -1,17 +1,19 @@
 //! The bus face: calls become requests to the owner of the collection.
 
-use dbus_api::vpd::collection::{Collection, Report, Status};
+use dbus_api::vpd::collection::{Collection, Refusal, Report, Status};
 use tokio::sync::{mpsc, oneshot};
 
 /// What a caller wants.
 #[derive(Debug)]
 pub enum Request {
-    /// A parser's report, and the acknowledgement that it waits for.
-    Report(Box<Report>, oneshot::Sender<()>),
+    /// A parser's report, what it has read of a damaged image, and the acknowledgement that it waits for.
+    Report(Box<Report>, Vec<u8>, oneshot::Sender<()>),
     /// Where the collection stands.
     Status(oneshot::Sender<Status>),
-    /// These are to be read again; the first that the system lacks is the answer.
-    Recollect(Vec<String>, oneshot::Sender<Result<(), String>>),
+    /// These are to be read again.
+    Recollect(Vec<String>, oneshot::Sender<Result<(), Refusal>>),
+    /// The parts of these are to be taken out.
+    Remove(Vec<String>, oneshot::Sender<Result<(), Refusal>>),
 }
 
 /// The way from the bus to the owner.
@@ -28,20 +30,27 @@ impl Line {
 
 // The owner drops a request only at its end, when nobody is answered any more.
 impl Collection for Line {
-    async fn report(&self, report: Report) {
+    async fn report(&self, report: Report, mut image: Vec<u8>) {
         let report = tamed(report);
-        self.ask(|answer| Request::Report(Box::new(report), answer)).await;
+        image.truncate(IMAGE_KEPT);
+        self.ask(|answer| Request::Report(Box::new(report), image, answer)).await;
     }
 
     async fn status(&self) -> Status {
         self.ask(Request::Status).await.unwrap_or_default()
     }
 
-    async fn recollect(&self, keys: Vec<String>) -> Result<(), String> {
+    async fn recollect(&self, keys: Vec<String>) -> Result<(), Refusal> {
         self.ask(|answer| Request::Recollect(keys, answer)).await.unwrap_or(Ok(()))
+    }
+
+    async fn remove(&self, keys: Vec<String>) -> Result<(), Refusal> {
+        self.ask(|answer| Request::Remove(keys, answer)).await.unwrap_or(Ok(()))
     }
 }
 
+/// Longest image that is kept, the largest that the formats can address.
+const IMAGE_KEPT: usize = 64 * 1024;
 /// Longest text of a report that is kept, characters (an object path may have so many); longest list.
 const TEXT_KEPT: usize = 1_000;
 const LIST_KEPT: usize = 1_024;
@@ -50,8 +59,21 @@ const LIST_KEPT: usize = 1_024;
 fn tamed(mut report: Report) -> Report {
     report.records.truncate(LIST_KEPT);
     report.excluded.truncate(LIST_KEPT);
-    let Report { key, format, outcome, reason, inventory, excluded, invocation, records, .. } = &mut report;
-    let texts = [key, format, outcome, reason, inventory, invocation].into_iter().chain(excluded);
+    let Report {
+        key,
+        format,
+        outcome,
+        reason,
+        inventory,
+        ccin,
+        redundant,
+        excluded,
+        invocation,
+        records,
+        ..
+    } = &mut report;
+    let texts =
+        [key, format, outcome, reason, inventory, ccin, redundant, invocation].into_iter().chain(excluded);
     let of_records =
         records.iter_mut().flat_map(|record| [&mut record.name, &mut record.outcome, &mut record.reason]);
     for text in texts.chain(of_records) {

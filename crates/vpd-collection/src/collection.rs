@@ -3,13 +3,20 @@
 #[cfg(test)]
 mod exploration;
 mod fru;
+mod plan;
+mod power;
+mod slot;
+mod slots;
 #[cfg(test)]
 mod tests;
 
 use dbus_api::systemd::{UnitState, Verb};
 use dbus_api::vpd::collection::{FruStatus, Report};
 use fru::{Fru, Phase};
-use std::collections::BTreeMap;
+pub use plan::Plan;
+pub use power::{Host, Power};
+use slot::Slot;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long things may take, and how often they are tried.
@@ -19,6 +26,8 @@ pub struct Limits {
     pub settle: Duration,
     /// For the inventory to appear.
     pub inventory: Duration,
+    /// For somebody to say whether the chassis has power, where that matters.
+    pub power: Duration,
     /// Between two signs of progress of the units that are read.
     pub progress: Duration,
     /// For everything.
@@ -72,10 +81,38 @@ pub enum Event {
     Inspected(Ticket, Result<UnitState, String>),
     /// The inventory took what [`Effect::Tidy`] had for it, or not.
     Tidied(Ticket, Result<(), String>),
+    /// The inventory has been told of all objects that it lacked, or not.
+    Primed(Result<(), String>),
     /// Somebody wants these read again; all that are present when none is named.
     Recollect(Vec<String>),
+    /// Somebody wants the parts of these taken out.
+    Remove(Vec<String>),
+    /// Whether the chassis has power.
+    Power(Power),
+    /// What the host does.
+    Host(Host),
+    /// A line that is looked at again and again says whether a part is there, or somebody in the inventory says so.
+    Told(String, Told),
     /// Time has passed.
     Tick,
+}
+
+/// What others say of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It is there.
+    There,
+    /// It is not.
+    Gone,
+}
+
+/// How much of an EEPROM's objects is primed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All that the inventory lacks.
+    Full,
+    /// What its parser does not publish: that may be on its way.
+    States,
 }
 
 /// Whether the inventory is there.
@@ -93,6 +130,14 @@ pub struct Ticket {
     /// The EEPROM's key.
     pub key: String,
     number: u64,
+    whose: Whose,
+}
+
+/// Whose answer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Reader,
+    Slot,
 }
 
 /// What is to be done.
@@ -108,15 +153,34 @@ pub enum Effect {
     Look(String),
     /// Look at all of them, then say [`Event::LookedAgain`].
     LookAgain,
+    /// Tell the inventory of objects that it lacks, then say [`Event::Primed`].
+    Prime(Vec<(String, Extent)>, Power),
     /// Everything is collected, or given up.
     Ready,
+}
+
+/// Whether the inventory has been told of what it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Priming {
+    NotYet,
+    UnderWay,
+    Done,
 }
 
 /// The whole.
 #[derive(Debug)]
 pub struct Collection {
     limits: Limits,
+    plans: BTreeMap<String, Plan>,
     frus: BTreeMap<String, Fru>,
+    slots: BTreeMap<String, Slot>,
+    /// Taken out, though their devices may be there.
+    out: BTreeSet<String>,
+    priming: Priming,
+    /// What is being primed in full.
+    primed: Vec<String>,
+    power: Power,
+    host: Host,
     inventory: Presence,
     /// Since when it is away, if it is.
     away_since: Duration,
@@ -131,12 +195,19 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// Starts with every EEPROM of the system, by key, with the unit that reads it.
-    pub fn new(limits: Limits, units: impl IntoIterator<Item = (String, String)>) -> Self {
-        let frus = units.into_iter().map(|(key, unit)| (key, Fru::new(unit))).collect();
+    /// Starts with every EEPROM of the system.
+    pub fn new(limits: Limits, plans: impl IntoIterator<Item = Plan>) -> Self {
+        let plans: BTreeMap<String, Plan> = plans.into_iter().map(|plan| (plan.key.clone(), plan)).collect();
         Self {
             limits,
-            frus,
+            frus: plans.iter().map(|(key, plan)| (key.clone(), Fru::new(plan))).collect(),
+            slots: plans.iter().filter_map(|(key, plan)| Some((key.clone(), Slot::of(plan)?))).collect(),
+            plans,
+            out: BTreeSet::new(),
+            priming: Priming::NotYet,
+            primed: Vec::new(),
+            power: Power::Unknown,
+            host: Host::Unknown,
             inventory: Presence::Away,
             away_since: Duration::ZERO,
             is_settled: false,
@@ -176,12 +247,7 @@ impl Collection {
             Event::LookedAgain => self.looked_again(now, &mut effects),
             Event::Inventory(presence) => self.inventory_changed(presence, now),
             Event::JobQueued(ticket, job) => self.job_queued(&ticket, job, now, &mut effects),
-            Event::JobRefused(ticket, reason) => {
-                let limits = self.limits;
-                if let Some(fru) = self.holder(&ticket) {
-                    fru.refused(&reason, &limits, now);
-                }
-            }
+            Event::JobRefused(ticket, reason) => self.job_refused(&ticket, &reason, now, &mut effects),
             Event::JobRemoved(job, unit, result) => self.job_removed(job, &unit, result, now, &mut effects),
             Event::Report(report) => self.report(report, now, &mut effects),
             Event::Inspected(ticket, state) => self.inspected(&ticket, state, now, &mut effects),
@@ -191,7 +257,12 @@ impl Collection {
                     fru.tidied(result, &limits, now);
                 }
             }
+            Event::Primed(result) => self.primed(result, now),
             Event::Recollect(keys) => self.recollect(&keys, now),
+            Event::Remove(keys) => keys.iter().for_each(|key| self.take_out(key, now)),
+            Event::Power(power) => self.power_changed(power, now, &mut effects),
+            Event::Host(host) => self.host_changed(host, now),
+            Event::Told(key, told) => self.told(&key, told, now, &mut effects),
             Event::Tick => {}
         }
         self.go_on(now, &mut effects);
@@ -209,8 +280,11 @@ impl Collection {
             if self.inventory == Presence::Away {
                 limits.push(self.away_since + self.limits.inventory);
             }
+            if self.power == Power::Unknown && self.plans.values().any(|plan| plan.power_off_only) {
+                limits.push(self.limits.power);
+            }
         }
-        if self.frus.values().any(Fru::is_with_systemd) {
+        if self.frus.values().any(Fru::is_with_systemd) || self.slots.values().any(Slot::is_working) {
             limits.push(self.progress_at + self.limits.progress);
         }
         // A limit that has passed has had its effect.
@@ -230,7 +304,8 @@ impl Collection {
 
     /// `settling`, `waiting-for-inventory`, `collecting`, `collected`.
     pub fn state(&self) -> &'static str {
-        let is_busy = self.frus.values().any(|fru| !fru.is_at_rest());
+        let is_busy = self.frus.values().any(|fru| !fru.is_at_rest())
+            || self.slots.values().any(|slot| !slot.is_idle());
         match (self.is_settled, self.inventory) {
             (false, _) => "settling",
             (_, Presence::Away) if is_busy => "waiting-for-inventory",
@@ -247,7 +322,7 @@ impl Collection {
     /// Every EEPROM, in the order of their keys.
     pub fn statuses(&self) -> Vec<FruStatus> {
         let shown = self.frus.iter().filter(|(_, fru)| !(fru.unit.is_empty() && fru.is_well_gone()));
-        shown.map(|(key, fru)| fru.status(key)).collect()
+        shown.map(|(key, fru)| self.with_slot(fru.status(key))).collect()
     }
 
     fn see(&mut self, key: &str, sight: Sight, now: Now, effects: &mut Vec<Effect>) {
@@ -255,11 +330,14 @@ impl Collection {
         if sight == Sight::Absent && !self.is_settled {
             return;
         }
+        if !self.is_decided(key, sight, now) {
+            return;
+        }
         let Some(fru) = self.frus.get_mut(key) else { return };
         match sight {
             Sight::Present => {
                 if fru.appear(now) {
-                    let ticket = ticket(&mut self.tickets, key, fru);
+                    let ticket = reader_ticket(&mut self.tickets, key, fru);
                     effects.push(Effect::Inspect(ticket, fru.unit.clone()));
                 }
             }
@@ -271,6 +349,7 @@ impl Collection {
         if !self.is_settled {
             self.is_settled = true;
             self.progress_at = now.elapsed;
+            self.prepare_all();
             // Whatever was not seen until now is not there.
             effects.extend(
                 self.frus
@@ -304,6 +383,10 @@ impl Collection {
     }
 
     fn job_queued(&mut self, ticket: &Ticket, job: String, now: Now, effects: &mut Vec<Effect>) {
+        if ticket.whose == Whose::Slot {
+            self.slot_queued(ticket, &job, effects);
+            return;
+        }
         let Some(fru) = self.holder(ticket) else { return };
         if let Some(result) = fru.queued(&job) {
             let unit = fru.unit.clone();
@@ -311,7 +394,21 @@ impl Collection {
         }
     }
 
+    fn job_refused(&mut self, ticket: &Ticket, reason: &str, now: Now, effects: &mut Vec<Effect>) {
+        if ticket.whose == Whose::Slot {
+            self.slot_given_up(ticket, &format!("process 1 did not start it: {reason}"), now, effects);
+            return;
+        }
+        let limits = self.limits;
+        if let Some(fru) = self.holder(ticket) {
+            fru.refused(reason, &limits, now);
+        }
+    }
+
     fn job_removed(&mut self, job: String, unit: &str, result: String, now: Now, effects: &mut Vec<Effect>) {
+        if self.slot_job_removed(&job, unit, &result, now, effects) {
+            return;
+        }
         let Some((key, fru)) = self.frus.iter_mut().find(|(_, fru)| fru.unit == unit) else { return };
         self.progress_at = now.elapsed;
         if fru.job_ended(job, result) {
@@ -319,7 +416,7 @@ impl Collection {
                 fru.conclude(&self.limits, now);
             } else {
                 fru.phase = Phase::Inspecting;
-                let ticket = ticket(&mut self.tickets, key, fru);
+                let ticket = reader_ticket(&mut self.tickets, key, fru);
                 effects.push(Effect::Inspect(ticket, unit.to_owned()));
             }
         }
@@ -343,6 +440,10 @@ impl Collection {
         now: Now,
         effects: &mut Vec<Effect>,
     ) {
+        if ticket.whose == Whose::Slot {
+            self.slot_inspected(ticket, state, now, effects);
+            return;
+        }
         let limits = self.limits;
         let Some(fru) = self.holder(ticket) else { return };
         if fru.inspected(state, &limits, now) {
@@ -351,10 +452,11 @@ impl Collection {
     }
 
     fn recollect(&mut self, keys: &[String], now: Now) {
-        for (key, fru) in &mut self.frus {
-            if keys.is_empty() || keys.contains(key) {
-                fru.recollect(now);
-            }
+        let is_meant =
+            |key: &&String| if keys.is_empty() { self.refusal(key).is_none() } else { keys.contains(key) };
+        let all: Vec<String> = self.frus.keys().filter(is_meant).cloned().collect();
+        for key in all {
+            self.read_again(&key, now);
         }
     }
 
@@ -368,12 +470,16 @@ impl Collection {
         if !self.is_settled && now.elapsed >= self.limits.settle {
             self.settle(now, effects);
         }
-        self.give_up(now);
+        self.wait_no_longer_for_power(now, effects);
+        self.prime(effects);
+        self.give_up(now, effects);
+        self.tell_slots();
+        self.work_on_slots(now, effects);
         for (key, fru) in &mut self.frus {
             if fru.due(self.inventory).is_none_or(|due| due > now.elapsed) {
                 continue;
             }
-            let ticket = ticket(&mut self.tickets, key, fru);
+            let ticket = reader_ticket(&mut self.tickets, key, fru);
             match fru.go() {
                 fru::Step::Start(verb) => effects.push(Effect::Start(ticket, fru.unit.clone(), verb)),
                 fru::Step::Inspect => effects.push(Effect::Inspect(ticket, fru.unit.clone())),
@@ -387,11 +493,14 @@ impl Collection {
         }
     }
 
-    fn give_up(&mut self, now: Now) {
+    fn give_up(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let stalled = now.elapsed >= self.progress_at + self.limits.progress;
         let late = self.ready_at.is_none() && now.elapsed >= self.limits.collection;
         let no_inventory =
             self.inventory == Presence::Away && now.elapsed >= self.away_since + self.limits.inventory;
+        if late || stalled {
+            self.give_up_slots(now, effects);
+        }
         for fru in self.frus.values_mut() {
             if late || (stalled && fru.is_with_systemd()) {
                 fru.give_up(if late {
@@ -406,13 +515,14 @@ impl Collection {
     }
 
     fn is_done(&self) -> bool {
-        self.is_settled && self.frus.values().all(|fru| fru.is_at_rest() || fru.is_overdue)
+        let is_settled = |fru: &Fru| fru.is_at_rest() || fru.is_overdue;
+        self.is_settled && self.frus.values().all(is_settled) && self.slots.values().all(Slot::is_idle)
     }
 }
 
 /// A new ticket; answers to earlier ones are not taken any more.
-fn ticket(tickets: &mut u64, key: &str, fru: &mut Fru) -> Ticket {
+fn reader_ticket(tickets: &mut u64, key: &str, fru: &mut Fru) -> Ticket {
     *tickets += 1;
     fru.ticket = *tickets;
-    Ticket { key: key.to_owned(), number: *tickets }
+    Ticket { key: key.to_owned(), number: *tickets, whose: Whose::Reader }
 }

@@ -13,8 +13,10 @@ use udev::{EventType, MonitorBuilder, MonitorSocket};
 
 /// The EEPROMs of the system and udev's news of them.
 pub struct Devices {
-    /// Where each key's bytes are; `None` when its fragment names no file.
-    places: BTreeMap<String, Option<PathBuf>>,
+    /// Where each key's bytes may be; nowhere, when its fragment names no file.
+    places: BTreeMap<String, Vec<PathBuf>>,
+    /// For which EEPROM a device stands in.
+    stands_in: BTreeMap<String, String>,
     news: Option<AsyncFd<MonitorSocket>>,
 }
 
@@ -29,21 +31,26 @@ pub enum News {
 
 impl Devices {
     /// Begins to listen to udev. Without it, devices are only looked at.
-    pub fn watch(files: impl IntoIterator<Item = (EepromKey, Option<PathBuf>)>) -> Self {
-        let place = |(key, file): (EepromKey, Option<PathBuf>)| {
-            let place = key.sysfs_path().map(PathBuf::from).or(file);
-            (key.to_string(), place)
-        };
+    ///
+    /// `files` gives each key with the file of a key `file:NAME` and the key of the chip that stands in for it.
+    pub fn watch(files: impl IntoIterator<Item = (EepromKey, Option<PathBuf>, Option<EepromKey>)>) -> Self {
         let news = listen()
             .inspect_err(|error| log::warn!("nobody tells of devices that come or go: {error:#}"))
             .ok();
-        Self { places: files.into_iter().map(place).collect(), news }
+        let mut devices = Self { places: BTreeMap::new(), stands_in: BTreeMap::new(), news };
+        for (key, file, redundant) in files {
+            let chip = |key: &EepromKey| key.sysfs_path().map(PathBuf::from);
+            let places = [chip(&key).or(file), redundant.as_ref().and_then(chip)];
+            devices.stands_in.extend(redundant.map(|redundant| (redundant.to_string(), key.to_string())));
+            devices.places.insert(key.to_string(), places.into_iter().flatten().collect());
+        }
+        devices
     }
 
     /// Looks at one.
     pub fn look(&self, key: &str) -> Sight {
-        let place = self.places.get(key).and_then(Option::as_ref);
-        if place.is_some_and(|place| place.exists()) { Sight::Present } else { Sight::Absent }
+        let mut places = self.places.get(key).into_iter().flatten();
+        if places.any(|place| place.exists()) { Sight::Present } else { Sight::Absent }
     }
 
     /// Waits for news.
@@ -56,17 +63,23 @@ impl Devices {
         });
         ready.clear_ready();
         if was_lost {
-            return News::Lost(ours(&self.places, events));
+            return News::Lost(self.ours(events));
         }
-        News::Seen(ours(&self.places, events))
+        News::Seen(self.ours(events))
     }
-}
 
-fn ours(
-    places: &BTreeMap<String, Option<PathBuf>>,
-    events: Vec<Option<(String, Sight)>>,
-) -> Vec<(String, Sight)> {
-    events.into_iter().flatten().filter(|(key, _)| places.contains_key(key)).collect()
+    /// What is said of our EEPROMs. One of two chips that stand for one EEPROM decides nothing by itself.
+    fn ours(&self, events: Vec<Option<(String, Sight)>>) -> Vec<(String, Sight)> {
+        let own = |(name, sight): (String, Sight)| {
+            let key = self.stands_in.get(&name).unwrap_or(&name).clone();
+            let places = self.places.get(&key)?;
+            let is_one_of_two = places.len() > 1;
+            let sight =
+                if is_one_of_two && self.look(&key) == Sight::Present { Sight::Present } else { sight };
+            Some((key, sight))
+        };
+        events.into_iter().flatten().filter_map(own).collect()
+    }
 }
 
 /// Takes all that a socket has, and whether it had more than its buffer holds. That is said once, wherever it happened,

@@ -1,10 +1,13 @@
 //! Telling the inventory what no parser can: that a FRU is absent, and what an earlier part left.
 
+use crate::collection::{Extent, Power};
 use anyhow::{Context as _, bail};
 use dbus_api::inventory::notification::Notification;
 use dbus_api::inventory::{self, manager};
 use dbus_api::vpd::collection::Report;
-use fru_publication::{Fragment, Reading, Shown, Situation, Times, add_leftovers, departed, publish};
+use fru_publication::{
+    Chassis, Fragment, Reading, Role, Shown, Situation, Times, add_leftovers, departed, publish,
+};
 use std::collections::BTreeSet;
 use std::path::Path;
 use zbus::Connection;
@@ -26,6 +29,48 @@ pub async fn tidy(connection: &Connection, fragment: &Path, report: Option<&Repo
         }
     };
     add_leftovers(&mut notification, &fragment, situation, &shown);
+    tell(connection, &notification).await
+}
+
+/// Tells the inventory, with one call, of the objects of these EEPROMs that it lacks, and of nothing that it has.
+pub async fn prime(
+    connection: &Connection,
+    fragments: &Path,
+    wanted: &[(String, Extent)],
+    systems: &BTreeSet<String>,
+    power: Power,
+) -> anyhow::Result<()> {
+    let names = inventory::shown::names(connection).await?;
+    let shows = |path: &str, name: &str| names.get(path).is_some_and(|names| names.contains(name));
+    let chassis = if power == Power::Off { Chassis::Off } else { Chassis::On };
+    let mut read = Vec::new();
+    for (key, extent) in wanted {
+        let path = fragments.join(format!("{key}.toml"));
+        match std::fs::read_to_string(&path).map(|text| Fragment::parse(&text)) {
+            Ok(Ok(fragment)) => read.push((key, *extent, fragment)),
+            Ok(Err(error)) => {
+                log::error!("its objects are not primed: {}: {error} fru={key}", path.display())
+            }
+            Err(error) => log::error!("its objects are not primed: {}: {error} fru={key}", path.display()),
+        }
+    }
+    let mut notification = Notification::default();
+    for (key, extent, fragment) in &read {
+        let role = if systems.contains(*key) { Role::System } else { Role::Part };
+        let mut objects = fru_publication::prime(fragment, role, chassis, &shows).objects;
+        if *extent == Extent::States {
+            let is_state = |name: &str| {
+                matches!(name, inventory::OPERATIONAL_STATUS | inventory::ENABLE | inventory::AVAILABILITY)
+            };
+            objects
+                .iter_mut()
+                .for_each(|object| object.interfaces.retain(|interface| is_state(&interface.name)));
+            objects.retain(|object| !object.interfaces.is_empty());
+        }
+        notification.objects.append(&mut objects);
+    }
+    notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
+    log::info!("objects that the inventory lacked: {}", notification.objects.len());
     tell(connection, &notification).await
 }
 

@@ -16,13 +16,17 @@ mod bus;
 pub mod collection;
 mod departed;
 mod devices;
+mod events;
+mod images;
 mod inventory;
+mod lines;
 mod performer;
 mod records;
 mod service;
 mod settings;
 mod signals;
 mod status;
+mod watchers;
 
 use std::process::ExitCode;
 
@@ -35,6 +39,7 @@ pub fn main() -> ExitCode {
     match command.as_ref().and_then(|command| command.to_str()) {
         Some("status") => service_runtime::run(NAME, status::show),
         Some("recollect") => service_runtime::run(NAME, status::recollect),
+        Some("remove") => service_runtime::run(NAME, status::remove),
         _ => service_runtime::daemon::run(NAME, service::start),
     }
 }

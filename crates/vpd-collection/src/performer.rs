@@ -1,6 +1,6 @@
 //! Does what the collection wants done, and tells it how that went. Nothing here holds the owner up.
 
-use crate::collection::{Effect, Event, Ticket};
+use crate::collection::{Effect, Event, Extent, Power, Ticket};
 use crate::departed;
 use crate::inventory;
 use dbus_api::call::CallError;
@@ -27,6 +27,8 @@ pub struct Performer {
     pub fragments: PathBuf,
     /// Objects of an earlier system.
     pub departed: BTreeSet<String>,
+    /// The EEPROMs that say what system this is.
+    pub systems: BTreeSet<String>,
     /// Where what came of it goes.
     pub events: mpsc::UnboundedSender<Event>,
     slots: Arc<Semaphore>,
@@ -38,9 +40,10 @@ impl Performer {
         connection: Connection,
         fragments: PathBuf,
         departed: BTreeSet<String>,
+        systems: BTreeSet<String>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
-        Self { connection, fragments, departed, events, slots: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { connection, fragments, departed, systems, events, slots: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Begins to do what is done on the bus.
@@ -53,6 +56,7 @@ impl Performer {
                 Effect::Start(ticket, unit, verb) => performer.start(ticket, &unit, verb).await,
                 Effect::Inspect(ticket, unit) => performer.inspect(ticket, &unit).await,
                 Effect::Tidy(ticket, report) => performer.tidy(ticket, report.as_deref()).await,
+                Effect::Prime(wanted, power) => performer.prime(&wanted, power).await,
                 Effect::Look(_) | Effect::LookAgain | Effect::Ready => return,
             };
             // Nobody listens at the service's end.
@@ -75,6 +79,14 @@ impl Performer {
     async fn inspect(&self, ticket: Ticket, unit: &str) -> Event {
         let state = limited(systemd::BUS_NAME, systemd::inspect(&self.connection, unit)).await;
         Event::Inspected(ticket, state.map_err(|error| error.to_string()))
+    }
+
+    async fn prime(&self, wanted: &[(String, Extent)], power: Power) -> Event {
+        let priming = inventory::prime(&self.connection, &self.fragments, wanted, &self.systems, power);
+        Event::Primed(match tokio::time::timeout(CALL_LIMIT, priming).await {
+            Ok(result) => result.map_err(|error| format!("{error:#}")),
+            Err(_) => Err("the inventory did not answer in time".to_owned()),
+        })
     }
 
     async fn tidy(&self, ticket: Ticket, report: Option<&Report>) -> Event {

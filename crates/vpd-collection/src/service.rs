@@ -2,25 +2,31 @@
 
 use crate::NAME;
 use crate::bus::{Line, Request};
-use crate::collection::{Collection, Effect, Event, Now, Presence, Sight};
+use crate::collection::{Collection, Effect, Event, Now, Plan, Presence, Sight};
 use crate::departed::{self, Objects};
 use crate::devices::{self, Devices, News};
+use crate::events::{Facts, Wrongs};
+use crate::images::Images;
+use crate::lines;
 use crate::performer::{CALL_LIMIT, Performer};
 use crate::records::Records;
 use crate::settings;
 use crate::signals::{Signals, next};
 use crate::status::{self, Choice};
+use crate::watchers;
 use anyhow::Context as _;
 use dbus_api::call::{self, has_owner};
 use dbus_api::inventory::manager;
 use dbus_api::log_control::{self, LogControl};
-use dbus_api::vpd::collection::{self, CollectionObject};
+use dbus_api::vpd::collection::{self, CollectionObject, Refusal};
+use event_log::EventLog;
 use fru_publication::{EepromKey, Fragment};
 use service_runtime::daemon::Start;
 use service_runtime::{Exit, RuntimeLevel, bus};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-use system_index::{SystemIndex, places, units};
+use system_index::{SystemFru, SystemIndex, places};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::{Connection, Message};
@@ -38,17 +44,18 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let active = places::active(&start.root);
     let choice = Choice::load(&start.root);
     let frus = load_index(&active)?;
-    let units = frus.iter().map(|fru| (fru.key.to_string(), units::unit_name(fru.parser, &fru.key)));
-    let mut collection = Collection::new(merged.fragment.limits(), units);
+    let mut collection = Collection::new(merged.fragment.limits(), frus.iter().map(Plan::from));
     let assigned = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let (records, known) = Records::open(assigned);
     collection.resume(known);
     let current = frus.iter().flat_map(|fru| fru.objects.iter().cloned()).collect();
-    let objects = Objects::load(std::env::var_os("STATE_DIRECTORY").map(PathBuf::from), current);
+    let state = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let objects = Objects::load(state.clone(), current);
     if !objects.departed.is_empty() {
         collection.add_departed(departed::KEY);
     }
-    let devices = Devices::watch(frus.iter().map(|fru| (fru.key.clone(), file_of(&active, &fru.key))));
+    let files = frus.iter().map(|fru| (fru.key.clone(), file_of(&active, &fru.key), fru.redundant.clone()));
+    let devices = Devices::watch(files);
 
     let connection = bus::connect(CALL_LIMIT).await?;
     let (requests, calls) = mpsc::channel(CALLS_KEPT);
@@ -62,8 +69,15 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         // Nobody listens at the service's end.
         let _ = settled.send(Event::Settled);
     });
-    let performer = Performer::new(connection.clone(), active.join("frus"), objects.departed.clone(), events);
+    listen_to_others(&connection, &frus, &events);
+    let systems = frus.iter().filter(|fru| fru.system).map(|fru| fru.key.to_string()).collect();
+    let performer =
+        Performer::new(connection.clone(), active.join("frus"), objects.departed.clone(), systems, events);
     let service = Service {
+        event_log: EventLog::start(&connection, state.clone(), event_log::Limits::default()),
+        images: Images::below(state),
+        wrongs: Wrongs::default(),
+        index: frus.into_iter().map(|fru| (fru.key.to_string(), fru)).collect(),
         collection,
         choice,
         records,
@@ -74,6 +88,17 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         started: wall(),
     };
     service.run(start, signals, calls, answers).await
+}
+
+/// Begins to listen to whoever says something about parts, or about what they depend on.
+fn listen_to_others(connection: &Connection, frus: &[SystemFru], events: &mpsc::UnboundedSender<Event>) {
+    watchers::watch_power(connection, events.clone());
+    watchers::watch_host(connection, events.clone());
+    let watched =
+        frus.iter().flat_map(|fru| fru.watch.iter().map(|path| (path.clone(), fru.key.to_string())));
+    watchers::watch_presence(connection, watched.collect(), events.clone());
+    let polls = frus.iter().filter_map(|fru| Some((fru.key.to_string(), fru.poll.clone()?)));
+    lines::watch(polls.collect(), events.clone());
 }
 
 /// Without a chosen system there is nothing to collect, and the choice's own unit has failed.
@@ -117,6 +142,11 @@ async fn serve(connection: &Connection, requests: mpsc::Sender<Request>) -> anyh
 }
 
 struct Service {
+    event_log: EventLog,
+    images: Images,
+    wrongs: Wrongs,
+    /// What the system's index says of each EEPROM.
+    index: BTreeMap<String, SystemFru>,
     collection: Collection,
     choice: Choice,
     records: Records,
@@ -151,6 +181,7 @@ impl Service {
                 }
                 message = next(&mut signals.owners) => self.owner_changed(&message?, &start),
                 news = self.devices.news() => self.hear(news, &start),
+                notice = self.event_log.notice() => self.event_log.take(notice),
                 () = at(wake_at) => self.take(Event::Tick, &start),
                 () = at(alive_at) => {
                     start.readiness.alive();
@@ -201,9 +232,14 @@ impl Service {
         if self.collection.is_absent(departed::KEY) {
             self.objects.settle();
         }
-        let statuses = self.collection.statuses();
-        self.records.update(&statuses);
-        start.readiness.status(&status::one_line(&self.status()));
+        let status = self.status();
+        self.records.update(&status.frus);
+        start.readiness.status(&status::one_line(&status));
+        // Before everything was dealt with once, what is not wrong may just not be known.
+        if self.collection.ready().is_some() {
+            let wrong = self.wrongs.update(&status, |key| facts(&self.index, &self.collection, key));
+            self.event_log.update(wrong);
+        }
     }
 
     fn become_ready(&self, start: &Start) {
@@ -253,8 +289,10 @@ impl Service {
 
     fn answer(&mut self, request: Request, start: &Start) {
         match request {
-            Request::Report(report, acknowledge) => {
-                if !self.collection.has(&report.key) {
+            Request::Report(report, image, acknowledge) => {
+                if self.collection.has(&report.key) {
+                    self.images.keep(&report.key, &image);
+                } else {
                     log::info!("a report of an EEPROM that the system does not have fru={}", report.key);
                 }
                 self.take(Event::Report(*report), start);
@@ -265,17 +303,33 @@ impl Service {
                 let _ = answer.send(self.status());
             }
             Request::Recollect(keys, answer) => {
-                let unknown = keys.iter().find(|key| !self.collection.has(key)).cloned();
-                if unknown.is_none() {
+                let refusal = self.refusal(&keys);
+                if refusal.is_none() {
                     log::info!(
                         "to be read again: {}",
                         if keys.is_empty() { "all".to_owned() } else { keys.join(" ") }
                     );
                     self.take(Event::Recollect(keys), start);
                 }
-                let _ = answer.send(unknown.map_or(Ok(()), Err));
+                let _ = answer.send(refusal.map_or(Ok(()), Err));
+            }
+            Request::Remove(keys, answer) => {
+                let refusal = self.refusal(&keys);
+                if refusal.is_none() {
+                    log::info!("to be taken out: {}", keys.join(" "));
+                    self.take(Event::Remove(keys), start);
+                }
+                let _ = answer.send(refusal.map_or(Ok(()), Err));
             }
         }
+    }
+
+    /// Why something is not done to these, if it is not. Without any key, what may not be done is left out instead.
+    fn refusal(&self, keys: &[String]) -> Option<Refusal> {
+        if let Some(unknown) = keys.iter().find(|key| !self.collection.has(key)) {
+            return Some(Refusal::Unknown(unknown.clone()));
+        }
+        keys.iter().find_map(|key| Some(Refusal::NotNow(key.clone(), self.collection.refusal(key)?)))
     }
 
     fn status(&self) -> collection::Status {
@@ -290,6 +344,19 @@ impl Service {
             collected,
             frus: self.collection.statuses(),
         }
+    }
+}
+
+/// What the event log should know of an EEPROM beside its status.
+fn facts(index: &BTreeMap<String, SystemFru>, collection: &Collection, key: &str) -> Facts {
+    let Some(fru) = index.get(key) else { return Facts::default() };
+    let problem = collection.slot_problem(key);
+    Facts {
+        object: fru.objects.first().cloned(),
+        is_system: fru.system,
+        is_needed: fru.essential && collection.is_host_on(),
+        is_line: problem.is_some_and(|(_, is_line)| is_line),
+        has_broken_slot: problem.is_some(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub struct Fragment {
     settle_limit_ms: Option<u64>,
     inventory_limit_ms: Option<u64>,
+    power_limit_ms: Option<u64>,
     progress_limit_ms: Option<u64>,
     collection_limit_ms: Option<u64>,
     attempts: Option<u32>,
@@ -23,6 +24,7 @@ impl Fragment {
         Limits {
             settle: milliseconds(self.settle_limit_ms, 30_000),
             inventory: milliseconds(self.inventory_limit_ms, 30_000),
+            power: milliseconds(self.power_limit_ms, 30_000),
             progress: milliseconds(self.progress_limit_ms, 180_000),
             collection: milliseconds(self.collection_limit_ms, 600_000),
             attempts: self.attempts.unwrap_or(4).max(1),

@@ -53,7 +53,7 @@ fn word(fru: &FruStatus) -> &str {
 
 /// Whether somebody should look at it. An empty slot is in order.
 fn is_well(fru: &FruStatus) -> bool {
-    matches!(word(fru), "ok" | "unchecked" | "recovered" | "absent") && fru.reason.is_empty()
+    matches!(word(fru), "ok" | "unchecked" | "recovered" | "absent" | "kept") && fru.reason.is_empty()
 }
 
 /// All of it in one line.
@@ -69,7 +69,7 @@ pub fn one_line(status: &Status) -> String {
     for (word, keys) in &counts {
         let _ = write!(text, ", {} {word}", keys.len());
         // Those that somebody should look at are named, as far as a line goes.
-        if !matches!(*word, "ok" | "unchecked" | "absent") && keys.len() <= 4 {
+        if !matches!(*word, "ok" | "unchecked" | "absent" | "kept") && keys.len() <= 4 {
             let _ = write!(text, " ({})", keys.join(" "));
         }
     }
@@ -109,20 +109,35 @@ pub fn show(invocation: Invocation) -> anyhow::Result<Exit> {
 
 /// `vpd-collection recollect [KEY]…`.
 pub fn recollect(invocation: Invocation) -> anyhow::Result<Exit> {
+    let Some(keys) = keys(&invocation, RECOLLECT_HELP)? else { return Ok(Exit::Done) };
+    ask(async |connection| collection::recollect(connection, &keys).await)
+}
+
+/// `vpd-collection remove KEY…`.
+pub fn remove(invocation: Invocation) -> anyhow::Result<Exit> {
+    let Some(keys) = keys(&invocation, REMOVE_HELP)? else { return Ok(Exit::Done) };
+    anyhow::ensure!(!keys.is_empty(), anyhow::anyhow!("name the EEPROMs of the parts").context(Exit::Usage));
+    ask(async |connection| collection::remove(connection, &keys).await)
+}
+
+/// The keys on the command line; `None` when it was answered already.
+fn keys(invocation: &Invocation, help: &str) -> anyhow::Result<Option<Vec<String>>> {
     let mut keys = Vec::new();
-    let goes_on = parse(&invocation, RECOLLECT_HELP, |argument| match argument {
+    let goes_on = parse(invocation, help, |argument| match argument {
         Arg::Value(key) => {
             keys.push(key.to_string_lossy().into_owned());
             true
         }
         _ => false,
     })?;
-    if !goes_on {
-        return Ok(Exit::Done);
-    }
+    Ok(goes_on.then_some(keys))
+}
+
+/// Asks the service for something that it may refuse.
+fn ask(call: impl AsyncFn(&zbus::Connection) -> Result<(), CallError>) -> anyhow::Result<Exit> {
     service_runtime::runtime()?.block_on(async {
         let connection = bus::connect(CALL_LIMIT).await?;
-        collection::recollect(&connection, &keys).await.map_err(|error| match error {
+        call(&connection).await.map_err(|error| match error {
             CallError::Refused { text, .. } => anyhow::anyhow!(text).context(Exit::Usage),
             error => unavailable(error),
         })
@@ -154,7 +169,12 @@ const STATUS_HELP: &str = "Usage: vpd-collection status [--json]\n\n\
 
 const RECOLLECT_HELP: &str = "Usage: vpd-collection recollect [KEY]...\n\n\
     Has EEPROMs read again, all that are present when none is named; status shows what came of it.\n\n\
-    Exit status: 0 accepted, 64 no such EEPROM, 75 nobody answers.\n";
+    Exit status: 0 accepted, 64 no such EEPROM or not now, 75 nobody answers.\n";
+
+const REMOVE_HELP: &str = "Usage: vpd-collection remove KEY...\n\n\
+    Has the parts of these EEPROMs taken out: what their slots do first is done, then they count as absent.\n\
+    recollect brings them back.\n\n\
+    Exit status: 0 accepted, 64 no such EEPROM or not now, 75 nobody answers.\n";
 
 fn table(status: &Status) -> String {
     let mut text = format!("{}\n", one_line(status));
@@ -208,6 +228,9 @@ fn remarks(fru: &FruStatus, text: &mut String) {
     // What is wrong with a record is said with the record.
     if !reason.is_empty() && !records.iter().any(|record| record.reason == *reason) {
         remark(reason.clone());
+    }
+    if !matches!(&*fru.report.redundant, "" | "equal") {
+        remark(format!("redundant EEPROM: {}", fru.report.redundant));
     }
     if !matches!(&**inventory, "" | "published") {
         remark(format!("inventory: {inventory}"));

@@ -4,7 +4,7 @@ use fru_publication::{EepromKey, Interfaces, Presence, PublishedRecords, WantedF
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use system_index::{HardwareLevel, Moment, Slot, Step, SystemType};
+use system_index::{Enclosure, HardwareLevel, Moment, NodeNaming, Slot, Step, SystemType};
 use toml::Table;
 use vpd_format::{Ecc, Policy};
 
@@ -19,6 +19,7 @@ pub(crate) struct CommonLayer {
     common: Interfaces,
     #[serde(default)]
     start: Vec<Step>,
+    location: Option<LocationTable>,
     /// How many parsers run at once.
     pub(crate) lanes: Option<u16>,
     /// Where the system type is read from, in order of preference.
@@ -38,6 +39,7 @@ pub(crate) struct SystemLayer {
     common: Interfaces,
     #[serde(default)]
     start: Vec<Step>,
+    location: Option<LocationTable>,
     /// Where this system says its type, after those that all systems have in common.
     pub(crate) system_eeproms: Option<Vec<EepromKey>>,
     /// What the system answers to.
@@ -52,6 +54,18 @@ pub(crate) struct MatchTable {
     pub(crate) im: SystemType,
     pub(crate) hw: Option<Vec<HardwareLevel>>,
     pub(crate) not_hw: Option<Vec<HardwareLevel>>,
+}
+
+/// `[location]`: what location codes are made from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct LocationTable {
+    #[serde(default)]
+    pub(crate) node: NodeNaming,
+    /// The object with the system's type and serial number.
+    pub(crate) system: Option<String>,
+    #[serde(default)]
+    pub(crate) enclosure: Vec<Enclosure>,
 }
 
 /// `[fru."KEY"]`: what goes into its fragment, which is read to be checked, and what goes elsewhere.
@@ -132,4 +146,7 @@ pub(crate) struct Tables {
     /// Done before all slots.
     #[serde(default)]
     pub(crate) start: Vec<Step>,
+    /// What location codes are made from.
+    #[serde(default)]
+    pub(crate) location: LocationTable,
 }

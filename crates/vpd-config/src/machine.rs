@@ -32,6 +32,8 @@ pub(crate) struct Machine {
     pub(crate) parsers: BTreeMap<EepromKey, Parser>,
     /// Every redundant EEPROM of any system, and for which it stands in.
     pub(crate) stand_ins: BTreeMap<EepromKey, BTreeSet<EepromKey>>,
+    /// Every EEPROM that some system must not read while the chassis has power.
+    pub(crate) held: BTreeSet<EepromKey>,
 }
 
 impl Machine {
@@ -62,7 +64,9 @@ impl Machine {
         }
         index.check().map_err(|error| explain(&error, &systems, &sources.common))?;
         let (parsers, stand_ins) = (parsers(&systems), stand_ins(&systems));
-        Ok(Self { lanes, select_wait_ms, index, systems, parsers, stand_ins })
+        let frus = systems.iter().flat_map(|system| &system.frus);
+        let held = frus.filter(|(_, fru)| fru.is_power_off_only()).map(|(key, _)| key.clone()).collect();
+        Ok(Self { lanes, select_wait_ms, index, systems, parsers, stand_ins, held })
     }
 
     /// The indices and the fragments.

@@ -19,10 +19,14 @@ const GUARDS: &str = "SUBSYSTEM!=\"i2c|spi\", GOTO=\"vivianite_vpd_end\"\n\
                       DRIVER!=\"at24|at25|ee1004|spd5118\", GOTO=\"vivianite_vpd_end\"\n\
                       TEST!=\"eeprom\", GOTO=\"vivianite_vpd_end\"\n";
 
-/// One line per chip of any system. The chip that stands in for another one wants the other's unit.
+/// One line per chip of any system. The chip that stands in for another one wants the other's unit. What must not be
+/// read while the chassis has power wants none: udev does not know, so collection starts its unit.
 pub(crate) fn rules(machine: &Machine) -> Outputs {
     let mut chips: BTreeMap<&EepromKey, Vec<String>> = BTreeMap::new();
-    let unit = |key: &EepromKey| machine.parsers.get(key).map(|parser| units::unit_name(*parser, key));
+    let unit = |key: &EepromKey| {
+        let parser = machine.parsers.get(key).filter(|_| !machine.held.contains(key));
+        parser.map(|parser| units::unit_name(*parser, key))
+    };
     for key in machine.parsers.keys() {
         chips.entry(key).or_default().extend(unit(key));
     }

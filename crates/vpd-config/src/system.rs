@@ -2,14 +2,16 @@
 
 use crate::files::wrong_at;
 use crate::keys::label;
-use crate::layer::{BESIDE_FRAGMENT, BESIDE_OBJECT, FruSource, Tables};
+use crate::layer::{BESIDE_FRAGMENT, BESIDE_OBJECT, FruSource, LocationTable, ObjectSource, Tables};
 use crate::{Outputs, Problem, fragment};
 use fru_publication::{EepromKey, Fragment, FragmentError, ObjectFragment, Presence, WantedFormat};
 use serde::Deserialize as _;
 use service_config::SourceFile;
 use std::collections::BTreeMap;
 use std::path::Path;
-use system_index::{Action, Parser, Slot, Step, SystemFru, SystemIndex, SystemName, places};
+use system_index::{
+    Action, LocatedObject, Locations, Parser, Slot, Step, SystemFru, SystemIndex, SystemName, places,
+};
 use toml::{Table, Value};
 use vpd_format::Format;
 
@@ -22,6 +24,7 @@ pub(crate) struct System {
     pub(crate) system_eeproms: Vec<EepromKey>,
     /// What is done before all slots.
     start: Vec<Step>,
+    locations: Locations,
     /// The files that it was made from, in rising order of precedence.
     pub(crate) files: Vec<SourceFile>,
 }
@@ -48,6 +51,10 @@ impl Fru {
     fn objects(&self) -> Vec<String> {
         let is_ours = |object: &&ObjectFragment| object.presence != Presence::LeftAlone && !object.foreign;
         self.fragment.object.iter().filter(is_ours).map(|object| object.path.clone()).collect()
+    }
+
+    pub(crate) fn is_power_off_only(&self) -> bool {
+        self.source.power_off_only
     }
 
     /// What is done about its place, if that is anything.
@@ -79,7 +86,14 @@ impl System {
         system_eeproms: Vec<EepromKey>,
     ) -> Result<Self, Problem> {
         let tables: Tables = service_config::merge(&files)?.fragment;
-        let mut system = Self { name, frus: BTreeMap::new(), system_eeproms, start: tables.start, files };
+        let mut system = Self {
+            name,
+            frus: BTreeMap::new(),
+            system_eeproms,
+            start: tables.start,
+            locations: Locations::default(),
+            files,
+        };
         for (key, table) in tables.fru {
             let fru = system.complete(&key, table, &tables.common)?;
             system.frus.insert(key, fru);
@@ -87,6 +101,7 @@ impl System {
         system.check_paths()?;
         system.check_redundants()?;
         system.check_start()?;
+        system.locations = system.located(tables.location)?;
         Ok(system)
     }
 
@@ -164,6 +179,31 @@ impl System {
         Ok(())
     }
 
+    /// The location codes of all objects that have one.
+    fn located(&self, table: LocationTable) -> Result<Locations, Problem> {
+        let mut locations =
+            Locations { node: table.node, enclosure: table.enclosure, ..Locations::default() };
+        locations.system = table.system.unwrap_or(locations.system);
+        for object in self.frus.values().flat_map(|fru| &fru.source.object) {
+            if let Some(code) = &object.location {
+                locations.object.push(LocatedObject { path: object.path.clone(), code: code.clone() });
+            }
+        }
+        match locations.check().first() {
+            None => Ok(locations),
+            Some(problem) => Err(self.explain_location(problem)),
+        }
+    }
+
+    /// What is wrong with an object's code begins with the object's path.
+    fn explain_location(&self, problem: &str) -> Problem {
+        let begins = |object: &ObjectSource| problem.starts_with(&format!("{}: ", object.path));
+        match self.frus.iter().find(|(_, fru)| fru.source.object.iter().any(begins)) {
+            Some((key, _)) => self.wrong(key, format!("location: {problem}")),
+            None => wrong_at(&self.files, &[&["location"]], format!("location: {problem}")),
+        }
+    }
+
     /// Before all slots nobody knows of any part.
     fn check_start(&self) -> Result<(), Problem> {
         let is_about_a_part =
@@ -208,7 +248,7 @@ impl System {
             system: self.system_eeproms.contains(key),
             ..fru.indexed(key, parser(key, fru))
         });
-        let index = SystemIndex { start: !self.start.is_empty(), fru: fru.collect() };
+        let index = SystemIndex { fru: fru.collect() };
         let mut outputs = Outputs::from([(places::system_index(&folder), index.to_text())]);
         outputs.extend(self.frus.iter().map(|(key, fru)| (places::fragment(&folder, key), fru.text.clone())));
         let slots = self
@@ -216,6 +256,9 @@ impl System {
             .iter()
             .filter_map(|(key, fru)| Some((places::slot(&folder, key), fru.slot()?.to_text())));
         outputs.extend(slots);
+        if !self.locations.object.is_empty() {
+            outputs.insert(places::locations(&folder), self.locations.to_text());
+        }
         if !self.start.is_empty() {
             let start = Slot { before_collection: self.start.clone(), ..Slot::default() };
             outputs.insert(places::start(&folder), start.to_text());

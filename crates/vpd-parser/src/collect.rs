@@ -1,14 +1,16 @@
 //! Reading one EEPROM, and saying what became of it.
 
 use crate::arguments::Arguments;
+use crate::redundant;
 use anyhow::Context as _;
 use dbus_api::vpd::collection::{RecordReport, Report};
 use device_io::{Eeprom, EepromError};
-use fru_publication::{EepromKey, Fragment, Publication, Reading, Times, WantedFormat};
+use fru_publication::{EepromKey, Fragment, Keywords, Publication, Reading, Times, WantedFormat};
 use service_runtime::Exit;
 use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::io;
+use std::path::{Path, PathBuf};
 use vpd_format::{Content, Counted, Outcome, ReadAt, ReadError, ReadOptions, Vpd, VpdError, Wanted, Window};
 
 /// What reading an EEPROM gave.
@@ -17,10 +19,42 @@ pub(crate) struct Collected {
     pub verdict: Verdict,
     pub image_size: u64,
     pub bytes_read: u64,
+    /// Where that is from; empty when it could not be opened.
+    pub file: PathBuf,
+    /// How it stands with the EEPROM that stands in.
+    pub redundant: Redundant,
+}
+
+/// How it stands with the EEPROM that stands in for the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Redundant {
+    /// There is none, or nobody looked.
+    None,
+    /// What was collected is from there.
+    Used,
+    /// It says the same.
+    Equal,
+    /// It says something else.
+    Differs,
+    /// It is of no use.
+    Unusable,
+}
+
+impl Redundant {
+    /// Its word in reports.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Used => "used",
+            Self::Equal => "equal",
+            Self::Differs => "differs",
+            Self::Unusable => "unusable",
+        }
+    }
 }
 
 /// The verdict on an EEPROM.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Verdict {
     /// Something of it is usable; its own outcome says how much.
     Usable(Box<Vpd>),
@@ -32,7 +66,7 @@ pub(crate) enum Verdict {
     Absent(String),
 }
 
-/// Reads what the fragment needs.
+/// Reads what the fragment needs, from the EEPROM that stands in where the first is of no use.
 ///
 /// Errors: only what is not the EEPROM's fault: configuration, a writer that never ends.
 pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Result<Collected> {
@@ -42,27 +76,48 @@ pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Res
         .or(fragment.file.as_ref())
         .with_context(|| format!("fru={}: neither the call nor the fragment names a file", arguments.key))
         .context(Exit::Configuration)?;
-    let eeprom = match Eeprom::open(file) {
-        Ok(eeprom) => eeprom,
-        Err(error @ EepromError::Absent { .. }) => {
-            return Ok(Collected::without(Verdict::Absent(error.to_string())));
-        }
-        Err(error @ EepromError::Locked { .. }) => return Err(error).context(Exit::PeerUnavailable),
+    let second = fragment.redundant.as_ref().and_then(EepromKey::sysfs_path).map(PathBuf::from);
+    collect_from(file, second.as_deref(), fragment)
+}
+
+/// The first is locked until the second has been read: whoever writes locks in the same order.
+fn collect_from(first: &Path, second: Option<&Path>, fragment: &Fragment) -> anyhow::Result<Collected> {
+    let mut opened = open(first)?;
+    let collected = match &mut opened {
+        Ok(eeprom) => Collected { file: first.to_owned(), ..read(eeprom, fragment) },
+        Err(verdict) => Collected::without(verdict.clone()),
+    };
+    let Some(second) = second else { return Ok(collected) };
+    if collected.is_good() && !fragment.compare_redundant {
+        return Ok(collected);
+    }
+    let other = match open(second)? {
+        Ok(eeprom) => Collected { file: second.to_owned(), ..read(eeprom, fragment) },
+        Err(verdict) => Collected::without(verdict),
+    };
+    Ok(redundant::choose(collected, other))
+}
+
+/// Opens an EEPROM, or says what its absence or silence means for it.
+fn open(file: &Path) -> anyhow::Result<Result<Eeprom, Verdict>> {
+    match Eeprom::open(file) {
+        Ok(eeprom) => Ok(Ok(eeprom)),
+        Err(error @ EepromError::Absent { .. }) => Ok(Err(Verdict::Absent(error.to_string()))),
+        Err(error @ EepromError::Locked { .. }) => Err(error).context(Exit::PeerUnavailable),
         // The chip is not to blame, and no later run of this unit will be allowed more.
         Err(EepromError::Unreadable { path, source }) if source.kind() == io::ErrorKind::PermissionDenied => {
-            return Err(source)
+            Err(source)
                 .with_context(|| format!("cannot open {}", path.display()))
-                .context(Exit::Configuration);
+                .context(Exit::Configuration)
         }
         Err(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            return Ok(Collected::without(Verdict::Unreadable(format!("{error}{cause}"))));
+            Ok(Err(Verdict::Unreadable(format!("{error}{cause}"))))
         }
-    };
-    Ok(read(eeprom, fragment))
+    }
 }
 
-fn read<R: ReadAt>(eeprom: R, fragment: &Fragment) -> Collected {
+pub(crate) fn read<R: ReadAt>(eeprom: R, fragment: &Fragment) -> Collected {
     let needed = fragment.needed_records();
     let options = ReadOptions {
         format: match fragment.format {
@@ -79,12 +134,27 @@ fn read<R: ReadAt>(eeprom: R, fragment: &Fragment) -> Collected {
         Err(ReadError::Format(error)) => Verdict::Unusable(error),
         Err(error) => Verdict::Unreadable(error.to_string()),
     };
-    Collected { verdict, image_size: source.size(), bytes_read: source.bytes() }
+    let (image_size, bytes_read) = (source.size(), source.bytes());
+    Collected { image_size, bytes_read, ..Collected::without(verdict) }
 }
 
 impl Collected {
     fn without(verdict: Verdict) -> Self {
-        Self { verdict, image_size: 0, bytes_read: 0 }
+        Self { verdict, image_size: 0, bytes_read: 0, file: PathBuf::new(), redundant: Redundant::None }
+    }
+
+    /// Nothing better can be hoped for from another copy.
+    pub(crate) fn is_good(&self) -> bool {
+        matches!(&self.verdict, Verdict::Usable(vpd) if vpd.outcome != Outcome::Bad)
+    }
+
+    /// Somebody will want to see its bytes: they are there and wrong.
+    pub(crate) fn is_damaged(&self) -> bool {
+        match &self.verdict {
+            Verdict::Usable(vpd) => vpd.outcome == Outcome::Bad,
+            Verdict::Unusable(error) => error.outcome() != Outcome::Blank,
+            Verdict::Unreadable(_) | Verdict::Absent(_) => false,
+        }
     }
 
     pub(crate) fn reading(&self) -> Reading<'_> {
@@ -113,7 +183,7 @@ impl Collected {
         }
     }
 
-    fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         match &self.verdict {
             Verdict::Usable(vpd) => problems(vpd).into_iter().next().unwrap_or_default(),
             Verdict::Unusable(error) => error.to_string(),
@@ -134,6 +204,11 @@ pub(crate) fn report(key: &EepromKey, collected: &Collected, times: Times) -> Re
         outcome: collected.outcome().to_owned(),
         reason: collected.reason(),
         inventory: String::new(),
+        ccin: match collected.reading() {
+            Reading::Usable(vpd) => Keywords(vpd).ccin().unwrap_or_default(),
+            _ => String::new(),
+        },
+        redundant: collected.redundant.as_str().to_owned(),
         records,
         image_size: collected.image_size,
         bytes_read: collected.bytes_read,

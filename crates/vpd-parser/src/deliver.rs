@@ -24,13 +24,15 @@ pub(crate) enum Delivery {
     Refused,
 }
 
-/// Publishes with one call, or object by object where that is refused, and reports.
+/// Publishes with one call, or object by object where that is refused, and reports; `image` gives what is to be kept
+/// of a damaged image, once it is published.
 ///
 /// Errors: marked [`Exit::PeerUnavailable`] when there is no bus or no inventory; the report is
 /// delivered all the same.
 pub(crate) async fn deliver(
     publication: &Publication<'_>,
     report: &mut Report,
+    image: impl FnOnce() -> Vec<u8>,
     now: fn() -> i64,
 ) -> anyhow::Result<Delivery> {
     let connection = match bus::connect(PUBLISH_LIMIT).await {
@@ -53,7 +55,7 @@ pub(crate) async fn deliver(
     }
     .to_owned();
     report.finished = now();
-    hand_in(&connection, report).await;
+    hand_in(&connection, report, &image()).await;
     match outcome.context("cannot publish").context(Exit::PeerUnavailable)? {
         0 => Ok(Delivery::Published),
         _ => Ok(Delivery::Refused),
@@ -81,8 +83,8 @@ async fn publish(
 }
 
 /// When nobody collects, the report goes to standard output.
-async fn hand_in(connection: &Connection, report: &Report) {
-    let reporting = tokio::time::timeout(REPORT_LIMIT, collection::report(connection, report));
+async fn hand_in(connection: &Connection, report: &Report, image: &[u8]) {
+    let reporting = tokio::time::timeout(REPORT_LIMIT, collection::report(connection, report, image));
     let reported = reporting.await.unwrap_or(Err(CallError::TimedOut { destination: collection::BUS_NAME }));
     if let Err(error) = reported {
         if !matches!(error, CallError::Absent { .. }) {

@@ -13,6 +13,8 @@ mod arguments;
 mod collect;
 mod deliver;
 mod hand_over;
+mod keep;
+mod redundant;
 mod show;
 
 use anyhow::Context as _;
@@ -101,7 +103,12 @@ fn conclude(
         service_runtime::print(&show::publication(&report, &publication)?)?;
         return Ok(collected.exit());
     }
-    let delivery = service_runtime::runtime()?.block_on(deliver::deliver(&publication, &mut report, now))?;
+    let delivery = service_runtime::runtime()?.block_on(deliver::deliver(
+        &publication,
+        &mut report,
+        || keep::image(collected, fragment),
+        now,
+    ))?;
     let exit = match delivery {
         Delivery::Published => collected.exit(),
         Delivery::Refused => Exit::Configuration,

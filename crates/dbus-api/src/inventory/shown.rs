@@ -1,10 +1,11 @@
 //! What the inventory shows, asked with the one call that every implementation answers.
 
 use super::{ROOT, manager};
-use crate::call::{CallError, classify};
-use crate::standard::{INTROSPECTABLE, error};
-use std::collections::BTreeMap;
-use zbus::Connection;
+use crate::call::{self, CallError, Target, classify};
+use crate::standard::{INTROSPECTABLE, OBJECT_MANAGER, PROPERTIES, error};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use zbus::message::Type as MessageType;
+use zbus::{Connection, MatchRule, OwnedObjectPath, OwnedVariant};
 
 /// Interfaces with the properties of each: name and signature.
 pub type Interfaces = BTreeMap<String, Vec<(String, String)>>;
@@ -28,6 +29,35 @@ pub async fn interfaces(connection: &Connection, relative: &str) -> Result<Optio
     let interfaces = described(xml);
     // Implementations on sd-bus describe the way to an object, and what does not exist, as an object without any.
     Ok((!interfaces.is_empty()).then_some(interfaces))
+}
+
+/// The names of all interfaces of all objects, by their paths relative to the root, with one call.
+///
+/// Errors: as [`manager::notify`].
+pub async fn names(connection: &Connection) -> Result<BTreeMap<String, BTreeSet<String>>, CallError> {
+    type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
+    let target = Target { destination: manager::BUS_NAME, path: ROOT, interface: OBJECT_MANAGER };
+    let reply = call::call(connection, &target, "GetManagedObjects", &()).await?;
+    let objects: Objects = reply
+        .body()
+        .deserialize()
+        .map_err(|source| CallError::Bus { destination: manager::BUS_NAME, source })?;
+    let named = objects.into_iter().filter_map(|(path, interfaces)| {
+        let relative = path.as_str().strip_prefix(ROOT)?.to_owned();
+        Some((relative, interfaces.into_keys().collect()))
+    });
+    Ok(named.collect())
+}
+
+/// Which signals tell that an object's `Present` has changed.
+pub fn presence_rule() -> zbus::Result<MatchRule<'static>> {
+    MatchRule::builder()
+        .msg_type(MessageType::Signal)
+        .path_namespace(ROOT)
+        .interface(PROPERTIES)
+        .member("PropertiesChanged")
+        .add_arg(super::ITEM)
+        .build()
 }
 
 /// What the start tags `<interface name="…">` and `<property name="…" type="…">` say, without the standard interfaces.

@@ -10,18 +10,21 @@ pub const BUS_NAME: &str = "io.vivianite.Vpd.Collection";
 pub const PATH: &str = "/io/vivianite/vpd/collection";
 /// Interface of [`REPORT`].
 pub const INTERFACE: &str = "io.vivianite.Vpd.Collection1";
-/// `Report((sssssa(ssus)asttxxs))`: one [`Report`], no result.
+/// `Report((sssssssa(ssus)asttxxs)ay)`: one [`Report`], and what was read of a damaged image; no result.
 pub const REPORT: &str = "Report";
 /// `Status() → (ssssbxxa(…))`: one [`Status`].
 pub const STATUS: &str = "Status";
 /// `Recollect(as)`: reads these EEPROMs again; all that are there when none is named. No result: `Status` shows it.
 pub const RECOLLECT: &str = "Recollect";
 
+/// `Remove(as)`: has the parts of these EEPROMs taken out: power off, drivers away, absent in the inventory. No result.
+pub const REMOVE: &str = "Remove";
+
 const TARGET: Target = Target { destination: BUS_NAME, path: PATH, interface: INTERFACE };
 
 /// What a parser did with one EEPROM.
 ///
-/// Shape: `(sssssa(ssus)asttxxs)`.
+/// Shape: `(sssssssa(ssus)asttxxs)`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
@@ -35,6 +38,11 @@ pub struct Report {
     pub reason: String,
     /// What became of the inventory: `published`, `partly`, `refused`, `unreachable`.
     pub inventory: String,
+    /// CCIN of the part, where the format has one and it is usable; otherwise empty.
+    pub ccin: String,
+    /// How it stands with the EEPROM that stands in for this one: empty when there is none or nobody looked, `used`
+    /// when this report is of that one, `equal`, `differs`, or `unusable` when it was to be compared and could not be.
+    pub redundant: String,
     /// Every record that was looked at.
     pub records: Vec<RecordReport>,
     /// Relative paths of the objects that are for another variant (CCIN) of the part, and were left alone.
@@ -49,6 +57,19 @@ pub struct Report {
     pub finished: i64,
     /// systemd's id of this run of the unit; empty for a parser that was started by hand.
     pub invocation: String,
+}
+
+/// `ay`, in one piece.
+struct Bytes<'a>(&'a [u8]);
+
+impl Type for Bytes<'_> {
+    const SIGNATURE: &'static zbus::Signature = <&[u8]>::SIGNATURE;
+}
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
 /// One record of a [`Report`].
@@ -69,7 +90,7 @@ pub struct RecordReport {
 
 /// Where the collection of the whole machine stands.
 ///
-/// Shape: `(ssssbxxa(ssssusxx(sssssa(ssus)asttxxs)))`.
+/// Shape: `(ssssbxxa(ssssusxx(sssssssa(ssus)asttxxs)))`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "kebab-case")]
 pub struct Status {
@@ -93,7 +114,7 @@ pub struct Status {
 
 /// One EEPROM in a [`Status`].
 ///
-/// Shape: `(ssssusxx(sssssa(ssus)asttxxs))`.
+/// Shape: `(ssssusxx(sssssssa(ssus)asttxxs))`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "kebab-case")]
 pub struct FruStatus {
@@ -132,30 +153,69 @@ pub async fn recollect(connection: &Connection, keys: &[String]) -> Result<(), C
     call::call_running(connection, &TARGET, RECOLLECT, &(keys,)).await.map(drop)
 }
 
-/// Hands a report to the collection service and waits until it has it.
+/// Asks the collection service to have parts taken out.
+///
+/// Errors: as [`report`]; refused for a key that the system does not have, and while the host needs the part.
+pub async fn remove(connection: &Connection, keys: &[String]) -> Result<(), CallError> {
+    call::call_running(connection, &TARGET, REMOVE, &(keys,)).await.map(drop)
+}
+
+/// Hands a report, and what was read of a damaged image, to the collection service and waits until it has them.
 ///
 /// Errors: [`CallError::Absent`] when no collection service runs, which is ordinary on a machine
 /// that starts parsers by hand; [`CallError::TimedOut`], [`CallError::Refused`].
-pub async fn report(connection: &Connection, report: &Report) -> Result<(), CallError> {
-    call::call(connection, &TARGET, REPORT, &(report,)).await.map(drop)
+pub async fn report(connection: &Connection, report: &Report, image: &[u8]) -> Result<(), CallError> {
+    call::call(connection, &TARGET, REPORT, &(report, Bytes(image))).await.map(drop)
 }
 
 #[cfg(feature = "service")]
-pub use serve::{Collection, CollectionObject};
+pub use serve::{Collection, CollectionObject, Refusal};
 
 #[cfg(feature = "service")]
 mod serve {
     use super::{Report, Status};
-    use zbus::fdo;
 
     /// What the collection service does with calls.
     pub trait Collection: Send + Sync + 'static {
-        /// Takes a report; when this returns, it is not lost any more.
-        fn report(&self, report: Report) -> impl Future<Output = ()> + Send;
+        /// Takes a report and what was read of a damaged image; when this returns, they are not lost any more.
+        fn report(&self, report: Report, image: Vec<u8>) -> impl Future<Output = ()> + Send;
         /// Where the collection stands.
         fn status(&self) -> impl Future<Output = Status> + Send;
-        /// Reads EEPROMs again; the error is the first key that the system does not have.
-        fn recollect(&self, keys: Vec<String>) -> impl Future<Output = Result<(), String>> + Send;
+        /// Reads EEPROMs again.
+        fn recollect(&self, keys: Vec<String>) -> impl Future<Output = Result<(), Refusal>> + Send;
+        /// Has parts taken out.
+        fn remove(&self, keys: Vec<String>) -> impl Future<Output = Result<(), Refusal>> + Send;
+    }
+
+    /// Why the service does not do what it is asked to.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum Refusal {
+        /// The system does not have this EEPROM.
+        Unknown(String),
+        /// This one cannot be touched now, and why.
+        NotNow(String, &'static str),
+    }
+
+    /// The errors of this interface, by the names that OpenBMC gives them.
+    #[derive(Debug, zbus::DBusError)]
+    #[zbus(prefix = "xyz.openbmc_project.Common.Error")]
+    enum Error {
+        /// Errors of the connection.
+        #[zbus(error)]
+        ZBus(zbus::Error),
+        /// An argument is wrong.
+        InvalidArgument(String),
+        /// Not in the state that the machine is in.
+        NotAllowed(String),
+    }
+
+    impl From<Refusal> for Error {
+        fn from(refusal: Refusal) -> Self {
+            match refusal {
+                Refusal::Unknown(key) => Self::InvalidArgument(format!("the system has no EEPROM {key:?}")),
+                Refusal::NotNow(key, reason) => Self::NotAllowed(format!("{key}: {reason}")),
+            }
+        }
     }
 
     /// The collection's object.
@@ -164,17 +224,20 @@ mod serve {
 
     #[zbus::interface(name = "io.vivianite.Vpd.Collection1")]
     impl<C: Collection> CollectionObject<C> {
-        async fn report(&self, report: Report) {
-            self.0.report(report).await;
+        async fn report(&self, report: Report, image: Vec<u8>) {
+            self.0.report(report, image).await;
         }
 
         async fn status(&self) -> Status {
             self.0.status().await
         }
 
-        async fn recollect(&self, keys: Vec<String>) -> fdo::Result<()> {
-            let unknown = |key| fdo::Error::InvalidArgs(format!("the system has no EEPROM {key:?}"));
-            self.0.recollect(keys).await.map_err(unknown)
+        async fn recollect(&self, keys: Vec<String>) -> Result<(), Error> {
+            Ok(self.0.recollect(keys).await?)
+        }
+
+        async fn remove(&self, keys: Vec<String>) -> Result<(), Error> {
+            Ok(self.0.remove(keys).await?)
         }
     }
 }
@@ -185,7 +248,7 @@ mod tests {
 
     #[test]
     fn wire_shape_of_a_report_is_frozen() {
-        assert_eq!(Report::SIGNATURE, "(sssssa(ssus)asttxxs)");
-        assert_eq!(Status::SIGNATURE, "(ssssbxxa(ssssusxx(sssssa(ssus)asttxxs)))");
+        assert_eq!(Report::SIGNATURE, "(sssssssa(ssus)asttxxs)");
+        assert_eq!(Status::SIGNATURE, "(ssssbxxa(ssssusxx(sssssssa(ssus)asttxxs)))");
     }
 }

@@ -1,6 +1,6 @@
 //! One EEPROM's way from its device's appearance to its collection, and back.
 
-use super::{Limits, Now, Presence, Sight};
+use super::{Limits, Now, Plan, Presence, Sight};
 use dbus_api::systemd::{UnitState, Verb};
 use dbus_api::vpd::collection::{FruStatus, Report};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub enum Phase {
     Collected,
     /// It could not be dealt with, for a reason that is not the part's.
     Failed,
+    /// It cannot be read while the chassis has power; what the inventory shows of it stays.
+    Kept,
 }
 
 /// What to do next for one EEPROM.
@@ -77,13 +79,16 @@ pub struct Fru {
     is_wanted_again: bool,
     /// What its last run lacked was the bus or the inventory.
     lacks_peer: bool,
+    /// Its unit ends with its device, so that a new device begins a new run.
+    is_bound: bool,
 }
 
 impl Fru {
     /// One that nobody has looked at.
-    pub fn new(unit: String) -> Self {
+    pub fn new(plan: &Plan) -> Self {
         Self {
-            unit,
+            unit: plan.unit.clone(),
+            is_bound: plan.is_bound,
             phase: Phase::Unsettled,
             ticket: 0,
             is_overdue: false,
@@ -104,7 +109,7 @@ impl Fru {
 
     /// One whose absence is all there is to say.
     pub fn departed() -> Self {
-        Self { phase: Phase::Vanishing(Some(Duration::ZERO)), ..Self::new(String::new()) }
+        Self { phase: Phase::Vanishing(Some(Duration::ZERO)), ..Self::new(&Plan::new("", "")) }
     }
 
     /// It is absent, and the inventory was told without a hitch.
@@ -131,6 +136,7 @@ impl Fru {
             Phase::Queueing(..) | Phase::Queued(_) | Phase::Inspecting => "queued",
             Phase::Collected => "collected",
             Phase::Failed => "failed",
+            Phase::Kept => "kept",
         };
         FruStatus {
             key: key.to_owned(),
@@ -147,7 +153,7 @@ impl Fru {
 
     /// Nothing is left to be done, unless something happens.
     pub fn is_at_rest(&self) -> bool {
-        matches!(self.phase, Phase::Absent | Phase::Collected | Phase::Failed)
+        matches!(self.phase, Phase::Absent | Phase::Collected | Phase::Failed | Phase::Kept)
     }
 
     /// Nobody knows yet whether it is there.
@@ -227,7 +233,7 @@ impl Fru {
                 self.phase = Phase::Inspecting;
                 return true;
             }
-            Phase::Unsettled | Phase::Absent => self.begin(now),
+            Phase::Unsettled | Phase::Absent | Phase::Kept => self.begin(now),
             Phase::Leaving(_) | Phase::Vanishing(_) => self.is_back = true,
             _ => {}
         }
@@ -236,7 +242,8 @@ impl Fru {
 
     fn begin(&mut self, now: Now) {
         // A parser that was quicker than the news of its device has reported already.
-        let verb = if self.is_fresh && self.is_overridden() { Verb::Restart } else { Verb::Start };
+        let is_stale = if self.is_fresh { self.is_overridden() } else { !self.is_bound };
+        let verb = if is_stale { Verb::Restart } else { Verb::Start };
         if !self.is_fresh {
             self.report = None;
         }
@@ -511,6 +518,28 @@ impl Fru {
             "partly" => Some("the inventory refused objects; the parser's log names them"),
             _ => None,
         }
+    }
+
+    /// It is not to be read now; what was read when it could be, and what the inventory shows, stays.
+    pub fn keep(&mut self, now: Now) {
+        if matches!(self.phase, Phase::Unsettled | Phase::Absent) {
+            self.forget(0);
+            self.settled = now.wall;
+            self.phase = Phase::Kept;
+        }
+    }
+
+    /// What was said of it before counts as an absence: a run that began before is not the last word.
+    pub fn was_primed(&mut self, now: Now) {
+        self.absent_until = now.wall.max(self.absent_until);
+    }
+
+    /// What the last report says of the part, once it is dealt with: whether it is usable, and its CCIN.
+    pub fn dealt_with(&self) -> Option<(i64, bool, &str)> {
+        let report = self.report.as_ref().filter(|_| self.phase == Phase::Collected)?;
+        let is_usable =
+            !matches!(&*report.outcome, "blank" | "unreadable" | "absent") && !report.format.is_empty();
+        Some((self.settled, is_usable, &report.ccin))
     }
 
     /// Nobody waits for it any longer.

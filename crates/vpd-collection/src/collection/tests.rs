@@ -12,6 +12,7 @@ pub(super) fn limits() -> Limits {
     Limits {
         settle: seconds(30),
         inventory: seconds(40),
+        power: seconds(20),
         progress: seconds(60),
         collection: seconds(600),
         attempts: 3,
@@ -40,7 +41,7 @@ struct Play {
 
 impl Play {
     fn new() -> Self {
-        let collection = Collection::new(limits(), [(KEY.to_owned(), UNIT.to_owned())]);
+        let collection = Collection::new(limits(), [Plan::new(KEY, UNIT)]);
         Self { collection, seconds: 0, wanted: Vec::new() }
     }
 
@@ -56,7 +57,12 @@ impl Play {
     fn event(&mut self, event: Event) {
         let wall = i64::try_from(self.seconds).unwrap() * 1_000_000;
         let now = Now { elapsed: Duration::from_secs(self.seconds), wall };
-        let effects = self.collection.step(event, now);
+        let mut effects = self.collection.step(event, now);
+        // The inventory has all objects; what is primed otherwise is another test's business.
+        if let Some(position) = effects.iter().position(|effect| matches!(effect, Effect::Prime(..))) {
+            effects.remove(position);
+            effects.extend(self.collection.step(Event::Primed(Ok(())), now));
+        }
         self.wanted.extend(effects);
     }
 

@@ -209,3 +209,19 @@ fn what_is_foreign_takes_nothing_from_the_eeprom() {
     let fan = fru("8-0050", "") + "foreign = true\n";
     refuse(&[(&[("vpd.d/10-a.toml", &fan)], &["10-a.toml:1", "/system/fru8_0050", "foreign"])]);
 }
+
+#[test]
+fn a_location_code_has_one_of_the_known_forms() {
+    let object = |more: &str| fru("8-0050", "") + more;
+    refuse(&[
+        (
+            &[("vpd.d/10-a.toml", &object("location = \"P0-C0\"\n"))],
+            &["10-a.toml:1", "fru 8-0050", "/system/fru8_0050"],
+        ),
+        (&[("vpd.d/10-a.toml", "[location]\nnode = \"odd\"\n")], &["10-a.toml", "line 2", "odd"]),
+        (
+            &[("vpd.d/10-a.toml", "[[location.enclosure]]\npath = \"x\"\nsource = \"/y\"\n")],
+            &["10-a.toml:1", "location:", "no path of an object"],
+        ),
+    ]);
+}

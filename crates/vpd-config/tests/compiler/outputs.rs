@@ -138,8 +138,9 @@ fn what_is_not_the_parsers_business_goes_to_whoever_needs_it() {
                 [[fru.\"20-0050\".object]]\npath = \"/system/card\"\nlocation = \"Ufcs-P0-C0\"\nwatch-presence = true\n\
                 [[fru.\"20-0050\".object]]\npath = \"/system/card/fan\"\nforeign = true\nprime = false\n\
                 replaceable-at = [\"runtime\"]\n";
+    let location = "[location]\nnode = \"fixed\"\n[[location.enclosure]]\npath = \"/system\"\nsource = \"/system/card\"\n";
     let start = "start = [{ write-sysfs = \"/sys/class/x/idle\", value = \"0\" }]\n";
-    let files = Folder::with(&[("vpd.d/10.toml", &format!("{start}{card}{slot}"))]).built();
+    let files = Folder::with(&[("vpd.d/10.toml", &format!("{start}{card}{slot}{location}"))]).built();
     let of = |name: &str| text(&files, &format!("usr/share/vivianite/vpd/systems/common/{name}"));
     assert_eq!(
         of("frus/20-0050.toml"),
@@ -155,9 +156,15 @@ fn what_is_not_the_parsers_business_goes_to_whoever_needs_it() {
         of("slots/start.toml"),
         "[[before-collection]]\nwrite-sysfs = \"/sys/class/x/idle\"\nvalue = \"0\"\n"
     );
+    // Without a chassis in any path, the enclosure has to be named.
+    assert_eq!(
+        of("locations.toml"),
+        "node = \"fixed\"\nsystem = \"/system\"\n\n[[enclosure]]\npath = \"/system\"\nsource = \"/system/card\"\n\n\
+         [[object]]\npath = \"/system/card\"\ncode = \"Ufcs-P0-C0\"\n"
+    );
     assert_eq!(
         of("index.toml"),
-        "start = true\n\n[[fru]]\nkey = \"20-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/card\"]\n\
+        "[[fru]]\nkey = \"20-0050\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"/system/card\"]\n\
          slot = true\npower-off-only = true\nreplaceable-at = [\"standby\", \"runtime\"]\nessential = true\n\
          watch = [\"/system/card\"]\n\n[fru.poll]\nline = \"P0\"\nlevel = 0\ninterval-ms = 5000\n"
     );
@@ -191,4 +198,20 @@ fn each_system_may_say_where_it_says_its_type() {
     let index = text(&files, "usr/share/vivianite/vpd/index.toml");
     let keys: Vec<_> = index.lines().filter(|line| line.starts_with("key")).collect();
     assert_eq!(keys, ["key = \"8-0050\"", "key = \"9-0050\""]);
+}
+
+#[test]
+fn what_must_not_be_read_with_power_on_is_not_udevs_to_start() {
+    let one = answers("50001001") + &fru("8-0050", "");
+    let two = answers("50001002") + &fru("8-0050", "power-off-only = true\n");
+    let defaults = "system-eeproms = [\"8-0050\"]\n";
+    let files = Folder::with(&[
+        ("vpd.d/10.toml", defaults),
+        ("systems/one/10.toml", &one),
+        ("systems/two/10.toml", &two),
+    ])
+    .built();
+    let rules = text(&files, "usr/lib/udev/rules.d/70-vivianite-vpd.rules");
+    let line = "KERNEL==\"8-0050\", TAG+=\"systemd\", ENV{SYSTEMD_ALIAS}+=\"/vpd/8-0050\"\n";
+    assert!(rules.contains(line), "{rules}");
 }

@@ -85,7 +85,7 @@ impl Machine {
     pub fn new(faults: Faults) -> Self {
         Self {
             faults,
-            collection: Collection::new(limits(), [(KEY.to_owned(), UNIT.to_owned())]),
+            collection: Collection::new(limits(), [Plan::new(KEY, UNIT)]),
             log: Vec::new(),
             seconds: 0,
             born: 0,
@@ -137,6 +137,8 @@ impl Machine {
                     effects.extend(self.collection.step(Event::LookedAgain, now));
                 }
                 Effect::Ready => self.readies += 1,
+                // It lacks nothing: a machine that was on before has every object.
+                Effect::Prime(..) => effects.extend(self.collection.step(Event::Primed(Ok(())), now)),
                 Effect::Tidy(ticket, report) => self.notices.push_back(Notice::Tidy(ticket, report)),
                 order => self.orders.push_back(order),
             }
@@ -202,7 +204,7 @@ impl Machine {
             self.inventory_works();
         }
         self.log.push(format!("{} restart", self.seconds));
-        self.collection = Collection::new(limits(), [(KEY.to_owned(), UNIT.to_owned())]);
+        self.collection = Collection::new(limits(), [Plan::new(KEY, UNIT)]);
         self.collection.resume(self.record.clone().into_iter().collect());
         (self.born, self.readies, self.is_settling) = (self.seconds, 0, true);
         self.udev.clear();

@@ -1,0 +1,54 @@
+//! One look at the inventory, and what it takes to put it right.
+
+use crate::codes::{Codes, Plan};
+use dbus_api::call::CallError;
+use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::{LOCATION_CODE, located, manager};
+use std::time::Duration;
+use zbus::Connection;
+
+/// Longest wait for an answer of the inventory, which writes files while it is called; queueing included.
+pub const CALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// What came of a round.
+#[derive(Debug)]
+pub struct Done {
+    /// What the inventory should show.
+    pub codes: Codes,
+    /// How many objects the inventory refused.
+    pub refused: usize,
+}
+
+/// Reads the inventory and publishes what it shows otherwise, in one call unless that is refused.
+///
+/// Errors: as [`manager::notify`], but for refusals of single objects.
+pub async fn perform(connection: &Connection, plan: &Plan) -> Result<Done, CallError> {
+    let codes = plan.work_out(&located::located(connection).await?);
+    if codes.different.is_empty() {
+        return Ok(Done { codes, refused: 0 });
+    }
+    let refusals = manager::notify_or_each(connection, &notification(&codes)).await?;
+    let mut refused = 0;
+    for refusal in refusals {
+        // The whole counts for nothing when its objects were taken one by one.
+        let Some(object) = refusal.object else { continue };
+        refused += 1;
+        log::warn!(
+            "the inventory refused a location code: {}: {} object={object}",
+            refusal.name,
+            refusal.text
+        );
+    }
+    log::info!("location codes are published count={}", codes.different.len() - refused);
+    Ok(Done { codes, refused })
+}
+
+fn notification(codes: &Codes) -> Notification<'_> {
+    let object = |(path, code): &'_ (String, String)| {
+        let mut object = Object { path: path.clone().into(), interfaces: Vec::new() };
+        let value = Value::Text(code.clone().into());
+        object.interface(LOCATION_CODE).set(located::LOCATION_CODE_PROPERTY, value);
+        object
+    };
+    Notification { objects: codes.different.iter().map(object).collect() }
+}

@@ -1,0 +1,250 @@
+//! The owner: one task, one thing at a time.
+
+use crate::NAME;
+use crate::codes::{Missing, Plan};
+use crate::complaints::Complaints;
+use crate::round::{self, CALL_LIMIT, Done};
+use crate::schedule::Schedule;
+use crate::settings;
+use crate::signals::{News, Signals};
+use anyhow::Context as _;
+use dbus_api::call::CallError;
+use dbus_api::inventory::ROOT;
+use dbus_api::log_control::{self, LogControl};
+use dbus_api::logging::{Severity, data_key, message_id};
+use dbus_api::vpd::location;
+use event_log::{Event, EventLog, Limits};
+use service_runtime::daemon::Start;
+use service_runtime::{Exit, RuntimeLevel, bus};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use system_index::{Locations, places};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use zbus::Connection;
+
+/// How a round ended.
+type Outcome = Result<Done, CallError>;
+
+/// Reads the system's location codes, takes the name, and keeps the inventory right until told to stop.
+pub async fn start(start: Start) -> anyhow::Result<()> {
+    let merged =
+        service_config::load::<settings::Fragment>(&start.root, NAME).context(Exit::Configuration)?;
+    if start.print_config {
+        return service_runtime::print(&merged.describe());
+    }
+    let mut settings = merged.fragment.settings();
+    let plan = load(&places::active(&start.root))?;
+    if plan.is_empty() {
+        // There is nothing to wait for.
+        settings.limits.inventory = Duration::ZERO;
+    }
+    let connection = bus::connect(CALL_LIMIT).await?;
+    serve(&connection).await?;
+    let signals = Signals::subscribe(&connection).await.context(Exit::PeerUnavailable)?;
+    let mut schedule = Schedule::new(settings.limits);
+    let began = Instant::now();
+    if signals.is_here() && !plan.is_empty() {
+        schedule.inventory_came(Duration::ZERO);
+    }
+    let assigned = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let events = EventLog::start(&connection, assigned, Limits::default());
+    let (ended, outcomes) = mpsc::channel(1);
+    let service = Service {
+        plan: Arc::new(plan),
+        connection,
+        schedule,
+        complaints: Complaints::new(settings.report_after),
+        events,
+        ended,
+        began,
+        state: String::new(),
+    };
+    service.run(start, signals, outcomes).await
+}
+
+/// Without a chosen system, or for one without location codes, there is nothing to publish.
+fn load(active: &Path) -> anyhow::Result<Plan> {
+    let path = places::locations(active);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            log::info!("the system has no location codes: there is no {}", path.display());
+            return Ok(Plan::default());
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let locations = Locations::parse(&text).with_context(|| path.display().to_string());
+    let (plan, problems) = Plan::new(&locations.context(Exit::Configuration)?);
+    for problem in problems {
+        log::warn!("{}: {problem}", path.display());
+    }
+    Ok(plan)
+}
+
+/// Objects first, name last.
+async fn serve(connection: &Connection) -> anyhow::Result<()> {
+    let log_control = LogControl { level: RuntimeLevel, name: NAME };
+    connection.object_server().at(log_control::PATH, log_control).await?;
+    connection
+        .request_name(location::BUS_NAME)
+        .await
+        .with_context(|| format!("cannot own {}", location::BUS_NAME))
+        .context(Exit::Configuration)
+}
+
+struct Service {
+    plan: Arc<Plan>,
+    connection: Connection,
+    schedule: Schedule,
+    complaints: Complaints,
+    events: EventLog,
+    /// How the round under way ended.
+    ended: mpsc::Sender<Outcome>,
+    began: Instant,
+    /// What the last round came to, in words.
+    state: String,
+}
+
+impl Service {
+    async fn run(
+        mut self,
+        mut start: Start,
+        mut signals: Signals,
+        mut outcomes: mpsc::Receiver<Outcome>,
+    ) -> anyhow::Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let watchdog = start.readiness.watchdog_interval();
+        let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
+        loop {
+            self.go_on(&start);
+            let wake_at = self.wake_at().map(|elapsed| self.began + elapsed);
+            tokio::select! {
+                () = start.termination.requested() => break,
+                news = signals.next(&plan) => self.hear(news?),
+                Some(outcome) = outcomes.recv() => self.conclude(outcome),
+                notice = self.events.notice() => self.events.take(notice),
+                () = at(wake_at) => {}
+                () = at(alive_at) => {
+                    start.readiness.alive();
+                    alive_at = watchdog.map(|interval| Instant::now() + interval);
+                }
+            }
+        }
+        start.readiness.stopping();
+        Ok(())
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn wake_at(&self) -> Option<Duration> {
+        self.schedule.wake_at().into_iter().chain(self.complaints.wake_at()).min()
+    }
+
+    /// Does what is due.
+    fn go_on(&mut self, start: &Start) {
+        let now = self.now();
+        if self.schedule.begins(now) {
+            self.begin();
+        }
+        if let Some(missing) = self.complaints.due(now) {
+            self.events.update(missing.iter().map(event));
+        }
+        start.readiness.status(&self.status());
+        if self.schedule.becomes_ready(now) {
+            log::info!("{}", self.status());
+            start.readiness.ready();
+        }
+    }
+
+    /// A round in a task of its own: the inventory may take its time, and must not stop us from listening.
+    fn begin(&self) {
+        let (connection, plan, ended) = (self.connection.clone(), Arc::clone(&self.plan), self.ended.clone());
+        tokio::spawn(async move {
+            // Nobody listens at the service's end.
+            let _ = ended.send(round::perform(&connection, &plan).await).await;
+        });
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Came if self.plan.is_empty() => {}
+            News::Came => {
+                log::info!("the inventory is here");
+                self.schedule.inventory_came(self.now());
+            }
+            News::Went => {
+                log::info!("the inventory is away");
+                self.schedule.inventory_went();
+                self.complaints.forget();
+            }
+            News::Changed => self.schedule.changed(self.now()),
+            News::Nothing => {}
+        }
+    }
+
+    fn conclude(&mut self, outcome: Outcome) {
+        let now = self.now();
+        match outcome {
+            Ok(done) => {
+                self.schedule.succeeded();
+                self.state = in_words(&done);
+                let (fresh, gone) = self.complaints.update(&done.codes.missing, now);
+                for missing in fresh {
+                    log::warn!("location codes stay unexpanded: {missing}");
+                }
+                if gone > 0 {
+                    log::info!("what identifies the machine is there again count={gone}");
+                }
+            }
+            Err(error) => {
+                if self.schedule.is_here() {
+                    log::warn!("location codes are not published, it is tried again later: {error}");
+                }
+                self.state = format!("not published: {error}");
+                self.schedule.failed(now);
+            }
+        }
+    }
+
+    fn status(&self) -> String {
+        if self.plan.is_empty() {
+            return "the system has no location codes".to_owned();
+        }
+        match (self.schedule.is_here(), self.state.is_empty()) {
+            (false, _) => "waiting for the inventory".to_owned(),
+            (true, true) => "reading the inventory".to_owned(),
+            (true, false) => self.state.clone(),
+        }
+    }
+}
+
+fn in_words(done: &Done) -> String {
+    let mut words = format!("{} objects have location codes", done.codes.existing);
+    if done.codes.unexpanded > 0 {
+        words += &format!(", {} of them without what identifies the machine", done.codes.unexpanded);
+    }
+    if done.refused > 0 {
+        words += &format!(", the inventory refused {}", done.refused);
+    }
+    words
+}
+
+/// What the event log is told of an identity that is missing.
+fn event(missing: &Missing) -> Event {
+    let record = missing.identity.record();
+    Event::new(&*missing.object, format!("blank-{record}"), message_id::BLANK_SYSTEM_VPD, Severity::Error)
+        .with(data_key::DESCRIPTION, format!("location codes cannot be expanded: {missing}"))
+        .with(data_key::CALLOUT_INVENTORY_PATH, format!("{ROOT}{}", missing.object))
+}
+
+/// Completes at a moment, or never.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

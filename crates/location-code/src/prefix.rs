@@ -1,0 +1,136 @@
+use crate::Node;
+
+/// What stands before the place of a part: which enclosure or system it is in.
+///
+/// Shape: `U78DA.N00.WZS003T` or `U9105.22A.139F230`; printable ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Prefix(String);
+
+/// Why vital product data give no prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{keyword} {fault}")]
+pub struct PrefixError {
+    /// The keyword at fault: `FC`, `TM` or `SE`.
+    pub keyword: &'static str,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with the value of a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Empty, or blanks and NULs only.
+    #[error("is blank")]
+    Blank,
+    /// Fewer characters than a code needs.
+    #[error("is too short")]
+    TooShort,
+    /// More characters than a code can take.
+    #[error("is too long")]
+    TooLong,
+    /// A byte that is not printable ASCII.
+    #[error("is no text")]
+    NoText,
+}
+
+/// How many characters of the feature code count.
+const FEATURE: usize = 4;
+/// Longest value, bytes, trailing blanks not counted; real ones have eight or fewer.
+const LONGEST_VALUE: usize = 32;
+
+impl Prefix {
+    /// The prefix of parts in an enclosure: keywords FC (four characters count) and SE of record VCEN.
+    ///
+    /// Errors: [`PrefixError`] for the first of the two that is at fault.
+    pub fn of_enclosure(feature_code: &[u8], node: Node, serial: &[u8]) -> Result<Self, PrefixError> {
+        let feature = text("FC", feature_code)?;
+        let feature = feature.get(..FEATURE).ok_or(PrefixError { keyword: "FC", fault: Fault::TooShort })?;
+        Ok(Self(format!("U{feature}.{node}.{}", text("SE", serial)?)))
+    }
+
+    /// The prefix of the system as a whole: keywords TM and SE of record VSYS.
+    ///
+    /// Errors: [`PrefixError`] for the first of the two that is at fault.
+    pub fn of_system(type_and_model: &[u8], serial: &[u8]) -> Result<Self, PrefixError> {
+        let model = text("TM", type_and_model)?.replace('-', ".");
+        Ok(Self(format!("U{model}.{}", text("SE", serial)?)))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn text<'a>(keyword: &'static str, value: &'a [u8]) -> Result<&'a str, PrefixError> {
+    let failed = |fault| PrefixError { keyword, fault };
+    let end = value.iter().rposition(|byte| !matches!(byte, b' ' | 0)).ok_or_else(|| failed(Fault::Blank))?;
+    let value = value.get(..=end).unwrap_or_default();
+    if value.len() > LONGEST_VALUE {
+        return Err(failed(Fault::TooLong));
+    }
+    let text = std::str::from_utf8(value).ok();
+    text.filter(|text| text.bytes().all(|byte| matches!(byte, b' '..=b'~')))
+        .ok_or_else(|| failed(Fault::NoText))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeStyle;
+    use proptest::prelude::*;
+
+    fn enclosure(feature: &[u8], serial: &[u8]) -> Result<String, String> {
+        let node = Node::of_path(NodeStyle::Numbered, "/system/chassis").unwrap();
+        let prefix = Prefix::of_enclosure(feature, node, serial);
+        prefix.map(|prefix| prefix.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_enclosure_is_known_by_its_feature_code_and_serial_number() {
+        let long = [b'x'; 65_536];
+        for (feature, serial, expected) in [
+            (&b"78DA"[..], &b"WZS003T"[..], Ok("U78DA.N00.WZS003T")),
+            (b"78DA-001", b"WZS003T  \0\0", Ok("U78DA.N00.WZS003T")),
+            (b"78D ", b"WZS003T", Err("FC is too short")),
+            (b"", b"WZS003T", Err("FC is blank")),
+            (b"    ", b"WZS003T", Err("FC is blank")),
+            (b"78DA", b"\0\0  \0", Err("SE is blank")),
+            (b"78DA", b"", Err("SE is blank")),
+            (b"78DA", b"WZS\x1b[2J", Err("SE is no text")),
+            (b"78DA", b"WZS\n", Err("SE is no text")),
+            (b"78DA", b"\0WZS", Err("SE is no text")),
+            (b"78DA", b"\xff\xfe\xff\xfe", Err("SE is no text")),
+            ("7größe".as_bytes(), b"WZS", Err("FC is no text")),
+            (b"78DA", &long, Err("SE is too long")),
+            (&long, b"WZS", Err("FC is too long")),
+        ] {
+            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(enclosure(feature, serial), expected, "{feature:?}");
+        }
+    }
+
+    #[test]
+    fn a_system_is_known_by_its_type_model_and_serial_number() {
+        let system = |model: &[u8], serial: &[u8]| Prefix::of_system(model, serial).map(|prefix| prefix.0);
+        assert_eq!(system(b"9105-22A", b"139F230").unwrap(), "U9105.22A.139F230");
+        assert_eq!(system(b"9105-22A", b" ").unwrap_err().to_string(), "SE is blank");
+        assert_eq!(system(b"\0", b"139F230").unwrap_err().to_string(), "TM is blank");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_an_eeprom_holds_a_prefix_is_short_printable_text(
+            first in proptest::collection::vec(any::<u8>(), 0..80),
+            second in proptest::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let node = Node::of_path(NodeStyle::Fixed, "").unwrap();
+            let prefixes = [Prefix::of_enclosure(&first, node, &second), Prefix::of_system(&first, &second)];
+            for prefix in prefixes.into_iter().flatten() {
+                prop_assert!(prefix.as_str().len() <= 2 * LONGEST_VALUE + 2);
+                prop_assert!(prefix.as_str().bytes().all(|byte| matches!(byte, b' '..=b'~')));
+            }
+        }
+    }
+}

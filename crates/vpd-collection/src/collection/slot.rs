@@ -1,0 +1,265 @@
+//! What is done about the place of one EEPROM: which phase is under way, which are wanted, and what is known of the
+//! part since.
+
+use super::Plan;
+use dbus_api::systemd::UnitState;
+use fru_publication::EepromKey;
+use std::collections::VecDeque;
+use system_index::{Phase, units};
+
+/// Statuses of the unit; see `CONTRIBUTING.md`.
+const DEVICE_ABSENT: i32 = 69;
+const LINE_REFUSED: i32 = 74;
+
+/// What the last preparation said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Knowledge {
+    /// Nothing has been tried since the start, or since the part was taken out.
+    Unknown,
+    /// All is done for its EEPROM to be read.
+    Ready,
+    /// No part is there, or none answers.
+    Empty,
+    /// Something could not be done.
+    Broken {
+        /// What, in words.
+        reason: String,
+        /// A line could not be used.
+        is_line: bool,
+    },
+}
+
+/// How far the unit of the current phase is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Work {
+    Idle,
+    /// Process 1 was asked to start it; jobs that ended meanwhile, with their results.
+    Queueing(Vec<(String, String)>),
+    /// Process 1 has this job.
+    Queued(String),
+    /// Process 1 was asked what became of it.
+    Inspecting,
+}
+
+/// One slot.
+#[derive(Debug)]
+pub struct Slot {
+    key: EepromKey,
+    work: Work,
+    current: Option<(Phase, String)>,
+    wanted: VecDeque<(Phase, String)>,
+    /// What is known of the part.
+    pub knows: Knowledge,
+    /// The number of the only answer that is waited for.
+    pub ticket: u64,
+    /// Once it is ready, the EEPROM is to be read again, even if nothing seems new.
+    pub rereads: bool,
+    /// The reading of which the slot was told, by the moment at which it was settled.
+    told: i64,
+}
+
+impl Slot {
+    /// The slot of a plan, if it has one.
+    pub fn of(plan: &Plan) -> Option<Self> {
+        let key = plan.slot.clone()?;
+        Some(Self {
+            key,
+            work: Work::Idle,
+            current: None,
+            wanted: VecDeque::new(),
+            knows: Knowledge::Unknown,
+            ticket: 0,
+            rereads: false,
+            told: 0,
+        })
+    }
+
+    /// Has a phase done when those before it are; one that is waited for already is not done twice.
+    pub fn want(&mut self, phase: Phase, ccin: &str) {
+        let wanted = (phase, ccin.to_owned());
+        if self.wanted.back() != Some(&wanted) {
+            self.wanted.push_back(wanted);
+        }
+    }
+
+    /// Nothing is under way or waits.
+    pub fn is_idle(&self) -> bool {
+        self.work == Work::Idle && self.wanted.is_empty()
+    }
+
+    /// Its unit is under way.
+    pub fn is_working(&self) -> bool {
+        self.work != Work::Idle
+    }
+
+    /// What there is to see says nothing yet: the slot is about to change it.
+    pub fn is_undecided(&self) -> bool {
+        let prepares = |phase: Phase| matches!(phase, Phase::Prepare | Phase::Remove);
+        self.current.as_ref().is_some_and(|(phase, _)| prepares(*phase))
+            || self.wanted.iter().any(|(phase, _)| prepares(*phase))
+    }
+
+    /// The unit of the current phase.
+    pub fn unit(&self) -> Option<&str> {
+        self.current.as_ref().map(|(_, unit)| unit.as_str())
+    }
+
+    /// Begins the next phase; its unit is to be started.
+    pub fn begin(&mut self) -> Option<String> {
+        if self.work != Work::Idle {
+            return None;
+        }
+        let (phase, ccin) = self.wanted.pop_front()?;
+        let unit = units::slot_unit(phase, &self.key, &ccin);
+        self.current = Some((phase, unit.clone()));
+        self.work = Work::Queueing(Vec::new());
+        Some(unit)
+    }
+
+    /// The job's path is known. Gives its result, if it has ended already.
+    pub fn queued(&mut self, job: &str) -> Option<String> {
+        let Work::Queueing(ended) = &mut self.work else { return None };
+        let early = ended.iter().position(|(path, _)| *path == job).map(|index| ended.swap_remove(index));
+        self.work = Work::Queued(job.to_owned());
+        early.map(|(_, result)| result)
+    }
+
+    /// A job of its unit has ended; whether it is the one that is waited for, so that process 1 is to be asked.
+    pub fn job_ended(&mut self, job: &str, result: &str) -> bool {
+        /// Other jobs of one unit that can end while process 1 answers.
+        const KEPT: usize = 16;
+        match &mut self.work {
+            Work::Queued(path) if *path == job => {
+                self.work = Work::Inspecting;
+                return true;
+            }
+            Work::Queueing(ended) if ended.len() < KEPT => ended.push((job.to_owned(), result.to_owned())),
+            _ => {}
+        }
+        false
+    }
+
+    /// What process 1 says of the unit; gives the phase that has ended.
+    pub fn inspected(&mut self, state: Result<UnitState, String>) -> Option<Phase> {
+        if self.work != Work::Inspecting {
+            return None;
+        }
+        let broken = |reason: String, is_line: bool| Knowledge::Broken { reason, is_line };
+        let knows = match state {
+            Ok(state) if state.result == "success" && state.status == DEVICE_ABSENT => Knowledge::Empty,
+            Ok(state) if state.result == "success" => Knowledge::Ready,
+            Ok(state) if state.result == "exit-code" => {
+                let reason = format!("its slot's unit ended with exit status {}", state.status);
+                broken(reason, state.status == LINE_REFUSED)
+            }
+            Ok(state) => broken(format!("its slot's unit: {}", state.result), false),
+            Err(reason) => broken(format!("process 1 does not answer: {reason}"), false),
+        };
+        self.conclude(knows)
+    }
+
+    /// Process 1 has not started the unit, or is not heard of any more; gives the phase that has ended.
+    pub fn give_up(&mut self, reason: &str) -> Option<Phase> {
+        if self.work == Work::Idle {
+            return None;
+        }
+        self.ticket = 0;
+        self.conclude(Knowledge::Broken { reason: reason.to_owned(), is_line: false })
+    }
+
+    fn conclude(&mut self, knows: Knowledge) -> Option<Phase> {
+        self.work = Work::Idle;
+        let (phase, _) = self.current.take()?;
+        match phase {
+            Phase::Prepare => self.knows = knows,
+            // Taken out as far as that was possible.
+            Phase::Remove => self.knows = Knowledge::Unknown,
+            Phase::After => {
+                if let Knowledge::Broken { .. } = knows {
+                    self.knows = knows;
+                }
+            }
+            Phase::Failed => {}
+        }
+        Some(phase)
+    }
+
+    /// Whether the slot has yet to hear of a reading that was settled at this moment.
+    pub fn is_news(&mut self, settled: i64) -> bool {
+        std::mem::replace(&mut self.told, settled) != settled
+    }
+
+    /// What is wrong with it, in words; and whether that is a line.
+    pub fn problem(&self) -> Option<(&str, bool)> {
+        match &self.knows {
+            Knowledge::Broken { reason, is_line } => Some((reason, *is_line)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot() -> Slot {
+        let plan =
+            Plan { slot: Some(EepromKey::parse("20-0050").unwrap()), ..Plan::new("20-0050", "x.service") };
+        Slot::of(&plan).unwrap()
+    }
+
+    fn state(result: &str, status: i32) -> Result<UnitState, String> {
+        Ok(UnitState {
+            active: "inactive".to_owned(),
+            result: result.to_owned(),
+            status,
+            ..UnitState::default()
+        })
+    }
+
+    fn done(slot: &mut Slot, state: Result<UnitState, String>) -> Option<Phase> {
+        slot.begin().unwrap();
+        assert_eq!(slot.queued("/job/1"), None);
+        assert!(slot.job_ended("/job/1", "done"));
+        slot.inspected(state)
+    }
+
+    #[test]
+    fn phases_are_done_one_after_another_and_a_wish_is_not_done_twice() {
+        let mut slot = slot();
+        for phase in [Phase::Remove, Phase::Prepare, Phase::Prepare] {
+            slot.want(phase, "");
+        }
+        assert_eq!(done(&mut slot, state("success", 0)), Some(Phase::Remove));
+        assert_eq!(slot.knows, Knowledge::Unknown);
+        assert!(slot.is_undecided());
+        assert_eq!(done(&mut slot, state("success", 0)), Some(Phase::Prepare));
+        assert_eq!(slot.knows, Knowledge::Ready);
+        assert!(slot.is_idle() && !slot.is_undecided());
+    }
+
+    #[test]
+    fn the_units_status_says_what_became_of_the_part() {
+        for (result, status, problem) in [
+            ("success", 69, None),
+            ("exit-code", 71, Some(("its slot's unit ended with exit status 71", false))),
+            ("exit-code", 74, Some(("its slot's unit ended with exit status 74", true))),
+            ("timeout", 15, Some(("its slot's unit: timeout", false))),
+        ] {
+            let mut slot = slot();
+            slot.want(Phase::Prepare, "");
+            done(&mut slot, state(result, status));
+            assert_eq!(slot.problem(), problem);
+        }
+    }
+
+    #[test]
+    fn a_job_that_ends_before_its_path_is_known_is_not_missed() {
+        let mut slot = slot();
+        slot.want(Phase::Prepare, "");
+        slot.begin().unwrap();
+        assert!(!slot.job_ended("/job/2", "done"));
+        assert_eq!(slot.queued("/job/2").as_deref(), Some("done"));
+        assert!(slot.job_ended("/job/2", "done"));
+    }
+}

@@ -1,0 +1,273 @@
+//! Slots: when their phases are wanted and begun, and what follows from them; and priming, which comes before.
+
+use super::slot::{Knowledge, Slot};
+use super::{Collection, Effect, Extent, Now, Power, Presence, Priming, Sight, Ticket, Told, Whose};
+use dbus_api::systemd::{UnitState, Verb};
+use dbus_api::vpd::collection::FruStatus;
+use system_index::Phase;
+
+/// Slots at which something is done at one time.
+const AT_ONCE: usize = 4;
+
+impl Collection {
+    /// Once udev is done, every slot is seen to. What can be seen before is read at once.
+    pub(super) fn prepare_all(&mut self) {
+        let keys: Vec<String> = self.slots.keys().cloned().collect();
+        for key in keys {
+            let is_kept =
+                self.plans.get(&key).is_some_and(|plan| plan.power_off_only) && self.power != Power::Off;
+            if !is_kept {
+                self.prepare(&key);
+            }
+        }
+    }
+
+    pub(super) fn prepare(&mut self, key: &str) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.want(Phase::Prepare, "");
+        }
+    }
+
+    /// Reads an EEPROM again, by way of its slot if it has one. What cannot be read now is left as it is.
+    pub(super) fn read_again(&mut self, key: &str, now: Now) {
+        let is_kept = self.plans.get(key).is_some_and(|plan| plan.power_off_only) && self.power != Power::Off;
+        if is_kept {
+            return;
+        }
+        let was_out = self.out.remove(key);
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.rereads = true;
+            slot.want(Phase::Prepare, "");
+        } else if let Some(fru) = self.frus.get_mut(key) {
+            if was_out {
+                fru.appear(now);
+            }
+            fru.recollect(now);
+        }
+    }
+
+    /// Has a part taken out: its slot's business, or, without one, a matter of saying so.
+    pub(super) fn take_out(&mut self, key: &str, now: Now) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.rereads = false;
+            slot.want(Phase::Remove, "");
+        } else {
+            self.is_taken_out(key, now);
+        }
+    }
+
+    fn is_taken_out(&mut self, key: &str, now: Now) {
+        let Some(fru) = self.frus.get_mut(key) else { return };
+        self.out.insert(key.to_owned());
+        if !fru.is_out_of_sight() {
+            fru.vanish(Sight::Gone, now);
+        }
+    }
+
+    /// A line or the inventory says that a part has come or gone. What is known already is no news.
+    pub(super) fn told(&mut self, key: &str, told: Told, now: Now, effects: &mut Vec<Effect>) {
+        if !self.is_settled {
+            return;
+        }
+        let Some(fru) = self.frus.get(key) else { return };
+        let is_busy = self.slots.get(key).is_some_and(|slot| !slot.is_idle());
+        match told {
+            _ if is_busy => {}
+            Told::There if fru.is_out_of_sight() => {
+                self.out.remove(key);
+                match self.slots.get_mut(key) {
+                    Some(slot) => slot.want(Phase::Prepare, ""),
+                    None => effects.push(Effect::Look(key.to_owned())),
+                }
+            }
+            Told::Gone if !fru.is_out_of_sight() => self.take_out(key, now),
+            Told::There | Told::Gone => {}
+        }
+    }
+
+    /// Begins what is wanted, a few at a time. Before objects are primed nothing may come that priming could take back.
+    pub(super) fn work_on_slots(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let is_without =
+            self.inventory == Presence::Away && now.elapsed >= self.away_since + self.limits.inventory;
+        if self.priming != Priming::Done && !is_without {
+            return;
+        }
+        let mut working = self.slots.values().filter(|slot| slot.is_working()).count();
+        for (key, slot) in &mut self.slots {
+            if working >= AT_ONCE {
+                break;
+            }
+            let Some(unit) = slot.begin() else { continue };
+            self.tickets += 1;
+            slot.ticket = self.tickets;
+            let ticket = Ticket { key: key.clone(), number: self.tickets, whose: Whose::Slot };
+            effects.push(Effect::Start(ticket, unit, Verb::Start));
+            self.progress_at = now.elapsed;
+            working += 1;
+        }
+    }
+
+    pub(super) fn slot_queued(&mut self, ticket: &Ticket, job: &str, effects: &mut Vec<Effect>) {
+        let Some(slot) = self.holding(ticket) else { return };
+        if let Some(result) = slot.queued(job)
+            && slot.job_ended(job, &result)
+        {
+            self.inspect_slot(&ticket.key, effects);
+        }
+    }
+
+    /// Whether a job was one of a slot.
+    pub(super) fn slot_job_removed(
+        &mut self,
+        job: &str,
+        unit: &str,
+        result: &str,
+        now: Now,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some((key, slot)) = self.slots.iter_mut().find(|(_, slot)| slot.unit() == Some(unit)) else {
+            return false;
+        };
+        self.progress_at = now.elapsed;
+        if slot.job_ended(job, result) {
+            let key = key.clone();
+            self.inspect_slot(&key, effects);
+        }
+        true
+    }
+
+    fn inspect_slot(&mut self, key: &str, effects: &mut Vec<Effect>) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let Some(unit) = slot.unit().map(str::to_owned) else { return };
+        self.tickets += 1;
+        slot.ticket = self.tickets;
+        effects.push(Effect::Inspect(
+            Ticket { key: key.to_owned(), number: self.tickets, whose: Whose::Slot },
+            unit,
+        ));
+    }
+
+    pub(super) fn slot_inspected(
+        &mut self,
+        ticket: &Ticket,
+        state: Result<UnitState, String>,
+        now: Now,
+        effects: &mut Vec<Effect>,
+    ) {
+        let phase = self.holding(ticket).and_then(|slot| slot.inspected(state));
+        self.phase_ended(&ticket.key, phase, now, effects);
+    }
+
+    pub(super) fn slot_given_up(
+        &mut self,
+        ticket: &Ticket,
+        reason: &str,
+        now: Now,
+        effects: &mut Vec<Effect>,
+    ) {
+        let phase = self.holding(ticket).and_then(|slot| slot.give_up(reason));
+        self.phase_ended(&ticket.key, phase, now, effects);
+    }
+
+    /// Process 1 has been silent for too long.
+    pub(super) fn give_up_slots(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let working: Vec<String> =
+            self.slots.iter().filter(|(_, slot)| slot.is_working()).map(|(key, _)| key.clone()).collect();
+        for key in working {
+            let phase =
+                self.slots.get_mut(&key).and_then(|slot| slot.give_up("nothing has moved for too long"));
+            self.phase_ended(&key, phase, now, effects);
+        }
+    }
+
+    /// What is to be seen decides; what the slot says is empty and can be seen all the same is taken out.
+    fn phase_ended(&mut self, key: &str, phase: Option<Phase>, now: Now, effects: &mut Vec<Effect>) {
+        let (Some(slot), Some(fru)) = (self.slots.get_mut(key), self.frus.get_mut(key)) else { return };
+        match phase {
+            Some(Phase::Prepare) if slot.knows == Knowledge::Ready => {
+                if std::mem::take(&mut slot.rereads) && !fru.is_out_of_sight() {
+                    fru.recollect(now);
+                }
+            }
+            Some(Phase::Prepare) => {
+                slot.rereads = false;
+                if slot.knows == Knowledge::Empty && !fru.is_out_of_sight() {
+                    slot.want(Phase::Remove, "");
+                    return;
+                }
+            }
+            Some(Phase::Remove) => self.is_taken_out(key, now),
+            Some(Phase::After | Phase::Failed) | None => return,
+        }
+        effects.push(Effect::Look(key.to_owned()));
+    }
+
+    /// Slots hear of what was read: what follows for this part, or that it is of no use.
+    pub(super) fn tell_slots(&mut self) {
+        for (key, slot) in &mut self.slots {
+            let Some((settled, is_usable, ccin)) = self.frus.get(key).and_then(super::Fru::dealt_with) else {
+                continue;
+            };
+            if slot.is_news(settled) {
+                match is_usable {
+                    true => slot.want(Phase::After, ccin),
+                    false => slot.want(Phase::Failed, ""),
+                }
+            }
+        }
+    }
+
+    fn holding(&mut self, ticket: &Ticket) -> Option<&mut Slot> {
+        self.slots.get_mut(&ticket.key).filter(|slot| slot.ticket == ticket.number)
+    }
+
+    /// What is wrong with its slot is told with the EEPROM, where nothing else is.
+    pub(super) fn with_slot(&self, mut status: FruStatus) -> FruStatus {
+        if let Some((reason, _)) = self.slots.get(&status.key).and_then(Slot::problem)
+            && status.reason.is_empty()
+        {
+            reason.clone_into(&mut status.reason);
+        }
+        status
+    }
+
+    /// What is wrong with the slot of an EEPROM, and whether that is a line.
+    pub fn slot_problem(&self, key: &str) -> Option<(&str, bool)> {
+        self.slots.get(key).and_then(Slot::problem)
+    }
+
+    /// Has the inventory told of what it lacks, once it is known what is there.
+    pub(super) fn prime(&mut self, effects: &mut Vec<Effect>) {
+        if self.priming != Priming::NotYet || !self.is_settled || self.inventory == Presence::Away {
+            return;
+        }
+        self.priming = Priming::UnderWay;
+        let extent = |key: &str| {
+            let is_kept =
+                self.plans.get(key).is_some_and(|plan| plan.power_off_only) && self.power != Power::Off;
+            let is_away = self.frus.get(key).is_some_and(super::Fru::is_out_of_sight);
+            if is_away && !is_kept { Extent::Full } else { Extent::States }
+        };
+        let all: Vec<(String, Extent)> = self.plans.keys().map(|key| (key.clone(), extent(key))).collect();
+        self.primed =
+            all.iter().filter(|(_, extent)| *extent == Extent::Full).map(|(key, _)| key.clone()).collect();
+        effects.push(Effect::Prime(all, self.power));
+    }
+
+    /// A run that began before the inventory was told may have been overwritten by that.
+    pub(super) fn primed(&mut self, result: Result<(), String>, now: Now) {
+        if self.priming != Priming::UnderWay {
+            return;
+        }
+        for key in std::mem::take(&mut self.primed) {
+            if let Some(fru) = self.frus.get_mut(&key) {
+                fru.was_primed(now);
+            }
+        }
+        // Without it the inventory lacks objects for a while, which is no reason not to collect.
+        self.priming = Priming::Done;
+        if let Err(reason) = result {
+            log::warn!("the inventory may lack objects until they are read: {reason}");
+        }
+    }
+}

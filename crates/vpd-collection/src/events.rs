@@ -1,0 +1,293 @@
+//! What the machine's event log hears of: everything that is wrong now, by EEPROM and cause.
+
+use dbus_api::inventory;
+use dbus_api::logging::{Severity, callout_priority, data_key, message_id};
+use dbus_api::vpd::collection::{FruStatus, Report, Status};
+use event_log::Event;
+use std::collections::BTreeMap;
+
+/// What is known of an EEPROM beside its status.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The inventory object to look at, relative to the root.
+    pub object: Option<String>,
+    /// It says what system this is.
+    pub is_system: bool,
+    /// The host runs and does not do without it.
+    pub is_needed: bool,
+    /// What is wrong with its slot is a line.
+    pub is_line: bool,
+    /// Something is wrong with its slot.
+    pub has_broken_slot: bool,
+}
+
+/// What is wrong now, of each EEPROM that has been dealt with; of the others, what was said before still stands.
+#[derive(Debug, Default)]
+pub struct Wrongs {
+    frus: BTreeMap<String, Vec<Event>>,
+}
+
+impl Wrongs {
+    /// Takes a new status, and gives all that is wrong.
+    pub fn update(&mut self, status: &Status, facts: impl Fn(&str) -> Facts) -> Vec<Event> {
+        for fru in &status.frus {
+            if matches!(&*fru.state, "collected" | "absent" | "failed" | "overdue" | "kept") {
+                self.frus.insert(fru.key.clone(), of_fru(fru, &facts(&fru.key)));
+            }
+        }
+        self.frus.retain(|key, _| status.frus.iter().any(|fru| fru.key == *key));
+        let is_told = status.frus.iter().any(|fru| facts(&fru.key).is_system);
+        self.frus.values().flatten().cloned().chain(of_selection(status, is_told)).collect()
+    }
+}
+
+/// No system was recognised. Where the system EEPROM is one of the EEPROMs, what is wrong with it is said with it.
+fn of_selection(status: &Status, is_told: bool) -> Option<Event> {
+    let (id, text) = match &*status.selection {
+        "unknown-system-type" => (message_id::UNKNOWN_SYSTEM_TYPE, "the image does not know this system"),
+        "last-choice" | "no-choice" if !is_told && !status.selection_reason.is_empty() => {
+            (message_id::INVALID_EEPROM_PATH, "what system this is could not be read")
+        }
+        _ => return None,
+    };
+    let event = Event::new("system", status.selection.clone(), id, Severity::Critical);
+    let text = format!("{text}: {}; {} is used", status.selection_reason, status.system);
+    Some(event.with(data_key::DESCRIPTION, text))
+}
+
+/// Everything that is wrong with one EEPROM.
+fn of_fru(fru: &FruStatus, facts: &Facts) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut add = |cause: &str, id: &'static str, severity: Severity, text: String| {
+        let mut event = Event::new(fru.key.clone(), cause, id, severity);
+        event = event.with(data_key::DESCRIPTION, format!("EEPROM {}: {text}", fru.key));
+        if let Some(object) = &facts.object {
+            event = event
+                .with(data_key::CALLOUT_INVENTORY_PATH, format!("{}{object}", inventory::ROOT))
+                .with(data_key::CALLOUT_PRIORITY, callout_priority::HIGH);
+        }
+        events.push(event);
+    };
+    match &*fru.state {
+        "collected" => of_report(&fru.report, facts, &mut add),
+        "failed" => {
+            let is_refused = matches!(&*fru.report.inventory, "refused" | "partly");
+            let id = if is_refused { message_id::DBUS_FAILURE } else { message_id::FIRMWARE_ERROR };
+            add("failed", id, Severity::Error, fru.reason.clone());
+        }
+        "overdue" => add("overdue", message_id::FIRMWARE_ERROR, Severity::Warning, fru.reason.clone()),
+        "absent" if facts.is_system => {
+            add("absent", message_id::INVALID_EEPROM_PATH, Severity::Critical, "it is not there".to_owned());
+        }
+        "absent" if facts.is_needed => {
+            let text = "the host runs without this part, which it needs".to_owned();
+            add("missing", message_id::REQUIRED_FRU_MISSING, Severity::Warning, text);
+        }
+        _ => {}
+    }
+    if facts.has_broken_slot {
+        let id = if facts.is_line { message_id::GPIO_ERROR } else { message_id::FIRMWARE_ERROR };
+        add("slot", id, Severity::Warning, fru.reason.clone());
+    }
+    events
+}
+
+fn of_report(report: &Report, facts: &Facts, add: &mut impl FnMut(&str, &'static str, Severity, String)) {
+    let severity = if facts.is_system { Severity::Error } else { Severity::Warning };
+    match &*report.outcome {
+        "blank" if facts.is_system => {
+            add("blank", message_id::BLANK_SYSTEM_VPD, severity, "it is blank".to_owned());
+        }
+        "blank" => add("blank", message_id::INVALID_VPD, severity, "it is blank".to_owned()),
+        "unreadable" | "absent" => {
+            let severity = if facts.is_system { Severity::Critical } else { Severity::Warning };
+            let text = format!("it does not answer: {}", report.reason);
+            add("unreadable", message_id::INVALID_EEPROM_PATH, severity, text);
+        }
+        "bad" if report.format.is_empty() => {
+            let text = format!("nothing of it is usable: {}", report.reason);
+            add("unusable", message_id::INVALID_VPD, severity, text);
+        }
+        "bad" => add(
+            "parts",
+            message_id::VPD_PARSE_ERROR,
+            severity,
+            format!("parts of it are bad: {}", bad(report)),
+        ),
+        _ => {}
+    }
+    let corrected: Vec<String> = report
+        .records
+        .iter()
+        .filter(|record| record.recovered_bits > 0)
+        .map(|record| format!("{} ({} bits)", record.name, record.recovered_bits))
+        .collect();
+    if !corrected.is_empty() {
+        let text = format!("corrected by its code: {}", corrected.join(", "));
+        add("corrected", message_id::ECC_CHECK_FAILED, Severity::Informational, text);
+    }
+    match &*report.redundant {
+        "used" => {
+            let text = "it could not be used, so its redundant EEPROM was".to_owned();
+            add("redundant-used", message_id::FIRMWARE_ERROR, Severity::Warning, text);
+        }
+        "differs" => {
+            let text = "its redundant EEPROM says something else".to_owned();
+            add("redundant-differs", message_id::MISMATCH, Severity::Warning, text);
+        }
+        "unusable" => {
+            let text = "its redundant EEPROM could not be used".to_owned();
+            add("redundant-unusable", message_id::INVALID_VPD, Severity::Warning, text);
+        }
+        _ => {}
+    }
+}
+
+/// The bad records with why, or, for formats without records, why.
+fn bad(report: &Report) -> String {
+    let bad: Vec<String> = report
+        .records
+        .iter()
+        .filter(|record| record.outcome == "bad")
+        .map(|record| format!("{} ({})", record.name, record.reason))
+        .collect();
+    if bad.is_empty() { report.reason.clone() } else { bad.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dbus_api::vpd::collection::RecordReport;
+
+    fn fru(state: &str, outcome: &str) -> FruStatus {
+        let report = Report { key: "8-0050".to_owned(), outcome: outcome.to_owned(), ..Report::default() };
+        FruStatus {
+            key: "8-0050".to_owned(),
+            state: state.to_owned(),
+            reason: "why".to_owned(),
+            report,
+            ..FruStatus::default()
+        }
+    }
+
+    fn said(frus: Vec<FruStatus>, facts: &Facts) -> Vec<String> {
+        let status = Status { selection: "matched".to_owned(), frus, ..Status::default() };
+        let events = Wrongs::default().update(&status, |_| facts.clone());
+        let short = |event: &Event| {
+            format!("{} {} {:?}", event.pair.cause, event.id.rsplit('.').next().unwrap(), event.severity)
+        };
+        events.iter().map(short).collect()
+    }
+
+    #[test]
+    fn what_is_in_order_is_no_event() {
+        for (state, outcome) in
+            [("collected", "ok"), ("collected", "unchecked"), ("absent", ""), ("kept", "")]
+        {
+            assert!(said(vec![fru(state, outcome)], &Facts::default()).is_empty(), "{state} {outcome}");
+        }
+    }
+
+    #[test]
+    fn each_thing_that_is_wrong_has_its_entry() {
+        let system = Facts { is_system: true, ..Facts::default() };
+        let with_format = |mut fru: FruStatus| {
+            fru.report.format = "ipz".to_owned();
+            fru
+        };
+        for (fru, facts, expected) in [
+            (fru("collected", "blank"), Facts::default(), "blank InvalidVPD Warning"),
+            (fru("collected", "blank"), system.clone(), "blank BlankSystemVPD Error"),
+            (fru("collected", "bad"), Facts::default(), "unusable InvalidVPD Warning"),
+            (with_format(fru("collected", "bad")), Facts::default(), "parts VPDParseError Warning"),
+            (fru("collected", "unreadable"), Facts::default(), "unreadable InvalidEepromPath Warning"),
+            (fru("collected", "unreadable"), system.clone(), "unreadable InvalidEepromPath Critical"),
+            (fru("absent", ""), system.clone(), "absent InvalidEepromPath Critical"),
+            (
+                fru("absent", ""),
+                Facts { is_needed: true, ..Facts::default() },
+                "missing RequiredFRUMissing Warning",
+            ),
+            (fru("failed", ""), Facts::default(), "failed FirmwareError Error"),
+            (fru("overdue", ""), Facts::default(), "overdue FirmwareError Warning"),
+            (
+                fru("absent", ""),
+                Facts { has_broken_slot: true, is_line: true, ..Facts::default() },
+                "slot GPIOError Warning",
+            ),
+            (
+                fru("absent", ""),
+                Facts { has_broken_slot: true, ..Facts::default() },
+                "slot FirmwareError Warning",
+            ),
+        ] {
+            assert_eq!(said(vec![fru], &facts), [expected]);
+        }
+        for (word, expected) in [
+            ("used", Some("redundant-used FirmwareError Warning")),
+            ("differs", Some("redundant-differs Mismatch Warning")),
+            ("unusable", Some("redundant-unusable InvalidVPD Warning")),
+            ("equal", None),
+        ] {
+            let mut fru = fru("collected", "ok");
+            fru.report.redundant = word.to_owned();
+            assert_eq!(said(vec![fru], &Facts::default()).first().map(String::as_str), expected);
+        }
+    }
+
+    #[test]
+    fn an_entry_names_the_object_and_what_is_wrong_with_it() {
+        let mut fru = fru("collected", "bad");
+        fru.report.format = "ipz".to_owned();
+        let record = |name: &str, outcome: &str, bits| RecordReport {
+            name: name.to_owned(),
+            outcome: outcome.to_owned(),
+            recovered_bits: bits,
+            reason: "its code".to_owned(),
+        };
+        fru.report.records =
+            vec![record("VINI", "ok", 0), record("VSYS", "bad", 0), record("UTIL", "recovered", 3)];
+        let facts = Facts { object: Some("/system/card".to_owned()), ..Facts::default() };
+        let status = Status { selection: "matched".to_owned(), frus: vec![fru], ..Status::default() };
+        let events = Wrongs::default().update(&status, |_| facts.clone());
+        let data = |index: usize, key: &str| events[index].data.get(key).cloned().unwrap_or_default();
+        assert_eq!(data(0, data_key::DESCRIPTION), "EEPROM 8-0050: parts of it are bad: VSYS (its code)");
+        assert_eq!(data(0, data_key::CALLOUT_INVENTORY_PATH), "/xyz/openbmc_project/inventory/system/card");
+        assert_eq!(data(1, data_key::DESCRIPTION), "EEPROM 8-0050: corrected by its code: UTIL (3 bits)");
+    }
+
+    #[test]
+    fn while_an_eeprom_is_read_again_nothing_is_taken_back() {
+        let mut wrongs = Wrongs::default();
+        let mut update = |state: &str, outcome: &str| {
+            let status = Status {
+                selection: "matched".to_owned(),
+                frus: vec![fru(state, outcome)],
+                ..Status::default()
+            };
+            wrongs.update(&status, |_| Facts::default()).len()
+        };
+        assert_eq!(update("collected", "blank"), 1);
+        assert_eq!(update("queued", ""), 1);
+        assert_eq!(update("collected", "ok"), 0);
+    }
+
+    #[test]
+    fn a_system_that_nobody_knows_is_one_entry() {
+        let of = |selection: &str, frus: Vec<FruStatus>, is_system: bool| {
+            let status = Status {
+                selection: selection.to_owned(),
+                selection_reason: "why".to_owned(),
+                frus,
+                ..Status::default()
+            };
+            let facts = Facts { is_system, ..Facts::default() };
+            Wrongs::default().update(&status, |_| facts.clone()).len()
+        };
+        assert_eq!(of("unknown-system-type", vec![], false), 1);
+        assert_eq!(of("no-choice", vec![], false), 1);
+        // Its own EEPROM says it.
+        assert_eq!(of("last-choice", vec![fru("absent", "")], true), 1);
+        assert_eq!(of("matched", vec![], false), 0);
+    }
+}

@@ -1,0 +1,215 @@
+//! A machine with the updater on its bus, and an ear for what it publishes.
+
+use anyhow::Context as _;
+use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::{ITEM, LOCATION_CODE, located, manager, records};
+use house_tests::Machine;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use test_bus::{Daemon, LIMIT};
+use zbus::{Connection, Message, MessageStream, OwnedObjectPath, OwnedVariant};
+
+/// What the system says of where its objects are.
+const LOCATIONS: &str = r#"
+[[enclosure]]
+path = "/system/chassis"
+source = "/system/chassis"
+[[object]]
+path = "/system"
+code = "Umts"
+[[object]]
+path = "/system/chassis"
+code = "Ufcs"
+[[object]]
+path = "/system/chassis/motherboard"
+code = "Ufcs-P0"
+[[object]]
+path = "/cables/x"
+code = "Ufcs-P0-T1"
+"#;
+
+/// The object by which a test tells how far the ear has heard.
+const MARK: &str = "/test/mark";
+
+pub struct Bed {
+    pub machine: Machine,
+    updater: Option<Daemon>,
+    peers: Option<Daemon>,
+    /// Hears every `Notify`.
+    ear: Option<(Connection, MessageStream)>,
+    /// Hears every wish for an entry in the event log, and what was heard.
+    creations: Option<(Connection, MessageStream)>,
+    events: Vec<String>,
+    /// The inventory's signals.
+    signals: Option<(Connection, MessageStream)>,
+}
+
+/// The object of the system.
+pub fn system(serial: &str) -> Object<'_> {
+    let mut object = Object { path: "/system".into(), interfaces: Vec::new() };
+    let record = object.interface(records::interface_of("VSYS"));
+    record.set("TM", Value::Bytes(b"9105-22A"[..].into()));
+    record.set("SE", Value::Bytes(serial.as_bytes().into()));
+    object
+}
+
+/// The object of its chassis.
+pub fn chassis<'a>(feature: &'a [u8], serial: &'a [u8]) -> Object<'a> {
+    let mut object = Object { path: "/system/chassis".into(), interfaces: Vec::new() };
+    let record = object.interface(records::interface_of("VCEN"));
+    record.set("FC", Value::Bytes(feature.into()));
+    record.set("SE", Value::Bytes(serial.into()));
+    object
+}
+
+/// Any other object.
+pub fn marker(path: &str) -> Object<'_> {
+    let mut object = Object { path: path.into(), interfaces: Vec::new() };
+    object.interface(ITEM).set("PrettyName", Value::Text("Part".into()));
+    object
+}
+
+impl Bed {
+    pub fn without_inventory() -> anyhow::Result<Option<Self>> {
+        let Some(machine) = Machine::bare()? else { return Ok(None) };
+        let bed = Self {
+            machine,
+            updater: None,
+            peers: None,
+            ear: None,
+            creations: None,
+            events: Vec::new(),
+            signals: None,
+        };
+        let folder = bed.locations().parent().context("a folder")?.to_owned();
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(bed.locations(), LOCATIONS)?;
+        Ok(Some(bed))
+    }
+
+    pub fn with_inventory() -> anyhow::Result<Option<Self>> {
+        let Some(mut bed) = Self::without_inventory()? else { return Ok(None) };
+        bed.machine.start_inventory()?;
+        bed.watch()?;
+        Ok(Some(bed))
+    }
+
+    /// Where the system says where its objects are.
+    pub fn locations(&self) -> std::path::PathBuf {
+        self.machine.root().join("run/vivianite/vpd/active/locations.toml")
+    }
+
+    pub fn configure(&self, text: &str) -> anyhow::Result<()> {
+        self.machine.configure("location-code-updater", text)
+    }
+
+    /// Begins to hear what is published, and what comes of it.
+    pub fn watch(&mut self) -> anyhow::Result<()> {
+        self.ear = Some(self.machine.run(async |connection| monitor(connection, manager::NOTIFY).await)?);
+        self.signals = Some(self.machine.run(async |connection| {
+            let rule = zbus::MatchRule::builder().msg_type(zbus::message::Type::Signal);
+            let rule = rule.sender(manager::BUS_NAME).build()?;
+            let stream = MessageStream::for_match_rule(rule, &connection, None).await?;
+            Ok((connection, stream))
+        })?);
+        Ok(())
+    }
+
+    pub fn start_updater(&mut self) -> anyhow::Result<()> {
+        self.updater = Some(self.machine.start("location-code-updater")?);
+        Ok(())
+    }
+
+    pub fn stop_updater(&mut self) -> anyhow::Result<std::process::ExitStatus> {
+        self.updater.take().context("it does not run")?.stop()
+    }
+
+    pub fn publish(&self, objects: Vec<Object<'_>>) -> anyhow::Result<()> {
+        let notification = Notification { objects };
+        self.machine.run(async |connection| Ok(manager::notify(&connection, &notification).await?))
+    }
+
+    pub fn code(&self, path: &str) -> anyhow::Result<Option<String>> {
+        self.machine.property(path, LOCATION_CODE, located::LOCATION_CODE_PROPERTY)
+    }
+
+    pub fn exists(&self, path: &str) -> anyhow::Result<bool> {
+        self.machine.run(async |connection| Ok(located::located(&connection).await?.contains_key(path)))
+    }
+
+    /// Waits until an object shows a code.
+    pub fn await_code(&mut self, path: &str, code: &str) -> anyhow::Result<()> {
+        let mut signals = self.signals.take().context("nobody watches")?;
+        while self.code(path)?.as_deref() != Some(code) {
+            self.machine.run(async |_| next(&mut signals.1).await)?;
+        }
+        self.signals = Some(signals);
+        Ok(())
+    }
+
+    /// Each `Notify` of the updater since the last time, as the objects in it.
+    pub fn notifies(&mut self) -> anyhow::Result<Vec<String>> {
+        let mut ear = self.ear.take().context("nobody listens")?;
+        self.publish(vec![marker(MARK)])?;
+        let mut heard = Vec::new();
+        loop {
+            let message = self.machine.run(async |_| next(&mut ear.1).await)?;
+            let body = message.body();
+            type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
+            let Ok(objects) = body.deserialize::<Objects>() else { continue };
+            if objects.keys().any(|path| path.as_str() == MARK) {
+                break;
+            }
+            // Only the updater publishes location codes.
+            if objects.values().all(|interfaces| interfaces.contains_key(LOCATION_CODE)) {
+                let mut paths: Vec<&str> = objects.keys().map(|path| path.as_str()).collect();
+                paths.sort_unstable();
+                heard.push(paths.join(" "));
+            }
+        }
+        self.ear = Some(ear);
+        Ok(heard)
+    }
+
+    pub fn start_event_log(&mut self, mode: &str) -> anyhow::Result<()> {
+        let folder = self.machine.root().join("etc/bed");
+        std::fs::create_dir_all(&folder)?;
+        let plan = format!("peers = [\"event-log {mode}\"]\n").replace(" normal", "");
+        std::fs::write(folder.join("peers.toml"), plan)?;
+        self.peers = Some(self.machine.start("test-peers")?);
+        self.creations = Some(self.machine.run(async |connection| monitor(connection, "Create").await)?);
+        Ok(())
+    }
+
+    /// Waits until the event log has been asked for so many entries in all, and gives a line for each.
+    pub fn await_events(&mut self, count: usize) -> anyhow::Result<&[String]> {
+        let (_, stream) = self.creations.as_mut().context("there is no event log")?;
+        while self.events.len() < count {
+            let message = self.machine.run(async |_| next(stream).await)?;
+            let body = message.body();
+            if let Ok(event) = body.deserialize::<(String, String, HashMap<String, String>)>() {
+                self.events.push(format!("{event:?}"));
+            }
+        }
+        Ok(&self.events)
+    }
+}
+
+/// Hears every call of a method.
+async fn monitor(connection: Connection, method: &str) -> anyhow::Result<(Connection, MessageStream)> {
+    let stream = MessageStream::from(&connection);
+    let rule = format!("type='method_call',member='{method}'");
+    let bus = "org.freedesktop.DBus";
+    let monitoring = Some("org.freedesktop.DBus.Monitoring");
+    let body = (vec![rule], 0_u32);
+    connection.call_method(Some(bus), "/org/freedesktop/DBus", monitoring, "BecomeMonitor", &body).await?;
+    Ok((connection, stream))
+}
+
+async fn next(stream: &mut MessageStream) -> anyhow::Result<Message> {
+    let next =
+        poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
+    let message = tokio::time::timeout(LIMIT, next).await?;
+    Ok(message.context("the stream ended")??)
+}
