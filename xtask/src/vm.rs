@@ -2,6 +2,7 @@
 
 mod archive;
 mod cache;
+mod chips;
 mod kernel;
 mod left_out;
 mod machine;

@@ -9,6 +9,8 @@
  *   gpio_lines_sim/LINE/fault      "none"; "floating": nothing pulls it, so that every reading is another than the last;
  *                                  "error": reading it, and choosing its direction, fails with an I/O error
  *   gpio_lines_sim/warn            written to, makes the kernel warn: a test of what looks for warnings
+ *
+ * Without names there is no chip, and no line that other simulated devices could hang on.
  */
 
 #include <linux/debugfs.h>
@@ -18,7 +20,9 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
-#define LINES_MAX 32
+#include "gpio_lines_sim.h"
+
+#define LINES_MAX 128
 
 enum fault { FAULT_NONE, FAULT_FLOATING, FAULT_ERROR };
 
@@ -47,6 +51,35 @@ static bool level_of(const struct sim_line *line)
 {
 	return line->output ? line->driven : line->pull;
 }
+
+int gpio_lines_sim_find(const char *name)
+{
+	int i;
+
+	for (i = 0; i < lines; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	return -ENOENT;
+}
+EXPORT_SYMBOL_GPL(gpio_lines_sim_find);
+
+const char *gpio_lines_sim_name(int line)
+{
+	return line >= 0 && line < lines ? names[line] : NULL;
+}
+EXPORT_SYMBOL_GPL(gpio_lines_sim_name);
+
+int gpio_lines_sim_level(int line)
+{
+	unsigned long flags;
+	int level;
+
+	spin_lock_irqsave(&lock, flags);
+	level = level_of(&all_lines[line]);
+	spin_unlock_irqrestore(&lock, flags);
+	return level;
+}
+EXPORT_SYMBOL_GPL(gpio_lines_sim_level);
 
 static int sim_get(struct gpio_chip *gc, unsigned int offset)
 {
@@ -110,11 +143,9 @@ static int sim_direction_output(struct gpio_chip *gc, unsigned int offset, int v
 
 static int level_get(void *data, u64 *value)
 {
-	unsigned long flags;
+	const struct sim_line *line = data;
 
-	spin_lock_irqsave(&lock, flags);
-	*value = level_of(data);
-	spin_unlock_irqrestore(&lock, flags);
+	*value = gpio_lines_sim_level(line - all_lines);
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(level_operations, level_get, NULL, "%llu\n");
@@ -182,12 +213,10 @@ static void show_line(int index)
 	debugfs_create_file("fault", 0600, folder, &all_lines[index], &fault_operations);
 }
 
-static int __init sim_init(void)
+static int register_chip(void)
 {
-	int i, result;
+	int result;
 
-	if (!lines)
-		return -EINVAL;
 	platform = platform_device_register_simple("gpio_lines_sim", PLATFORM_DEVID_NONE, NULL, 0);
 	if (IS_ERR(platform))
 		return PTR_ERR(platform);
@@ -203,9 +232,19 @@ static int __init sim_init(void)
 	chip.direction_input = sim_direction_input;
 	chip.direction_output = sim_direction_output;
 	result = gpiochip_add_data(&chip, NULL);
-	if (result) {
+	if (result)
 		platform_device_unregister(platform);
-		return result;
+	return result;
+}
+
+static int __init sim_init(void)
+{
+	int i, result;
+
+	if (lines) {
+		result = register_chip();
+		if (result)
+			return result;
 	}
 	debug_root = debugfs_create_dir("gpio_lines_sim", NULL);
 	debugfs_create_file("warn", 0200, debug_root, NULL, &warn_operations);
@@ -217,6 +256,8 @@ static int __init sim_init(void)
 static void __exit sim_exit(void)
 {
 	debugfs_remove_recursive(debug_root);
+	if (!lines)
+		return;
 	gpiochip_remove(&chip);
 	platform_device_unregister(platform);
 }

@@ -16,10 +16,11 @@ const RECIPE: &str = "1";
 
 /// Modules that a machine may load; what they depend on comes along. `crc32c_generic` is one that ext4 asks for by name
 /// only while it mounts, which no index tells.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 17] = [
     "9p",
     "9pnet_virtio",
     "at24",
+    "at25",
     "autofs4",
     "block2mtd",
     "crc32c_generic",

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::archive::Archive;
+use super::chips::{self, I2c};
 use super::left_out;
 use super::scenario::{Bus, Plan, Scenario};
 use crate::build::{self, Profile};
@@ -92,22 +93,7 @@ fn describe(archive: &mut Archive, scenario: &Scenario) -> Result<()> {
         archive.file("etc/fstab", b"/dev/vda /var ext4 x-systemd.makefs 0 0\n", 0o644)?;
         archive.file("etc/modules-load.d/bed-disk.conf", b"virtio_blk\next4\n", 0o644)?;
     }
-    if let Some(i2c) = &plan.i2c {
-        let sizes: Vec<String> = i2c.sizes()?.iter().map(usize::to_string).collect();
-        let options = format!(
-            "options i2c_eeprom_sim buses={} size={} khz={} twr_us={}\n",
-            i2c.buses,
-            sizes.join(","),
-            i2c.khz,
-            i2c.write_cycle_us
-        );
-        archive.file("etc/modprobe.d/bed-i2c.conf", options.as_bytes(), 0o644)?;
-        let mut coldplug = String::new();
-        for key in &i2c.coldplug {
-            coldplug += &format!("{key} {}\n", i2c.part(key)?);
-        }
-        archive.file("etc/bed/eeproms", coldplug.as_bytes(), 0o644)?;
-    }
+    describe_chips(archive, plan)?;
     if !plan.peers.is_empty() {
         archive.file("etc/bed/peers.toml", peers(plan)?.as_bytes(), 0o644)?;
     }
@@ -115,8 +101,39 @@ fn describe(archive: &mut Archive, scenario: &Scenario) -> Result<()> {
         let options = format!("options gpio_lines_sim names={}\n", plan.gpio.join(","));
         archive.file("etc/modprobe.d/bed-gpio.conf", options.as_bytes(), 0o644)?;
         archive.file("etc/modules-load.d/bed-gpio.conf", b"gpio_lines_sim\n", 0o644)?;
+        archive.file("etc/bed/pulled-up", lines(&plan.pulled_up).as_bytes(), 0o644)?;
     }
     Ok(())
+}
+
+/// The chips, which of them have clients when udev starts, and the modules for both.
+fn describe_chips(archive: &mut Archive, plan: &Plan) -> Result<()> {
+    if plan.i2c.is_none() && plan.chips.is_empty() {
+        return Ok(());
+    }
+    // Without a row there is no bus but for single chips.
+    let row = plan.i2c.as_ref().map(I2c::options).unwrap_or_else(|| Ok("buses=0".to_owned()))?;
+    archive.file(
+        "etc/modprobe.d/bed-i2c.conf",
+        format!("options i2c_eeprom_sim {row}\n").as_bytes(),
+        0o644,
+    )?;
+    archive.file("etc/bed/modules", lines(chips::modules(&plan.chips)?).as_bytes(), 0o644)?;
+    let mut made = String::new();
+    let mut coldplug = String::new();
+    for (key, i2c) in plan.i2c.iter().flat_map(|i2c| i2c.coldplug.iter().map(move |key| (key, i2c))) {
+        coldplug += &format!("{key} {}\n", i2c.part(key)?);
+    }
+    for (key, chip) in &plan.chips {
+        made += &chip.line(key)?;
+        coldplug += &chip.client(key)?.unwrap_or_default();
+    }
+    archive.file("etc/bed/chips", made.as_bytes(), 0o644)?;
+    archive.file("etc/bed/eeproms", coldplug.as_bytes(), 0o644)
+}
+
+fn lines<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    texts.into_iter().fold(String::new(), |all, text| all + text.as_ref() + "\n")
 }
 
 /// The stand-ins' plan. JSON's texts and lists of texts are TOML's too.
@@ -151,8 +168,7 @@ pub fn write_images<'a>(
     share: &Path,
 ) -> Result<()> {
     for (key, name) in images {
-        let i2c = scenario.plan.i2c.as_ref().context("images need a table [i2c]")?;
-        let room = super::scenario::size_of_part(i2c.part(key)?)?;
+        let room = chips::size_of_part(scenario.plan.part(key)?)?;
         let image = fit(crate::fixtures::image(&workspace.root, name)?, room)
             .with_context(|| format!("{name} in {key}, which has {room} bytes"))?;
         let path = share.join(format!("{key}.bin"));

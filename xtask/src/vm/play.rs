@@ -100,8 +100,7 @@ impl Stage {
         }
         let share = folder.join("eeproms");
         fs::create_dir_all(&share).with_context(|| format!("creating {}", share.display()))?;
-        let images = scenario.plan.i2c.iter().flat_map(|i2c| &i2c.images);
-        overlay::write_images(workspace, scenario, images, &share)?;
+        overlay::write_images(workspace, scenario, scenario.plan.images(), &share)?;
         let initrd = folder.join("initrd.cpio");
         join(&[&guest.userland, &guest.modules], &overlay::build(workspace, scenario, profile)?, &initrd)?;
         let disk = (scenario.plan.disk_mib > 0).then(|| folder.join("var.disk"));

@@ -7,21 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+use super::chips::{Chip, I2c};
+
 /// Where scenarios lie, below the root of the workspace.
 const FOLDER: &str = "tests/vm/scenarios";
 
 /// Where machines lie that measure and prove nothing: made like scenarios, and not played with them.
 const BENCHES: &str = "tests/vm/benches";
-
-/// Bytes of the parts by the names that the at24 driver knows them by.
-const PARTS: [(&str, usize); 6] = [
-    ("24c02", 256),
-    ("24c32", 4096),
-    ("24c64", 8192),
-    ("24c128", 16_384),
-    ("24c256", 32_768),
-    ("24c512", 65_536),
-];
 
 /// One scenario.
 pub struct Scenario {
@@ -52,11 +44,17 @@ pub struct Plan {
     /// Size of the disk that keeps `/var` from boot to boot; 0 for none, and a `/var` that is fresh each time.
     #[serde(default)]
     pub disk_mib: u64,
-    /// The I²C buses, if any.
+    /// The I²C buses that all have the same parts, if any.
     pub i2c: Option<I2c>,
+    /// Chips on buses of their own, by key.
+    #[serde(default)]
+    pub chips: BTreeMap<String, Chip>,
     /// Names of the lines of the GPIO chip, if any.
     #[serde(default)]
     pub gpio: Vec<String>,
+    /// Those of them that the world pulls up from the start; it pulls down the others.
+    #[serde(default)]
+    pub pulled_up: Vec<String>,
     /// Stand-ins for other services of a BMC: `"event-log"`, or with how they behave at first,
     /// `"event-log slow 500"`; see the crate `test-peers`.
     #[serde(default)]
@@ -91,30 +89,6 @@ pub enum Clock {
     Host,
     /// A nanosecond for each instruction, whatever else the host does; on one processor, and always emulated
     Instructions,
-}
-
-/// Buses of the module `i2c_eeprom_sim`, numbered from 10.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct I2c {
-    /// How many, all with the same row of parts.
-    #[serde(default = "one")]
-    pub buses: u32,
-    /// The parts at 0x50 upwards, by name.
-    pub parts: Vec<String>,
-    /// Speed of the wire, 0 for no delay.
-    #[serde(default = "usual_khz")]
-    pub khz: u32,
-    /// Length of a write cycle.
-    #[serde(default = "usual_write_cycle")]
-    pub write_cycle_us: u32,
-    /// What the cells hold at the first boot, by key; the others are blank. The name of a description in
-    /// `tests/data/vpd`.
-    #[serde(default)]
-    pub images: BTreeMap<String, String>,
-    /// The EEPROMs, by key, that are there when udev starts; the script adds the others.
-    #[serde(default)]
-    pub coldplug: Vec<String>,
 }
 
 /// One boot of the machine.
@@ -204,43 +178,36 @@ impl Plan {
         }
         let keys = self.i2c.iter().flat_map(|i2c| i2c.images.keys().chain(&i2c.coldplug));
         for key in keys.chain(self.boots.iter().flat_map(|boot| boot.swap.keys())) {
-            let i2c = self.i2c.as_ref().context("images need a table [i2c]")?;
-            i2c.part(key)?;
+            self.part(key)?;
         }
         if let Some(i2c) = &self.i2c {
             i2c.sizes()?;
         }
+        for (key, chip) in &self.chips {
+            chip.check(key, &self.gpio)?;
+        }
+        let unknown = self.pulled_up.iter().find(|line| !self.gpio.contains(line));
+        ensure!(unknown.is_none(), "{} is pulled up, and no line", unknown.map_or("", String::as_str));
         ensure!(
             self.mapped.is_empty() || !self.peers.is_empty(),
             "what is mapped needs the peer object-mapper"
         );
         Ok(())
     }
-}
 
-impl I2c {
     /// The part with this key.
     pub fn part(&self, key: &str) -> Result<&str> {
-        let (bus, address) =
-            key.split_once("-00").with_context(|| format!("{key} is no key like 10-0050"))?;
-        let bus: u32 = bus.parse().with_context(|| format!("{key} has no bus number"))?;
-        let address = usize::from_str_radix(address, 16).with_context(|| format!("{key} has no address"))?;
-        ensure!((10..10 + self.buses).contains(&bus), "{key}: buses are 10 to {}", 9 + self.buses);
-        let part = address.checked_sub(0x50).and_then(|index| self.parts.get(index));
-        Ok(part.with_context(|| format!("{key}: the row of parts does not go that far"))?)
+        if let Some(chip) = self.chips.get(key) {
+            return Ok(&chip.part);
+        }
+        self.i2c.as_ref().context("images need a table [i2c], or one of [chips]")?.part(key)
     }
 
-    /// Bytes of each part of the row.
-    pub fn sizes(&self) -> Result<Vec<usize>> {
-        ensure!((1..=8).contains(&self.parts.len()), "a bus has one to eight parts");
-        self.parts.iter().map(|part| size_of_part(part)).collect()
+    /// What the cells hold at the first boot, by key: names of descriptions.
+    pub fn images(&self) -> impl Iterator<Item = (&String, &String)> {
+        let own = self.chips.iter().filter_map(|(key, chip)| Some((key, chip.image.as_ref()?)));
+        self.i2c.iter().flat_map(|i2c| &i2c.images).chain(own)
     }
-}
-
-/// Bytes of a part.
-pub fn size_of_part(part: &str) -> Result<usize> {
-    let known = PARTS.iter().find(|(name, _)| *name == part);
-    known.map(|(_, size)| *size).with_context(|| format!("{part} is no part that can be simulated"))
 }
 
 /// Every scenario, by name.
@@ -254,10 +221,6 @@ pub fn all(root: &Path) -> Result<Vec<Scenario>> {
     names.iter().map(|name| Scenario::load(root, name)).collect()
 }
 
-fn one() -> u32 {
-    1
-}
-
 fn one_boot() -> Vec<Boot> {
     vec![Boot {
         end: End::Verdict,
@@ -268,14 +231,6 @@ fn one_boot() -> Vec<Boot> {
         swap: BTreeMap::new(),
         soak: false,
     }]
-}
-
-fn usual_khz() -> u32 {
-    400
-}
-
-fn usual_write_cycle() -> u32 {
-    5000
 }
 
 fn usual_limit() -> u64 {
@@ -321,6 +276,13 @@ mod tests {
             ("[i2c]\nparts = [\"24c02\"]\ncoldplug = [\"10-0051\"]", "does not go that far"),
             ("[i2c]\nparts = [\"24c02\"]\ncoldplug = [\"11-0050\"]", "buses are 10 to 10"),
             ("[[boot]]\nswap = { \"10-0050\" = \"card\" }", "[i2c]"),
+            (
+                "[chips]\n\"7-0050\" = { part = \"24c64\", powered-by = { line = \"X\", level = 1 } }",
+                "no line",
+            ),
+            ("[chips]\n\"7-0050\" = { part = \"25m02\" }", "another bus"),
+            ("[chips]\n\"seven\" = { part = \"24c64\" }", "no key"),
+            ("gpio = [\"A\"]\npulled-up = [\"B\"]", "B is pulled up"),
             ("bus = \"kdbus\"", "kdbus"),
         ] {
             let error = format!("{:#}", plan(text).unwrap_err());

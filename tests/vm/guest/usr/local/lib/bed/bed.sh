@@ -1,6 +1,7 @@
 # The words that scenarios' scripts are written in.
 
 EEPROMS=/sys/kernel/debug/i2c_eeprom_sim
+SPI_EEPROMS=/sys/kernel/debug/spi_eeprom_sim
 GPIO=/sys/kernel/debug/gpio_lines_sim
 SHARE=/run/bed/eeproms
 
@@ -49,17 +50,49 @@ settle() {
     wait_until 60 no_jobs
 }
 
-# plug KEY PART, unplug KEY: an EEPROM comes and goes.
+# chip KEY: its folder, in which its faults are set and its cells lie.
+chip() {
+    case $1 in
+    spi*) echo "$SPI_EEPROMS/$1" ;;
+    *) echo "$EEPROMS/$1" ;;
+    esac
+}
+
+# add_chip KEY BYTES: a chip on a bus of any number, which is made if there is none. It has no client yet.
+add_chip() {
+    local bus
+    case $1 in
+    spi*)
+        bus=${1#spi}
+        echo "${bus%.0} $2" > "$SPI_EEPROMS/add"
+        ;;
+    *) echo "${1%-*} ${1#*-} $2" > "$EEPROMS/add" ;;
+    esac
+}
+
+# plug KEY PART, unplug KEY: an EEPROM comes and goes. The part of an SPI EEPROM is its driver, at25.
 plug() {
-    echo "$2" > "$EEPROMS/$1/plug"
+    echo "$2" > "$(chip "$1")/plug"
 }
 unplug() {
-    echo - > "$EEPROMS/$1/plug"
+    echo - > "$(chip "$1")/plug"
+}
+
+# plug_unbound KEY PART: its client comes while it does not answer yet, and has no driver until somebody binds it.
+plug_unbound() {
+    local present
+    present=$(cat "$(chip "$1")/present")
+    echo N > "$(chip "$1")/present"
+    plug "$1" "$2"
+    echo "$present" > "$(chip "$1")/present"
 }
 
 # device KEY: the folder of the client in sysfs.
 device() {
-    echo "/sys/bus/i2c/devices/$1"
+    case $1 in
+    spi*) echo "/sys/bus/spi/devices/$1" ;;
+    *) echo "/sys/bus/i2c/devices/$1" ;;
+    esac
 }
 
 # control METHOD SIGNATURE ARGUMENTS...: a call to the stand-ins' control.
@@ -113,8 +146,8 @@ unmap() {
 save_eeproms() {
     local chip
     [ -d "$EEPROMS" ] || return 0
-    for chip in "$EEPROMS"/*-*; do
-        cat "$chip/image" > "$SHARE/${chip##*/}.bin"
+    for chip in "$EEPROMS"/*-* "$SPI_EEPROMS"/spi*; do
+        [ ! -e "$chip" ] || cat "$chip/image" > "$SHARE/${chip##*/}.bin"
     done
 }
 
