@@ -1,6 +1,6 @@
 //! What one scenario's guest has beyond Debian: the bed, our installed tree, the scenario's files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -40,13 +40,23 @@ const MASKED: [&str; 19] = [
 /// The crate of stand-ins for other services.
 const PEERS: &str = "test-peers";
 
+/// The descriptions of systems: the scenario's own, those that are shipped, or those of most scenarios.
+fn configs(workspace: &Workspace, scenario: &Scenario) -> PathBuf {
+    let own = scenario.folder.join("configs");
+    if own.is_dir() {
+        own
+    } else if scenario.plan.shipped {
+        workspace.root.join("configs")
+    } else {
+        workspace.root.join("tests/vm/configs")
+    }
+}
+
 /// Builds the archive.
 pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Result<Vec<u8>> {
     let installed = tempfile::tempdir().context("creating a folder for what is installed")?;
     dist::install_data(&workspace.root, installed.path())?;
-    let own = scenario.folder.join("configs");
-    let configs = if own.is_dir() { own } else { workspace.root.join("configs") };
-    dist::install_vpd(&configs, installed.path())?;
+    dist::install_vpd(&configs(workspace, scenario), installed.path())?;
     for program in &scenario.plan.programs {
         dist::install_binary(workspace, program, profile, Strip::Symbols, installed.path())?;
     }

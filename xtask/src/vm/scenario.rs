@@ -38,6 +38,9 @@ pub struct Plan {
     /// Our programs in the guest.
     #[serde(default)]
     pub programs: Vec<String>,
+    /// Whether its systems are those of `configs`, not those of `tests/vm/configs`.
+    #[serde(default)]
+    pub shipped: bool,
     /// Which daemon is the system bus.
     #[serde(default)]
     pub bus: Bus,
