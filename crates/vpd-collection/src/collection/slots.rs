@@ -101,7 +101,8 @@ impl Collection {
             self.tickets += 1;
             slot.ticket = self.tickets;
             let ticket = Ticket { key: key.clone(), number: self.tickets, whose: Whose::Slot };
-            effects.push(Effect::Start(ticket, unit, Verb::Start));
+            // It may be active from an earlier time.
+            effects.push(Effect::Start(ticket, unit, Verb::Restart));
             self.progress_at = now.elapsed;
             working += 1;
         }
