@@ -266,7 +266,7 @@ impl Collection {
             }
             Event::Primed(result) => self.primed(result, now),
             Event::Recollect(keys) => self.recollect(&keys, now, &mut effects),
-            Event::Remove(keys) => keys.iter().for_each(|key| self.take_out(key, now)),
+            Event::Remove(keys) => keys.iter().for_each(|key| self.remove(key, now)),
             Event::Power(power) => self.power_changed(power, now, &mut effects),
             Event::Host(host) => self.host_changed(host, now, &mut effects),
             Event::Told(key, told) => self.told(&key, told, now, &mut effects),
@@ -440,8 +440,8 @@ impl Collection {
         let is_out = self.out.contains(&key);
         if fru.reported(report) {
             fru.conclude(&self.limits, now);
-        } else if is_out && fru.phase == Phase::Absent {
-            // Somebody has had a part read that is taken out.
+        } else if is_out && fru.is_gone() {
+            // A part was read that is taken out: its absence is said after that.
             fru.vanish(Sight::Gone, now);
         } else if fru.is_out_of_sight() {
             effects.push(Effect::Look(key));

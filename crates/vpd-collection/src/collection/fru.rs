@@ -174,9 +174,14 @@ impl Fru {
         is_asked && !self.is_overdue
     }
 
+    /// Its absence is about to be said.
+    pub fn is_going(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_) | Phase::Vanishing(_))
+    }
+
     /// Its device was seen to go, and not to come back.
     pub fn is_gone(&self) -> bool {
-        matches!(self.phase, Phase::Absent | Phase::Leaving(_) | Phase::Vanishing(_)) && !self.is_back
+        (self.is_going() || self.phase == Phase::Absent) && !self.is_back
     }
 
     /// As far as is known, there is no device.
@@ -558,9 +563,10 @@ impl Fru {
         }
     }
 
-    /// The number of the last report, if there is one.
+    /// The number of the last report, unless it will not be dealt with any more.
     pub fn reading(&self) -> Option<u64> {
-        self.report.as_ref().map(|_| self.reading)
+        let is_over = self.is_overdue || matches!(self.phase, Phase::Failed | Phase::Kept);
+        self.report.as_ref().filter(|_| !is_over).map(|_| self.reading)
     }
 
     /// What the last report says of the part, once it is dealt with: whether it is usable, and its CCIN.

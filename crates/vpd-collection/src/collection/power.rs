@@ -36,7 +36,9 @@ impl Collection {
         if sight == Sight::Present && self.out.contains(key) {
             return false;
         }
-        if self.cannot_be_read(key) {
+        // Of what went before, and whose absence is about to be said, all is heard.
+        let is_going = self.frus.get(key).is_some_and(super::Fru::is_going);
+        if self.cannot_be_read(key) && !is_going {
             if self.power == Power::On
                 && let Some(fru) = self.frus.get_mut(key)
             {

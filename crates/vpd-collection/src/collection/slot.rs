@@ -109,9 +109,11 @@ impl Slot {
         }
     }
 
-    /// It cannot be prepared now; when it can, that is wanted anew.
+    /// It cannot be prepared now; when it can, that is wanted anew. Nor is a part taken out that was to come in again.
     pub fn hold(&mut self) {
-        self.changes.retain(|phase| *phase != Phase::Prepare);
+        if self.changes.back() == Some(&Phase::Prepare) {
+            self.changes.clear();
+        }
         self.rereads &= self.is_undecided();
     }
 
@@ -154,13 +156,13 @@ impl Slot {
         self.current.as_ref().map(|(_, unit)| unit.as_str())
     }
 
-    /// Begins the next phase; its unit is to be started.
-    pub fn begin(&mut self) -> Option<String> {
+    /// Begins the next phase; its unit is to be started. What follows a reading waits while the EEPROM is dealt with.
+    pub fn begin(&mut self, is_dealt_with: bool) -> Option<String> {
         if self.work != Work::Idle {
             return None;
         }
         let change = self.changes.pop_front().map(|phase| (phase, String::new()));
-        let (phase, ccin) = change.or_else(|| self.follow_up.take())?;
+        let (phase, ccin) = change.or_else(|| self.follow_up.take_if(|_| is_dealt_with))?;
         // What was taken away comes back, and may be another part.
         self.rereads |= self.is_shut && phase == Phase::Prepare;
         self.is_shut = phase == Phase::Failed || (self.is_shut && phase == Phase::After);
@@ -289,7 +291,7 @@ mod tests {
     }
 
     fn done(slot: &mut Slot, state: Result<UnitState, String>) -> Option<Phase> {
-        slot.begin().unwrap();
+        slot.begin(true).unwrap();
         assert_eq!(slot.queued("/job/1"), None);
         assert!(slot.job_ended("/job/1", "done"));
         slot.inspected(state)
@@ -328,7 +330,7 @@ mod tests {
     fn a_job_that_ends_before_its_path_is_known_is_not_missed() {
         let mut slot = slot();
         slot.want_prepared();
-        slot.begin().unwrap();
+        slot.begin(true).unwrap();
         assert!(!slot.job_ended("/job/2", "done"));
         assert_eq!(slot.queued("/job/2").as_deref(), Some("done"));
         assert!(slot.job_ended("/job/2", "done"));

@@ -33,6 +33,8 @@ impl Collection {
             return;
         }
         let was_out = self.out.remove(key);
+        // What its line says now is worth as much as a change.
+        self.lines.remove(key);
         if let Some(slot) = self.slots.get_mut(key) {
             slot.want_reread();
         } else if let Some(fru) = self.frus.get_mut(key) {
@@ -41,6 +43,12 @@ impl Collection {
             }
             fru.recollect(now);
         }
+    }
+
+    /// Somebody wants a part taken out, which may stay plugged in for a while: that its line says so is no news.
+    pub(super) fn remove(&mut self, key: &str, now: Now) {
+        self.lines.entry(key.to_owned()).or_insert(Told::There);
+        self.take_out(key, now);
     }
 
     /// Has a part taken out: its slot's business, or, without one, a matter of saying so.
@@ -112,7 +120,8 @@ impl Collection {
             if working >= AT_ONCE {
                 break;
             }
-            let Some(unit) = slot.begin() else { continue };
+            let is_dealt_with = self.frus.get(key).is_some_and(|fru| fru.dealt_with().is_some());
+            let Some(unit) = slot.begin(is_dealt_with) else { continue };
             self.tickets += 1;
             slot.ticket = self.tickets;
             let ticket = Ticket { key: key.clone(), number: self.tickets, whose: Whose::Slot };

@@ -211,6 +211,31 @@ fn a_part_that_was_removed_and_is_not_pulled_yet_does_not_come_back_by_its_line(
 }
 
 #[test]
+fn a_part_that_is_removed_before_its_line_was_looked_at_does_not_come_back_by_it() {
+    let mut play = Play::with_part_in_slot();
+    play.remove();
+    play.slot_runs(SlotPhase::Remove, "", 0);
+    play.takes_out();
+    play.is_said_to_be_absent();
+    line(&mut play, Told::There);
+    play.nothing();
+}
+
+#[test]
+fn a_part_that_is_plugged_in_after_somebody_has_asked_for_it_in_vain_is_read() {
+    let mut play = Play::with_part_in_slot();
+    line(&mut play, Told::There);
+    // Pulled and plugged in again between two looks at the line, and asked for in between.
+    play.recollect();
+    play.slot_runs(SlotPhase::Prepare, "", 69);
+    play.slot_runs(SlotPhase::Remove, "", 0);
+    play.takes_out();
+    play.is_said_to_be_absent();
+    line(&mut play, Told::There);
+    play.slot_starts(SlotPhase::Prepare, "");
+}
+
+#[test]
 fn a_line_that_changes_while_its_slot_is_worked_on_is_heard_at_a_later_look() {
     let mut play = Play::with_part_in_slot();
     line(&mut play, Told::There);

@@ -120,6 +120,25 @@ fn a_part_that_is_gone_once_the_power_is_off_is_absent() {
 }
 
 #[test]
+fn a_part_that_comes_back_after_the_power_came_on_is_kept_and_its_absence_is_not_the_last_word() {
+    let mut play = collected();
+    play.see(Sight::Gone);
+    let question = play.inspects();
+    power(&mut play, Power::On);
+    play.see(Sight::Present);
+    play.event(Event::Report(read("ok", 1)));
+    play.wanted.retain(|effect| !matches!(effect, Effect::Look(_)));
+    play.seconds = 1;
+    play.event(Event::Inspected(question, Ok(unit_state("inactive", "", "success", 0))));
+    play.tidied();
+    play.nothing();
+    assert_eq!(play.status().state, "kept");
+    power(&mut play, Power::Off);
+    play.looks(Sight::Present);
+    play.starts(Verb::Restart);
+}
+
+#[test]
 fn a_run_that_waits_when_the_power_comes_on_is_not_begun() {
     // For the inventory.
     let mut play = collected();
