@@ -446,17 +446,17 @@ impl Machine {
         }
     }
 
-    /// A signal of the inventory comes by another way than what it answers, a little before or a little after.
+    /// A signal of the inventory comes by another way than what it answers: the last one before an answer may be a
+    /// little late.
     fn tell_with_echoes(&mut self, event: Event, dice: &mut Dice) {
         let mut echoes = std::mem::take(&mut self.echoes);
         echoes.retain(|_| self.place.is_watched);
-        if dice.one_in(2) {
-            self.tell(event);
-            echoes.into_iter().for_each(|told| self.tell(Event::Told(KEY.to_owned(), told)));
-        } else {
-            echoes.into_iter().for_each(|told| self.tell(Event::Told(KEY.to_owned(), told)));
-            self.tell(event);
-        }
+        let late = echoes.pop_back();
+        let is_late = dice.one_in(2);
+        echoes.extend(late.filter(|_| !is_late));
+        echoes.into_iter().for_each(|told| self.tell(Event::Told(KEY.to_owned(), told)));
+        self.tell(event);
+        late.filter(|_| is_late).into_iter().for_each(|told| self.tell(Event::Told(KEY.to_owned(), told)));
     }
 
     /// Nothing new happens; what is under way arrives, then time passes.
