@@ -181,6 +181,13 @@ impl Play {
         self.see(Sight::Present);
     }
 
+    /// A device is looked at besides other things, and is not there.
+    fn looks_at_nothing(&mut self) {
+        let look = self.wanted.iter().position(|effect| *effect == Effect::Look(KEY.to_owned()));
+        self.wanted.remove(look.unwrap());
+        self.see(Sight::Absent);
+    }
+
     /// The absence is published, once process 1 has said that no run is under way.
     fn is_said_to_be_absent(&mut self) {
         let ticket = self.inspects();

@@ -236,6 +236,21 @@ fn a_part_that_is_plugged_in_after_somebody_has_asked_for_it_in_vain_is_read() {
 }
 
 #[test]
+fn a_part_that_is_plugged_in_while_its_slot_is_found_empty_is_read() {
+    let mut play = Play::with_part_in_slot();
+    play.recollect();
+    let prepares = play.slot_starts(SlotPhase::Prepare, "");
+    line(&mut play, Told::There);
+    play.slot_ends(prepares, "done", unit_state("inactive", "", "success", 69));
+    line(&mut play, Told::There);
+    play.slot_runs(SlotPhase::Remove, "", 0);
+    play.takes_out();
+    play.is_said_to_be_absent();
+    line(&mut play, Told::There);
+    play.slot_starts(SlotPhase::Prepare, "");
+}
+
+#[test]
 fn a_line_that_changes_while_its_slot_is_worked_on_is_heard_at_a_later_look() {
     let mut play = Play::with_part_in_slot();
     line(&mut play, Told::There);

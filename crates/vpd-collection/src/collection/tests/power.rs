@@ -204,6 +204,24 @@ fn its_slot_is_prepared_with_power_off_only() {
 }
 
 #[test]
+fn a_part_that_is_plugged_in_while_its_slot_is_prepared_after_the_power_went_off_is_read() {
+    let mut play = settled(Plan { power_off_only: true, ..slot_plan(KEY, UNIT) });
+    power(&mut play, Power::On);
+    assert!(play.ready());
+    power(&mut play, Power::Off);
+    play.wanted.retain(|effect| !matches!(effect, Effect::Look(_)));
+    let prepares = play.slot_starts(SlotPhase::Prepare, "");
+    // Too late for the preparation.
+    play.event(Event::Line(KEY.to_owned(), Told::There));
+    play.slot_ends(prepares, "done", unit_state("inactive", "", "success", 69));
+    play.slot_runs(SlotPhase::Remove, "", 0);
+    play.looks_at_nothing();
+    play.is_said_to_be_absent();
+    play.event(Event::Line(KEY.to_owned(), Told::There));
+    play.slot_starts(SlotPhase::Prepare, "");
+}
+
+#[test]
 fn a_slot_that_waits_to_be_prepared_when_the_power_comes_on_is_not() {
     let mut play = Play { primes: false, ..Play::of(Plan { power_off_only: true, ..slot_plan(KEY, UNIT) }) };
     power(&mut play, Power::Off);
