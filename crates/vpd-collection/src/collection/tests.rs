@@ -153,7 +153,7 @@ impl Play {
     fn slot_starts(&mut self, phase: SlotPhase, ccin: &str) -> (Ticket, String) {
         let expected = units::slot_unit(phase, &EepromKey::parse(KEY).unwrap(), ccin);
         match self.only() {
-            Effect::Start(ticket, unit, Verb::Start) if unit == expected => (ticket, unit),
+            Effect::Start(ticket, unit, Verb::Restart) if unit == expected => (ticket, unit),
             effect => panic!("{effect:?}"),
         }
     }
