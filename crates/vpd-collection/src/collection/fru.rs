@@ -242,7 +242,8 @@ impl Fru {
     /// The device is there. Whether process 1 must be asked first, as an earlier run of the service had collected it.
     pub fn appear(&mut self, now: Now) -> bool {
         match self.phase {
-            Phase::Unsettled if self.report.is_some() && !self.is_fresh => {
+            // What an earlier run of the service knew may still hold.
+            Phase::Unsettled | Phase::Kept if self.report.is_some() && !self.is_fresh => {
                 self.phase = Phase::Inspecting;
                 return true;
             }
@@ -392,6 +393,9 @@ impl Fru {
     /// It is not to be read now; what was read when it could be, and what the inventory shows, stays.
     pub fn keep(&mut self, now: Now) {
         if matches!(self.phase, Phase::Unsettled | Phase::Absent | Phase::Waiting(..)) {
+            if self.phase != Phase::Unsettled && !self.is_fresh {
+                self.report = None;
+            }
             self.forget(0);
             self.settled = now.wall;
             self.phase = Phase::Kept;

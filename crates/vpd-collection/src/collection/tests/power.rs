@@ -303,3 +303,25 @@ fn what_cannot_be_done_now_is_refused_with_the_reason() {
     }
     assert_eq!(Play::new().collection.refusal("departed"), None);
 }
+
+#[test]
+fn a_restart_of_the_service_that_hears_of_the_power_late_reads_nothing_again() {
+    let known = collected().collection.statuses();
+    for powers in [&[Power::Off][..], &[Power::On, Power::Off]] {
+        let mut play = Play::of(plan());
+        play.collection.resume(known.clone());
+        play.event(Event::Inventory(Presence::Here));
+        play.see(Sight::Present);
+        play.event(Event::Settled);
+        play.wanted.clear();
+        for now in powers {
+            power(&mut play, *now);
+        }
+        play.wanted.retain(|effect| *effect != Effect::LookAgain);
+        play.looks(Sight::Present);
+        let ticket = play.inspects();
+        play.event(Event::Inspected(ticket, Ok(unit_state("active", "run", "success", 0))));
+        play.tidied();
+        assert_eq!(play.status().state, "collected", "{powers:?}");
+    }
+}
