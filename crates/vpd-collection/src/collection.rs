@@ -177,6 +177,8 @@ pub struct Collection {
     /// Taken out, though their devices may be there.
     out: BTreeSet<String>,
     priming: Priming,
+    /// What was known of the chassis then.
+    primed_at: Power,
     /// What is being primed in full.
     primed: Vec<String>,
     power: Power,
@@ -205,6 +207,7 @@ impl Collection {
             plans,
             out: BTreeSet::new(),
             priming: Priming::NotYet,
+            primed_at: Power::Unknown,
             primed: Vec::new(),
             power: Power::Unknown,
             host: Host::Unknown,

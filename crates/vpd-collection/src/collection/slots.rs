@@ -238,11 +238,21 @@ impl Collection {
 
     /// Has the inventory told of what it lacks, once it is known what is there.
     pub(super) fn prime(&mut self, effects: &mut Vec<Effect>) {
-        if self.priming != Priming::NotYet || !self.is_settled || self.inventory == Presence::Away {
+        if !self.is_settled || self.inventory == Presence::Away {
+            return;
+        }
+        // States that hold without power only are told later where nobody had said yet that there is none.
+        let is_late =
+            self.priming == Priming::Done && self.primed_at == Power::Unknown && self.power == Power::Off;
+        if self.priming != Priming::NotYet && !is_late {
             return;
         }
         self.priming = Priming::UnderWay;
+        self.primed_at = self.power;
         let extent = |key: &str| {
+            if is_late {
+                return Extent::States;
+            }
             let is_kept =
                 self.plans.get(key).is_some_and(|plan| plan.power_off_only) && self.power != Power::Off;
             let is_away = self.frus.get(key).is_some_and(super::Fru::is_out_of_sight);

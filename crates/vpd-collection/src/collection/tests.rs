@@ -1,4 +1,5 @@
 mod crossings;
+mod priming;
 
 use super::*;
 use dbus_api::vpd::collection::Report;
