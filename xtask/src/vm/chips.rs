@@ -83,7 +83,10 @@ pub enum Client {
     /// It is there when udev starts, as a device tree makes it. It has a driver only if the chip answers then.
     #[default]
     Coldplug,
-    /// As before, with a chip that answers a moment later: the client has no driver until somebody binds it.
+    /// As before, and with a driver: its line counts from then on.
+    Bound,
+    /// It is there when udev starts, with a chip that answers a moment later: it has no driver until somebody binds
+    /// it.
     Unbound,
     /// Somebody makes it: a script, or a program of ours.
     Absent,
@@ -149,6 +152,7 @@ impl Chip {
         let kind = if part(&self.part)?.bus == Bus::Spi { "at25" } else { &self.part };
         Ok(match self.client {
             Client::Coldplug => Some(format!("{key} {kind}\n")),
+            Client::Bound => Some(format!("{key} {kind} bound\n")),
             Client::Unbound => Some(format!("{key} {kind} unbound\n")),
             Client::Absent => None,
         })
