@@ -164,6 +164,15 @@ pub fn size_of_part(name: &str) -> Result<usize> {
     Ok(part(name)?.bytes)
 }
 
+/// The smallest EEPROM for a key that is no smaller than the usual one and holds so many bytes.
+pub fn smallest_part(key: &str, usual: &str, bytes: usize) -> Result<&'static str> {
+    let bus = bus(key)?;
+    let least = bytes.max(size_of_part(usual)?);
+    let fits = |part: &&Part| part.bus == bus && part.bytes >= least && part.name.starts_with("2");
+    let part = PARTS.iter().filter(fits).min_by_key(|part| part.bytes);
+    Ok(part.with_context(|| format!("{key}: no part has {least} bytes"))?.name)
+}
+
 /// The modules that these chips need, beside those of every machine with chips.
 pub fn modules(chips: &BTreeMap<String, Chip>) -> Result<Vec<&'static str>> {
     let mut modules = vec!["i2c_eeprom_sim", "at24"];
