@@ -34,18 +34,29 @@ pub struct Arguments {
 #[derive(Subcommand)]
 enum What {
     /// Instructions, memory and bytes read of the parsers of vital product data
-    Vpd,
+    Vpd(VpdArguments),
     /// Processor time and exposure of a one-shot's sandbox, directive by directive, in a machine
     Sandbox(sandbox::Arguments),
+}
+
+/// A real machine's planar, if there is one.
+#[derive(clap::Args)]
+struct VpdArguments {
+    /// A configuration of openpower-vpd-parser: the fragment of its system EEPROM is measured too
+    #[arg(long, value_name = "JSON", requires = "image")]
+    upstream: Option<PathBuf>,
+    /// What that EEPROM holds
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    image: Option<PathBuf>,
 }
 
 /// Measures and prints the table.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     match &arguments.what {
-        What::Vpd => {
+        What::Vpd(arguments) => {
             packages::require(&[DBUS, VALGRIND, STRACE, GCC, LIBSYSTEMD])?;
-            rows::vpd(&workspace)
+            rows::vpd(&workspace, arguments.upstream.as_deref().zip(arguments.image.as_deref()))
         }
         What::Sandbox(arguments) => sandbox::run(&workspace, arguments),
     }

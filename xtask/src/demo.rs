@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: the services at work on a private bus, from images to inventory, and what goes wrong.
 
 mod acts;
+mod machine;
 mod tree;
 
 use std::io::Read;
@@ -20,6 +21,9 @@ pub struct Arguments {
     /// Images to read beside those that are built from tests/data/vpd
     #[arg(long = "image", value_name = "FILE")]
     images: Vec<PathBuf>,
+    /// A configuration of openpower-vpd-parser to import in place of a small one
+    #[arg(long, value_name = "JSON")]
+    upstream: Option<PathBuf>,
     /// Show every interface and property of the inventory, not only those that say something
     #[arg(long)]
     full: bool,
@@ -63,6 +67,7 @@ fn play(stage: &mut Stage<'_>, workspace: &Workspace, arguments: &Arguments) -> 
     if !arguments.without_machine {
         acts::boot_a_machine(workspace, arguments.profile)?;
     }
+    acts::import(stage, workspace, arguments.upstream.as_deref())?;
     if arguments.stay {
         output::line("Everything keeps running. Press Enter to end.");
         let mut key = [0];

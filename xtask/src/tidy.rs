@@ -2,6 +2,7 @@
 //! a test on a small synthetic tree.
 
 mod code;
+mod demo;
 mod floors;
 mod layout;
 mod source;
@@ -88,7 +89,8 @@ pub fn breaches(root: &Path) -> Result<Vec<String>> {
 }
 
 fn check(house: &House<'_>) -> Vec<Finding> {
-    let rules: [fn(&House<'_>) -> Vec<Finding>; 14] = [
+    let rules: [fn(&House<'_>) -> Vec<Finding>; 15] = [
+        demo::the_demo_shows_everything,
         floors::every_crate_states_its_floor,
         floors::edges_point_down,
         floors::floor_zero_is_pure,

@@ -146,16 +146,16 @@ fn named(workspace: &Workspace, name: &str) -> Result<Scenario> {
     }
 }
 
-/// Plays one scenario for somebody to watch: its script's log is what there is to see.
-pub fn show(workspace: &Workspace, name: &str, profile: Profile) -> Result<Outcome> {
+/// Plays one scenario for somebody to watch: its script's log is what there is to see. Says where its results are.
+pub fn show(workspace: &Workspace, name: &str, profile: Profile) -> Result<(Outcome, Option<PathBuf>)> {
     if let Some(reason) = obstacle() {
-        return Ok(Outcome::Skipped(reason));
+        return Ok((Outcome::Skipped(reason), None));
     }
     let scenario = Scenario::load(&workspace.root, name)?;
     let guest = build(workspace)?;
     play::play(workspace, &guest, &scenario, profile, Extent::Quick)?;
     output::line(play::log(workspace, &scenario)?);
-    Ok(Outcome::Passed)
+    Ok((Outcome::Passed, Some(play::results(workspace, &scenario))))
 }
 
 /// Plays the machine of a bench with files made for the occasion, programs as shipped; says where its results are.

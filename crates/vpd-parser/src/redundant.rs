@@ -2,6 +2,7 @@
 
 use crate::collect::{Collected, Redundant, Verdict};
 use fru_publication::Keywords;
+use std::collections::BTreeMap;
 use vpd_format::Vpd;
 
 /// Which of two readings counts, and how they stand to each other. The first counts unless the second is better.
@@ -24,23 +25,18 @@ pub(crate) fn choose(first: Collected, second: Collected) -> Collected {
 
 /// Whether two images have the same keywords with the same values; where these lie does not count.
 fn say_the_same(one: &Vpd, other: &Vpd) -> bool {
-    let (one, other) = (Keywords(one), Keywords(other));
-    let values = |keywords: Keywords<'_>| -> Vec<(String, Vec<(String, Vec<u8>)>)> {
-        let mut values: Vec<_> = keywords
-            .records()
-            .into_iter()
-            .map(|(record, _)| {
-                let of_record = keywords.of_record(&record).into_iter();
-                let mut all: Vec<_> =
-                    of_record.map(|keyword| (keyword.name.to_string(), keyword.data.to_vec())).collect();
-                all.sort();
-                (record, all)
-            })
-            .collect();
-        values.sort();
-        values
+    values(Keywords(one)) == values(Keywords(other))
+}
+
+/// Records with their keywords and values, each sorted by name.
+type Values = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
+
+fn values(keywords: Keywords<'_>) -> Values {
+    let of_record = |record: &str| {
+        let keywords = keywords.of_record(record).into_iter();
+        keywords.map(|keyword| (keyword.name.to_string(), keyword.data.to_vec())).collect()
     };
-    values(one) == values(other)
+    keywords.records().into_iter().map(|(record, _)| (record.clone(), of_record(&record))).collect()
 }
 
 #[cfg(test)]

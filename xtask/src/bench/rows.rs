@@ -13,25 +13,34 @@ use crate::stage::Stage;
 use crate::step::Step;
 use crate::workspace::Workspace;
 use crate::{fixtures, output};
+use system_index::{Levels, SystemIndex, SystemName, places};
 
 /// The parser that is measured.
 const PARSER: &str = "ipz-vpd-parser";
 
+/// The key that a real machine's planar goes by here.
+const REAL: &str = "file:real-planar";
+
 /// Measures the parsers of vital product data beside their C twins.
-pub fn vpd(workspace: &Workspace) -> Result<()> {
+pub fn vpd(workspace: &Workspace, real: Option<(&Path, &Path)>) -> Result<()> {
     let bench = Workbench::new(&workspace.root.join("xtask/bench"))?;
     let mut stage = Stage::set(workspace, Profile::Release)?;
     stage.start("inventory-manager")?;
     let parser = Parser::prepare(&stage, workspace)?;
     let mut table = Vec::new();
-    for (name, key, status) in
-        [("card, 1 object", "file:card", 0), ("planar, 43 objects", "file:system-planar", 0)]
-    {
+    let mut rows = vec![
+        ("card, 1 object".to_owned(), "file:card", 0),
+        ("planar, 43 objects".to_owned(), "file:system-planar", 0),
+    ];
+    if let Some((upstream, image)) = real {
+        rows.push((parser.import(upstream, image, stage.scratch())?, REAL, 0));
+    }
+    for (name, key, status) in rows {
         let subject = parser.subject(key, stage.bus().address());
         let twin = bench.meter.measure(&bench.twin_of(&subject)?)?;
         let ours = bench.meter.measure(&subject)?;
         ensure!(ours.status == status, "{PARSER} ended with {} on {key}", ours.status);
-        table.push(row(name, &ours, Some(&twin)));
+        table.push(row(&name, &ours, Some(&twin)));
         table.push(row("  C twin", &twin, None));
     }
     let address = stage.bus().address().to_owned();
@@ -98,6 +107,32 @@ impl Parser {
         }
         fixtures::write_fragment(&fragments, "file:system-planar", &fixtures::planar())?;
         Ok(Self { program, fragments, images })
+    }
+
+    /// Takes the fragment of the system EEPROM from upstream's configuration; says what it is.
+    fn import(&self, upstream: &Path, image: &Path, scratch: &Path) -> Result<String> {
+        let (configs, root) = (scratch.join("imported"), scratch.join("compiled"));
+        let system: SystemName = "imported".parse().context("naming the system")?;
+        vpd_config::Import {
+            upstream: upstream.to_owned(),
+            output: configs.clone(),
+            system: Some(system.clone()),
+            types: vec!["50001001".parse().context("a system type")?],
+            levels: Levels::Any,
+        }
+        .run()?;
+        vpd_config::build(&vpd_config::Source { image: &configs, site: None }, &root)?;
+        let folder = places::system(&root, &system);
+        let read =
+            |path: &Path| fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+        let index = SystemIndex::parse(&read(&places::system_index(&folder))?)?;
+        let fru = index.fru.iter().find(|fru| fru.system).context("no EEPROM says what system it is")?;
+        let fragment = read(&places::fragment(&folder, &fru.key))?;
+        fixtures::write_fragment(&self.fragments, REAL, &fragment)?;
+        let bytes = fs::read(image).with_context(|| format!("reading {}", image.display()))?;
+        fs::write(self.images.join(REAL.trim_start_matches("file:")), bytes)?;
+        let objects = fragment.matches("[[object]]").count();
+        Ok(format!("{}, {objects} objects, {} bytes of TOML", fru.key, fragment.len()))
     }
 
     fn subject(&self, key: &str, address: &str) -> Subject {

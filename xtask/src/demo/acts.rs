@@ -1,12 +1,12 @@
 //! The acts of the demonstration, in order.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::tree;
+use super::{machine, tree};
 use crate::build::Profile;
 use crate::rings::{self, Outcome};
 use crate::stage::{Run, Stage};
@@ -248,11 +248,38 @@ pub fn refusals(stage: &Stage<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Boots a machine whose parts come, go and are swapped.
+/// Boots a machine with slots, power and everything that can go wrong, and shows its inventory as it was then.
 pub fn boot_a_machine(workspace: &Workspace, profile: Profile) -> Result<()> {
-    heading("8. A machine boots: systemd, udev, real EEPROM drivers, everything as installed");
-    let shown = vm::show(workspace, "demo", profile)?;
-    rings::account("demo, machine", &shown)
+    heading(
+        "8. A whole machine boots: systemd, udev, real drivers for EEPROMs and lines, everything as installed",
+    );
+    let (outcome, results) = vm::show(workspace, "demo", profile)?;
+    if let Some(results) = results {
+        heading("9. Its inventory, as it was when the machine counted as ready");
+        let path = results.join("inventory.json");
+        let reply = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        output::line(machine::draw(&reply)?);
+    }
+    rings::account("demo, machine", &outcome)
+}
+
+/// Imports a configuration of openpower-vpd-parser, and shows what it became.
+pub fn import(stage: &Stage<'_>, workspace: &Workspace, upstream: Option<&Path>) -> Result<()> {
+    heading("10. A system that upstream describes, imported and compiled");
+    let own = workspace.root.join("crates/vpd-config/tests/import/data/small.json");
+    let json = upstream.unwrap_or(&own);
+    let (configs, root) = (stage.scratch().join("imported"), stage.scratch().join("compiled"));
+    let import = vpd_config::Import {
+        upstream: json.to_owned(),
+        output: configs.clone(),
+        system: Some("imported".parse().context("naming the system")?),
+        types: vec!["50001001".parse().context("a system type")?],
+        levels: system_index::Levels::Any,
+    };
+    output::line(format!("{}", import.run()?));
+    let source = vpd_config::Source { image: &configs, site: None };
+    output::line(format!("compiled: {}", vpd_config::build(&source, &root)?));
+    Ok(())
 }
 
 fn heading(text: &str) {

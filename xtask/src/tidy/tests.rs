@@ -256,3 +256,30 @@ fn paths_of_one_machine_are_reported() {
         assert_eq!(places(rule, &[("README.md", &line)], &[]), [""; 0], "{line}");
     }
 }
+
+#[test]
+fn a_key_or_an_outcome_without_a_part_that_shows_it_is_reported() {
+    let keys = "| key | meaning |\n|---|---|\n| `offset`, `size` | x |\n| `[[match]]` | y |\n| `{ set = \"A\" }` | z |\n";
+    let machine = "[[match]]\n[fru.\"8-0050\"]\noffset = 1\nsize = 2\n";
+    let outcomes = "8-0050 collected ok\n";
+    let words = "        match self {\n            Self::Ok => \"ok\",\n";
+    let check = |list: &str| {
+        let files = [
+            ("configs/README.md", keys),
+            ("configs/systems/demo/10.toml", machine),
+            ("configs/systems/demo/README.md", list),
+            ("crates/vpd-format/src/outcome.rs", words),
+            ("tests/vm/scenarios/demo/root/etc/bed/outcomes", outcomes),
+        ];
+        places(demo::the_demo_shows_everything, &files, &[])
+    };
+    let good = "| `offset`, `size` | 8-0050 | |\n| `[[match]]` | 10.toml | |\n| `set` | not shown | |\n| `ok` | 8-0050 | |\n";
+    assert_eq!(check(good), [""; 0]);
+    assert_eq!(check(&good.replace("`offset`, ", "")), ["configs/README.md:3"]);
+    assert_eq!(check(&good.replace("| `ok` | 8-0050 | |\n", "")), ["configs/systems/demo/README.md:1"]);
+    assert_eq!(check(&good.replace("`size` | 8-0050", "`size` | 8-0051")).len(), 2);
+    assert_eq!(
+        check(&good.replace("| `set` | not shown", "| `set` | 8-0050")),
+        ["configs/systems/demo/README.md:3"]
+    );
+}
