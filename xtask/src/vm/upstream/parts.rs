@@ -30,6 +30,8 @@ pub enum Kind {
     Processor,
     /// It is in a slot that has to be seen to before it can be read.
     Slot,
+    /// A line says whether it is there.
+    Announced,
     /// Any other.
     Board,
 }
@@ -45,6 +47,8 @@ impl Kind {
             Self::Processor
         } else if !eeprom.commands().is_empty() {
             Self::Slot
+        } else if eeprom.base().presence().is_some() {
+            Self::Announced
         } else {
             Self::Board
         }
@@ -57,6 +61,7 @@ impl Kind {
             Self::Memory => "memory",
             Self::Processor => "processor",
             Self::Slot => "slot",
+            Self::Announced => "announced",
             Self::Board => "board",
         }
     }

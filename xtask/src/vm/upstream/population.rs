@@ -54,14 +54,19 @@ pub fn populate(
 impl Population {
     fn add(&mut self, order: Order<'_>, given: Option<&Vec<u8>>) -> Result<()> {
         let eeprom = order.eeprom;
-        let is_present = given.is_some() || !is_empty_slot(eeprom, order.ordinal);
+        let occupant = if given.is_some() { Occupant::Part } else { Occupant::of(eeprom, order.ordinal) };
         let cells = match given {
             Some(cells) => cells.clone(),
             None => at_offset(order.image()?, eeprom.offset()),
         };
-        self.add_chip(eeprom, &eeprom.key, is_present, cells.len())?;
-        if !is_present {
-            return Ok(());
+        self.add_chip(eeprom, &eeprom.key, occupant != Occupant::Nobody, cells.len())?;
+        match occupant {
+            Occupant::Nobody => return Ok(()),
+            Occupant::Stranger => {
+                self.cells.insert(eeprom.key.clone(), cells);
+                return Ok(());
+            }
+            Occupant::Part => {}
         }
         self.present.insert(eeprom.key.clone());
         self.add_expanders(eeprom, &cells);
@@ -139,12 +144,27 @@ impl Population {
     }
 }
 
-/// Every fourth slot is empty, and every fourth place for a memory module.
-fn is_empty_slot(eeprom: &Eeprom, ordinal: usize) -> bool {
-    match Kind::of(eeprom) {
-        Kind::Slot => ordinal % 4 == 2,
-        Kind::Memory => ordinal % 4 == 3,
-        _ => false,
+/// Who is in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occupant {
+    /// The part.
+    Part,
+    /// No chip answers.
+    Nobody,
+    /// A chip of something else, while the line says that the part is not there.
+    Stranger,
+}
+
+impl Occupant {
+    /// Every fourth slot is empty, and every fourth place for a memory module; every second place of which only a line
+    /// says whether the part is there has a stranger.
+    fn of(eeprom: &Eeprom, ordinal: usize) -> Self {
+        match Kind::of(eeprom) {
+            Kind::Slot if ordinal % 4 == 2 => Self::Nobody,
+            Kind::Memory if ordinal % 4 == 3 => Self::Nobody,
+            Kind::Announced if ordinal % 2 == 1 => Self::Stranger,
+            _ => Self::Part,
+        }
     }
 }
 
