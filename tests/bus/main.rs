@@ -1,5 +1,6 @@
 //! Real services on a private dbus-daemon.
 
+mod collection;
 mod endurance;
 mod inventory;
 mod location_codes;

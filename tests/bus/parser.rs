@@ -5,6 +5,7 @@ use dbus_api::inventory::{ASSET, ITEM, ITEM_DIMM, PROGRESS, progress_status};
 use dbus_api::vpd::collection::{self, Report};
 use house_tests::{Machine, fixture};
 use std::path::Path;
+use test_bus::Finished;
 
 const KEY: &str = "10-0050";
 const FRU: &str = "/system/chassis/card0";
@@ -251,21 +252,20 @@ fn configuration_errors_name_the_file_and_nothing_is_published() -> anyhow::Resu
     Ok(())
 }
 
-/// Stands in for the collection service, which has none of its own yet: keeps the reports it is given.
-struct Collection(tokio::sync::mpsc::UnboundedSender<Report>);
+/// Stands in for the collection service: keeps the reports and images that it is given.
+struct Collection(tokio::sync::mpsc::UnboundedSender<(Report, Vec<u8>)>);
 
 #[zbus::interface(name = "io.vivianite.Vpd.Collection1")]
 impl Collection {
-    fn report(&self, report: Report) -> zbus::fdo::Result<()> {
-        self.0.send(report).map_err(|error| zbus::fdo::Error::Failed(error.to_string()))
+    fn report(&self, report: Report, image: Vec<u8>) -> zbus::fdo::Result<()> {
+        self.0.send((report, image)).map_err(|error| zbus::fdo::Error::Failed(error.to_string()))
     }
 }
 
-#[test]
-fn the_collection_service_gets_the_report_and_standard_output_does_not() -> anyhow::Result<()> {
-    let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
+/// What a parser reports of an image, with what it hands over of it, and how it ended.
+fn reported(machine: &Machine, image: &[u8]) -> anyhow::Result<(Report, Vec<u8>, Finished)> {
     machine.fragment(KEY, FRAGMENT)?;
-    let image = machine.image("eeprom.bin", &fixture("card"))?;
+    let image = machine.image("eeprom.bin", image)?;
     let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
     let (ready, is_ready) = std::sync::mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -285,14 +285,37 @@ fn the_collection_service_gets_the_report_and_standard_output_does_not() -> anyh
     let finished = machine.parse("ipz-vpd-parser", &image, KEY)?;
     drop(stop);
     service.join().expect("no panic")?;
+    let (report, image) = reports.try_recv()?;
+    Ok((report, image, finished))
+}
+
+#[test]
+fn the_collection_service_gets_the_report_and_standard_output_does_not() -> anyhow::Result<()> {
+    let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
+    let (report, image, finished) = reported(&machine, &fixture("card"))?;
     assert_eq!(finished.status, Some(0), "{}", finished.log);
     assert_eq!(finished.output, "");
-    let report = reports.try_recv()?;
     assert_eq!(
         (report.key.as_str(), report.outcome.as_str(), report.inventory.as_str()),
         (KEY, "ok", "published")
     );
     assert!(report.started > 0 && report.finished >= report.started);
     assert_eq!(report.records.len(), 3);
+    assert_eq!((report.ccin.as_str(), report.redundant.as_str()), ("7V11", ""));
+    assert!(image.is_empty(), "nobody wants to see what is in order");
+    Ok(())
+}
+
+#[test]
+fn a_damaged_image_goes_with_the_report_and_a_blank_one_does_not() -> anyhow::Result<()> {
+    let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
+    let mut damaged = fixture("card");
+    damaged[140..148].fill(0);
+    let (report, image, _) = reported(&machine, &damaged)?;
+    assert_eq!((report.outcome.as_str(), report.inventory.as_str()), ("bad", "published"));
+    assert_eq!(image, damaged);
+    let (report, image, _) = reported(&machine, &vec![0xff; 512])?;
+    assert_eq!(report.outcome, "blank");
+    assert!(image.is_empty());
     Ok(())
 }

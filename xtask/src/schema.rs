@@ -1,7 +1,9 @@
 //! `cargo xtask schema`: what the facts about the inventory's interfaces are turned into.
 //!
-//! Two files are generated: the inventory manager's schema, which is data, and the table in `dbus-api` that says
-//! which keywords of which record have a property.
+//! Three files are generated: the inventory manager's schema, which is data; the table in `dbus-api` that says which
+//! keywords of which record have a property; and the order of properties in what upstream's inventory manager kept.
+
+mod order;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -106,7 +108,14 @@ fn stale(root: &Path) -> Result<Vec<(&'static str, String)>> {
     let text = fs::read_to_string(root.join(FACTS)).with_context(|| format!("reading {FACTS}"))?;
     let facts: Facts = toml::from_str(&text).with_context(|| format!("parsing {FACTS}"))?;
     validate(&facts)?;
-    let wanted = [(SCHEMA, schema_text(&facts)), (RECORDS, records_text(&facts))];
+    let text =
+        fs::read_to_string(root.join(order::SOURCE)).with_context(|| format!("reading {}", order::SOURCE))?;
+    let orders = order::parse(&text, &facts).with_context(|| format!("checking {}", order::SOURCE))?;
+    let wanted = [
+        (SCHEMA, schema_text(&facts)),
+        (RECORDS, records_text(&facts)),
+        (order::TARGET, order::text(&orders)),
+    ];
     let differs =
         |(path, text): &(&str, String)| fs::read_to_string(root.join(path)).ok().as_ref() != Some(text);
     Ok(wanted.into_iter().filter(differs).collect())

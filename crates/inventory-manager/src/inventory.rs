@@ -254,7 +254,8 @@ impl Inventory {
 const ELEMENT_LIMIT: usize = 240;
 const PATH_LIMIT: usize = 2_000;
 
-fn can_be_kept(path: &str) -> bool {
+/// Whether files can be named after an object.
+pub(crate) fn can_be_kept(path: &str) -> bool {
     path.len() <= PATH_LIMIT && path.split('/').all(|element| element.len() <= ELEMENT_LIMIT)
 }
 

@@ -13,6 +13,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod adoption;
 pub mod associations;
 mod dbus;
 mod error;

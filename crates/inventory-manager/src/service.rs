@@ -1,5 +1,6 @@
 //! The owner of the inventory: one task, one message at a time.
 
+use crate::adoption::{self, Orders, Source};
 use crate::associations::Associations;
 use crate::dbus::Call;
 use crate::error::CallFailure;
@@ -15,6 +16,7 @@ use service_runtime::daemon::Start;
 use service_runtime::{Exit, Readiness, bus};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -38,8 +40,12 @@ pub async fn start(mut start: Start) -> anyhow::Result<()> {
     let mut associations = Associations::load(&start.root).context(Exit::Configuration)?;
     let connection = bus::connect(CALL_LIMIT).await?;
     refuse_a_second_inventory(&connection).await?;
-    let (store, restored) = Store::open(&settings.state_directory, RealDisk)
+    let (mut store, restored) = Store::open(&settings.state_directory, RealDisk)
         .with_context(|| format!("cannot use {}", settings.state_directory.display()))?;
+    let restored = match settings.adopt_from(&start.root) {
+        Some(folder) if store.claim(&restored) => adopt(&mut store, folder, &schema, &start.root),
+        _ => restored,
+    };
     let mut inventory = Inventory::default();
     restore(&schema, &mut inventory, restored);
     inventory.apply(&associations.updates(&schema, &inventory));
@@ -68,6 +74,16 @@ fn load_schema(start: &Start) -> anyhow::Result<Schema> {
         .context(Exit::Configuration);
     }
     Ok(schema)
+}
+
+/// Takes over what upstream knew; whatever is wrong with it, the inventory starts.
+fn adopt(store: &mut Store, folder: PathBuf, schema: &Schema, root: &Path) -> Vec<Restored> {
+    let orders = service_config::load::<Orders>(root, "inventory-order").map(|merged| merged.fragment);
+    let orders = orders.unwrap_or_else(|error| {
+        log::error!("only files that name their values can be adopted: {error}");
+        Orders::new()
+    });
+    adoption::adopt(store, &Source { folder, schema, orders: &orders })
 }
 
 /// Two inventories must not share a state folder; the name tells before the folder is touched.

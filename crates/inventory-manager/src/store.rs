@@ -3,6 +3,7 @@
 //! ```text
 //! <state>/journal                      batches that the files may not hold durably yet
 //! <state>/objects/<path>/<interface>   {"Property": value, …}
+//! <state>/adopted                      once the folder is in use: what it began with
 //! ```
 //!
 //! A batch is appended to the journal and made durable with one `fdatasync`; only then are the
@@ -14,6 +15,7 @@
 //! every index.
 
 mod disk;
+mod first_use;
 mod journal;
 
 pub use disk::{Disk, RealDisk, Step};
@@ -65,6 +67,8 @@ pub struct Store<D = RealDisk> {
     behind: bool,
     /// A refused batch may still stand behind the journal's end, where a start would find it.
     tail_in_doubt: bool,
+    /// What the folder was to begin with, while the disk does not take it.
+    owed: Option<first_use::Owed>,
 }
 
 impl<D: Disk> Store<D> {
@@ -73,8 +77,14 @@ impl<D: Disk> Store<D> {
     /// Errors: the folder cannot be created, read or written. A file that cannot be decoded is
     /// deleted and named in the log.
     pub fn open(folder: &Path, disk: D) -> io::Result<(Self, Vec<Restored>)> {
-        let mut store =
-            Self { folder: folder.to_owned(), disk, journal_length: 0, behind: false, tail_in_doubt: false };
+        let mut store = Self {
+            folder: folder.to_owned(),
+            disk,
+            journal_length: 0,
+            behind: false,
+            tail_in_doubt: false,
+            owed: None,
+        };
         store.disk.perform(&Step::CreateFolder(store.objects()))?;
         if let Err(error) = store.replay().and_then(|()| store.finish_checkpoint()) {
             log::error!("the journal cannot be carried over yet, going on with it: {error}");
@@ -109,6 +119,11 @@ impl<D: Disk> Store<D> {
     ///
     /// Errors: nothing of the batch is kept, and the next one is not affected.
     pub fn write(&mut self, batch: &[Entry]) -> io::Result<()> {
+        self.pay()?;
+        self.append(batch)
+    }
+
+    fn append(&mut self, batch: &[Entry]) -> io::Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -296,7 +311,7 @@ impl<D: Disk> Store<D> {
 }
 
 /// Elements of object paths; nothing else is a folder of ours.
-fn is_path_element(name: &str) -> bool {
+pub(crate) fn is_path_element(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

@@ -91,8 +91,10 @@ pub enum Event {
     Power(Power),
     /// What the host does.
     Host(Host),
-    /// A line that is looked at again and again says whether a part is there, or somebody in the inventory says so.
+    /// Somebody has said in the inventory that a part is there, or is not.
     Told(String, Told),
+    /// A line that is looked at again and again says whether a part is there.
+    Line(String, Told),
     /// Time has passed.
     Tick,
 }
@@ -133,6 +135,13 @@ pub struct Ticket {
     whose: Whose,
 }
 
+impl Ticket {
+    /// It is about the unit of a slot, which does not stay active.
+    pub fn is_of_slot(&self) -> bool {
+        self.whose == Whose::Slot
+    }
+}
+
 /// Whose answer it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
@@ -165,6 +174,8 @@ enum Priming {
     NotYet,
     UnderWay,
     Done,
+    /// It was not; another inventory, or the same one come back, is told.
+    Failed,
 }
 
 /// The whole.
@@ -176,6 +187,8 @@ pub struct Collection {
     slots: BTreeMap<String, Slot>,
     /// Taken out, though their devices may be there.
     out: BTreeSet<String>,
+    /// What the lines said last.
+    lines: BTreeMap<String, Told>,
     priming: Priming,
     /// What was known of the chassis then.
     primed_at: Power,
@@ -206,6 +219,7 @@ impl Collection {
             slots: plans.iter().filter_map(|(key, plan)| Some((key.clone(), Slot::of(plan)?))).collect(),
             plans,
             out: BTreeSet::new(),
+            lines: BTreeMap::new(),
             priming: Priming::NotYet,
             primed_at: Power::Unknown,
             primed: Vec::new(),
@@ -261,11 +275,12 @@ impl Collection {
                 }
             }
             Event::Primed(result) => self.primed(result, now),
-            Event::Recollect(keys) => self.recollect(&keys, now),
-            Event::Remove(keys) => keys.iter().for_each(|key| self.take_out(key, now)),
+            Event::Recollect(keys) => self.recollect(&keys, now, &mut effects),
+            Event::Remove(keys) => keys.iter().for_each(|key| self.remove(key, now)),
             Event::Power(power) => self.power_changed(power, now, &mut effects),
-            Event::Host(host) => self.host_changed(host, now),
+            Event::Host(host) => self.host_changed(host, now, &mut effects),
             Event::Told(key, told) => self.told(&key, told, now, &mut effects),
+            Event::Line(key, told) => self.line_says(&key, told, now, &mut effects),
             Event::Tick => {}
         }
         self.go_on(now, &mut effects);
@@ -283,9 +298,9 @@ impl Collection {
             if self.inventory == Presence::Away {
                 limits.push(self.away_since + self.limits.inventory);
             }
-            if self.power == Power::Unknown && self.plans.values().any(|plan| plan.power_off_only) {
-                limits.push(self.limits.power);
-            }
+        }
+        if self.power == Power::Unknown && self.plans.values().any(|plan| plan.power_off_only) {
+            limits.push(self.limits.power);
         }
         if self.frus.values().any(Fru::is_with_systemd) || self.slots.values().any(Slot::is_working) {
             limits.push(self.progress_at + self.limits.progress);
@@ -379,6 +394,9 @@ impl Collection {
         self.inventory = presence;
         if presence == Presence::Here {
             self.progress_at = now.elapsed;
+            if self.priming == Priming::Failed {
+                self.priming = Priming::NotYet;
+            }
             for fru in self.frus.values_mut() {
                 fru.inventory_came(now);
             }
@@ -429,8 +447,12 @@ impl Collection {
         self.progress_at = now.elapsed;
         let key = report.key.clone();
         let Some(fru) = self.frus.get_mut(&key) else { return };
+        let is_out = self.out.contains(&key);
         if fru.reported(report) {
             fru.conclude(&self.limits, now);
+        } else if is_out && fru.is_gone() {
+            // A part was read that is taken out: its absence is said after that.
+            fru.vanish(Sight::Gone, now);
         } else if fru.is_out_of_sight() {
             effects.push(Effect::Look(key));
         }
@@ -454,12 +476,12 @@ impl Collection {
         }
     }
 
-    fn recollect(&mut self, keys: &[String], now: Now) {
+    fn recollect(&mut self, keys: &[String], now: Now, effects: &mut Vec<Effect>) {
         let is_meant =
             |key: &&String| if keys.is_empty() { self.refusal(key).is_none() } else { keys.contains(key) };
         let all: Vec<String> = self.frus.keys().filter(is_meant).cloned().collect();
         for key in all {
-            self.read_again(&key, now);
+            self.read_again(&key, now, effects);
         }
     }
 
@@ -474,6 +496,7 @@ impl Collection {
             self.settle(now, effects);
         }
         self.wait_no_longer_for_power(now, effects);
+        self.hold_back(now);
         self.prime(effects);
         self.give_up(now, effects);
         self.tell_slots();

@@ -20,7 +20,7 @@ pub fn watch(polls: Vec<(String, Poll)>, events: UnboundedSender<Event>) {
             for (at, key, poll) in due.iter_mut().filter(|(at, ..)| *at <= next) {
                 *at = Instant::now() + poll.interval();
                 if let Some(told) = look(key, poll)
-                    && events.send(Event::Told(key.clone(), told)).is_err()
+                    && events.send(Event::Line(key.clone(), told)).is_err()
                 {
                     return;
                 }

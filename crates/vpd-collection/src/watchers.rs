@@ -85,6 +85,8 @@ async fn follow_until_end(
             message = next(&mut changes) => match message {
                 Some(message) => {
                     let text = property.changed(&message).filter(|_| is_from(&message, &owner));
+                    // Who says that by itself need not be asked, and may not answer.
+                    is_asked_for &= text.is_none();
                     if text.is_some() && events.send(event(text.as_deref())).is_err() {
                         return Ok(());
                     }

@@ -14,11 +14,15 @@ pub(crate) struct Decision {
 /// The last good choice, or why there is none.
 pub(crate) type Last = Result<SystemName, String>;
 
+/// What openpower-vpd-parser chose last, if it was ever here, or what is wrong with that.
+pub(crate) type Foreign = Result<Option<SystemName>, String>;
+
 /// Decides; `exists` says whether the image has a system.
 pub(crate) fn decide(
     index: &MachineIndex,
     reading: Reading,
     last: Last,
+    foreign: Foreign,
     exists: &dyn Fn(&SystemName) -> bool,
 ) -> Decision {
     let troubles = told(&reading.troubles);
@@ -28,7 +32,10 @@ pub(crate) fn decide(
             let reason = "the configuration names no system EEPROM".to_owned();
             Decision { selection: fallback(Cause::NoChoice, reason), exit: Exit::Done }
         }
-        None => Decision { selection: unread(troubles, last, exists), exit: exit_of(&reading.troubles) },
+        None => {
+            let selection = unread(troubles, last, foreign, exists);
+            Decision { selection, exit: exit_of(&reading.troubles) }
+        }
     }
 }
 
@@ -59,13 +66,30 @@ fn known(
 }
 
 /// No EEPROM said anything: what was last known, or what all systems have in common.
-fn unread(troubles: String, last: Last, exists: &dyn Fn(&SystemName) -> bool) -> Selection {
+///
+/// Another's choice counts only as long as there is none of our own: ours is younger.
+fn unread(troubles: String, last: Last, foreign: Foreign, exists: &dyn Fn(&SystemName) -> bool) -> Selection {
     match last {
         Ok(system) if exists(&system) => Selection { system, ..fallback(Cause::LastChoice, troubles) },
         Ok(system) => {
             let reason = format!("the last choice, system {system}, is not in this image");
             fallback(Cause::NoChoice, join(troubles, reason))
         }
+        Err(reason) => adopted(join(troubles, reason), foreign, exists),
+    }
+}
+
+fn adopted(troubles: String, foreign: Foreign, exists: &dyn Fn(&SystemName) -> bool) -> Selection {
+    match foreign {
+        Ok(Some(system)) if exists(&system) => {
+            let reason = format!("system {system} is openpower-vpd-parser's choice");
+            Selection { system, ..fallback(Cause::LastChoice, join(troubles, reason)) }
+        }
+        Ok(Some(system)) => {
+            let reason = format!("openpower-vpd-parser's choice, system {system}, is not in this image");
+            fallback(Cause::NoChoice, join(troubles, reason))
+        }
+        Ok(None) => fallback(Cause::NoChoice, troubles),
         Err(reason) => fallback(Cause::NoChoice, join(troubles, reason)),
     }
 }

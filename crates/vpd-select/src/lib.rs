@@ -11,6 +11,7 @@ mod decide;
 mod identify;
 mod memory;
 mod publish;
+mod upstream;
 
 use anyhow::Context as _;
 use arguments::Arguments;
@@ -29,7 +30,7 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     let reading = identify::read(&index, root);
     let last = memory::recall(&arguments.state);
     let exists = |system: &SystemName| places::system_index(&places::system(root, system)).is_file();
-    let decision = decide::decide(&index, reading, last, &exists);
+    let decision = decide::decide(&index, reading, last, upstream::recall(root), &exists);
     log_choice(&decision);
     publish::publish(root, &decision.selection)?;
     if decision.selection.cause == Cause::Matched

@@ -229,6 +229,26 @@ fn an_absent_eeprom_is_told_from_one_that_is_wrong() {
 }
 
 #[test]
+fn a_machine_that_changed_over_goes_by_the_choice_of_upstream_until_it_has_its_own() {
+    let machine = Machine::new();
+    let link = machine.root().join("var/lib/vpd/vpd_inventory.json");
+    fs::create_dir_all(link.parent().unwrap()).unwrap();
+    symlink("/usr/share/vpd/later.json", &link).unwrap();
+    let run = machine.run();
+    assert_eq!(run.status, 69, "{}", run.log);
+    assert_eq!(machine.chosen(), is("later", Cause::LastChoice));
+    let reason = machine.selection().reason;
+    assert!(reason.ends_with("system later is openpower-vpd-parser's choice"), "{reason}");
+    assert_eq!(machine.remembered(), None, "only a match is remembered");
+    machine.insert(&planar());
+    machine.run();
+    machine.pull();
+    assert_eq!(machine.run().status, 69);
+    assert_eq!(machine.chosen(), is("demo", Cause::LastChoice));
+    assert_eq!(fs::read_link(link).unwrap().to_str(), Some("/usr/share/vpd/later.json"));
+}
+
+#[test]
 fn the_next_system_eeprom_takes_over_with_its_own_window() {
     let machine = Machine::new();
     machine.insert(&[0xff; 8192]);

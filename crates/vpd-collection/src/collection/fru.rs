@@ -77,6 +77,8 @@ pub struct Fru {
     tries: u32,
     /// It was to be read again when the run that was under way could not count for that any more.
     is_wanted_again: bool,
+    /// The number of the current report, so that one that is said again is not taken for another.
+    reading: u64,
     /// What its last run lacked was the bus or the inventory.
     lacks_peer: bool,
     /// Its unit ends with its device, so that a new device begins a new run.
@@ -104,6 +106,7 @@ impl Fru {
             tries: 0,
             is_wanted_again: false,
             lacks_peer: false,
+            reading: 0,
         }
     }
 
@@ -122,6 +125,7 @@ impl Fru {
         if status.state == "collected" && !status.report.invocation.is_empty() {
             (self.attempts, self.seen) = (status.attempts, status.seen);
             self.report = Some(status.report);
+            self.reading += 1;
         }
     }
 
@@ -168,6 +172,16 @@ impl Fru {
             Phase::Queueing(..) | Phase::Queued(_) | Phase::Inspecting | Phase::Leaving(None)
         );
         is_asked && !self.is_overdue
+    }
+
+    /// Its absence is about to be said.
+    pub fn is_going(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_) | Phase::Vanishing(_))
+    }
+
+    /// Its device was seen to go, and not to come back.
+    pub fn is_gone(&self) -> bool {
+        (self.is_going() || self.phase == Phase::Absent) && !self.is_back
     }
 
     /// As far as is known, there is no device.
@@ -363,6 +377,9 @@ impl Fru {
             // Nobody knows which of the two the inventory takes last.
             self.absent_until = report.started.max(self.absent_until);
         }
+        if self.report.as_ref() != Some(&report) {
+            self.reading += 1;
+        }
         self.report = Some(report);
         self.is_fresh = true;
         match self.phase {
@@ -522,24 +539,42 @@ impl Fru {
 
     /// It is not to be read now; what was read when it could be, and what the inventory shows, stays.
     pub fn keep(&mut self, now: Now) {
-        if matches!(self.phase, Phase::Unsettled | Phase::Absent) {
+        if matches!(self.phase, Phase::Unsettled | Phase::Absent | Phase::Waiting(..)) {
             self.forget(0);
             self.settled = now.wall;
             self.phase = Phase::Kept;
         }
     }
 
-    /// What was said of it before counts as an absence: a run that began before is not the last word.
+    /// Nobody knows whether it may be read now: no run is begun, and what is there is looked at when that is known.
+    pub fn hold(&mut self) {
+        if matches!(self.phase, Phase::Waiting(..)) {
+            self.forget(0);
+            self.phase = Phase::Unsettled;
+        }
+    }
+
+    /// What was said of it before counts as an absence: a run that began before is not the last word, even if it has
+    /// been dealt with since.
     pub fn was_primed(&mut self, now: Now) {
         self.absent_until = now.wall.max(self.absent_until);
+        if matches!(self.phase, Phase::Collected | Phase::Clearing(_)) && self.is_overridden() {
+            self.begin_again(now);
+        }
+    }
+
+    /// The number of the last report, unless it will not be dealt with any more.
+    pub fn reading(&self) -> Option<u64> {
+        let is_over = self.is_overdue || matches!(self.phase, Phase::Failed | Phase::Kept);
+        self.report.as_ref().filter(|_| !is_over).map(|_| self.reading)
     }
 
     /// What the last report says of the part, once it is dealt with: whether it is usable, and its CCIN.
-    pub fn dealt_with(&self) -> Option<(i64, bool, &str)> {
+    pub fn dealt_with(&self) -> Option<(u64, bool, &str)> {
         let report = self.report.as_ref().filter(|_| self.phase == Phase::Collected)?;
         let is_usable =
             !matches!(&*report.outcome, "blank" | "unreadable" | "absent") && !report.format.is_empty();
-        Some((self.settled, is_usable, &report.ccin))
+        Some((self.reading, is_usable, &report.ccin))
     }
 
     /// Nobody waits for it any longer.

@@ -36,8 +36,9 @@ impl Collection {
         if sight == Sight::Present && self.out.contains(key) {
             return false;
         }
-        let is_kept = self.plans.get(key).is_some_and(|plan| plan.power_off_only) && self.power != Power::Off;
-        if is_kept {
+        // Of what went before, and whose absence is about to be said, all is heard.
+        let is_going = self.frus.get(key).is_some_and(super::Fru::is_going);
+        if self.cannot_be_read(key) && !is_going {
             if self.power == Power::On
                 && let Some(fru) = self.frus.get_mut(key)
             {
@@ -45,7 +46,38 @@ impl Collection {
             }
             return false;
         }
-        sight != Sight::Absent || !self.slots.get(key).is_some_and(super::Slot::is_undecided)
+        match (self.slots.get_mut(key), sight) {
+            (Some(slot), Sight::Present) => {
+                slot.is_seen();
+                true
+            }
+            (Some(slot), Sight::Gone) => !slot.is_shut(),
+            (Some(slot), Sight::Absent) => !slot.is_shut() && !slot.is_undecided(),
+            (None, _) => true,
+        }
+    }
+
+    /// Whether an EEPROM must be left alone, as the chassis has power, or may have.
+    pub(super) fn cannot_be_read(&self, key: &str) -> bool {
+        self.power != Power::Off && self.plans.get(key).is_some_and(|plan| plan.power_off_only)
+    }
+
+    /// Begins nothing that cannot be done with power on, whatever it was wanted for.
+    pub(super) fn hold_back(&mut self, now: Now) {
+        if self.power == Power::Off {
+            return;
+        }
+        for plan in self.plans.values().filter(|plan| plan.power_off_only) {
+            if let Some(slot) = self.slots.get_mut(&plan.key) {
+                slot.hold();
+            }
+            let Some(fru) = self.frus.get_mut(&plan.key) else { continue };
+            match self.power {
+                Power::On if !fru.is_out_of_sight() => fru.keep(now),
+                Power::Unknown => fru.hold(),
+                _ => {}
+            }
+        }
     }
 
     /// What cannot be read with power on is read once it is off, and stays as it is once it is on.
@@ -82,7 +114,7 @@ impl Collection {
     }
 
     /// At the host's start, what may have been replaced while it was off is read again.
-    pub(super) fn host_changed(&mut self, host: Host, now: Now) {
+    pub(super) fn host_changed(&mut self, host: Host, now: Now, effects: &mut Vec<Effect>) {
         let starts = host == Host::Starting && self.host != Host::Starting;
         self.host = host;
         if !starts {
@@ -95,7 +127,7 @@ impl Collection {
             .map(|plan| plan.key.clone())
             .collect();
         for key in replaceable {
-            self.read_again(&key, now);
+            self.read_again(&key, now, effects);
         }
     }
 

@@ -37,8 +37,8 @@ enum Work {
     Queueing(Vec<(String, String)>),
     /// Process 1 has this job.
     Queued(String),
-    /// Process 1 was asked what became of it.
-    Inspecting,
+    /// The job has ended with this result, and process 1 was asked what became of the unit.
+    Inspecting(String),
 }
 
 /// One slot.
@@ -47,15 +47,20 @@ pub struct Slot {
     key: EepromKey,
     work: Work,
     current: Option<(Phase, String)>,
-    wanted: VecDeque<(Phase, String)>,
+    /// Preparations and removals that are wanted, in their order.
+    changes: VecDeque<Phase>,
+    /// What is to follow the reading of which the slot was told, with the CCIN of its part.
+    follow_up: Option<(Phase, String)>,
     /// What is known of the part.
     pub knows: Knowledge,
     /// The number of the only answer that is waited for.
     pub ticket: u64,
     /// Once it is ready, the EEPROM is to be read again, even if nothing seems new.
     pub rereads: bool,
-    /// The reading of which the slot was told, by the moment at which it was settled.
-    told: i64,
+    /// The number of the reading of which the slot was told.
+    told: u64,
+    /// What was read was of no use, so its device may have been taken away here: that it goes says nothing of the part.
+    is_shut: bool,
 }
 
 impl Slot {
@@ -66,25 +71,70 @@ impl Slot {
             key,
             work: Work::Idle,
             current: None,
-            wanted: VecDeque::new(),
+            changes: VecDeque::new(),
+            follow_up: None,
             knows: Knowledge::Unknown,
             ticket: 0,
             rereads: false,
             told: 0,
+            is_shut: false,
         })
     }
 
-    /// Has a phase done when those before it are; one that is waited for already is not done twice.
-    pub fn want(&mut self, phase: Phase, ccin: &str) {
-        let wanted = (phase, ccin.to_owned());
-        if self.wanted.back() != Some(&wanted) {
-            self.wanted.push_back(wanted);
+    /// Has it prepared when what waits before that is done; one that waits already is enough.
+    pub fn want_prepared(&mut self) {
+        if self.changes.back() != Some(&Phase::Prepare) {
+            self.changes.push_back(Phase::Prepare);
         }
+    }
+
+    /// Has its EEPROM read anew, once it is prepared.
+    pub fn want_reread(&mut self) {
+        self.rereads = true;
+        self.want_prepared();
+    }
+
+    /// Has its part taken out. What waits to be done for that part is not done at all.
+    pub fn want_removed(&mut self) {
+        self.rereads = false;
+        self.follow_up = None;
+        self.changes = VecDeque::from([Phase::Remove]);
+    }
+
+    /// Has taken out what is there though no part is, before anything else is done.
+    pub fn want_emptied(&mut self) {
+        self.follow_up = None;
+        if !self.changes.contains(&Phase::Remove) {
+            self.changes.push_front(Phase::Remove);
+        }
+    }
+
+    /// It cannot be prepared now; when it can, that is wanted anew. Nor is a part taken out that was to come in again.
+    pub fn hold(&mut self) {
+        if self.changes.back() == Some(&Phase::Prepare) {
+            self.changes.clear();
+        }
+        self.rereads &= self.is_undecided();
+    }
+
+    /// The last wish of those that change what is there is that its part be taken out.
+    pub fn is_leaving(&self) -> bool {
+        self.changes.back().copied().or_else(|| self.phase()) == Some(Phase::Remove)
+    }
+
+    /// Its device is there, so it was not taken away.
+    pub fn is_seen(&mut self) {
+        self.is_shut &= self.is_working();
+    }
+
+    /// That its device goes, or is not there, is our own doing.
+    pub fn is_shut(&self) -> bool {
+        self.is_shut
     }
 
     /// Nothing is under way or waits.
     pub fn is_idle(&self) -> bool {
-        self.work == Work::Idle && self.wanted.is_empty()
+        self.work == Work::Idle && self.changes.is_empty() && self.follow_up.is_none()
     }
 
     /// Its unit is under way.
@@ -94,9 +144,11 @@ impl Slot {
 
     /// What there is to see says nothing yet: the slot is about to change it.
     pub fn is_undecided(&self) -> bool {
-        let prepares = |phase: Phase| matches!(phase, Phase::Prepare | Phase::Remove);
-        self.current.as_ref().is_some_and(|(phase, _)| prepares(*phase))
-            || self.wanted.iter().any(|(phase, _)| prepares(*phase))
+        !self.changes.is_empty() || matches!(self.phase(), Some(Phase::Prepare | Phase::Remove))
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        self.current.as_ref().map(|(phase, _)| *phase)
     }
 
     /// The unit of the current phase.
@@ -104,12 +156,16 @@ impl Slot {
         self.current.as_ref().map(|(_, unit)| unit.as_str())
     }
 
-    /// Begins the next phase; its unit is to be started.
-    pub fn begin(&mut self) -> Option<String> {
+    /// Begins the next phase; its unit is to be started. What follows a reading waits while the EEPROM is dealt with.
+    pub fn begin(&mut self, is_dealt_with: bool) -> Option<String> {
         if self.work != Work::Idle {
             return None;
         }
-        let (phase, ccin) = self.wanted.pop_front()?;
+        let change = self.changes.pop_front().map(|phase| (phase, String::new()));
+        let (phase, ccin) = change.or_else(|| self.follow_up.take_if(|_| is_dealt_with))?;
+        // What was taken away comes back, and may be another part.
+        self.rereads |= self.is_shut && phase == Phase::Prepare;
+        self.is_shut = phase == Phase::Failed || (self.is_shut && phase == Phase::After);
         let unit = units::slot_unit(phase, &self.key, &ccin);
         self.current = Some((phase, unit.clone()));
         self.work = Work::Queueing(Vec::new());
@@ -130,7 +186,7 @@ impl Slot {
         const KEPT: usize = 16;
         match &mut self.work {
             Work::Queued(path) if *path == job => {
-                self.work = Work::Inspecting;
+                self.work = Work::Inspecting(result.to_owned());
                 return true;
             }
             Work::Queueing(ended) if ended.len() < KEPT => ended.push((job.to_owned(), result.to_owned())),
@@ -141,11 +197,13 @@ impl Slot {
 
     /// What process 1 says of the unit; gives the phase that has ended.
     pub fn inspected(&mut self, state: Result<UnitState, String>) -> Option<Phase> {
-        if self.work != Work::Inspecting {
-            return None;
-        }
+        let Work::Inspecting(job) = &self.work else { return None };
         let broken = |reason: String, is_line: bool| Knowledge::Broken { reason, is_line };
         let knows = match state {
+            // It did not run to its end, so what process 1 says is of an earlier run, or of none.
+            Ok(state) if state.result == "success" && job != "done" => {
+                broken(format!("the job of its slot's unit ended: {job}"), false)
+            }
             Ok(state) if state.result == "success" && state.status == DEVICE_ABSENT => Knowledge::Empty,
             Ok(state) if state.result == "success" => Knowledge::Ready,
             Ok(state) if state.result == "exit-code" => {
@@ -172,8 +230,13 @@ impl Slot {
         let (phase, _) = self.current.take()?;
         match phase {
             Phase::Prepare => self.knows = knows,
-            // Taken out as far as that was possible.
-            Phase::Remove => self.knows = Knowledge::Unknown,
+            // Taken out as far as that was possible; who pulls the part should know.
+            Phase::Remove => {
+                self.knows = Knowledge::Unknown;
+                if let Knowledge::Broken { .. } = knows {
+                    self.knows = knows;
+                }
+            }
             Phase::After => {
                 if let Knowledge::Broken { .. } = knows {
                     self.knows = knows;
@@ -184,9 +247,19 @@ impl Slot {
         Some(phase)
     }
 
-    /// Whether the slot has yet to hear of a reading that was settled at this moment.
-    pub fn is_news(&mut self, settled: i64) -> bool {
-        std::mem::replace(&mut self.told, settled) != settled
+    /// Hears of a reading: what is to follow it is done once, in place of what waits to follow an earlier one.
+    pub fn hear(&mut self, reading: u64, is_usable: bool, ccin: &str) {
+        if std::mem::replace(&mut self.told, reading) != reading {
+            let phase = if is_usable { Phase::After } else { Phase::Failed };
+            self.follow_up = Some((phase, ccin.to_owned()));
+        }
+    }
+
+    /// What waits to follow a reading is not done once its part is gone, or another.
+    pub fn forget_others(&mut self, reading: Option<u64>) {
+        if reading != Some(self.told) {
+            self.follow_up = None;
+        }
     }
 
     /// What is wrong with it, in words; and whether that is a line.
@@ -218,7 +291,7 @@ mod tests {
     }
 
     fn done(slot: &mut Slot, state: Result<UnitState, String>) -> Option<Phase> {
-        slot.begin().unwrap();
+        slot.begin(true).unwrap();
         assert_eq!(slot.queued("/job/1"), None);
         assert!(slot.job_ended("/job/1", "done"));
         slot.inspected(state)
@@ -227,9 +300,9 @@ mod tests {
     #[test]
     fn phases_are_done_one_after_another_and_a_wish_is_not_done_twice() {
         let mut slot = slot();
-        for phase in [Phase::Remove, Phase::Prepare, Phase::Prepare] {
-            slot.want(phase, "");
-        }
+        slot.want_removed();
+        slot.want_prepared();
+        slot.want_prepared();
         assert_eq!(done(&mut slot, state("success", 0)), Some(Phase::Remove));
         assert_eq!(slot.knows, Knowledge::Unknown);
         assert!(slot.is_undecided());
@@ -247,7 +320,7 @@ mod tests {
             ("timeout", 15, Some(("its slot's unit: timeout", false))),
         ] {
             let mut slot = slot();
-            slot.want(Phase::Prepare, "");
+            slot.want_prepared();
             done(&mut slot, state(result, status));
             assert_eq!(slot.problem(), problem);
         }
@@ -256,8 +329,8 @@ mod tests {
     #[test]
     fn a_job_that_ends_before_its_path_is_known_is_not_missed() {
         let mut slot = slot();
-        slot.want(Phase::Prepare, "");
-        slot.begin().unwrap();
+        slot.want_prepared();
+        slot.begin(true).unwrap();
         assert!(!slot.job_ended("/job/2", "done"));
         assert_eq!(slot.queued("/job/2").as_deref(), Some("done"));
         assert!(slot.job_ended("/job/2", "done"));

@@ -14,82 +14,105 @@ impl Collection {
     pub(super) fn prepare_all(&mut self) {
         let keys: Vec<String> = self.slots.keys().cloned().collect();
         for key in keys {
-            let is_kept =
-                self.plans.get(&key).is_some_and(|plan| plan.power_off_only) && self.power != Power::Off;
-            if !is_kept {
+            if !self.cannot_be_read(&key) {
                 self.prepare(&key);
             }
         }
     }
 
+    /// Has a slot prepared, unless somebody wants its part taken out.
     pub(super) fn prepare(&mut self, key: &str) {
-        if let Some(slot) = self.slots.get_mut(key) {
-            slot.want(Phase::Prepare, "");
+        if let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.is_leaving()) {
+            slot.want_prepared();
         }
     }
 
     /// Reads an EEPROM again, by way of its slot if it has one. What cannot be read now is left as it is.
-    pub(super) fn read_again(&mut self, key: &str, now: Now) {
-        let is_kept = self.plans.get(key).is_some_and(|plan| plan.power_off_only) && self.power != Power::Off;
-        if is_kept {
+    pub(super) fn read_again(&mut self, key: &str, now: Now, effects: &mut Vec<Effect>) {
+        if self.cannot_be_read(key) {
             return;
         }
         let was_out = self.out.remove(key);
+        // What its line says now is worth as much as a change.
+        self.lines.remove(key);
         if let Some(slot) = self.slots.get_mut(key) {
-            slot.rereads = true;
-            slot.want(Phase::Prepare, "");
+            slot.want_reread();
         } else if let Some(fru) = self.frus.get_mut(key) {
             if was_out {
-                fru.appear(now);
+                effects.push(Effect::Look(key.to_owned()));
             }
             fru.recollect(now);
         }
     }
 
+    /// Somebody wants a part taken out, which may stay plugged in for a while: that its line says so is no news.
+    pub(super) fn remove(&mut self, key: &str, now: Now) {
+        self.lines.entry(key.to_owned()).or_insert(Told::There);
+        self.take_out(key, now);
+    }
+
     /// Has a part taken out: its slot's business, or, without one, a matter of saying so.
     pub(super) fn take_out(&mut self, key: &str, now: Now) {
         if let Some(slot) = self.slots.get_mut(key) {
-            slot.rereads = false;
-            slot.want(Phase::Remove, "");
+            slot.want_removed();
         } else {
             self.is_taken_out(key, now);
         }
     }
 
     fn is_taken_out(&mut self, key: &str, now: Now) {
-        let Some(fru) = self.frus.get_mut(key) else { return };
-        self.out.insert(key.to_owned());
-        if !fru.is_out_of_sight() {
+        // A device that has gone already takes nothing with it when it comes again.
+        if let Some(fru) = self.frus.get_mut(key).filter(|fru| !fru.is_gone()) {
+            self.out.insert(key.to_owned());
             fru.vanish(Sight::Gone, now);
         }
     }
 
-    /// A line or the inventory says that a part has come or gone. What is known already is no news.
+    /// The inventory says that a part has come or gone. As long as an EEPROM is dealt with, that may be an echo of what
+    /// was published for it, and what others have said is overwritten in the end.
     pub(super) fn told(&mut self, key: &str, told: Told, now: Now, effects: &mut Vec<Effect>) {
-        if !self.is_settled {
-            return;
+        if self.frus.get(key).is_some_and(super::Fru::is_at_rest) {
+            self.come_or_go(key, told, now, effects);
         }
-        let Some(fru) = self.frus.get(key) else { return };
+    }
+
+    /// A line says whether a part is there, again and again. Only a change is news: a part that was taken out may still
+    /// be plugged in, and one that does not answer is not asked for ever.
+    pub(super) fn line_says(&mut self, key: &str, told: Told, now: Now, effects: &mut Vec<Effect>) {
+        if self.lines.get(key) != Some(&told) && self.come_or_go(key, told, now, effects) {
+            self.lines.insert(key.to_owned(), told);
+        }
+    }
+
+    /// A part has come or gone. What is known already is no news. Whether that was heard; otherwise it is to be said
+    /// again.
+    fn come_or_go(&mut self, key: &str, told: Told, now: Now, effects: &mut Vec<Effect>) -> bool {
+        if !self.is_settled || self.cannot_be_read(key) {
+            return false;
+        }
+        let Some(fru) = self.frus.get(key) else { return false };
         let is_busy = self.slots.get(key).is_some_and(|slot| !slot.is_idle());
         match told {
-            _ if is_busy => {}
-            Told::There if fru.is_out_of_sight() => {
+            Told::There if !fru.is_out_of_sight() => return true,
+            _ if is_busy => return false,
+            Told::There => {
                 self.out.remove(key);
                 match self.slots.get_mut(key) {
-                    Some(slot) => slot.want(Phase::Prepare, ""),
+                    Some(slot) => slot.want_prepared(),
                     None => effects.push(Effect::Look(key.to_owned())),
                 }
             }
             Told::Gone if !fru.is_out_of_sight() => self.take_out(key, now),
-            Told::There | Told::Gone => {}
+            Told::Gone => {}
         }
+        true
     }
 
     /// Begins what is wanted, a few at a time. Before objects are primed nothing may come that priming could take back.
     pub(super) fn work_on_slots(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let is_without =
             self.inventory == Presence::Away && now.elapsed >= self.away_since + self.limits.inventory;
-        if self.priming != Priming::Done && !is_without {
+        if !matches!(self.priming, Priming::Done | Priming::Failed) && !is_without {
             return;
         }
         let mut working = self.slots.values().filter(|slot| slot.is_working()).count();
@@ -97,11 +120,13 @@ impl Collection {
             if working >= AT_ONCE {
                 break;
             }
-            let Some(unit) = slot.begin() else { continue };
+            let is_dealt_with = self.frus.get(key).is_some_and(|fru| fru.dealt_with().is_some());
+            let Some(unit) = slot.begin(is_dealt_with) else { continue };
             self.tickets += 1;
             slot.ticket = self.tickets;
             let ticket = Ticket { key: key.clone(), number: self.tickets, whose: Whose::Slot };
-            effects.push(Effect::Start(ticket, unit, Verb::Start));
+            // It may be active from an earlier time.
+            effects.push(Effect::Start(ticket, unit, Verb::Restart));
             self.progress_at = now.elapsed;
             working += 1;
         }
@@ -182,22 +207,26 @@ impl Collection {
 
     /// What is to be seen decides; what the slot says is empty and can be seen all the same is taken out.
     fn phase_ended(&mut self, key: &str, phase: Option<Phase>, now: Now, effects: &mut Vec<Effect>) {
+        let cannot_be_read = self.cannot_be_read(key);
         let (Some(slot), Some(fru)) = (self.slots.get_mut(key), self.frus.get_mut(key)) else { return };
         match phase {
-            Some(Phase::Prepare) if slot.knows == Knowledge::Ready => {
-                if std::mem::take(&mut slot.rereads) && !fru.is_out_of_sight() {
+            Some(Phase::Prepare) => {
+                // Whatever was taken out before this was wanted is in again.
+                self.out.remove(key);
+                let rereads = std::mem::take(&mut slot.rereads);
+                if slot.knows == Knowledge::Empty && !fru.is_out_of_sight() {
+                    slot.want_emptied();
+                    return;
+                }
+                // A slot of which something is broken may do all the same.
+                if rereads && !fru.is_out_of_sight() && !cannot_be_read {
                     fru.recollect(now);
                 }
             }
-            Some(Phase::Prepare) => {
-                slot.rereads = false;
-                if slot.knows == Knowledge::Empty && !fru.is_out_of_sight() {
-                    slot.want(Phase::Remove, "");
-                    return;
-                }
-            }
             Some(Phase::Remove) => self.is_taken_out(key, now),
-            Some(Phase::After | Phase::Failed) | None => return,
+            // Whether that has taken its device away.
+            Some(Phase::Failed) => {}
+            Some(Phase::After) | None => return,
         }
         effects.push(Effect::Look(key.to_owned()));
     }
@@ -205,14 +234,12 @@ impl Collection {
     /// Slots hear of what was read: what follows for this part, or that it is of no use.
     pub(super) fn tell_slots(&mut self) {
         for (key, slot) in &mut self.slots {
-            let Some((settled, is_usable, ccin)) = self.frus.get(key).and_then(super::Fru::dealt_with) else {
-                continue;
-            };
-            if slot.is_news(settled) {
-                match is_usable {
-                    true => slot.want(Phase::After, ccin),
-                    false => slot.want(Phase::Failed, ""),
-                }
+            let Some(fru) = self.frus.get(key) else { continue };
+            slot.forget_others(fru.reading());
+            if let Some((reading, is_usable, ccin)) = fru.dealt_with()
+                && !slot.is_leaving()
+            {
+                slot.hear(reading, is_usable, ccin);
             }
         }
     }
@@ -253,10 +280,8 @@ impl Collection {
             if is_late {
                 return Extent::States;
             }
-            let is_kept =
-                self.plans.get(key).is_some_and(|plan| plan.power_off_only) && self.power != Power::Off;
             let is_away = self.frus.get(key).is_some_and(super::Fru::is_out_of_sight);
-            if is_away && !is_kept { Extent::Full } else { Extent::States }
+            if is_away && !self.cannot_be_read(key) { Extent::Full } else { Extent::States }
         };
         let all: Vec<(String, Extent)> = self.plans.keys().map(|key| (key.clone(), extent(key))).collect();
         self.primed =
@@ -278,6 +303,7 @@ impl Collection {
         self.priming = Priming::Done;
         if let Err(reason) = result {
             log::warn!("the inventory may lack objects until they are read: {reason}");
+            self.priming = Priming::Failed;
         }
     }
 }

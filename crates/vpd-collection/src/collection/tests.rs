@@ -1,8 +1,13 @@
+mod coming;
 mod crossings;
+mod power;
 mod priming;
+mod slots;
 
 use super::*;
 use dbus_api::vpd::collection::Report;
+use fru_publication::EepromKey;
+use system_index::{Phase as SlotPhase, units};
 
 const KEY: &str = "10-0050";
 const UNIT: &str = "ipz-vpd-parser@10\\x2d0050.service";
@@ -33,17 +38,54 @@ fn report(outcome: &str, started: i64) -> Report {
     }
 }
 
+/// Of a part with a CCIN.
+fn read(outcome: &str, started: i64) -> Report {
+    Report { ccin: "2CE2".to_owned(), format: "ipz".to_owned(), ..report(outcome, started) }
+}
+
 /// A collection of one EEPROM, the clock that it sees, and what it wanted since the last look.
 struct Play {
     collection: Collection,
     seconds: u64,
     wanted: Vec<Effect>,
+    /// The inventory has all objects, and says so at once.
+    primes: bool,
+}
+
+/// What is known of a chip in a slot.
+fn slot_plan(key: &str, unit: &str) -> Plan {
+    Plan { slot: Some(EepromKey::parse(key).unwrap()), ..Plan::new(key, unit) }
 }
 
 impl Play {
     fn new() -> Self {
-        let collection = Collection::new(limits(), [Plan::new(KEY, UNIT)]);
-        Self { collection, seconds: 0, wanted: Vec::new() }
+        Self::of(Plan::new(KEY, UNIT))
+    }
+
+    fn of(plan: Plan) -> Self {
+        let collection = Collection::new(limits(), [plan]);
+        Self { collection, seconds: 0, wanted: Vec::new(), primes: true }
+    }
+
+    /// One with a slot, when udev is done and nothing was seen.
+    fn with_slot() -> Self {
+        let mut play = Self::of(slot_plan(KEY, UNIT));
+        play.event(Event::Inventory(Presence::Here));
+        play.event(Event::Settled);
+        play.wanted.retain(|effect| *effect != Effect::Look(KEY.to_owned()));
+        play
+    }
+
+    /// One with a slot, whose part was read.
+    fn with_part_in_slot() -> Self {
+        let mut play = Self::with_slot();
+        play.slot_runs(SlotPhase::Prepare, "", 0);
+        play.looks(Sight::Present);
+        play.run(Verb::Start, read("ok", 1));
+        play.tidied();
+        play.slot_runs(SlotPhase::After, "2CE2", 0);
+        assert!(play.ready());
+        play
     }
 
     /// As the machine is when the service starts with an inventory and a device.
@@ -59,8 +101,8 @@ impl Play {
         let wall = i64::try_from(self.seconds).unwrap() * 1_000_000;
         let now = Now { elapsed: Duration::from_secs(self.seconds), wall };
         let mut effects = self.collection.step(event, now);
-        // The inventory has all objects; what is primed otherwise is another test's business.
-        if let Some(position) = effects.iter().position(|effect| matches!(effect, Effect::Prime(..))) {
+        let position = effects.iter().position(|effect| matches!(effect, Effect::Prime(..)));
+        if let Some(position) = position.filter(|_| self.primes) {
             effects.remove(position);
             effects.extend(self.collection.step(Event::Primed(Ok(())), now));
         }
@@ -98,6 +140,63 @@ impl Play {
             Effect::Tidy(ticket, report) => (ticket, report),
             effect => panic!("{effect:?}"),
         }
+    }
+
+    /// The device is looked at, and this is to be seen.
+    fn looks(&mut self, sight: Sight) {
+        let look = self.wanted.iter().position(|effect| *effect == Effect::Look(KEY.to_owned()));
+        self.wanted.remove(look.unwrap_or_else(|| panic!("{:?}", self.wanted)));
+        assert!(self.wanted.iter().all(|effect| *effect == Effect::LookAgain), "{:?}", self.wanted);
+        self.see(sight);
+    }
+
+    fn slot_starts(&mut self, phase: SlotPhase, ccin: &str) -> (Ticket, String) {
+        let expected = units::slot_unit(phase, &EepromKey::parse(KEY).unwrap(), ccin);
+        match self.only() {
+            Effect::Start(ticket, unit, Verb::Start) if unit == expected => (ticket, unit),
+            effect => panic!("{effect:?}"),
+        }
+    }
+
+    /// The unit of the slot that was started ends; what process 1 says of it.
+    fn slot_ends(&mut self, started: (Ticket, String), job: &str, state: UnitState) {
+        self.event(Event::JobQueued(started.0, "/job/slot".to_owned()));
+        self.event(Event::JobRemoved("/job/slot".to_owned(), started.1, job.to_owned()));
+        let question = self.inspects();
+        self.event(Event::Inspected(question, Ok(state)));
+    }
+
+    /// One phase of the slot, ending with this exit status.
+    fn slot_runs(&mut self, phase: SlotPhase, ccin: &str, status: i32) {
+        let started = self.slot_starts(phase, ccin);
+        let (job, result) =
+            if matches!(status, 0 | 69) { ("done", "success") } else { ("failed", "exit-code") };
+        self.slot_ends(started, job, unit_state("inactive", "", result, status));
+    }
+
+    /// A part was taken out, and its device is looked at as well; it is there still.
+    fn takes_out(&mut self) {
+        let look = self.wanted.iter().position(|effect| *effect == Effect::Look(KEY.to_owned()));
+        self.wanted.remove(look.unwrap());
+        self.see(Sight::Present);
+    }
+
+    /// The absence is published, once process 1 has said that no run is under way.
+    fn is_said_to_be_absent(&mut self) {
+        let ticket = self.inspects();
+        self.event(Event::Inspected(ticket, Ok(unit_state("inactive", "", "success", 0))));
+        let (ticket, told) = self.tidies();
+        assert_eq!(told, None);
+        self.event(Event::Tidied(ticket, Ok(())));
+        assert_eq!(self.status().state, "absent");
+    }
+
+    fn recollect(&mut self) {
+        self.event(Event::Recollect(vec![KEY.to_owned()]));
+    }
+
+    fn remove(&mut self) {
+        self.event(Event::Remove(vec![KEY.to_owned()]));
     }
 
     fn inspects(&mut self) -> Ticket {

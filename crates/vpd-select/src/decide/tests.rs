@@ -26,7 +26,7 @@ fn last(name: &str) -> Last {
 fn decide_on(identity: Option<Identity>, troubles: Vec<Trouble>, remembered: &str) -> Decision {
     let index = MachineIndex::parse(INDEX).unwrap();
     let exists = |system: &SystemName| system.as_str() == "demo";
-    decide(&index, Reading { identity, troubles }, last(remembered), &exists)
+    decide(&index, Reading { identity, troubles }, last(remembered), Ok(None), &exists)
 }
 
 #[test]
@@ -79,6 +79,47 @@ fn without_a_reading_the_last_choice_counts_as_long_as_the_image_has_it() {
 }
 
 #[test]
+fn the_choice_of_upstream_counts_as_long_as_there_is_none_of_our_own() {
+    let named = |name: &str| Ok(Some(name.parse().unwrap()));
+    for (remembered, foreign, system, cause, reason) in [
+        (
+            "",
+            named("demo"),
+            "demo",
+            Cause::LastChoice,
+            "nothing is remembered; system demo is openpower-vpd-parser's choice",
+        ),
+        (
+            "",
+            named("other"),
+            "common",
+            Cause::NoChoice,
+            "nothing is remembered; openpower-vpd-parser's choice, system other, is not in this image",
+        ),
+        ("", Err("odd".to_owned()), "common", Cause::NoChoice, "nothing is remembered; odd"),
+        ("demo", named("other"), "demo", Cause::LastChoice, ""),
+        (
+            "gone",
+            named("demo"),
+            "common",
+            Cause::NoChoice,
+            "the last choice, system gone, is not in this image",
+        ),
+    ] {
+        let index = MachineIndex::parse(INDEX).unwrap();
+        let reading = Reading { identity: None, troubles: vec![trouble("8-0050", Kind::Absent)] };
+        let exists = |system: &SystemName| system.as_str() == "demo";
+        let Decision { selection, exit } = decide(&index, reading, last(remembered), foreign, &exists);
+        assert_eq!((selection.system.as_str(), selection.cause), (system, cause), "{reason}");
+        assert_eq!(
+            selection.reason,
+            join("8-0050: Absent".to_owned(), reason.to_owned()).trim_end_matches("; ")
+        );
+        assert_eq!(exit, Exit::DeviceAbsent);
+    }
+}
+
+#[test]
 fn the_status_says_what_is_worst() {
     for (first, second, exit) in [
         (Kind::Absent, Kind::Absent, Exit::DeviceAbsent),
@@ -93,7 +134,8 @@ fn the_status_says_what_is_worst() {
 
 #[test]
 fn a_machine_without_systems_is_content_with_what_is_common() {
-    let decision = decide(&MachineIndex::default(), Reading::default(), last(""), &|_: &SystemName| true);
+    let decision =
+        decide(&MachineIndex::default(), Reading::default(), last(""), Ok(None), &|_: &SystemName| true);
     assert_eq!(decision.exit, Exit::Done);
     assert_eq!((decision.selection.system.as_str(), decision.selection.cause), ("common", Cause::NoChoice));
 }
@@ -102,7 +144,7 @@ fn a_machine_without_systems_is_content_with_what_is_common() {
 fn a_system_that_only_the_index_knows_is_an_error_of_the_configuration() {
     let index = MachineIndex::parse(INDEX).unwrap();
     let reading = Reading { identity: said("50001001", 1), troubles: Vec::new() };
-    let decision = decide(&index, reading, last(""), &|_: &SystemName| false);
+    let decision = decide(&index, reading, last(""), Ok(None), &|_: &SystemName| false);
     assert_eq!((decision.selection.cause, decision.exit), (Cause::NoChoice, Exit::Configuration));
     assert!(decision.selection.reason.contains("demo"), "{}", decision.selection.reason);
 }

@@ -1,12 +1,11 @@
-//! A model of one slot, its unit, process 1, udev and the inventory; as simple as still lets things cross.
+//! A model of one place, its unit, process 1, udev and the inventory; as simple as still lets things cross.
 
 use super::super::*;
 use super::Dice;
-use crate::collection::tests::limits;
 use dbus_api::vpd::collection::Report;
 use std::collections::VecDeque;
 
-const KEY: &str = "10-0050";
+pub(super) const KEY: &str = "10-0050";
 const UNIT: &str = "ipz-vpd-parser@10\\x2d0050.service";
 
 /// What may go wrong besides the order of things.
@@ -18,23 +17,45 @@ pub enum Faults {
     Parsers,
     /// Process 1 refuses jobs, does not say that they ended, or not that they were queued.
     Process1,
+    /// The slot's unit fails, or is ended.
+    Slots,
+}
+
+/// What is special about the place.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place {
+    /// Its device is there only while it is prepared, and a line says whether a part is in.
+    pub has_slot: bool,
+    /// Its part can be read with the chassis off only.
+    pub is_power_off_only: bool,
+    /// What the inventory says of it is listened to.
+    pub is_watched: bool,
+}
+
+/// What is wanted of the part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    In,
+    Out,
+    /// Something has happened since it was to be out that may count as another part.
+    Either,
 }
 
 /// A run of the parser.
 #[derive(Debug, Clone)]
-struct Run {
-    invocation: u64,
-    started: i64,
+pub(super) struct Run {
+    pub(super) invocation: u64,
+    pub(super) started: i64,
     /// The part that was read, once it was; none when it was gone or silent.
-    read: Option<Option<u64>>,
-    report: Option<Report>,
+    pub(super) read: Option<Option<u64>>,
+    pub(super) report: Option<Report>,
     /// The report was taken, or nobody waits for that.
-    is_reported: bool,
+    pub(super) is_reported: bool,
 }
 
 /// What is on its way to the inventory.
 #[derive(Debug)]
-enum Notice {
+pub(super) enum Notice {
     /// A parser's values; the parser waits.
     Values(u64),
     /// The collection's, with the ticket to answer.
@@ -43,49 +64,62 @@ enum Notice {
 
 #[derive(Debug)]
 pub struct Machine {
-    faults: Faults,
-    collection: Collection,
+    pub(super) faults: Faults,
+    pub(super) place: Place,
+    pub(super) collection: Collection,
     pub log: Vec<String>,
-    seconds: u64,
+    pub(super) seconds: u64,
     born: u64,
-    readies: usize,
+    pub(super) readies: usize,
+    pub(super) wish: Wish,
+    /// What the collection did that it must not do.
+    pub(super) misdeeds: Vec<String>,
     /// What a restart of the service finds.
     record: Option<FruStatus>,
 
-    part: Option<u64>,
+    /// The part whose device is there.
+    pub(super) part: Option<u64>,
     parts: u64,
-    is_silent: bool,
-    udev: VecDeque<Sight>,
+    pub(super) is_silent: bool,
+    pub(super) udev: VecDeque<Sight>,
     is_settling: bool,
+    pub(super) slot: super::slot::SlotModel,
 
-    active: &'static str,
-    result: &'static str,
-    status: i32,
-    invocation: u64,
-    run: Option<Run>,
+    pub(super) active: &'static str,
+    pub(super) result: &'static str,
+    pub(super) status: i32,
+    pub(super) invocation: u64,
+    pub(super) run: Option<Run>,
     job: Option<String>,
-    jobs: u64,
+    pub(super) jobs: u64,
     /// What process 1 has not heard of yet: the device is there, or not.
-    unheard: VecDeque<bool>,
+    pub(super) unheard: VecDeque<bool>,
     is_heard_of: bool,
     orders: VecDeque<Effect>,
     /// Signals and answers of process 1 keep their order.
-    said: VecDeque<Event>,
-    reports: VecDeque<Report>,
-    is_inventory_here: bool,
+    pub(super) said: VecDeque<Event>,
+    pub(super) reports: VecDeque<Report>,
+    pub(super) is_inventory_here: bool,
     owners: VecDeque<Presence>,
-    notices: VecDeque<Notice>,
-    tidied: VecDeque<Event>,
+    pub(super) notices: VecDeque<Notice>,
+    pub(super) tidied: VecDeque<Event>,
+    /// What the inventory has said of the part's presence, and the collection has yet to hear.
+    pub(super) echoes: VecDeque<Told>,
     /// The part that the inventory shows, and whether anything of an earlier one remains in it.
-    shown: Option<u64>,
-    leftover: bool,
+    pub(super) shown: Option<u64>,
+    pub(super) leftover: bool,
 }
 
 impl Machine {
-    pub fn new(faults: Faults) -> Self {
+    pub fn new(faults: Faults, place: Place) -> Self {
         Self {
             faults,
-            collection: Collection::new(limits(), [Plan::new(KEY, UNIT)]),
+            place,
+            collection: place.collection(),
+            wish: Wish::In,
+            misdeeds: Vec::new(),
+            slot: super::slot::SlotModel::new(place),
+            echoes: VecDeque::new(),
             log: Vec::new(),
             seconds: 0,
             born: 0,
@@ -118,16 +152,17 @@ impl Machine {
         }
     }
 
-    fn wall(&self) -> i64 {
+    pub(super) fn wall(&self) -> i64 {
         i64::try_from(self.seconds).unwrap() * 1_000_000 + 1_000_000_000
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: Event) {
         self.log.push(format!("{} {event:?}", self.seconds));
         let now = Now { elapsed: Duration::from_secs(self.seconds - self.born), wall: self.wall() };
         let mut effects = VecDeque::from(self.collection.step(event, now));
         while let Some(effect) = effects.pop_front() {
             self.log.push(format!("    {effect:?}"));
+            self.check(&effect);
             match effect {
                 Effect::Look(key) => {
                     effects.extend(self.collection.step(Event::Device(key, self.sight()), now))
@@ -157,17 +192,36 @@ impl Machine {
 
     /// One thing happens, whichever.
     pub fn happen(&mut self, dice: &mut Dice) {
-        match dice.below(24) {
+        match dice.below(28) {
             0 => self.plug_or_unplug(),
             1 => self.swap(),
+            24 => self.line_is_looked_at(),
+            25 if dice.one_in(3) => self.power_changes(),
+            26 => self.power_has_its_effect(dice),
+            // The service refuses what cannot be done now.
+            27 if dice.one_in(4) && !self.is_held() => {
+                // What has come since may count as another part.
+                self.wish =
+                    if self.udev.is_empty() && self.slot.changes == 0 { Wish::Out } else { Wish::Either };
+                self.tell(Event::Remove(vec![KEY.to_owned()]));
+            }
             2 => self.is_silent = dice.one_in(3),
             3 => self.inventory_comes_or_goes(),
             4 => {
-                self.seconds += u64::try_from([1, 2, 5, 30, 90][dice.below(5)]).unwrap();
+                let seconds = u64::try_from([1, 2, 5, 30, 90][dice.below(5)]).unwrap();
+                if seconds > 5 {
+                    self.slot_unit_ends(dice);
+                }
+                self.seconds += seconds;
                 self.tell(Event::Tick);
             }
-            5 if dice.one_in(2) => self.tell(Event::Recollect(Vec::new())),
-            6 if dice.one_in(3) => self.service_restarts(),
+            5 if dice.one_in(2) => {
+                if !self.is_held() {
+                    self.wish = Wish::In;
+                }
+                self.tell(Event::Recollect(Vec::new()));
+            }
+            6 if dice.one_in(3) => self.service_restarts(dice),
             7 => self.tell(Event::Device(KEY.to_owned(), self.sight())),
             8 if self.is_settling => {
                 self.is_settling = false;
@@ -177,12 +231,19 @@ impl Machine {
         }
     }
 
+    /// Nobody does that with the chassis on where it must be off to read a part.
     fn plug_or_unplug(&mut self) {
+        if self.place.is_power_off_only && self.slot.power == Power::On {
+            return;
+        }
         self.parts += 1;
-        self.part = if self.part.is_some() { None } else { Some(self.parts) };
-        self.log.push(format!("{} part {:?}", self.seconds, self.part));
-        self.udev.push_back(if self.part.is_some() { Sight::Present } else { Sight::Gone });
-        self.unheard.push_back(self.part.is_some());
+        self.slot.inserted = if self.slot.inserted.is_some() { None } else { Some(self.parts) };
+        self.slot.changes += 1;
+        if self.wish == Wish::Out {
+            self.wish = Wish::Either;
+        }
+        self.log.push(format!("{} part {:?}", self.seconds, self.slot.inserted));
+        self.devices_follow();
     }
 
     fn swap(&mut self) {
@@ -196,7 +257,8 @@ impl Machine {
     }
 
     /// That takes a second at least: what process 1 and the inventory had to do by then is done.
-    fn service_restarts(&mut self) {
+    fn service_restarts(&mut self, dice: &mut Dice) {
+        self.slot_unit_ends(dice);
         while let Some(is_there) = self.unheard.pop_front() {
             self.process_1_hears(is_there);
         }
@@ -204,7 +266,9 @@ impl Machine {
             self.inventory_works();
         }
         self.log.push(format!("{} restart", self.seconds));
-        self.collection = Collection::new(limits(), [Plan::new(KEY, UNIT)]);
+        self.collection = self.place.collection();
+        self.wish = Wish::In;
+        self.echoes.clear();
         self.collection.resume(self.record.clone().into_iter().collect());
         (self.born, self.readies, self.is_settling) = (self.seconds, 0, true);
         self.udev.clear();
@@ -215,12 +279,15 @@ impl Machine {
         if self.is_inventory_here {
             self.tell(Event::Inventory(Presence::Here));
         }
+        self.power_is_told_anew();
         self.tell(Event::Device(KEY.to_owned(), self.sight()));
     }
 
     /// Something that is on its way arrives.
     fn go_on(&mut self, dice: &mut Dice) {
-        match dice.below(9) {
+        match dice.below(11) {
+            8 => self.slot_unit_goes_on(dice),
+            9 => self.power_is_told(),
             0 => {
                 if let Some(sight) = self.udev.pop_front() {
                     let sight = match sight {
@@ -256,13 +323,13 @@ impl Machine {
                     if let Some(run) = self.run.as_mut().filter(|run| run.report.as_ref() == Some(&report)) {
                         run.is_reported = true;
                     }
-                    self.tell(Event::Report(report));
+                    self.tell_with_echoes(Event::Report(report), dice);
                 }
             }
             6 => self.inventory_works(),
             7 => {
                 if let Some(tidied) = self.tidied.pop_front() {
-                    self.tell(tidied);
+                    self.tell_with_echoes(tidied, dice);
                 }
             }
             _ => self.parser_goes_on(dice),
@@ -273,8 +340,11 @@ impl Machine {
         self.is_heard_of = is_there;
         self.log.push(format!("{} process 1 hears {is_there}", self.seconds));
         if is_there {
-            // The rule's wish; a unit that is active or about to be stays as it is.
-            if self.job.is_none() && matches!(self.active, "inactive" | "failed") {
+            // The rule's wish, if it has one; a unit that is active or about to be stays as it is.
+            if !self.place.is_power_off_only
+                && self.job.is_none()
+                && matches!(self.active, "inactive" | "failed")
+            {
                 self.begin_job();
                 self.begin_run();
             }
@@ -292,7 +362,7 @@ impl Machine {
         job
     }
 
-    fn end_job(&mut self, result: &str) {
+    pub(super) fn end_job(&mut self, result: &str) {
         if let Some(job) = self.job.take() {
             self.said.push_back(Event::JobRemoved(job, UNIT.to_owned(), result.to_owned()));
         }
@@ -313,6 +383,12 @@ impl Machine {
     fn process_1_does(&mut self, order: Effect, dice: &mut Dice) {
         let is_forgetful = self.faults == Faults::Process1;
         match order {
+            Effect::Start(ticket, unit, _) if unit.starts_with("vpd-slot@") => {
+                self.slot_unit_is_started(ticket, unit, dice);
+            }
+            Effect::Inspect(ticket, unit) if unit.starts_with("vpd-slot@") => {
+                self.slot_unit_is_asked_about(ticket, dice);
+            }
             Effect::Start(ticket, unit, verb) => {
                 if is_forgetful && dice.one_in(6) {
                     self.said.push_back(Event::JobRefused(ticket, "no".to_owned()));
@@ -370,90 +446,17 @@ impl Machine {
         }
     }
 
-    fn parser_goes_on(&mut self, dice: &mut Dice) {
-        let Some(mut run) = self.run.take() else { return };
-        if self.faults == Faults::Parsers && dice.one_in(12) {
-            self.end_run("failed", "signal", 11, "failed");
-            return;
-        }
-        let Some(read) = run.read else {
-            run.read = Some(self.part.filter(|_| !self.is_silent));
-            self.run = Some(run);
-            return;
-        };
-        let Some(report) = run.report.clone() else {
-            let is_reached = self.is_inventory_here;
-            if let (true, Some(part)) = (is_reached, read) {
-                self.notices.push_back(Notice::Values(part));
-            }
-            let report = Report {
-                key: KEY.to_owned(),
-                outcome: if read.is_some() { "ok" } else { "unreadable" }.to_owned(),
-                reason: read.map(|part| part.to_string()).unwrap_or_default(),
-                inventory: if is_reached { "published" } else { "unreachable" }.to_owned(),
-                started: run.started,
-                finished: self.wall(),
-                invocation: run.invocation.to_string(),
-                ..Report::default()
-            };
-            run.report = Some(report);
-            self.run = Some(run);
-            return;
-        };
-        // It reports only when the inventory has answered.
-        if self.notices.iter().any(|notice| matches!(notice, Notice::Values(_))) {
-            self.run = Some(run);
-        } else if !run.is_reported && !self.reports.contains(&report) {
-            if self.faults == Faults::Parsers && dice.one_in(8) {
-                run.is_reported = true;
-            } else {
-                self.reports.push_back(report);
-            }
-            self.run = Some(run);
-        } else if !run.is_reported {
-            self.run = Some(run);
-        } else if report.inventory == "unreachable" {
-            self.end_run("failed", "exit-code", 75, "failed");
-        } else {
-            self.end_run("active", "success", 0, "done");
-        }
-    }
-
-    fn end_run(&mut self, active: &'static str, result: &'static str, status: i32, job: &str) {
-        (self.run, self.active, self.result, self.status) = (None, active, result, status);
-        self.end_job(job);
-    }
-
-    fn inventory_works(&mut self) {
-        let Some(notice) = self.notices.pop_front() else { return };
-        let is_taken = self.is_inventory_here;
-        if is_taken {
-            match &notice {
-                Notice::Values(part) => {
-                    self.leftover |= self.shown != Some(*part);
-                    self.shown = Some(*part);
-                }
-                Notice::Tidy(_, None) => (self.shown, self.leftover) = (None, false),
-                Notice::Tidy(_, Some(report)) => {
-                    let is_of_shown = self.shown.is_some_and(|part| part.to_string() == report.reason);
-                    self.leftover &= !is_of_shown;
-                }
-            }
-        }
-        self.log.push(format!("{} inventory {notice:?} {is_taken}", self.seconds));
-        match notice {
-            // A parser that was not answered says so.
-            Notice::Values(_) if !is_taken => {
-                if let Some(report) = self.run.as_mut().and_then(|run| run.report.as_mut()) {
-                    report.inventory = "unreachable".to_owned();
-                }
-            }
-            Notice::Values(_) => {}
-            Notice::Tidy(ticket, _) => {
-                let result = if is_taken { Ok(()) } else { Err("away".to_owned()) };
-                self.tidied.push_back(Event::Tidied(ticket, result));
-            }
-        }
+    /// A signal of the inventory comes by another way than what it answers: the last one before an answer may be a
+    /// little late.
+    fn tell_with_echoes(&mut self, event: Event, dice: &mut Dice) {
+        let mut echoes = std::mem::take(&mut self.echoes);
+        echoes.retain(|_| self.place.is_watched);
+        let late = echoes.pop_back();
+        let is_late = dice.one_in(2);
+        echoes.extend(late.filter(|_| !is_late));
+        echoes.into_iter().for_each(|told| self.tell(Event::Told(KEY.to_owned(), told)));
+        self.tell(event);
+        late.filter(|_| is_late).into_iter().for_each(|told| self.tell(Event::Told(KEY.to_owned(), told)));
     }
 
     /// Nothing new happens; what is under way arrives, then time passes.
@@ -472,15 +475,12 @@ impl Machine {
 
     /// Somebody asks for that, when all is calm.
     pub fn read_again(&mut self, dice: &mut Dice) {
+        self.power_goes_off();
+        self.let_arrive(dice);
+        self.wish = Wish::In;
+        self.slot.is_certain = true;
         self.tell(Event::Recollect(Vec::new()));
         self.let_arrive(dice);
-    }
-
-    /// Whether the part that is there is not the one that was read.
-    pub fn is_unread(&self) -> bool {
-        let status = self.collection.statuses().remove(0);
-        let is_read = status.state == "collected" && status.report.outcome == "ok";
-        self.part.is_some() && !is_read
     }
 
     fn let_arrive(&mut self, dice: &mut Dice) {
@@ -488,36 +488,9 @@ impl Machine {
             for _ in 0..400 {
                 self.go_on(dice);
             }
+            self.line_is_looked_at();
             self.seconds += if round < 8 { 5 } else { 300 };
             self.tell(Event::Tick);
         }
-    }
-
-    /// What is not as it should be.
-    pub fn lies(&self) -> Vec<String> {
-        let status = self.collection.statuses().remove(0);
-        let mut lies = Vec::new();
-        let mut must = |holds: bool, what: &str| {
-            if !holds {
-                lies.push(format!("{what}; state {} {:?}", status.state, status.reason));
-            }
-        };
-        must(self.readies == 1, "ready is said once");
-        must(
-            matches!(&*status.state, "absent" | "collected" | "failed" | "overdue"),
-            "it is not stuck in between",
-        );
-        must(self.part.is_some() || !matches!(&*status.state, "collected" | "failed"), "it is not there");
-        must(self.part.is_none() || status.state != "absent", "it is there");
-        must(status.state != "absent" || status.report.key.is_empty(), "no report outlives its part");
-        if status.state == "absent" {
-            must(self.shown.is_none(), "the inventory shows a part that is not there");
-        }
-        if let (Some(part), "collected", "ok") = (self.part, &*status.state, &*status.report.outcome) {
-            must(status.report.reason == part.to_string(), "the report is of the part that is there");
-            must(self.shown == Some(part), "the inventory shows the part that is there");
-            must(!self.leftover, "nothing of an earlier part is left");
-        }
-        lies
     }
 }

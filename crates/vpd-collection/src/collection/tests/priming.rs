@@ -1,37 +1,139 @@
-//! What the inventory is told before anything is read.
+//! Objects that the inventory lacks, and what waits until it has them.
 
 use super::*;
 
-/// What priming is wanted, of a collection that has just seen this; an answer follows.
-fn primed(collection: &mut Collection, event: Event) -> Vec<(Extent, Power)> {
-    let now = Now { elapsed: Duration::from_secs(1), wall: 0 };
-    let mut found = Vec::new();
-    for effect in collection.step(event, now) {
-        if let Effect::Prime(wanted, power) = effect {
-            found.extend(wanted.iter().map(|(_, extent)| (*extent, power)));
-            collection.step(Event::Primed(Ok(())), now);
-        }
+fn unprimed(plan: Plan) -> Play {
+    Play { primes: false, ..Play::of(plan) }
+}
+
+fn primes(play: &mut Play) -> Vec<(String, Extent)> {
+    let position = play.wanted.iter().position(|effect| matches!(effect, Effect::Prime(..))).unwrap();
+    let Effect::Prime(wanted, _) = play.wanted.remove(position) else { unreachable!() };
+    wanted
+}
+
+#[test]
+fn what_is_not_there_is_primed_in_full_and_what_is_there_but_for_its_values() {
+    for (sight, extent) in [(None, Extent::Full), (Some(Sight::Present), Extent::States)] {
+        let mut play = unprimed(Plan::new(KEY, UNIT));
+        play.event(Event::Inventory(Presence::Here));
+        sight.into_iter().for_each(|sight| play.see(sight));
+        play.event(Event::Settled);
+        assert_eq!(primes(&mut play), [(KEY.to_owned(), extent)]);
+        play.wanted.clear();
+        play.event(Event::Tick);
+        play.nothing();
     }
-    found
+}
+
+#[test]
+fn what_must_be_kept_is_not_primed_with_values() {
+    for (power, extent) in
+        [(Power::Unknown, Extent::States), (Power::On, Extent::States), (Power::Off, Extent::Full)]
+    {
+        let mut play = unprimed(Plan { power_off_only: true, ..Plan::new(KEY, UNIT) });
+        play.event(Event::Power(power));
+        play.event(Event::Inventory(Presence::Here));
+        play.event(Event::Settled);
+        assert_eq!(primes(&mut play), [(KEY.to_owned(), extent)], "{power:?}");
+    }
+}
+
+#[test]
+fn slots_wait_until_the_inventory_has_what_it_lacked() {
+    let mut play = unprimed(slot_plan(KEY, UNIT));
+    play.event(Event::Inventory(Presence::Here));
+    play.event(Event::Settled);
+    primes(&mut play);
+    play.wanted.clear();
+    play.at(39);
+    play.nothing();
+    play.event(Event::Primed(Ok(())));
+    play.slot_starts(SlotPhase::Prepare, "");
+}
+
+#[test]
+fn slots_wait_for_an_inventory_no_longer_than_everything_else() {
+    let mut play = unprimed(slot_plan(KEY, UNIT));
+    play.event(Event::Settled);
+    play.wanted.clear();
+    play.at(39);
+    play.nothing();
+    assert_eq!(play.collection.wake_at(Now::default()), Some(Duration::from_secs(40)));
+    play.at(40);
+    play.slot_starts(SlotPhase::Prepare, "");
+}
+
+#[test]
+fn an_inventory_that_could_not_be_primed_holds_no_slot_up_and_is_primed_when_it_is_back() {
+    let mut play = unprimed(slot_plan(KEY, UNIT));
+    play.event(Event::Inventory(Presence::Here));
+    play.event(Event::Settled);
+    primes(&mut play);
+    play.wanted.clear();
+    play.event(Event::Primed(Err("it went".to_owned())));
+    play.slot_starts(SlotPhase::Prepare, "");
+    play.event(Event::Inventory(Presence::Away));
+    play.nothing();
+    play.event(Event::Inventory(Presence::Here));
+    assert_eq!(primes(&mut play).len(), 1);
+    play.event(Event::Primed(Ok(())));
+    play.event(Event::Inventory(Presence::Away));
+    play.event(Event::Inventory(Presence::Here));
+    play.nothing();
+}
+
+#[test]
+fn a_report_that_crosses_with_priming_makes_one_more_run() {
+    for is_tidied in [None, Some(false), Some(true)] {
+        let mut play = unprimed(Plan::new(KEY, UNIT));
+        play.event(Event::Inventory(Presence::Here));
+        play.event(Event::Settled);
+        primes(&mut play);
+        play.wanted.clear();
+        play.seconds = 1;
+        play.see(Sight::Present);
+        if let Some(is_tidied) = is_tidied {
+            play.run(Verb::Start, read("ok", 1_000_000));
+            let (ticket, _) = play.tidies();
+            if is_tidied {
+                play.event(Event::Tidied(ticket, Ok(())));
+            }
+            play.wanted.clear();
+            play.seconds = 2;
+            play.event(Event::Primed(Ok(())));
+        } else {
+            play.seconds = 2;
+            play.event(Event::Primed(Ok(())));
+            play.run(Verb::Start, read("ok", 1_000_000));
+        }
+        play.run(Verb::Restart, read("ok", 2_000_000));
+        play.tidied();
+        play.wanted.retain(|effect| *effect != Effect::LookAgain);
+        play.nothing();
+        assert_eq!(play.status().state, "collected", "{is_tidied:?}");
+    }
 }
 
 #[test]
 fn states_that_hold_without_power_are_told_once_somebody_says_that_there_is_none() {
-    let mut collection = Collection::new(limits(), [Plan::new(KEY, UNIT)]);
-    primed(&mut collection, Event::Inventory(Presence::Here));
-    let first = primed(&mut collection, Event::Settled);
-    assert_eq!(first, [(Extent::Full, Power::Unknown)]);
-    assert_eq!(primed(&mut collection, Event::Power(Power::Off)), [(Extent::States, Power::Off)]);
-    // What was said once is not said again, and not when the machine is switched off later.
-    assert_eq!(primed(&mut collection, Event::Power(Power::On)), []);
-    assert_eq!(primed(&mut collection, Event::Power(Power::Off)), []);
-}
-
-#[test]
-fn a_machine_that_is_on_from_the_start_is_told_of_no_states_when_it_is_switched_off() {
-    let mut collection = Collection::new(limits(), [Plan::new(KEY, UNIT)]);
-    primed(&mut collection, Event::Inventory(Presence::Here));
-    primed(&mut collection, Event::Power(Power::On));
-    assert_eq!(primed(&mut collection, Event::Settled), [(Extent::Full, Power::On)]);
-    assert_eq!(primed(&mut collection, Event::Power(Power::Off)), []);
+    for (first, later) in [(None, Some(Extent::States)), (Some(Power::On), None), (Some(Power::Off), None)] {
+        let mut play = unprimed(Plan::new(KEY, UNIT));
+        first.into_iter().for_each(|power| play.event(Event::Power(power)));
+        play.event(Event::Inventory(Presence::Here));
+        play.event(Event::Settled);
+        assert_eq!(primes(&mut play), [(KEY.to_owned(), Extent::Full)]);
+        play.event(Event::Primed(Ok(())));
+        play.wanted.clear();
+        for (power, wanted) in [(Power::Off, later), (Power::On, None), (Power::Off, None)] {
+            play.event(Event::Power(power));
+            let is_prime = |effect: &Effect| matches!(effect, Effect::Prime(..));
+            assert_eq!(play.wanted.iter().any(is_prime), wanted.is_some(), "{first:?} {power:?}");
+            if let Some(extent) = wanted {
+                assert_eq!(primes(&mut play), [(KEY.to_owned(), extent)]);
+                play.event(Event::Primed(Ok(())));
+            }
+            play.wanted.clear();
+        }
+    }
 }

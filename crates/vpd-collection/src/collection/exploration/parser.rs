@@ -1,0 +1,105 @@
+//! The part of the model that reads and shows: the parser, and the inventory.
+
+use super::super::*;
+use super::Dice;
+use super::machine::{Faults, KEY, Machine, Notice};
+use dbus_api::vpd::collection::Report;
+
+impl Machine {
+    pub(super) fn parser_goes_on(&mut self, dice: &mut Dice) {
+        let Some(mut run) = self.run.take() else { return };
+        if self.faults == Faults::Parsers && dice.one_in(12) {
+            self.end_run("failed", "signal", 11, "failed");
+            return;
+        }
+        let Some(read) = run.read else {
+            run.read = Some(self.part.filter(|_| !self.is_silent));
+            self.run = Some(run);
+            return;
+        };
+        let Some(report) = run.report.clone() else {
+            let is_reached = self.is_inventory_here;
+            if let (true, Some(part)) = (is_reached, read) {
+                self.notices.push_back(Notice::Values(part));
+            }
+            let report = Report {
+                key: KEY.to_owned(),
+                outcome: match read {
+                    Some(part) if self.is_blank(part) => "blank",
+                    Some(_) => "ok",
+                    None => "unreadable",
+                }
+                .to_owned(),
+                format: "ipz".to_owned(),
+                ccin: read.map(|part| part.to_string()).unwrap_or_default(),
+                reason: read.map(|part| part.to_string()).unwrap_or_default(),
+                inventory: if is_reached { "published" } else { "unreachable" }.to_owned(),
+                started: run.started,
+                finished: self.wall(),
+                invocation: run.invocation.to_string(),
+                ..Report::default()
+            };
+            run.report = Some(report);
+            self.run = Some(run);
+            return;
+        };
+        // It reports only when the inventory has answered.
+        if self.notices.iter().any(|notice| matches!(notice, Notice::Values(_))) {
+            self.run = Some(run);
+        } else if !run.is_reported && !self.reports.contains(&report) {
+            if self.faults == Faults::Parsers && dice.one_in(8) {
+                run.is_reported = true;
+            } else {
+                self.reports.push_back(report);
+            }
+            self.run = Some(run);
+        } else if !run.is_reported {
+            self.run = Some(run);
+        } else if report.inventory == "unreachable" {
+            self.end_run("failed", "exit-code", 75, "failed");
+        } else {
+            self.end_run("active", "success", 0, "done");
+        }
+    }
+
+    fn end_run(&mut self, active: &'static str, result: &'static str, status: i32, job: &str) {
+        (self.run, self.active, self.result, self.status) = (None, active, result, status);
+        self.end_job(job);
+    }
+
+    pub(super) fn inventory_works(&mut self) {
+        let Some(notice) = self.notices.pop_front() else { return };
+        let is_taken = self.is_inventory_here;
+        if is_taken {
+            match &notice {
+                Notice::Values(part) => {
+                    self.leftover |= self.shown != Some(*part);
+                    self.shown = Some(*part);
+                    self.echoes.push_back(Told::There);
+                }
+                Notice::Tidy(_, None) => {
+                    (self.shown, self.leftover) = (None, false);
+                    self.echoes.push_back(Told::Gone);
+                }
+                Notice::Tidy(_, Some(report)) => {
+                    let is_of_shown = self.shown.is_some_and(|part| part.to_string() == report.reason);
+                    self.leftover &= !is_of_shown;
+                }
+            }
+        }
+        self.log.push(format!("{} inventory {notice:?} {is_taken}", self.seconds));
+        match notice {
+            // A parser that was not answered says so.
+            Notice::Values(_) if !is_taken => {
+                if let Some(report) = self.run.as_mut().and_then(|run| run.report.as_mut()) {
+                    report.inventory = "unreachable".to_owned();
+                }
+            }
+            Notice::Values(_) => {}
+            Notice::Tidy(ticket, _) => {
+                let result = if is_taken { Ok(()) } else { Err("away".to_owned()) };
+                self.tidied.push_back(Event::Tidied(ticket, result));
+            }
+        }
+    }
+}

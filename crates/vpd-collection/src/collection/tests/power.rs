@@ -1,0 +1,287 @@
+//! Parts that can be read with the chassis off only, and the start of the host.
+
+use super::*;
+
+fn plan() -> Plan {
+    Plan { power_off_only: true, ..Plan::new(KEY, UNIT) }
+}
+
+fn power(play: &mut Play, power: Power) {
+    play.event(Event::Power(power));
+}
+
+fn settled(plan: Plan) -> Play {
+    let mut play = Play::of(plan);
+    play.event(Event::Inventory(Presence::Here));
+    play.event(Event::Settled);
+    play.wanted.clear();
+    play
+}
+
+/// One that was read with the power off.
+fn collected() -> Play {
+    let mut play = settled(plan());
+    power(&mut play, Power::Off);
+    play.looks(Sight::Present);
+    play.run(Verb::Start, read("ok", 1));
+    play.tidied();
+    assert!(play.ready());
+    play
+}
+
+#[test]
+fn with_power_on_nothing_is_read_and_nothing_is_said_of_the_part() {
+    for sight in [Sight::Present, Sight::Absent, Sight::Gone] {
+        for is_early in [false, true] {
+            let mut play = Play::of(plan());
+            play.event(Event::Inventory(Presence::Here));
+            if is_early {
+                power(&mut play, Power::On);
+            }
+            play.see(sight);
+            play.event(Event::Settled);
+            play.wanted.retain(|effect| !matches!(effect, Effect::Look(_) | Effect::LookAgain));
+            if !is_early {
+                power(&mut play, Power::On);
+            }
+            play.see(sight);
+            play.wanted.retain(|effect| *effect != Effect::LookAgain);
+            play.nothing();
+            assert_eq!(play.status().state, "kept", "{sight:?} {is_early}");
+            play.event(Event::LookedAgain);
+            assert_eq!(play.only(), Effect::Ready);
+        }
+    }
+}
+
+#[test]
+fn while_nobody_says_whether_there_is_power_nothing_is_read_and_after_a_while_it_counts_as_on() {
+    let mut play = settled(plan());
+    play.see(Sight::Present);
+    play.at(19);
+    play.nothing();
+    assert_eq!(play.status().state, "unsettled");
+    let now = Now { elapsed: Duration::from_secs(19), wall: 0 };
+    assert_eq!(play.collection.wake_at(now), Some(Duration::from_secs(20)));
+    play.at(20);
+    assert!(play.ready());
+    assert_eq!(play.status().state, "kept");
+}
+
+#[test]
+fn with_power_off_it_is_read_whenever_that_is_known() {
+    for is_early in [false, true] {
+        let mut play = Play::of(plan());
+        play.event(Event::Inventory(Presence::Here));
+        if is_early {
+            power(&mut play, Power::Off);
+            play.see(Sight::Present);
+            play.event(Event::Settled);
+        } else {
+            play.see(Sight::Present);
+            play.event(Event::Settled);
+            play.looks(Sight::Present);
+            power(&mut play, Power::Off);
+            play.looks(Sight::Present);
+        }
+        play.run(Verb::Start, read("ok", 1));
+        play.tidied();
+        assert!(play.ready());
+        assert_eq!(play.status().state, "collected");
+    }
+}
+
+#[test]
+fn what_was_kept_is_read_when_the_power_goes_off_and_stays_when_it_comes_on() {
+    let mut play = settled(plan());
+    power(&mut play, Power::On);
+    assert!(play.ready());
+    power(&mut play, Power::Off);
+    play.looks(Sight::Present);
+    play.run(Verb::Start, read("ok", 1));
+    play.tidied();
+    power(&mut play, Power::On);
+    // Its chip cannot be seen now.
+    play.see(Sight::Gone);
+    play.see(Sight::Absent);
+    play.nothing();
+    assert_eq!((&*play.status().state, &*play.status().report.outcome), ("collected", "ok"));
+}
+
+#[test]
+fn a_part_that_is_gone_once_the_power_is_off_is_absent() {
+    let mut play = collected();
+    power(&mut play, Power::On);
+    play.see(Sight::Gone);
+    play.nothing();
+    power(&mut play, Power::Off);
+    play.looks(Sight::Absent);
+    play.is_said_to_be_absent();
+}
+
+#[test]
+fn a_part_that_comes_back_after_the_power_came_on_is_kept_and_its_absence_is_not_the_last_word() {
+    let mut play = collected();
+    play.see(Sight::Gone);
+    let question = play.inspects();
+    power(&mut play, Power::On);
+    play.see(Sight::Present);
+    play.event(Event::Report(read("ok", 1)));
+    play.wanted.retain(|effect| !matches!(effect, Effect::Look(_)));
+    play.seconds = 1;
+    play.event(Event::Inspected(question, Ok(unit_state("inactive", "", "success", 0))));
+    play.tidied();
+    play.nothing();
+    assert_eq!(play.status().state, "kept");
+    power(&mut play, Power::Off);
+    play.looks(Sight::Present);
+    play.starts(Verb::Restart);
+}
+
+#[test]
+fn a_run_that_waits_when_the_power_comes_on_is_not_begun() {
+    // For the inventory.
+    let mut play = collected();
+    play.event(Event::Inventory(Presence::Away));
+    play.recollect();
+    power(&mut play, Power::On);
+    play.event(Event::Inventory(Presence::Here));
+    play.nothing();
+    assert_eq!(play.status().state, "kept");
+    // For another try.
+    let mut play = collected();
+    play.recollect();
+    play.run(Verb::Restart, read("unreadable", 2));
+    power(&mut play, Power::On);
+    play.at(100);
+    play.nothing();
+    assert_eq!(play.status().state, "kept");
+    power(&mut play, Power::Off);
+    play.looks(Sight::Present);
+    play.starts(Verb::Start);
+}
+
+#[test]
+fn a_run_that_waits_when_nobody_says_any_more_whether_there_is_power_waits_for_that() {
+    let mut play = settled(plan());
+    power(&mut play, Power::Off);
+    play.event(Event::Inventory(Presence::Away));
+    play.looks(Sight::Present);
+    power(&mut play, Power::Unknown);
+    play.event(Event::Inventory(Presence::Here));
+    play.nothing();
+    let now = Now { elapsed: Duration::from_secs(1), wall: 0 };
+    assert_eq!(play.collection.wake_at(now), Some(Duration::from_secs(20)));
+    power(&mut play, Power::Off);
+    play.looks(Sight::Present);
+    play.starts(Verb::Start);
+}
+
+#[test]
+fn its_slot_is_prepared_with_power_off_only() {
+    let mut play = settled(Plan { power_off_only: true, ..slot_plan(KEY, UNIT) });
+    play.event(Event::Line(KEY.to_owned(), Told::There));
+    play.event(Event::Recollect(Vec::new()));
+    play.nothing();
+    power(&mut play, Power::On);
+    assert!(play.ready());
+    for told in [Told::There, Told::Gone] {
+        play.event(Event::Line(KEY.to_owned(), told));
+        play.event(Event::Told(KEY.to_owned(), told));
+    }
+    play.event(Event::Host(Host::Starting));
+    play.nothing();
+    assert_eq!(play.status().state, "kept");
+    power(&mut play, Power::Off);
+    let look = play.wanted.iter().position(|effect| matches!(effect, Effect::Look(_))).unwrap();
+    play.wanted.remove(look);
+    play.slot_runs(SlotPhase::Prepare, "", 0);
+    play.looks(Sight::Present);
+    play.run(Verb::Start, read("ok", 1));
+    play.tidied();
+    play.slot_runs(SlotPhase::After, "2CE2", 0);
+    play.nothing();
+}
+
+#[test]
+fn a_slot_that_waits_to_be_prepared_when_the_power_comes_on_is_not() {
+    let mut play = Play { primes: false, ..Play::of(Plan { power_off_only: true, ..slot_plan(KEY, UNIT) }) };
+    power(&mut play, Power::Off);
+    play.event(Event::Inventory(Presence::Here));
+    play.event(Event::Settled);
+    play.wanted.clear();
+    power(&mut play, Power::On);
+    play.event(Event::Primed(Ok(())));
+    assert!(play.ready());
+    play.nothing();
+    assert_eq!(play.status().state, "kept");
+}
+
+#[test]
+fn a_report_of_a_part_that_is_kept_changes_nothing_until_the_power_is_off() {
+    let mut play = settled(plan());
+    power(&mut play, Power::On);
+    assert!(play.ready());
+    play.event(Event::Report(read("ok", 1)));
+    play.nothing();
+    assert_eq!(play.status().state, "kept");
+    power(&mut play, Power::Off);
+    play.looks(Sight::Present);
+    play.starts(Verb::Start);
+}
+
+#[test]
+fn the_start_of_the_host_reads_again_what_may_have_been_replaced_by_way_of_its_slot() {
+    for is_replaceable in [false, true] {
+        let mut play = Play::with_part_in_slot();
+        play.collection.plans.get_mut(KEY).unwrap().is_replaceable_at_standby = is_replaceable;
+        play.event(Event::Host(Host::Off));
+        play.nothing();
+        play.event(Event::Host(Host::Starting));
+        if is_replaceable {
+            play.slot_runs(SlotPhase::Prepare, "", 0);
+            play.wanted.retain(|effect| !matches!(effect, Effect::Look(_)));
+            play.run(Verb::Restart, read("ok", 2));
+            play.tidied();
+            play.slot_runs(SlotPhase::After, "2CE2", 0);
+        }
+        play.event(Event::Host(Host::Running));
+        play.nothing();
+    }
+}
+
+#[test]
+fn a_host_that_runs_already_when_the_service_starts_has_nothing_read_again() {
+    let plan = Plan { is_replaceable_at_standby: true, ..Plan::new(KEY, UNIT) };
+    let mut play = settled(plan);
+    play.see(Sight::Present);
+    play.run(Verb::Start, read("ok", 1));
+    play.tidied();
+    assert!(play.ready());
+    play.event(Event::Host(Host::Running));
+    play.nothing();
+    assert!(play.collection.is_host_on());
+}
+
+#[test]
+fn what_cannot_be_done_now_is_refused_with_the_reason() {
+    let runtime = Plan { is_replaceable_at_runtime: true, ..Plan::new(KEY, UNIT) };
+    for (plan, host, chassis, words) in [
+        (Plan::new(KEY, UNIT), Host::Off, Power::On, None),
+        (Plan::new(KEY, UNIT), Host::Unknown, Power::Unknown, None),
+        (Plan::new(KEY, UNIT), Host::Running, Power::On, Some("host runs")),
+        (Plan::new(KEY, UNIT), Host::Starting, Power::On, Some("host runs")),
+        (runtime.clone(), Host::Running, Power::On, None),
+        (plan(), Host::Off, Power::Off, None),
+        (plan(), Host::Off, Power::Unknown, Some("has power")),
+        (Plan { power_off_only: true, ..runtime }, Host::Running, Power::On, Some("has power")),
+    ] {
+        let mut play = Play::of(plan);
+        play.event(Event::Host(host));
+        power(&mut play, chassis);
+        let refusal = play.collection.refusal(KEY);
+        assert_eq!(refusal.is_some(), words.is_some(), "{host:?} {chassis:?}");
+        assert!(refusal.unwrap_or_default().contains(words.unwrap_or_default()));
+    }
+    assert_eq!(Play::new().collection.refusal("departed"), None);
+}

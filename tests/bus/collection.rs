@@ -1,0 +1,167 @@
+//! The collection among its peers: process 1, parsers, the inventory, the event log, the chassis.
+
+mod bed;
+mod process_1;
+
+use bed::{Bed, object};
+use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::{ASSET, AVAILABILITY, ITEM, OPERATIONAL_STATUS, manager};
+use house_tests::fixture;
+use process_1::Work;
+use std::time::Duration;
+
+/// Much longer than a collection of a few EEPROMs takes, and shorter than any limit of the service or of its peers.
+const SOON: Duration = Duration::from_secs(25);
+const POWER_OFF_ONLY: &str = "power-off-only = true";
+
+#[test]
+fn what_is_there_is_read_before_the_service_is_ready_and_what_is_not_is_absent() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", ""), ("none", "")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    bed.collect()?;
+    assert_eq!(bed.status("card")?.report.outcome, "ok");
+    assert_eq!(bed.status("none")?.state, "absent");
+    let present = |name: &str| bed.machine.property(&object(name), ITEM, "Present");
+    assert_eq!(present("card")?.as_deref(), Some("Bool(true)"));
+    assert_eq!(present("none")?.as_deref(), Some("Bool(false)"));
+    assert_eq!(bed.machine.property(&object("none"), ITEM, "PrettyName")?.as_deref(), Some("Part none"));
+    Ok(())
+}
+
+#[test]
+fn what_is_wrong_with_a_part_is_one_event_over_runs_and_restarts_until_it_has_cleared() -> anyhow::Result<()>
+{
+    let Some(mut bed) = Bed::new(&[("card", ""), ("blank", "")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    bed.start_peers(&["event-log"])?;
+    bed.listen()?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    std::fs::write(bed.image("blank"), [0xff; 256])?;
+    bed.collect()?;
+    assert!(bed.await_events(1)?[0].contains("EEPROM file:blank: it is blank"));
+    bed.read_again("blank")?;
+    bed.stop()?;
+    bed.collect()?;
+    bed.read_again("blank")?;
+    std::fs::write(bed.image("blank"), fixture("card"))?;
+    assert_eq!(bed.read_again("blank")?.report.outcome, "ok");
+    std::fs::write(bed.image("blank"), vec![0x55; 256])?;
+    bed.read_again("blank")?;
+    // One more than there should be would have come before this.
+    let events = bed.await_events(2)?;
+    assert!(events[1].contains("EEPROM file:blank: nothing of it is usable"), "{events:?}");
+    Ok(())
+}
+
+#[test]
+fn an_event_log_that_does_not_answer_makes_nobody_wait() -> anyhow::Result<()> {
+    for mode in ["absent", "hanging", "slow 60000"] {
+        let Some(mut bed) = Bed::new(&[("blank", "")])? else { return Ok(()) };
+        bed.machine.start_inventory()?;
+        bed.start_peers(&[&format!("event-log {mode}")])?;
+        std::fs::write(bed.image("blank"), [0xff; 256])?;
+        assert!(bed.collect()? < SOON, "{mode}");
+        bed.read_again("blank")?;
+        bed.stop()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_needs_the_chassis_off_is_kept_when_nobody_says_and_read_when_somebody_does() -> anyhow::Result<()> {
+    for mode in ["absent", "hanging"] {
+        let Some(mut bed) = Bed::new(&[("card", POWER_OFF_ONLY)])? else { return Ok(()) };
+        bed.machine.start_inventory()?;
+        bed.start_peers(&[&format!("chassis-state {mode}")])?;
+        bed.configure("power-limit-ms = 300\n")?;
+        std::fs::write(bed.image("card"), fixture("card"))?;
+        assert!(bed.collect()? < SOON, "{mode}");
+        assert_eq!(bed.status("card")?.state, "kept", "{mode}");
+        assert_eq!(bed.process_1.started(), [""; 0]);
+        bed.set_mode("chassis-state", "normal")?;
+        let status = bed.await_status("card", |status| status.state == "collected")?;
+        assert_eq!(status.report.outcome, "ok");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_inventory_that_comes_late_is_told_everything() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", ""), ("none", ""), ("slot", "slot = true")])? else {
+        return Ok(());
+    };
+    bed.configure("inventory-limit-ms = 300\n")?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    assert!(bed.collect()? < SOON);
+    assert_eq!(bed.status("card")?.state, "overdue");
+    assert_eq!(bed.process_1.started(), ["StartUnit vpd-slot@prepare:file:slot.service"]);
+    bed.machine.start_inventory()?;
+    bed.await_status("card", |status| status.state == "collected")?;
+    for name in ["none", "slot"] {
+        bed.await_status(name, |status| status.state == "absent")?;
+        let present = bed.machine.property(&object(name), ITEM, "Present")?;
+        assert_eq!(present.as_deref(), Some("Bool(false)"), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn priming_creates_what_the_inventory_lacks_and_changes_nothing_that_it_has() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", POWER_OFF_ONLY), ("other", POWER_OFF_ONLY)])? else {
+        return Ok(());
+    };
+    bed.machine.start_inventory()?;
+    bed.start_peers(&["chassis-state absent"])?;
+    bed.configure("power-limit-ms = 300\n")?;
+    let mut kept = Object { path: object("card").into(), interfaces: Vec::new() };
+    kept.interface(ITEM).set("Present", Value::Bool(true));
+    kept.interface(ASSET).set("SerialNumber", Value::Text("KEPT".into()));
+    kept.interface(OPERATIONAL_STATUS).set("Functional", Value::Bool(false));
+    let notification = Notification { objects: vec![kept] };
+    bed.machine.run(async |connection| Ok(manager::notify(&connection, &notification).await?))?;
+    bed.collect()?;
+    for (interface, property, value) in [
+        (ITEM, "Present", "Bool(true)"),
+        (ASSET, "SerialNumber", "KEPT"),
+        (OPERATIONAL_STATUS, "Functional", "Bool(false)"),
+        (AVAILABILITY, "Available", "Bool(false)"),
+    ] {
+        let shown = bed.machine.property(&object("card"), interface, property)?;
+        assert_eq!(shown.as_deref(), Some(value), "{property}");
+    }
+    assert!(bed.machine.properties(&object("other"), AVAILABILITY)?.is_some());
+    Ok(())
+}
+
+#[test]
+fn a_part_in_a_slot_is_prepared_read_and_removed() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("blank", "slot = true")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    std::fs::write(bed.image("blank"), [0xff; 256])?;
+    bed.collect()?;
+    let started = bed.process_1.started();
+    for unit in ["vpd-slot@prepare:file:blank", "ipz-vpd-parser@file:blank", "vpd-slot@failed:file:blank"] {
+        assert_eq!(started.iter().filter(|line| line.contains(unit)).count(), 1, "{unit}: {started:?}");
+    }
+    bed.remove("blank")?;
+    bed.await_status("blank", |status| status.state == "absent")?;
+    assert_eq!(bed.process_1.started(), ["StartUnit vpd-slot@remove:file:blank.service"]);
+    Ok(())
+}
+
+#[test]
+fn process_1_remembers_what_a_slot_said_until_it_is_asked() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", "slot = true")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    bed.process_1.let_do("vpd-slot@prepare:file:card.service", Work::Status(69));
+    // Something is there, though the slot is empty.
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    bed.collect()?;
+    bed.await_status("card", |status| status.state == "absent")?;
+    let started = bed.process_1.started();
+    let last = started.last().map(String::as_str);
+    assert_eq!(last, Some("StartUnit vpd-slot@remove:file:card.service"), "{started:?}");
+    assert!(!bed.process_1.holds_any());
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! A machine with the collection on its bus, its parsers, and what they read.
+
+use super::process_1::{Process1, Work};
+use anyhow::Context as _;
+use dbus_api::vpd::collection::{self, FruStatus};
+use house_tests::Machine;
+use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Instant;
+use test_bus::{Daemon, LIMIT};
+use zbus::{Connection, Message, MessageStream};
+
+/// The keys of a machine's EEPROMs, with what its index says of them beside that.
+pub type Frus = [(&'static str, &'static str)];
+
+pub struct Bed {
+    pub machine: Machine,
+    pub process_1: Process1,
+    collection: Option<Daemon>,
+    peers: Option<Daemon>,
+    /// Hears every wish for an entry in the event log, and what was heard.
+    creations: Option<(Connection, MessageStream)>,
+    events: Vec<String>,
+}
+
+/// The object of an EEPROM.
+pub fn object(name: &str) -> String {
+    format!("/system/chassis/{name}")
+}
+
+impl Bed {
+    pub fn new(frus: &Frus) -> anyhow::Result<Option<Self>> {
+        let Some(machine) = Machine::bare()? else { return Ok(None) };
+        let active = machine.root().join("run/vivianite/vpd/active");
+        std::fs::create_dir_all(active.join("frus"))?;
+        let mut index = String::new();
+        let mut works = BTreeMap::new();
+        for (name, more) in frus {
+            let (key, object) = (format!("file:{name}"), object(name));
+            let image = machine.root().join(name);
+            index += &format!(
+                "[[fru]]\nkey = \"{key}\"\nparser = \"ipz-vpd-parser\"\nobjects = [\"{object}\"]\n{more}\n"
+            );
+            let fragment = format!(
+                "file = \"{}\"\n[[object]]\npath = \"{object}\"\nrecords = \"all\"\n\
+                 [object.interfaces.\"xyz.openbmc_project.Inventory.Item\"]\nPrettyName = \"Part {name}\"\n",
+                image.display()
+            );
+            std::fs::write(active.join("frus").join(format!("{key}.toml")), fragment)?;
+            let (address, frus) = (machine.bus().address().to_owned(), active.join("frus"));
+            test_bus::built("keyword-vpd-parser")?;
+            let parser = test_bus::built("ipz-vpd-parser")?;
+            let command = move || {
+                let mut command = std::process::Command::new(&parser);
+                command.env(test_bus::ADDRESS_VARIABLE, &address);
+                command.arg(&image).args(["--key", &key, "--fragments"]).arg(&frus);
+                Ok(command)
+            };
+            works.insert(format!("ipz-vpd-parser@file:{name}.service"), Work::Process(Box::new(command)));
+            for (phase, status) in [("prepare", 0), ("failed", 0), ("remove", 0)] {
+                works.insert(format!("vpd-slot@{phase}:file:{name}.service"), Work::Status(status));
+            }
+        }
+        std::fs::write(active.join("index.toml"), index)?;
+        let process_1 = Process1::start(machine.bus().address(), works)?;
+        Ok(Some(Self {
+            machine,
+            process_1,
+            collection: None,
+            peers: None,
+            creations: None,
+            events: Vec::new(),
+        }))
+    }
+
+    /// What an EEPROM holds.
+    pub fn image(&self, name: &str) -> PathBuf {
+        self.machine.root().join(name)
+    }
+
+    /// Starts the collection, and gives how long it took until it was ready.
+    pub fn collect(&mut self) -> anyhow::Result<std::time::Duration> {
+        let asked = Instant::now();
+        self.collection = Some(self.machine.start("vpd-collection")?);
+        Ok(asked.elapsed())
+    }
+
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        let status = self.collection.take().context("it does not run")?.stop()?;
+        anyhow::ensure!(status.success(), "it ended with {status}");
+        Ok(())
+    }
+
+    pub fn configure(&self, text: &str) -> anyhow::Result<()> {
+        self.machine.configure("vpd-collection", text)
+    }
+
+    /// Starts peers, each a word and a mode.
+    pub fn start_peers(&mut self, peers: &[&str]) -> anyhow::Result<()> {
+        let folder = self.machine.root().join("etc/bed");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("peers.toml"), format!("peers = {peers:?}\n"))?;
+        self.peers = Some(self.machine.start("test-peers")?);
+        Ok(())
+    }
+
+    pub fn set_mode(&self, peer: &str, mode: &str) -> anyhow::Result<()> {
+        self.machine.run(async |connection| {
+            let name = "io.vivianite.Test.Peers";
+            let interface = Some("io.vivianite.Test.Peers1");
+            let path = "/io/vivianite/test/peers";
+            connection.call_method(Some(name), path, interface, "SetMode", &(peer, mode)).await?;
+            Ok(())
+        })
+    }
+
+    pub fn status(&self, name: &str) -> anyhow::Result<FruStatus> {
+        let status = self.machine.run(async |connection| Ok(collection::status(&connection).await?))?;
+        let key = format!("file:{name}");
+        status.frus.into_iter().find(|fru| fru.key == key).context("no such EEPROM")
+    }
+
+    /// Asks until an EEPROM is as it should be.
+    pub fn await_status(
+        &self,
+        name: &str,
+        is_right: impl Fn(&FruStatus) -> bool,
+    ) -> anyhow::Result<FruStatus> {
+        let asked = Instant::now();
+        loop {
+            let status = self.status(name)?;
+            if is_right(&status) {
+                return Ok(status);
+            }
+            anyhow::ensure!(asked.elapsed() < LIMIT, "it stays {status:?}");
+        }
+    }
+
+    /// Has an EEPROM read again, and waits until it is dealt with.
+    pub fn read_again(&self, name: &str) -> anyhow::Result<FruStatus> {
+        let before = self.status(name)?;
+        let keys = [before.key];
+        self.machine.run(async |connection| Ok(collection::recollect(&connection, &keys).await?))?;
+        self.await_status(name, |status| {
+            status.state == "collected" && status.report.started > before.report.started
+        })
+    }
+
+    pub fn remove(&self, name: &str) -> anyhow::Result<()> {
+        let keys = [format!("file:{name}")];
+        self.machine.run(async |connection| Ok(collection::remove(&connection, &keys).await?))
+    }
+
+    /// Begins to hear what the event log is asked for.
+    pub fn listen(&mut self) -> anyhow::Result<()> {
+        self.creations = Some(self.machine.run(async |connection| {
+            let stream = MessageStream::from(&connection);
+            let body = (vec!["type='method_call',member='Create'"], 0_u32);
+            let (bus, path) = ("org.freedesktop.DBus", "/org/freedesktop/DBus");
+            let monitoring = Some("org.freedesktop.DBus.Monitoring");
+            connection.call_method(Some(bus), path, monitoring, "BecomeMonitor", &body).await?;
+            Ok((connection, stream))
+        })?);
+        Ok(())
+    }
+
+    /// Waits until the event log has been asked for so many entries in all, and gives a line for each.
+    pub fn await_events(&mut self, count: usize) -> anyhow::Result<&[String]> {
+        let (_, stream) = self.creations.as_mut().context("nobody listens")?;
+        while self.events.len() < count {
+            let message = self.machine.run(async |_| next(stream).await)?;
+            let body = message.body();
+            if let Ok(event) = body.deserialize::<(String, String, HashMap<String, String>)>() {
+                self.events.push(format!("{event:?}"));
+            }
+        }
+        Ok(&self.events)
+    }
+}
+
+async fn next(stream: &mut MessageStream) -> anyhow::Result<Message> {
+    let next =
+        poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
+    let message = tokio::time::timeout(LIMIT, next).await?;
+    Ok(message.context("the stream ended")??)
+}
