@@ -7,7 +7,6 @@ use bed::{Bed, object};
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ASSET, AVAILABILITY, ITEM, OPERATIONAL_STATUS, manager};
 use house_tests::fixture;
-use process_1::Work;
 use std::time::Duration;
 
 /// Much longer than a collection of a few EEPROMs takes, and shorter than any limit of the service or of its peers.
@@ -95,7 +94,7 @@ fn an_inventory_that_comes_late_is_told_everything() -> anyhow::Result<()> {
     std::fs::write(bed.image("card"), fixture("card"))?;
     assert!(bed.collect()? < SOON);
     assert_eq!(bed.status("card")?.state, "overdue");
-    assert_eq!(bed.process_1.started(), ["StartUnit vpd-slot@prepare:file:slot.service"]);
+    assert_eq!(bed.process_1.started(), ["RestartUnit vpd-slot@prepare:file:slot.service"]);
     bed.machine.start_inventory()?;
     bed.await_status("card", |status| status.state == "collected")?;
     for name in ["none", "slot"] {
@@ -146,22 +145,6 @@ fn a_part_in_a_slot_is_prepared_read_and_removed() -> anyhow::Result<()> {
     }
     bed.remove("blank")?;
     bed.await_status("blank", |status| status.state == "absent")?;
-    assert_eq!(bed.process_1.started(), ["StartUnit vpd-slot@remove:file:blank.service"]);
-    Ok(())
-}
-
-#[test]
-fn process_1_remembers_what_a_slot_said_until_it_is_asked() -> anyhow::Result<()> {
-    let Some(mut bed) = Bed::new(&[("card", "slot = true")])? else { return Ok(()) };
-    bed.machine.start_inventory()?;
-    bed.process_1.let_do("vpd-slot@prepare:file:card.service", Work::Status(69));
-    // Something is there, though the slot is empty.
-    std::fs::write(bed.image("card"), fixture("card"))?;
-    bed.collect()?;
-    bed.await_status("card", |status| status.state == "absent")?;
-    let started = bed.process_1.started();
-    let last = started.last().map(String::as_str);
-    assert_eq!(last, Some("StartUnit vpd-slot@remove:file:card.service"), "{started:?}");
-    assert!(!bed.process_1.holds_any());
+    assert_eq!(bed.process_1.started(), ["RestartUnit vpd-slot@remove:file:blank.service"]);
     Ok(())
 }

@@ -82,27 +82,10 @@ pub struct UnitState {
     pub status: i32,
 }
 
-/// Has process 1 remember a unit until [`let_go`], or the end of the connection. Otherwise it forgets a unit, and how
-/// it ended, as soon as that has ended well, does not stay active, and is wanted by no other.
-pub async fn hold(connection: &Connection, unit: &str) -> Result<(), CallError> {
-    let path = load(connection, unit).await?;
-    // By its object, which loads it, should it be forgotten already.
-    let held = connection.call_method(Some(BUS_NAME), path.as_str(), Some(UNIT), "Ref", &()).await;
-    held.map(drop).map_err(|error| call::classify(BUS_NAME, error))
-}
-
-/// Ends one [`hold`].
-pub async fn let_go(connection: &Connection, unit: &str) -> Result<(), CallError> {
-    call::call(connection, &TARGET, "UnrefUnit", &(unit,)).await.map(drop)
-}
-
-async fn load(connection: &Connection, unit: &str) -> Result<OwnedObjectPath, CallError> {
-    body(&call::call(connection, &TARGET, "LoadUnit", &(unit,)).await?)
-}
-
 /// Asks about a service unit.
 pub async fn inspect(connection: &Connection, unit: &str) -> Result<UnitState, CallError> {
-    let path = load(connection, unit).await?;
+    let reply = call::call(connection, &TARGET, "LoadUnit", &(unit,)).await?;
+    let path: OwnedObjectPath = body(&reply)?;
     let of_unit = properties(connection, path.as_str(), UNIT).await?;
     let of_service = properties(connection, path.as_str(), SERVICE).await?;
     let text = |map: &HashMap<String, OwnedVariant>, name: &str| {

@@ -135,13 +135,6 @@ pub struct Ticket {
     whose: Whose,
 }
 
-impl Ticket {
-    /// It is about the unit of a slot, which does not stay active.
-    pub fn is_of_slot(&self) -> bool {
-        self.whose == Whose::Slot
-    }
-}
-
 /// Whose answer it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {

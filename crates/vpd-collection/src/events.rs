@@ -17,8 +17,8 @@ pub struct Facts {
     pub is_needed: bool,
     /// What is wrong with its slot is a line.
     pub is_line: bool,
-    /// Something is wrong with its slot.
-    pub has_broken_slot: bool,
+    /// What is wrong with its slot.
+    pub slot: Option<String>,
 }
 
 /// What is wrong now, of each EEPROM that has been dealt with; of the others, what was said before still stands.
@@ -69,7 +69,8 @@ fn of_fru(fru: &FruStatus, facts: &Facts) -> Vec<Event> {
         events.push(event);
     };
     match &*fru.state {
-        "collected" => of_report(&fru.report, facts, &mut add),
+        // What was wrong when it could be read has not cleared while it cannot.
+        "collected" | "kept" => of_report(&fru.report, facts, &mut add),
         "failed" => {
             let is_refused = matches!(&*fru.report.inventory, "refused" | "partly");
             let id = if is_refused { message_id::DBUS_FAILURE } else { message_id::FIRMWARE_ERROR };
@@ -85,9 +86,9 @@ fn of_fru(fru: &FruStatus, facts: &Facts) -> Vec<Event> {
         }
         _ => {}
     }
-    if facts.has_broken_slot {
+    if let Some(reason) = &facts.slot {
         let id = if facts.is_line { message_id::GPIO_ERROR } else { message_id::FIRMWARE_ERROR };
-        add("slot", id, Severity::Warning, fru.reason.clone());
+        add("slot", id, Severity::Warning, reason.clone());
     }
     events
 }
@@ -212,12 +213,12 @@ mod tests {
             (fru("overdue", ""), Facts::default(), "overdue FirmwareError Warning"),
             (
                 fru("absent", ""),
-                Facts { has_broken_slot: true, is_line: true, ..Facts::default() },
+                Facts { slot: Some("why".to_owned()), is_line: true, ..Facts::default() },
                 "slot GPIOError Warning",
             ),
             (
                 fru("absent", ""),
-                Facts { has_broken_slot: true, ..Facts::default() },
+                Facts { slot: Some("why".to_owned()), ..Facts::default() },
                 "slot FirmwareError Warning",
             ),
         ] {
@@ -254,6 +255,21 @@ mod tests {
         assert_eq!(data(0, data_key::DESCRIPTION), "EEPROM 8-0050: parts of it are bad: VSYS (its code)");
         assert_eq!(data(0, data_key::CALLOUT_INVENTORY_PATH), "/xyz/openbmc_project/inventory/system/card");
         assert_eq!(data(1, data_key::DESCRIPTION), "EEPROM 8-0050: corrected by its code: UTIL (3 bits)");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_slot_is_said_beside_what_is_wrong_with_its_part() {
+        let facts = Facts { slot: Some("its line is stuck".to_owned()), is_line: true, ..Facts::default() };
+        let status =
+            Status { selection: "matched".to_owned(), frus: vec![fru("failed", "")], ..Status::default() };
+        let events = Wrongs::default().update(&status, |_| facts.clone());
+        let texts: Vec<&str> = events.iter().map(|event| &*event.data[data_key::DESCRIPTION]).collect();
+        assert_eq!(texts, ["EEPROM 8-0050: why", "EEPROM 8-0050: its line is stuck"]);
+    }
+
+    #[test]
+    fn what_was_wrong_before_the_chassis_came_on_has_not_cleared_while_it_is_kept() {
+        assert_eq!(said(vec![fru("kept", "blank")], &Facts::default()), ["blank InvalidVPD Warning"]);
     }
 
     #[test]

@@ -68,11 +68,6 @@ impl Performer {
         let starting = async {
             // A unit that was started too often, by events of its device, must not refuse us.
             systemd::reset_failed(&self.connection, unit).await?;
-            if ticket.is_of_slot()
-                && let Err(error) = systemd::hold(&self.connection, unit).await
-            {
-                log::debug!("what becomes of {unit} may not be known: {error}");
-            }
             systemd::start(&self.connection, unit, verb).await
         };
         match limited(systemd::BUS_NAME, starting).await {
@@ -83,11 +78,6 @@ impl Performer {
 
     async fn inspect(&self, ticket: Ticket, unit: &str) -> Event {
         let state = limited(systemd::BUS_NAME, systemd::inspect(&self.connection, unit)).await;
-        if ticket.is_of_slot()
-            && let Err(error) = limited(systemd::BUS_NAME, systemd::let_go(&self.connection, unit)).await
-        {
-            log::debug!("{unit} was not remembered: {error}");
-        }
         Event::Inspected(ticket, state.map_err(|error| error.to_string()))
     }
 

@@ -356,7 +356,7 @@ fn facts(index: &BTreeMap<String, SystemFru>, collection: &Collection, key: &str
         is_system: fru.system,
         is_needed: fru.essential && collection.is_host_on(),
         is_line: problem.is_some_and(|(_, is_line)| is_line),
-        has_broken_slot: problem.is_some(),
+        slot: problem.map(|(reason, _)| reason.to_owned()),
     }
 }
 

@@ -32,8 +32,6 @@ struct UnitState {
 struct State {
     works: BTreeMap<String, Work>,
     units: BTreeMap<String, UnitState>,
-    /// How often each unit is held.
-    held: BTreeMap<String, u32>,
     numbers: u32,
     started: Vec<String>,
 }
@@ -70,16 +68,6 @@ impl Process1 {
         });
         is_ready.recv().context("process 1 did not start")?;
         Ok(Self { state, stop: Some(stop), thread: Some(thread) })
-    }
-
-    /// Whether some unit is held that is not under way.
-    pub fn holds_any(&self) -> bool {
-        lock(&self.state).held.values().any(|count| *count > 0)
-    }
-
-    /// Has a unit do something else from now on.
-    pub fn let_do(&self, unit: &str, work: Work) {
-        lock(&self.state).works.insert(unit.to_owned(), work);
     }
 
     /// The units that were started since the last time, with the method.
@@ -144,7 +132,6 @@ async fn run(shared: &Shared, unit: &str, number: u32) -> &'static str {
             None => Err(70),
         }
     };
-    let stays = command.is_ok();
     let status = match command {
         Ok(mut command) => {
             let id: String = invocation.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -159,16 +146,7 @@ async fn run(shared: &Shared, unit: &str, number: u32) -> &'static str {
     let known = state.units.entry(unit.to_owned()).or_default();
     known.status = status;
     known.result = if is_success { "success" } else { "exit-code" }.to_owned();
-    known.active = match (is_success, stays) {
-        (true, true) => "active",
-        (true, false) => "inactive",
-        (false, _) => "failed",
-    }
-    .to_owned();
-    // What has ended well and is held by nobody is forgotten at once.
-    if known.active == "inactive" && state.held.get(unit).is_none_or(|count| *count == 0) {
-        state.units.remove(unit);
-    }
+    known.active = if is_success { "active" } else { "failed" }.to_owned();
     if is_success { "done" } else { "failed" }
 }
 
@@ -193,13 +171,6 @@ impl Manager {
     }
 
     fn reset_failed_unit(&self, _name: &str) {}
-
-    fn unref_unit(&self, name: &str) -> zbus::fdo::Result<()> {
-        let mut state = lock(&self.0);
-        let held = state.held.get_mut(name).filter(|count| **count > 0);
-        *held.ok_or_else(|| zbus::fdo::Error::Failed("it is not held".to_owned()))? -= 1;
-        Ok(())
-    }
 
     async fn load_unit(
         &self,
@@ -230,11 +201,6 @@ struct Unit(Shared, String);
 
 #[zbus::interface(name = "org.freedesktop.systemd1.Unit")]
 impl Unit {
-    #[zbus(name = "Ref")]
-    fn hold(&self) {
-        *lock(&self.0).held.entry(self.1.clone()).or_default() += 1;
-    }
-
     #[zbus(property)]
     fn active_state(&self) -> String {
         let known = lock(&self.0).units.get(&self.1).cloned().unwrap_or_default();

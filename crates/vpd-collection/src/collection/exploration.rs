@@ -95,6 +95,11 @@ fn a_slot_that_fails_leaves_nothing_stuck_and_nothing_wrong_once_it_works() {
 }
 
 #[test]
+fn parsers_that_crash_on_parts_in_slots_leave_nothing_stuck_and_nothing_wrong() {
+    WALKS.for_each(|seed| walk(seed, Faults::Parsers, SLOT));
+}
+
+#[test]
 fn a_process_1_that_forgets_slots_leaves_nothing_stuck() {
     WALKS.for_each(|seed| walk(seed, Faults::Process1, SLOT));
 }

@@ -1,12 +1,11 @@
 //! One EEPROM's way from its device's appearance to its collection, and back.
 
+mod ends;
+
 use super::{Limits, Now, Plan, Presence, Sight};
-use dbus_api::systemd::{UnitState, Verb};
+use dbus_api::systemd::Verb;
 use dbus_api::vpd::collection::{FruStatus, Report};
 use std::time::Duration;
-
-/// A parser's status when the bus or the inventory was not to be had; see `CONTRIBUTING.md`.
-const PEER_UNAVAILABLE: i32 = 75;
 
 /// Where on its way an EEPROM is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,7 +242,8 @@ impl Fru {
     /// The device is there. Whether process 1 must be asked first, as an earlier run of the service had collected it.
     pub fn appear(&mut self, now: Now) -> bool {
         match self.phase {
-            Phase::Unsettled if self.report.is_some() && !self.is_fresh => {
+            // What an earlier run of the service knew may still hold.
+            Phase::Unsettled | Phase::Kept if self.report.is_some() && !self.is_fresh => {
                 self.phase = Phase::Inspecting;
                 return true;
             }
@@ -390,156 +390,12 @@ impl Fru {
         }
     }
 
-    /// What process 1 says of the unit. Whether the device must be looked at again.
-    pub fn inspected(&mut self, state: Result<UnitState, String>, limits: &Limits, now: Now) -> bool {
-        if self.phase == Phase::Leaving(None) {
-            self.left(state, limits, now);
-            return false;
-        }
-        if self.phase != Phase::Inspecting {
-            return false;
-        }
-        let state = match state {
-            Ok(state) => state,
-            Err(reason) => {
-                self.try_again(limits, &format!("process 1 does not answer: {reason}"), Verb::Start, now);
-                return false;
-            }
-        };
-        let is_of_this_run = self.report.as_ref().is_some_and(|report| report.invocation == state.invocation);
-        if self.has_fresh_report() || (is_of_this_run && state.active == "active") {
-            self.is_fresh = true;
-            self.conclude(limits, now);
-        } else if self.job.is_empty() {
-            // What an earlier run of the service knew does not hold any more.
-            self.report = None;
-            self.begin(now);
-            if state.active == "active" {
-                self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
-            }
-        } else if state.active == "active" {
-            self.try_again(limits, "it ran and its report was lost", Verb::Restart, now);
-        } else if matches!(&*self.job, "dependency" | "canceled") {
-            // The device went, or came and went; what is there now decides.
-            let reason = format!("its job ended: {}", self.job);
-            self.try_again(limits, &reason, Verb::Start, now);
-            return true;
-        } else if state.result == "exit-code" && state.status == PEER_UNAVAILABLE {
-            self.lacks_peer = true;
-            self.try_again(limits, "the bus or the inventory was not reached", Verb::Start, now);
-        } else {
-            self.fail(&failure(&state, &self.job), now);
-        }
-        false
-    }
-
-    /// Publishes the absence once no run of the unit can contradict it, or nobody can tell.
-    fn left(&mut self, state: Result<UnitState, String>, limits: &Limits, now: Now) {
-        let is_running = state.is_ok_and(|state| state.active.ends_with("ing"));
-        self.tries += 1;
-        if is_running && self.tries < limits.attempts {
-            self.phase = Phase::Leaving(Some(now.elapsed + back_off(limits, self.tries)));
-        } else {
-            self.tries = 0;
-            self.phase = Phase::Vanishing(Some(now.elapsed));
-        }
-    }
-
-    fn was_unreachable(&self) -> bool {
-        self.report.as_ref().is_some_and(|report| report.inventory == "unreachable")
-    }
-
-    /// Takes the report as the last word, unless another run may give a better one.
-    pub fn conclude(&mut self, limits: &Limits, now: Now) {
-        let Some(report) = &self.report else { return };
-        if self.is_wanted_again {
-            self.begin_again(now);
-            return;
-        }
-        let is_silent = matches!(&*report.outcome, "unreadable" | "absent");
-        if self.was_unreachable() {
-            self.try_again(limits, "the inventory was not reached", Verb::Restart, now);
-        } else if is_silent && self.attempts < limits.attempts {
-            let reason = format!("{}: {}", report.outcome, report.reason);
-            self.try_again(limits, &reason, Verb::Restart, now);
-        } else if self.is_overridden() {
-            // Its absence must not have the last word.
-            self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
-        } else {
-            self.tries = 0;
-            // What was to be emptied for an earlier report counts no more.
-            self.ticket = 0;
-            self.phase = Phase::Clearing(Some(now.elapsed));
-        }
-    }
-
-    /// Waits for another run, or fails when there were enough.
-    pub fn try_again(&mut self, limits: &Limits, reason: &str, verb: Verb, now: Now) {
-        if self.attempts >= limits.attempts {
-            self.fail(reason, now);
-        } else {
-            self.reason = format!("{reason}; to be tried again");
-            self.phase = Phase::Waiting(now.elapsed + back_off(limits, self.attempts), verb);
-        }
-    }
-
-    fn fail(&mut self, reason: &str, now: Now) {
-        if self.is_wanted_again {
-            self.begin_again(now);
-            return;
-        }
-        self.phase = Phase::Failed;
-        self.reason = reason.to_owned();
-        self.settled = now.wall;
-        self.is_overdue = false;
-    }
-
-    /// The inventory has what it was to be told, or not.
-    pub fn tidied(&mut self, result: Result<(), String>, limits: &Limits, now: Now) {
-        if !matches!(self.phase, Phase::Vanishing(None) | Phase::Clearing(None)) {
-            return;
-        }
-        let is_absence = matches!(self.phase, Phase::Vanishing(_));
-        self.reason.clear();
-        match result {
-            Ok(()) => self.tries = 0,
-            Err(reason) => {
-                self.tries += 1;
-                self.reason = format!("the inventory may still show an earlier part: {reason}");
-            }
-        }
-        if self.tries > 0 && self.tries < limits.attempts {
-            let at = Some(now.elapsed + back_off(limits, self.tries));
-            self.phase = if is_absence { Phase::Vanishing(at) } else { Phase::Clearing(at) };
-            return;
-        }
-        self.is_overdue = false;
-        self.settled = now.wall;
-        if is_absence {
-            self.absent_until = now.wall.max(self.absent_until);
-            self.phase = Phase::Absent;
-            if self.is_back {
-                self.begin(now);
-            }
-        } else if let Some(reason) = self.refusal() {
-            self.phase = Phase::Failed;
-            self.reason = reason.to_owned();
-        } else {
-            self.phase = Phase::Collected;
-        }
-    }
-
-    fn refusal(&self) -> Option<&'static str> {
-        match &*self.report.as_ref()?.inventory {
-            "refused" => Some("the inventory refused every object"),
-            "partly" => Some("the inventory refused objects; the parser's log names them"),
-            _ => None,
-        }
-    }
-
     /// It is not to be read now; what was read when it could be, and what the inventory shows, stays.
     pub fn keep(&mut self, now: Now) {
         if matches!(self.phase, Phase::Unsettled | Phase::Absent | Phase::Waiting(..)) {
+            if self.phase != Phase::Unsettled && !self.is_fresh {
+                self.report = None;
+            }
             self.forget(0);
             self.settled = now.wall;
             self.phase = Phase::Kept;
@@ -583,20 +439,5 @@ impl Fru {
             self.is_overdue = true;
             self.reason = reason.to_owned();
         }
-    }
-}
-
-/// Doubled for each failure, up to 32 times.
-fn back_off(limits: &Limits, failures: u32) -> Duration {
-    limits.back_off.saturating_mul(1 << failures.saturating_sub(1).min(5))
-}
-
-/// Why a unit did not do its work, in words.
-fn failure(state: &UnitState, job: &str) -> String {
-    match &*state.result {
-        "success" if job == "done" => "its conditions do not hold, so it was not run".to_owned(),
-        "exit-code" => format!("the parser ended with exit status {}", state.status),
-        "signal" | "core-dump" => format!("the parser was ended by signal {}", state.status),
-        result => format!("the unit's result is {result}, its job's {job}"),
     }
 }

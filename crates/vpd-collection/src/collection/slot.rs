@@ -9,7 +9,9 @@ use system_index::{Phase, units};
 
 /// Statuses of the unit; see `CONTRIBUTING.md`.
 const DEVICE_ABSENT: i32 = 69;
+const DRIVER_REFUSED: i32 = 71;
 const LINE_REFUSED: i32 = 74;
+const CONFIGURATION: i32 = 78;
 
 /// What the last preparation said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,7 +209,8 @@ impl Slot {
             Ok(state) if state.result == "success" && state.status == DEVICE_ABSENT => Knowledge::Empty,
             Ok(state) if state.result == "success" => Knowledge::Ready,
             Ok(state) if state.result == "exit-code" => {
-                let reason = format!("its slot's unit ended with exit status {}", state.status);
+                let unit = self.unit().unwrap_or_default();
+                let reason = format!("{}; the journal of {unit} says which", words(state.status));
                 broken(reason, state.status == LINE_REFUSED)
             }
             Ok(state) => broken(format!("its slot's unit: {}", state.result), false),
@@ -271,6 +274,16 @@ impl Slot {
     }
 }
 
+/// What a unit's exit status says of its slot; see the README of `vpd-slot`.
+fn words(status: i32) -> String {
+    match status {
+        DRIVER_REFUSED => "a driver or attribute of its slot refused".to_owned(),
+        LINE_REFUSED => "a line of its slot cannot be used".to_owned(),
+        CONFIGURATION => "its slot names a line that there is not, or cannot be read".to_owned(),
+        other => format!("its slot's unit ended with exit status {other}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,8 +328,22 @@ mod tests {
     fn the_units_status_says_what_became_of_the_part() {
         for (result, status, problem) in [
             ("success", 69, None),
-            ("exit-code", 71, Some(("its slot's unit ended with exit status 71", false))),
-            ("exit-code", 74, Some(("its slot's unit ended with exit status 74", true))),
+            (
+                "exit-code",
+                71,
+                Some((
+                    "a driver or attribute of its slot refused; the journal of vpd-slot@prepare:20\\x2d0050.service says which",
+                    false,
+                )),
+            ),
+            (
+                "exit-code",
+                74,
+                Some((
+                    "a line of its slot cannot be used; the journal of vpd-slot@prepare:20\\x2d0050.service says which",
+                    true,
+                )),
+            ),
             ("timeout", 15, Some(("its slot's unit: timeout", false))),
         ] {
             let mut slot = slot();

@@ -93,8 +93,9 @@ impl Collection {
         let Some(fru) = self.frus.get(key) else { return false };
         let is_busy = self.slots.get(key).is_some_and(|slot| !slot.is_idle());
         match told {
-            Told::There if !fru.is_out_of_sight() => return true,
             _ if is_busy => return false,
+            // What is kept is about to be looked at.
+            Told::There if !fru.is_out_of_sight() => return fru.phase != super::Phase::Kept,
             Told::There => {
                 self.out.remove(key);
                 match self.slots.get_mut(key) {

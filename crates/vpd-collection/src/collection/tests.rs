@@ -153,7 +153,7 @@ impl Play {
     fn slot_starts(&mut self, phase: SlotPhase, ccin: &str) -> (Ticket, String) {
         let expected = units::slot_unit(phase, &EepromKey::parse(KEY).unwrap(), ccin);
         match self.only() {
-            Effect::Start(ticket, unit, Verb::Start) if unit == expected => (ticket, unit),
+            Effect::Start(ticket, unit, Verb::Restart) if unit == expected => (ticket, unit),
             effect => panic!("{effect:?}"),
         }
     }
@@ -179,6 +179,13 @@ impl Play {
         let look = self.wanted.iter().position(|effect| *effect == Effect::Look(KEY.to_owned()));
         self.wanted.remove(look.unwrap());
         self.see(Sight::Present);
+    }
+
+    /// A device is looked at besides other things, and is not there.
+    fn looks_at_nothing(&mut self) {
+        let look = self.wanted.iter().position(|effect| *effect == Effect::Look(KEY.to_owned()));
+        self.wanted.remove(look.unwrap());
+        self.see(Sight::Absent);
     }
 
     /// The absence is published, once process 1 has said that no run is under way.

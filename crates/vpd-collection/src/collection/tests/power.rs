@@ -204,6 +204,24 @@ fn its_slot_is_prepared_with_power_off_only() {
 }
 
 #[test]
+fn a_part_that_is_plugged_in_while_its_slot_is_prepared_after_the_power_went_off_is_read() {
+    let mut play = settled(Plan { power_off_only: true, ..slot_plan(KEY, UNIT) });
+    power(&mut play, Power::On);
+    assert!(play.ready());
+    power(&mut play, Power::Off);
+    play.wanted.retain(|effect| !matches!(effect, Effect::Look(_)));
+    let prepares = play.slot_starts(SlotPhase::Prepare, "");
+    // Too late for the preparation.
+    play.event(Event::Line(KEY.to_owned(), Told::There));
+    play.slot_ends(prepares, "done", unit_state("inactive", "", "success", 69));
+    play.slot_runs(SlotPhase::Remove, "", 0);
+    play.looks_at_nothing();
+    play.is_said_to_be_absent();
+    play.event(Event::Line(KEY.to_owned(), Told::There));
+    play.slot_starts(SlotPhase::Prepare, "");
+}
+
+#[test]
 fn a_slot_that_waits_to_be_prepared_when_the_power_comes_on_is_not() {
     let mut play = Play { primes: false, ..Play::of(Plan { power_off_only: true, ..slot_plan(KEY, UNIT) }) };
     power(&mut play, Power::Off);
@@ -284,4 +302,26 @@ fn what_cannot_be_done_now_is_refused_with_the_reason() {
         assert!(refusal.unwrap_or_default().contains(words.unwrap_or_default()));
     }
     assert_eq!(Play::new().collection.refusal("departed"), None);
+}
+
+#[test]
+fn a_restart_of_the_service_that_hears_of_the_power_late_reads_nothing_again() {
+    let known = collected().collection.statuses();
+    for powers in [&[Power::Off][..], &[Power::On, Power::Off]] {
+        let mut play = Play::of(plan());
+        play.collection.resume(known.clone());
+        play.event(Event::Inventory(Presence::Here));
+        play.see(Sight::Present);
+        play.event(Event::Settled);
+        play.wanted.clear();
+        for now in powers {
+            power(&mut play, *now);
+        }
+        play.wanted.retain(|effect| *effect != Effect::LookAgain);
+        play.looks(Sight::Present);
+        let ticket = play.inspects();
+        play.event(Event::Inspected(ticket, Ok(unit_state("active", "run", "success", 0))));
+        play.tidied();
+        assert_eq!(play.status().state, "collected", "{powers:?}");
+    }
 }
