@@ -184,7 +184,7 @@ fn install(source: &Path, target: &Path, mode: u32) -> Result<()> {
     fs::rename(&fresh, target).with_context(|| format!("installing {}", target.display()))
 }
 
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     if !folder.exists() {
         return Ok(files);

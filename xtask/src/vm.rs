@@ -9,6 +9,7 @@ mod machine;
 mod overlay;
 mod play;
 mod scenario;
+mod upstream;
 mod userland;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ enum Action {
     List,
     /// Play scenarios, all of them when none is named
     Run(Run),
+    /// Import a system of openpower-vpd-parser, boot it, and compare the inventory with what its JSON demands
+    Upstream(upstream::Arguments),
     /// A root shell in the machine, on this terminal; leaving the shell ends the machine
     Shell(Shell),
 }
@@ -93,22 +96,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             Ok(())
         }
         Action::List => {
-            for scenario in scenario::all(&workspace.root)? {
+            for scenario in all(&workspace)? {
                 output::line(format!("{:<16} {}", scenario.name, scenario.plan.protects));
             }
             Ok(())
         }
         Action::Run(run) => {
             let scenarios = if run.names.is_empty() {
-                scenario::all(&workspace.root)?
+                all(&workspace)?
             } else {
-                run.names.iter().map(|name| Scenario::load(&workspace.root, name)).collect::<Result<_>>()?
+                run.names.iter().map(|name| named(&workspace, name)).collect::<Result<_>>()?
             };
             let extent = if run.full { Extent::Full } else { Extent::Quick };
             play_all(&workspace, &scenarios, run.profile, extent, None)
         }
+        Action::Upstream(arguments) => match upstream::scenario(&workspace, arguments)? {
+            Some(scenario) => play_all(&workspace, &[scenario], arguments.profile, Extent::Quick, None),
+            None => Ok(()),
+        },
         Action::Shell(shell) => {
-            let scenario = Scenario::load(&workspace.root, &shell.name)?;
+            let scenario = named(&workspace, &shell.name)?;
             let guest = build(&workspace)?;
             play::shell(&workspace, &guest, &scenario, shell.profile)
         }
@@ -120,8 +127,23 @@ pub fn ring(workspace: &Workspace, extent: Extent, until: Option<Instant>) -> Re
     if let Some(reason) = obstacle() {
         return Ok(Outcome::Skipped(reason));
     }
-    play_all(workspace, &scenario::all(&workspace.root)?, Profile::Dev, extent, until)?;
+    play_all(workspace, &all(workspace)?, Profile::Dev, extent, until)?;
     Ok(Outcome::Passed)
+}
+
+/// Every scenario, by name, and the machines of the systems that are made like scenarios.
+fn all(workspace: &Workspace) -> Result<Vec<Scenario>> {
+    let mut scenarios = scenario::all(&workspace.root)?;
+    scenarios.extend(upstream::fixtures(workspace)?);
+    Ok(scenarios)
+}
+
+/// One of them.
+fn named(workspace: &Workspace, name: &str) -> Result<Scenario> {
+    match upstream::fixture(workspace, name)? {
+        Some(scenario) => Ok(scenario),
+        None => Scenario::load(&workspace.root, name),
+    }
 }
 
 /// Plays one scenario for somebody to watch: its script's log is what there is to see. Says where its results are.

@@ -183,6 +183,8 @@ pub struct Collection {
     /// What the lines said last.
     lines: BTreeMap<String, Told>,
     priming: Priming,
+    /// What was known of the chassis then.
+    primed_at: Power,
     /// What is being primed in full.
     primed: Vec<String>,
     power: Power,
@@ -212,6 +214,7 @@ impl Collection {
             out: BTreeSet::new(),
             lines: BTreeMap::new(),
             priming: Priming::NotYet,
+            primed_at: Power::Unknown,
             primed: Vec::new(),
             power: Power::Unknown,
             host: Host::Unknown,

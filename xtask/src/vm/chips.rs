@@ -83,7 +83,10 @@ pub enum Client {
     /// It is there when udev starts, as a device tree makes it. It has a driver only if the chip answers then.
     #[default]
     Coldplug,
-    /// As before, with a chip that answers a moment later: the client has no driver until somebody binds it.
+    /// As before, and with a driver: its line counts from then on.
+    Bound,
+    /// It is there when udev starts, with a chip that answers a moment later: it has no driver until somebody binds
+    /// it.
     Unbound,
     /// Somebody makes it: a script, or a program of ours.
     Absent,
@@ -149,6 +152,7 @@ impl Chip {
         let kind = if part(&self.part)?.bus == Bus::Spi { "at25" } else { &self.part };
         Ok(match self.client {
             Client::Coldplug => Some(format!("{key} {kind}\n")),
+            Client::Bound => Some(format!("{key} {kind} bound\n")),
             Client::Unbound => Some(format!("{key} {kind} unbound\n")),
             Client::Absent => None,
         })
@@ -158,6 +162,15 @@ impl Chip {
 /// Bytes of a part.
 pub fn size_of_part(name: &str) -> Result<usize> {
     Ok(part(name)?.bytes)
+}
+
+/// The smallest EEPROM for a key that is no smaller than the usual one and holds so many bytes.
+pub fn smallest_part(key: &str, usual: &str, bytes: usize) -> Result<&'static str> {
+    let bus = bus(key)?;
+    let least = bytes.max(size_of_part(usual)?);
+    let fits = |part: &&Part| part.bus == bus && part.bytes >= least && part.name.starts_with("2");
+    let part = PARTS.iter().filter(fits).min_by_key(|part| part.bytes);
+    Ok(part.with_context(|| format!("{key}: no part has {least} bytes"))?.name)
 }
 
 /// The modules that these chips need, beside those of every machine with chips.

@@ -42,7 +42,7 @@ const PEERS: &str = "test-peers";
 
 /// The descriptions of systems: the scenario's own, those that are shipped, or those of most scenarios.
 fn configs(workspace: &Workspace, scenario: &Scenario) -> PathBuf {
-    let own = scenario.folder.join("configs");
+    let own = scenario.configs.clone().unwrap_or_else(|| scenario.folder.join("configs"));
     if own.is_dir() {
         own
     } else if scenario.plan.shipped {
@@ -178,13 +178,18 @@ pub fn write_images<'a>(
     share: &Path,
 ) -> Result<()> {
     for (key, name) in images {
-        let room = chips::size_of_part(scenario.plan.part(key)?)?;
-        let image = fit(crate::fixtures::image(&workspace.root, name)?, room)
-            .with_context(|| format!("{name} in {key}, which has {room} bytes"))?;
-        let path = share.join(format!("{key}.bin"));
-        std::fs::write(&path, image).with_context(|| format!("writing {}", path.display()))?;
+        let image = crate::fixtures::image(&workspace.root, name)?;
+        write_cells(scenario, key, image, share).with_context(|| format!("{name} in {key}"))?;
     }
     Ok(())
+}
+
+/// Writes what the cells of one EEPROM hold.
+pub fn write_cells(scenario: &Scenario, key: &str, image: Vec<u8>, share: &Path) -> Result<()> {
+    let room = chips::size_of_part(scenario.plan.part(key)?)?;
+    let cells = fit(image, room).with_context(|| format!("{key} has {room} bytes"))?;
+    let path = share.join(format!("{key}.bin"));
+    std::fs::write(&path, cells).with_context(|| format!("writing {}", path.display()))
 }
 
 /// The image as cells: a part comes from its maker with all bits set, so blank bytes may be added or missing.

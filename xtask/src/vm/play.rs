@@ -48,6 +48,9 @@ pub fn play(
     }
     // The archives are the same for every boot and large; what tells about the run stays.
     fs::remove_file(&stage.initrd)?;
+    if let Some(results) = &scenario.judge {
+        results.judge(&self::results(workspace, scenario)).with_context(|| scenario.name.clone())?;
+    }
     Ok(total)
 }
 
@@ -101,6 +104,9 @@ impl Stage {
         let share = folder.join("eeproms");
         fs::create_dir_all(&share).with_context(|| format!("creating {}", share.display()))?;
         overlay::write_images(workspace, scenario, scenario.plan.images(), &share)?;
+        for (key, cells) in &scenario.cells {
+            overlay::write_cells(scenario, key, cells.clone(), &share)?;
+        }
         let initrd = folder.join("initrd.cpio");
         join(&[&guest.userland, &guest.modules], &overlay::build(workspace, scenario, profile)?, &initrd)?;
         let disk = (scenario.plan.disk_mib > 0).then(|| folder.join("var.disk"));

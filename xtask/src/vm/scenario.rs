@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::chips::{Chip, I2c};
+use super::upstream::Judge;
 
 /// Where scenarios lie, below the root of the workspace.
 const FOLDER: &str = "tests/vm/scenarios";
@@ -27,6 +28,12 @@ pub struct Scenario {
     pub made: Vec<(String, String)>,
     /// What the guest takes for time.
     pub clock: Clock,
+    /// Sources of `vpd-config`, if they are neither the folder's nor the repository's.
+    pub configs: Option<PathBuf>,
+    /// What EEPROMs hold at the first boot, by key, beside the images of the plan.
+    pub cells: BTreeMap<String, Vec<u8>>,
+    /// Who has a look at the results of the first boot, beside the script.
+    pub judge: Option<Judge>,
 }
 
 /// `scenario.toml`.
@@ -153,13 +160,19 @@ impl Scenario {
         Self::read(root.join(BENCHES).join(name), format!("bench-{name}"))
     }
 
+    /// Reads the machine in a folder that is no scenario by itself: its plan is still to be completed.
+    pub fn made(folder: PathBuf, name: String) -> Result<Self> {
+        Self::read(folder, name)
+    }
+
     fn read(folder: PathBuf, name: String) -> Result<Self> {
         let path = folder.join("scenario.toml");
         let text = fs::read_to_string(&path).with_context(|| format!("no scenario at {}", path.display()))?;
         let plan: Plan = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
         plan.check().with_context(|| format!("checking {}", path.display()))?;
         ensure!(folder.join("script.sh").is_file(), "{} has no script.sh", folder.display());
-        Ok(Self { name, folder, plan, made: Vec::new(), clock: Clock::Host })
+        let (made, cells) = (Vec::new(), BTreeMap::new());
+        Ok(Self { name, folder, plan, made, clock: Clock::Host, configs: None, cells, judge: None })
     }
 }
 
@@ -173,7 +186,8 @@ impl Plan {
             .map(|(index, boot)| (index + 1, boot))
     }
 
-    fn check(&self) -> Result<()> {
+    /// Checks what its form does not say.
+    pub fn check(&self) -> Result<()> {
         for extent in [Extent::Quick, Extent::Full] {
             let last = self.boots(extent).last().map(|(_, boot)| boot.end);
             ensure!(last.is_some(), "a scenario boots at least once");

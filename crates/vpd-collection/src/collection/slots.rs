@@ -1,7 +1,7 @@
 //! Slots: when their phases are wanted and begun, and what follows from them; and priming, which comes before.
 
 use super::slot::{Knowledge, Slot};
-use super::{Collection, Effect, Extent, Now, Presence, Priming, Sight, Ticket, Told, Whose};
+use super::{Collection, Effect, Extent, Now, Power, Presence, Priming, Sight, Ticket, Told, Whose};
 use dbus_api::systemd::{UnitState, Verb};
 use dbus_api::vpd::collection::FruStatus;
 use system_index::Phase;
@@ -266,11 +266,21 @@ impl Collection {
 
     /// Has the inventory told of what it lacks, once it is known what is there.
     pub(super) fn prime(&mut self, effects: &mut Vec<Effect>) {
-        if self.priming != Priming::NotYet || !self.is_settled || self.inventory == Presence::Away {
+        if !self.is_settled || self.inventory == Presence::Away {
+            return;
+        }
+        // States that hold without power only are told later where nobody had said yet that there is none.
+        let is_late =
+            self.priming == Priming::Done && self.primed_at == Power::Unknown && self.power == Power::Off;
+        if self.priming != Priming::NotYet && !is_late {
             return;
         }
         self.priming = Priming::UnderWay;
+        self.primed_at = self.power;
         let extent = |key: &str| {
+            if is_late {
+                return Extent::States;
+            }
             let is_away = self.frus.get(key).is_some_and(super::Fru::is_out_of_sight);
             if is_away && !self.cannot_be_read(key) { Extent::Full } else { Extent::States }
         };

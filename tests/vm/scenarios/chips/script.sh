@@ -12,7 +12,7 @@ shows() {
 
 settle
 say "what answers when its client is made has a driver, and nothing else has"
-for key in 8-0050 4-0070 spi12.0 spi13.0; do
+for key in 8-0050 4-0070 spi12.0 spi13.0 spi33.0; do
     [ -n "$(driver "$key")" ] || fail "$key has no driver"
 done
 for key in 20-0050 20-0060 7-0051 9-0050 9-0051 spi22.0; do
@@ -35,9 +35,11 @@ gpioset gpiochip0 0=1
 echo 20-0050 > $I2C_DRIVERS/at24/bind
 echo 20-0060 > $I2C_DRIVERS/leds-pca955x/bind
 shows 20-0050
+shows spi33.0
 expect "leds-pca955x" "$(driver 20-0060)" "driver of the LED expander"
 echo 20-0060 > $I2C_DRIVERS/leds-pca955x/unbind
 gpioset gpiochip0 0=0
+expect "" "$(head -c 16 "$(device spi33.0)/eeprom" | tr -d '\377')" "what an SPI EEPROM without power says"
 expect_status 1 bash -c 'cat /sys/bus/i2c/devices/20-0050/eeprom > /dev/null'
 expect_status 1 bash -c 'echo 20-0060 > /sys/bus/i2c/drivers/leds-pca955x/bind'
 gpioset gpiochip0 2=0

@@ -114,3 +114,26 @@ fn a_report_that_crosses_with_priming_makes_one_more_run() {
         assert_eq!(play.status().state, "collected", "{is_tidied:?}");
     }
 }
+
+#[test]
+fn states_that_hold_without_power_are_told_once_somebody_says_that_there_is_none() {
+    for (first, later) in [(None, Some(Extent::States)), (Some(Power::On), None), (Some(Power::Off), None)] {
+        let mut play = unprimed(Plan::new(KEY, UNIT));
+        first.into_iter().for_each(|power| play.event(Event::Power(power)));
+        play.event(Event::Inventory(Presence::Here));
+        play.event(Event::Settled);
+        assert_eq!(primes(&mut play), [(KEY.to_owned(), Extent::Full)]);
+        play.event(Event::Primed(Ok(())));
+        play.wanted.clear();
+        for (power, wanted) in [(Power::Off, later), (Power::On, None), (Power::Off, None)] {
+            play.event(Event::Power(power));
+            let is_prime = |effect: &Effect| matches!(effect, Effect::Prime(..));
+            assert_eq!(play.wanted.iter().any(is_prime), wanted.is_some(), "{first:?} {power:?}");
+            if let Some(extent) = wanted {
+                assert_eq!(primes(&mut play), [(KEY.to_owned(), extent)]);
+                play.event(Event::Primed(Ok(())));
+            }
+            play.wanted.clear();
+        }
+    }
+}

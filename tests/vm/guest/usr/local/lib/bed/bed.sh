@@ -78,6 +78,15 @@ unplug() {
     echo - > "$(chip "$1")/plug"
 }
 
+# plug_bound KEY PART: it has power until its client has a driver, whatever the line says that it has it from.
+plug_bound() {
+    local power
+    power=$(cat "$(chip "$1")/powered_by")
+    echo none > "$(chip "$1")/powered_by"
+    plug "$1" "$2"
+    echo "$power" > "$(chip "$1")/powered_by"
+}
+
 # plug_unbound KEY PART: its client comes while it does not answer yet, and has no driver until somebody binds it.
 plug_unbound() {
     local present

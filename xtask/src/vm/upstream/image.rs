@@ -1,0 +1,63 @@
+//! What the cells of an EEPROM say: keywords by record.
+
+use std::collections::BTreeMap;
+
+use vpd_format::{Bytes, Content, Keyword, ReadOptions, read};
+
+/// The record that formats without records count as.
+pub const ONLY_RECORD: &str = "VINI";
+
+/// What could be read.
+pub struct Image {
+    /// Whether it has records of its own.
+    pub has_records: bool,
+    /// Capacity of a memory module.
+    pub memory_size_kb: Option<u64>,
+    /// Keywords by record, by name.
+    pub records: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+}
+
+impl Image {
+    /// Reads the cells from an offset on; `None` if nothing of them is usable.
+    pub fn read(cells: &[u8], offset: usize) -> Option<Self> {
+        let vpd = read(&mut Bytes(cells.get(offset..)?), &ReadOptions::default()).ok()?;
+        let mut image = Self { has_records: false, memory_size_kb: None, records: BTreeMap::new() };
+        match &vpd.content {
+            Content::Ipz(ipz) => {
+                image.has_records = true;
+                for record in &ipz.records {
+                    image.records.insert(record.name().to_string(), by_name(record.keywords()));
+                }
+            }
+            Content::Keyword(keyword) => {
+                image.records.insert(ONLY_RECORD.to_owned(), by_name(keyword.keywords()));
+            }
+            Content::Memory(module) => {
+                image.memory_size_kb = Some(module.memory_size_kb.unwrap_or_default());
+                image.records.insert(ONLY_RECORD.to_owned(), by_name(module.keywords()));
+            }
+        }
+        Some(image)
+    }
+
+    /// A keyword's bytes. Without records, only its name counts.
+    pub fn keyword(&self, record: &str, keyword: &str) -> Option<&[u8]> {
+        let record = if self.has_records { record } else { ONLY_RECORD };
+        self.records.get(record)?.get(keyword).map(Vec::as_slice)
+    }
+
+    /// The variant of the part, in capitals; `None` where formats have no say in it.
+    pub fn ccin(&self) -> Option<String> {
+        let ccin = self.keyword(ONLY_RECORD, "CC").unwrap_or_default();
+        self.has_records.then(|| String::from_utf8_lossy(ccin).to_ascii_uppercase())
+    }
+}
+
+fn by_name<'a>(keywords: impl Iterator<Item = Keyword<'a>>) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for keyword in keywords {
+        // The first of a name counts.
+        all.entry(keyword.name.to_string()).or_insert_with(|| keyword.data.to_vec());
+    }
+    all
+}
