@@ -219,8 +219,13 @@ impl Collection {
                     slot.want_emptied();
                     return;
                 }
+                // It may have been read, in vain, before its slot was seen to: udev starts what it sees.
+                let was_in_vain = fru.dealt_with().is_some_and(|(_, is_usable, _)| !is_usable);
                 // A slot of which something is broken may do all the same.
-                if rereads && !fru.is_out_of_sight() && !cannot_be_read {
+                if (rereads || (was_in_vain && slot.knows == Knowledge::Ready))
+                    && !fru.is_out_of_sight()
+                    && !cannot_be_read
+                {
                     fru.recollect(now);
                 }
             }

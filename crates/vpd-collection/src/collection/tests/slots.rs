@@ -302,3 +302,29 @@ fn what_waits_to_follow_a_reading_is_not_done_for_a_part_that_was_pulled() {
     assert_eq!(play.status().state, "absent");
     assert!(play.ready());
 }
+
+#[test]
+fn what_was_read_in_vain_before_its_slot_was_seen_to_is_read_again_once() {
+    for (outcome, is_read_again) in [("unreadable", true), ("blank", true), ("ok", false)] {
+        let mut play = Play::of(slot_plan(KEY, UNIT));
+        play.event(Event::Inventory(Presence::Here));
+        play.see(Sight::Present);
+        let limit = if outcome == "unreadable" { limits().attempts } else { 1 };
+        for attempt in 0..limit {
+            let verb = if attempt == 0 { Verb::Start } else { Verb::Restart };
+            play.run(verb, read(outcome, 1));
+            let later = play.seconds + 10;
+            if attempt + 1 < limit {
+                play.at(later);
+            }
+        }
+        play.tidied();
+        play.event(Event::Settled);
+        play.slot_runs(SlotPhase::Prepare, "", 0);
+        let restarts = play
+            .wanted
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Start(_, unit, Verb::Restart) if unit == UNIT));
+        assert_eq!(restarts.count(), usize::from(is_read_again), "{outcome}: {:?}", play.wanted);
+    }
+}
