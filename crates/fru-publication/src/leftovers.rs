@@ -153,7 +153,7 @@ fn empty_texts<'a>(object: &mut Object<'a>, shown: &ShownInterfaces, interfaces:
 }
 
 /// A path must be in a notification once; what is there already was meant, and stays.
-fn merge<'a>(notification: &mut Notification<'a>, object: Object<'a>) {
+pub(crate) fn merge<'a>(notification: &mut Notification<'a>, object: Object<'a>) {
     if object.interfaces.is_empty() {
         return;
     }

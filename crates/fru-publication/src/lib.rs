@@ -26,7 +26,7 @@ pub use fragment::{
 pub use key::{EepromKey, KeyError};
 pub use keywords::Keywords;
 pub use leftovers::{Shown, Situation, add_leftovers, departed};
-pub use prime::{Chassis, Role, prime};
+pub use prime::{Chassis, Role, add_missing_states, prime};
 pub use publish::{Problem, Publication, Reading, Times, publish};
 
 /// The words that configurations use for how an image is read, for other types that have them.

@@ -1,4 +1,5 @@
 use crate::fragment::{Fragment, Interfaces, ObjectFragment, Presence, PublishedRecords, Source};
+use crate::leftovers::{Shown, merge};
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{AVAILABILITY, ENABLE, ITEM, OPERATIONAL_STATUS, PROGRESS, progress_status};
 use std::borrow::Cow;
@@ -59,6 +60,30 @@ pub fn prime<'a>(
     }
     notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
     notification
+}
+
+/// Adds the states that objects lack which were not primed, once the inventory has them: of one variant of the part, or
+/// excepted from priming. As [`prime`], it adds nothing to what the inventory has.
+pub fn add_missing_states<'a>(
+    notification: &mut Notification<'a>,
+    fragment: &'a Fragment,
+    role: Role,
+    chassis: Chassis,
+    shown: &Shown,
+) {
+    for object in fragment.object.iter().filter(|object| !object.prime || !object.ccin.is_empty()) {
+        let Some(interfaces) = shown.get(&object.path) else { continue };
+        let mut states = Object { path: Cow::Borrowed(&object.path), interfaces: Vec::new() };
+        if chassis == Chassis::Off {
+            states.interface(OPERATIONAL_STATUS).set("Functional", Value::Bool(true));
+            states.interface(ENABLE).set("Enabled", Value::Bool(true));
+        }
+        if role == Role::System {
+            states.interface(AVAILABILITY).set("Available", Value::Bool(false));
+        }
+        states.interfaces.retain(|interface| !interfaces.contains_key(&*interface.name));
+        merge(notification, states);
+    }
 }
 
 /// What the fragment itself gives; an interface of which it gives nothing comes with the reading.
@@ -174,6 +199,31 @@ ccin = ["2CE2"]
         let found = primed(Role::Part, Chassis::Off, &[item]);
         assert!(!found.iter().any(|line| line.starts_with("/system/card Item")), "{found:?}");
         assert!(found.iter().any(|line| line.starts_with("/system/card Progress")), "{found:?}");
+    }
+
+    #[test]
+    fn what_was_not_primed_gets_its_states_once_it_is_there_and_only_what_it_lacks() {
+        let fragment = Fragment::parse(FRAGMENT).unwrap();
+        let with = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
+        let shown = Shown::from([
+            ("/system/card".to_owned(), with(&[])),
+            ("/system/card/late".to_owned(), with(&[ENABLE])),
+        ]);
+        let states = |role, chassis| {
+            let mut notification = Notification::default();
+            add_missing_states(&mut notification, &fragment, role, chassis, &shown);
+            let names = |object: &Object<'_>| {
+                object
+                    .interfaces
+                    .iter()
+                    .map(|interface| format!("{} {}", object.path, interface.name))
+                    .collect::<Vec<_>>()
+            };
+            notification.objects.iter().flat_map(names).collect::<Vec<_>>()
+        };
+        assert_eq!(states(Role::Part, Chassis::Off), [format!("/system/card/late {OPERATIONAL_STATUS}")]);
+        assert_eq!(states(Role::System, Chassis::On), [format!("/system/card/late {AVAILABILITY}")]);
+        assert_eq!(states(Role::Part, Chassis::On), [""; 0]);
     }
 
     #[test]

@@ -6,14 +6,22 @@ use dbus_api::inventory::notification::Notification;
 use dbus_api::inventory::{self, manager};
 use dbus_api::vpd::collection::Report;
 use fru_publication::{
-    Chassis, Fragment, Reading, Role, Shown, Situation, Times, add_leftovers, departed, publish,
+    Chassis, Fragment, Reading, Role, Shown, Situation, Times, add_leftovers, add_missing_states, departed,
+    publish,
 };
 use std::collections::BTreeSet;
 use std::path::Path;
 use zbus::Connection;
 
-/// Publishes the absence of a FRU, or empties what the part of a report does not fill.
-pub async fn tidy(connection: &Connection, fragment: &Path, report: Option<&Report>) -> anyhow::Result<()> {
+/// Publishes the absence of a FRU, or empties what the part of a report does not fill and adds the states that its
+/// objects lack.
+pub async fn tidy(
+    connection: &Connection,
+    fragment: &Path,
+    report: Option<&Report>,
+    role: Role,
+    power: Power,
+) -> anyhow::Result<()> {
     let text =
         std::fs::read_to_string(fragment).with_context(|| format!("cannot read {}", fragment.display()))?;
     let fragment = Fragment::parse(&text).with_context(|| fragment.display().to_string())?;
@@ -29,6 +37,9 @@ pub async fn tidy(connection: &Connection, fragment: &Path, report: Option<&Repo
         }
     };
     add_leftovers(&mut notification, &fragment, situation, &shown);
+    if report.is_some() {
+        add_missing_states(&mut notification, &fragment, role, chassis(power), &shown);
+    }
     tell(connection, &notification).await
 }
 
@@ -42,7 +53,7 @@ pub async fn prime(
 ) -> anyhow::Result<()> {
     let names = inventory::shown::names(connection).await?;
     let shows = |path: &str, name: &str| names.get(path).is_some_and(|names| names.contains(name));
-    let chassis = if power == Power::Off { Chassis::Off } else { Chassis::On };
+    let chassis = chassis(power);
     let mut read = Vec::new();
     for (key, extent) in wanted {
         let path = fragments.join(format!("{key}.toml"));
@@ -72,6 +83,11 @@ pub async fn prime(
     notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
     log::info!("objects that the inventory lacked: {}", notification.objects.len());
     tell(connection, &notification).await
+}
+
+/// What is in between, or unknown, counts as on.
+fn chassis(power: Power) -> Chassis {
+    if power == Power::Off { Chassis::Off } else { Chassis::On }
 }
 
 /// Puts objects that no part of the machine has any more where a part that was never there is.

@@ -6,6 +6,7 @@ use crate::inventory;
 use dbus_api::call::CallError;
 use dbus_api::systemd::{self, Verb};
 use dbus_api::vpd::collection::Report;
+use fru_publication::Role;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,8 +47,8 @@ impl Performer {
         Self { connection, fragments, departed, systems, events, slots: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// Begins to do what is done on the bus.
-    pub fn perform(&self, effect: Effect) {
+    /// Begins to do what is done on the bus, with the chassis as it is now.
+    pub fn perform(&self, effect: Effect, power: Power) {
         let performer = self.clone();
         tokio::spawn(async move {
             // Closed never, so there is always a permit.
@@ -55,7 +56,7 @@ impl Performer {
             let event = match effect {
                 Effect::Start(ticket, unit, verb) => performer.start(ticket, &unit, verb).await,
                 Effect::Inspect(ticket, unit) => performer.inspect(ticket, &unit).await,
-                Effect::Tidy(ticket, report) => performer.tidy(ticket, report.as_deref()).await,
+                Effect::Tidy(ticket, report) => performer.tidy(ticket, report.as_deref(), power).await,
                 Effect::Prime(wanted, power) => performer.prime(&wanted, power).await,
                 Effect::Look(_) | Effect::LookAgain | Effect::Ready => return,
             };
@@ -89,13 +90,14 @@ impl Performer {
         })
     }
 
-    async fn tidy(&self, ticket: Ticket, report: Option<&Report>) -> Event {
+    async fn tidy(&self, ticket: Ticket, report: Option<&Report>, power: Power) -> Event {
+        let role = if self.systems.contains(&ticket.key) { Role::System } else { Role::Part };
         let fragment = self.fragments.join(format!("{}.toml", ticket.key));
         let tidying = async {
             if ticket.key == departed::KEY {
                 inventory::retire(&self.connection, &self.departed).await
             } else {
-                inventory::tidy(&self.connection, &fragment, report).await
+                inventory::tidy(&self.connection, &fragment, report, role, power).await
             }
         };
         let result = match tokio::time::timeout(CALL_LIMIT, tidying).await {

@@ -225,7 +225,7 @@ impl Service {
                         effects.extend(self.collection.step(Event::LookedAgain, self.now()));
                     }
                     Effect::Ready => self.become_ready(start),
-                    effect => self.performer.perform(effect),
+                    effect => self.performer.perform(effect, self.collection.power()),
                 }
             }
         }

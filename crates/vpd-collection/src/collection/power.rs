@@ -141,6 +141,11 @@ impl Collection {
             .then_some("it cannot be read while the chassis has power")
     }
 
+    /// Whether the chassis has power, as far as anybody says.
+    pub fn power(&self) -> Power {
+        self.power
+    }
+
     /// Whether the host has begun to run, or runs.
     pub fn is_host_on(&self) -> bool {
         matches!(self.host, Host::Starting | Host::Running)

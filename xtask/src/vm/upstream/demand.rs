@@ -25,8 +25,6 @@ pub const PROGRESS: &str = "xyz.openbmc_project.Common.Progress";
 const AVAILABILITY: &str = "xyz.openbmc_project.State.Decorator.Availability";
 const STATUS: &str = "xyz.openbmc_project.State.Decorator.OperationalStatus";
 const ENABLE: &str = "xyz.openbmc_project.Object.Enable";
-/// The interfaces that priming gives to every object.
-pub const STATES: [&str; 3] = [AVAILABILITY, STATUS, ENABLE];
 /// What an administrator calls the machine.
 pub const ASSET_TAG: &str = "xyz.openbmc_project.Inventory.Decorator.AssetTag";
 

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::compare::Difference;
-use super::demand::{ASSET_TAG, LOCATION, PROGRESS, Readings, STATES, Wanted};
+use super::demand::{ASSET_TAG, LOCATION, PROGRESS, Readings, Wanted};
 use super::json::{Eeprom, Entry, System};
 
 /// A difference that is known.
@@ -81,16 +81,6 @@ pub const ALL: &[Departure] = &[
                 |entry: &Entry| entry.interfaces().get(&difference.interface).is_some_and(Value::is_string);
             let is_missing = difference.property.is_empty() && difference.shown.is_none();
             is_missing && context.entry(difference).is_some_and(|(_, entry, _)| is_text(entry))
-        },
-    },
-    Departure {
-        name: "no states of what is not primed",
-        reason: "objects that come with the reading get no Functional, Enabled and Available",
-        is_gap: true,
-        covers: |difference, context| {
-            let is_state = STATES.contains(&&*difference.interface) && difference.shown.is_none();
-            let is_late = |entry: &Entry| entry.flag("noprime", false) || entry.list("ccin").is_some();
-            is_state && context.entry(difference).is_some_and(|(_, entry, _)| is_late(entry))
         },
     },
     Departure {
