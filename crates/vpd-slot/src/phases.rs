@@ -52,6 +52,23 @@ fn prepare<L: Lines>(machine: &Machine<'_, L>, slot: &Slot) -> anyhow::Result<Ou
     result
 }
 
+/// Does what comes before all slots. Its steps are of different places, so each is tried whatever became of the others.
+///
+/// Errors: of the first step that could not be done.
+pub(crate) fn start<L: Lines>(machine: &Machine<'_, L>, slot: &Slot) -> anyhow::Result<Outcome> {
+    let mut result = Ok(Outcome::Done);
+    for step in all(&slot.before_collection) {
+        let tried = in_order(machine, &[step], &mut Vec::new());
+        match (&result, tried) {
+            (Ok(Outcome::Done), tried) => result = tried,
+            (_, Ok(Outcome::Done)) => {}
+            (_, Ok(Outcome::Absent(reason))) => log::error!("nothing is there either: {reason}"),
+            (_, Err(error)) => log::error!("this could not be done either: {error:#}"),
+        }
+    }
+    result
+}
+
 /// A part whose steps after reading fail stays as it is: its data are known.
 fn after<L: Lines>(machine: &Machine<'_, L>, steps: &[&Action]) -> anyhow::Result<Outcome> {
     let mut done = Vec::new();
@@ -162,6 +179,14 @@ mod tests {
 
     /// Lines A, B, C and PRESENT, all low; any other is not there.
     fn played(text: &str, phase: Phase, ccin: &str, is_present: bool) -> (String, Vec<String>) {
+        played_by(text, is_present, |machine, slot| run(machine, slot, phase, ccin))
+    }
+
+    fn played_by(
+        text: &str,
+        is_present: bool,
+        play: impl Fn(&Machine<'_, Recorded>, &Slot) -> anyhow::Result<Outcome>,
+    ) -> (String, Vec<String>) {
         let lines = Recorded::default();
         for name in ["A", "B", "C"] {
             lines.wires.0.borrow_mut().insert(name.to_owned(), false);
@@ -169,7 +194,7 @@ mod tests {
         lines.wires.0.borrow_mut().insert("PRESENT".to_owned(), !is_present);
         let root = tempfile::tempdir().unwrap();
         let machine = Machine { root: root.path(), lines: &lines };
-        let outcome = match run(&machine, &Slot::parse(text).unwrap(), phase, ccin) {
+        let outcome = match play(&machine, &Slot::parse(text).unwrap()) {
             Ok(outcome) => format!("{outcome:?}"),
             Err(error) => format!("{error:#}"),
         };
@@ -248,5 +273,13 @@ mod tests {
         let failing = "before-removal = [{ set = \"NONE\", level = 0 }]\nafter-removal = [{ set = \"A\", level = 0 }]\n\
                        on-removal-failure = [{ set = \"B\", level = 1 }]\n";
         assert_eq!(played(failing, Phase::Remove, "", true).1, ["B=1"]);
+    }
+
+    #[test]
+    fn what_comes_before_all_slots_is_tried_whatever_became_of_the_rest() {
+        let text = format!("before-collection = [{}, {}, {}]", set("A"), set("NONE"), set("B"));
+        let (outcome, changes) = played_by(&text, true, start);
+        assert!(outcome.contains("set NONE 1") && outcome.contains("configuration error"), "{outcome}");
+        assert_eq!(changes, ["A=1", "B=1"]);
     }
 }
