@@ -80,6 +80,9 @@ fn after<L: Lines>(machine: &Machine<'_, L>, steps: &[&Action]) -> anyhow::Resul
 }
 
 /// What was done before the reading is taken back last to first, unless the slot says how its part is left.
+///
+/// A part that was pulled cannot be asked any more, and must not leave its place with power: unless the slot has a list
+/// for that, what comes after a step that cannot be done is tried all the same.
 fn remove<L: Lines>(machine: &Machine<'_, L>, slot: &Slot) -> anyhow::Result<Outcome> {
     let mut steps: Vec<Action> = owned(&slot.before_removal);
     if slot.before_removal.is_empty() && slot.after_removal.is_empty() {
@@ -90,9 +93,12 @@ fn remove<L: Lines>(machine: &Machine<'_, L>, slot: &Slot) -> anyhow::Result<Out
     } else {
         steps.extend(owned(&slot.after_removal));
     }
-    let result = in_order(machine, &steps.iter().collect::<Vec<_>>(), &mut Vec::new());
+    let mut done = Vec::new();
+    let result = in_order(machine, &steps.iter().collect::<Vec<_>>(), &mut done);
     if !matches!(result, Ok(Outcome::Done)) {
-        clean_up(machine, &owned(&slot.on_removal_failure));
+        let rest = steps.get(done.len() + 1..).unwrap_or_default().to_vec();
+        let own = owned(&slot.on_removal_failure);
+        clean_up(machine, if own.is_empty() { &rest } else { &own });
     }
     result
 }
@@ -281,5 +287,16 @@ mod tests {
         let (outcome, changes) = played_by(&text, true, start);
         assert!(outcome.contains("set NONE 1") && outcome.contains("configuration error"), "{outcome}");
         assert_eq!(changes, ["A=1", "B=1"]);
+    }
+
+    #[test]
+    fn a_part_that_was_pulled_does_not_leave_its_place_with_power() {
+        let undone = format!("before-collection = [{}, {}, {}]", set("A"), set("NONE"), set("B"));
+        assert_eq!(played(&undone, Phase::Remove, "", true).1, ["B=0", "A=0"]);
+        let looking = "before-removal = [{ presence = \"PRESENT\", level = 0 }]\n\
+                       after-removal = [{ set = \"A\", level = 0 }]\n";
+        let (outcome, changes) = played(looking, Phase::Remove, "", false);
+        assert!(outcome.starts_with("Absent"), "{outcome}");
+        assert_eq!(changes, ["A=0"]);
     }
 }
