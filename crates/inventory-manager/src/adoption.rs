@@ -53,6 +53,10 @@ pub fn adopt<D: Disk>(store: &mut Store<D>, source: &Source<'_>) -> Vec<Restored
         }
     };
     let summary = summary(&gathering, &source.folder);
+    if let Some(limit) = gathering.stopped_at {
+        // What is not adopted now never is.
+        log::error!("{} holds more {limit} than are adopted; the rest is lost", source.folder.display());
+    }
     begin(store, gathering.entries, &summary)
 }
 

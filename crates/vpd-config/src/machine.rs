@@ -105,7 +105,8 @@ fn matches_of(name: &SystemName, layer: SystemLayer, files: &[SourceFile]) -> Re
 
 /// What it takes to read the system EEPROMs, which has to be known before the system is.
 ///
-/// Those that all systems have in common come first, as they are preferred, then those that single systems name.
+/// Those that all systems have in common come first, as they are preferred, then those that single systems name, then the
+/// chips that stand in for one of these.
 fn system_eeproms(
     common: &[EepromKey],
     systems: &[System],
@@ -135,6 +136,19 @@ fn system_eeproms(
         }
         found.push(first);
     }
+    let mut seconds: Vec<SystemEeprom> = Vec::new();
+    for first in &found {
+        let redundant = systems.iter().filter_map(|system| {
+            let names_it = system.system_eeproms.contains(&first.key);
+            names_it.then(|| system.frus.get(&first.key)?.fragment.redundant.clone()).flatten()
+        });
+        for key in redundant {
+            if !found.iter().chain(&seconds).any(|other| other.key == key) {
+                seconds.push(SystemEeprom { key, ..first.clone() });
+            }
+        }
+    }
+    found.extend(seconds);
     Ok(found)
 }
 

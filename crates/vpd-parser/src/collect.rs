@@ -205,7 +205,7 @@ pub(crate) fn report(key: &EepromKey, collected: &Collected, times: Times) -> Re
         reason: collected.reason(),
         inventory: String::new(),
         ccin: match collected.reading() {
-            Reading::Usable(vpd) => Keywords(vpd).ccin().unwrap_or_default(),
+            Reading::Usable(vpd) => Keywords(vpd).ccin().filter(|ccin| is_ccin(ccin)).unwrap_or_default(),
             _ => String::new(),
         },
         redundant: collected.redundant.as_str().to_owned(),
@@ -218,6 +218,11 @@ pub(crate) fn report(key: &EepromKey, collected: &Collected, times: Times) -> Re
         // systemd tells each run of a unit its id.
         invocation: std::env::var("INVOCATION_ID").unwrap_or_default(),
     }
+}
+
+/// Whether the keyword's text is a CCIN, and not just any bytes: it becomes part of the name of a slot's unit.
+fn is_ccin(text: &str) -> bool {
+    text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn records(vpd: &Vpd) -> Vec<RecordReport> {

@@ -27,7 +27,7 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     match &arguments.occasion {
         Occasion::Start => {
             let slot = load(&arguments.slots, "start")?;
-            run(&machine, &slot, Phase::Prepare, "")
+            end(phases::start(&machine, &slot)?)
         }
         Occasion::Slot { phase, key, ccin } => {
             let slot = load(&arguments.slots, key.as_str())?;
@@ -37,7 +37,11 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
 }
 
 fn run<L: Lines>(machine: &Machine<'_, L>, slot: &Slot, phase: Phase, ccin: &str) -> anyhow::Result<Exit> {
-    match phases::run(machine, slot, phase, ccin)? {
+    end(phases::run(machine, slot, phase, ccin)?)
+}
+
+fn end(outcome: Outcome) -> anyhow::Result<Exit> {
+    match outcome {
         Outcome::Done => Ok(Exit::Done),
         Outcome::Absent(reason) => {
             log::info!("nothing is there: {reason}");

@@ -52,6 +52,23 @@ fn prepare<L: Lines>(machine: &Machine<'_, L>, slot: &Slot) -> anyhow::Result<Ou
     result
 }
 
+/// Does what comes before all slots. Its steps are of different places, so each is tried whatever became of the others.
+///
+/// Errors: of the first step that could not be done.
+pub(crate) fn start<L: Lines>(machine: &Machine<'_, L>, slot: &Slot) -> anyhow::Result<Outcome> {
+    let mut result = Ok(Outcome::Done);
+    for step in all(&slot.before_collection) {
+        let tried = in_order(machine, &[step], &mut Vec::new());
+        match (&result, tried) {
+            (Ok(Outcome::Done), tried) => result = tried,
+            (_, Ok(Outcome::Done)) => {}
+            (_, Ok(Outcome::Absent(reason))) => log::error!("nothing is there either: {reason}"),
+            (_, Err(error)) => log::error!("this could not be done either: {error:#}"),
+        }
+    }
+    result
+}
+
 /// A part whose steps after reading fail stays as it is: its data are known.
 fn after<L: Lines>(machine: &Machine<'_, L>, steps: &[&Action]) -> anyhow::Result<Outcome> {
     let mut done = Vec::new();
@@ -63,6 +80,9 @@ fn after<L: Lines>(machine: &Machine<'_, L>, steps: &[&Action]) -> anyhow::Resul
 }
 
 /// What was done before the reading is taken back last to first, unless the slot says how its part is left.
+///
+/// A part that was pulled cannot be asked any more, and must not leave its place with power: unless the slot has a list
+/// for that, what comes after a step that cannot be done is tried all the same.
 fn remove<L: Lines>(machine: &Machine<'_, L>, slot: &Slot) -> anyhow::Result<Outcome> {
     let mut steps: Vec<Action> = owned(&slot.before_removal);
     if slot.before_removal.is_empty() && slot.after_removal.is_empty() {
@@ -73,9 +93,12 @@ fn remove<L: Lines>(machine: &Machine<'_, L>, slot: &Slot) -> anyhow::Result<Out
     } else {
         steps.extend(owned(&slot.after_removal));
     }
-    let result = in_order(machine, &steps.iter().collect::<Vec<_>>(), &mut Vec::new());
+    let mut done = Vec::new();
+    let result = in_order(machine, &steps.iter().collect::<Vec<_>>(), &mut done);
     if !matches!(result, Ok(Outcome::Done)) {
-        clean_up(machine, &owned(&slot.on_removal_failure));
+        let rest = steps.get(done.len() + 1..).unwrap_or_default().to_vec();
+        let own = owned(&slot.on_removal_failure);
+        clean_up(machine, if own.is_empty() { &rest } else { &own });
     }
     result
 }
@@ -162,6 +185,14 @@ mod tests {
 
     /// Lines A, B, C and PRESENT, all low; any other is not there.
     fn played(text: &str, phase: Phase, ccin: &str, is_present: bool) -> (String, Vec<String>) {
+        played_by(text, is_present, |machine, slot| run(machine, slot, phase, ccin))
+    }
+
+    fn played_by(
+        text: &str,
+        is_present: bool,
+        play: impl Fn(&Machine<'_, Recorded>, &Slot) -> anyhow::Result<Outcome>,
+    ) -> (String, Vec<String>) {
         let lines = Recorded::default();
         for name in ["A", "B", "C"] {
             lines.wires.0.borrow_mut().insert(name.to_owned(), false);
@@ -169,7 +200,7 @@ mod tests {
         lines.wires.0.borrow_mut().insert("PRESENT".to_owned(), !is_present);
         let root = tempfile::tempdir().unwrap();
         let machine = Machine { root: root.path(), lines: &lines };
-        let outcome = match run(&machine, &Slot::parse(text).unwrap(), phase, ccin) {
+        let outcome = match play(&machine, &Slot::parse(text).unwrap()) {
             Ok(outcome) => format!("{outcome:?}"),
             Err(error) => format!("{error:#}"),
         };
@@ -248,5 +279,24 @@ mod tests {
         let failing = "before-removal = [{ set = \"NONE\", level = 0 }]\nafter-removal = [{ set = \"A\", level = 0 }]\n\
                        on-removal-failure = [{ set = \"B\", level = 1 }]\n";
         assert_eq!(played(failing, Phase::Remove, "", true).1, ["B=1"]);
+    }
+
+    #[test]
+    fn what_comes_before_all_slots_is_tried_whatever_became_of_the_rest() {
+        let text = format!("before-collection = [{}, {}, {}]", set("A"), set("NONE"), set("B"));
+        let (outcome, changes) = played_by(&text, true, start);
+        assert!(outcome.contains("set NONE 1") && outcome.contains("configuration error"), "{outcome}");
+        assert_eq!(changes, ["A=1", "B=1"]);
+    }
+
+    #[test]
+    fn a_part_that_was_pulled_does_not_leave_its_place_with_power() {
+        let undone = format!("before-collection = [{}, {}, {}]", set("A"), set("NONE"), set("B"));
+        assert_eq!(played(&undone, Phase::Remove, "", true).1, ["B=0", "A=0"]);
+        let looking = "before-removal = [{ presence = \"PRESENT\", level = 0 }]\n\
+                       after-removal = [{ set = \"A\", level = 0 }]\n";
+        let (outcome, changes) = played(looking, Phase::Remove, "", false);
+        assert!(outcome.starts_with("Absent"), "{outcome}");
+        assert_eq!(changes, ["A=0"]);
     }
 }

@@ -279,12 +279,25 @@ fn count_and_depth_are_bounded() {
     assert_eq!(machine.gathering().0, 0);
     let flat = machine.objects().join("flat");
     std::fs::create_dir(&flat).unwrap();
-    for number in 0..20_001 {
+    for number in 0..=super::gather::COUNT_LIMIT {
         std::fs::write(flat.join(format!("z.Unknown{number}")), "").unwrap();
     }
     let (adopted, left_out, examples, stopped_at) = machine.gathering();
     assert_eq!((adopted, stopped_at, examples.len()), (0, Some("files"), 3));
-    assert!(left_out <= 20_000);
+    assert!(left_out <= super::gather::COUNT_LIMIT);
+}
+
+#[test]
+fn a_machine_of_four_times_the_objects_of_the_sample_is_adopted_whole() {
+    let machine = Machine::new();
+    for number in 0..1_400 {
+        for interface in 0..15 {
+            machine.keep(&format!("o{number}"), &format!("z.Unknown{interface}"), "");
+        }
+        machine.keep(&format!("o{number}"), "a.Marker", "");
+    }
+    let (adopted, _, _, stopped_at) = machine.gathering();
+    assert_eq!((adopted, stopped_at), (1_400, None));
 }
 
 #[test]

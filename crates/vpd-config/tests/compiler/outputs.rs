@@ -215,3 +215,31 @@ fn what_must_not_be_read_with_power_on_is_not_udevs_to_start() {
     let line = "KERNEL==\"8-0050\", TAG+=\"systemd\", ENV{SYSTEMD_ALIAS}+=\"/vpd/8-0050\"\n";
     assert!(rules.contains(line), "{rules}");
 }
+
+#[test]
+fn what_stands_in_for_the_system_eeprom_says_the_system_too_and_is_not_waited_for() {
+    let system = answers("50001001") + &fru("8-0050", "offset = 4096\nredundant = \"9-0050\"\n");
+    let system = "system-eeproms = [\"8-0050\"]\n".to_owned() + &system;
+    let files = Folder::with(&[("systems/one/10.toml", &system)]).built();
+    let index = text(&files, "usr/share/vivianite/vpd/index.toml");
+    let eeproms: Vec<&str> = index.split("[[system-eeprom]]\n").skip(1).collect();
+    assert!(eeproms[0].starts_with("key = \"8-0050\"\noffset = 4096\n"), "{index}");
+    assert!(eeproms[1].starts_with("key = \"9-0050\"\noffset = 4096\n"), "{index}");
+    assert!(
+        !drop_in(&files, "vpd-select.service").contains("9"),
+        "{}",
+        drop_in(&files, "vpd-select.service")
+    );
+}
+
+#[test]
+fn a_system_eeprom_that_stands_in_in_another_system_is_waited_for() {
+    let system = |im: &str, key: &str, redundant: &str| {
+        let system = answers(im) + &fru(key, &format!("redundant = \"{redundant}\"\n"));
+        format!("system-eeproms = [\"{key}\"]\n{system}")
+    };
+    let (one, two) = (system("50001001", "8-0050", "9-0050"), system("60001001", "9-0050", "8-0050"));
+    let files = Folder::with(&[("systems/one/10.toml", &one), ("systems/two/10.toml", &two)]).built();
+    let waits = drop_in(&files, "vpd-select.service");
+    assert!(waits.contains(r"After=vpd-8\x2d0050.device") && waits.contains(r"After=vpd-9\x2d0050.device"));
+}

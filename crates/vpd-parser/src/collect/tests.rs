@@ -82,3 +82,21 @@ fn the_report_names_every_area_and_record() {
     assert_eq!(names[..3], ["VHDR", "VTOC", "VINI"]);
     assert!(report.records.iter().all(|record| record.outcome == "ok" && record.reason.is_empty()));
 }
+
+#[test]
+fn a_ccin_that_is_none_is_not_reported() {
+    let key = EepromKey::parse("8-0050").unwrap();
+    for (ccin, reported) in [
+        ("\"7v01\"".to_owned(), "7V01"),
+        ("\"7V:1\"".to_owned(), ""),
+        ("\"7V01 \"".to_owned(), ""),
+        ("{ fill = 0, length = 200 }".to_owned(), ""),
+        (format!("\"{}\"", "A".repeat(200)), ""),
+    ] {
+        let description = DESCRIPTION.replace("CC = \"7V01\"", &format!("CC = {ccin}"));
+        let image = vpd_builder::build(&description).unwrap();
+        let collected = read(Dying { image, left: usize::MAX }, &Fragment::parse(FRAGMENT).unwrap());
+        let report = report(&key, &collected, Times::default());
+        assert_eq!((report.outcome.as_str(), report.ccin.as_str()), ("ok", reported), "{ccin}");
+    }
+}
