@@ -1,4 +1,4 @@
-use crate::{BackOff, Deliverer, Event, Ledger, Limits, Notice, Notices, StateFile};
+use crate::{BackOff, Deliverer, Event, Ledger, Limits, Notice, Notices, Pair, StateFile};
 use std::path::PathBuf;
 use zbus::Connection;
 
@@ -35,7 +35,16 @@ impl EventLog {
 
     /// Takes all that is wrong now; not before that is known, since what is missing has cleared.
     pub fn update(&mut self, current: impl IntoIterator<Item = Event>) {
-        let changes = self.ledger.update(current);
+        self.update_known(current, |_| false);
+    }
+
+    /// As [`Self::update`], but of some pairs it is not known whether they are still wrong: these stand as they did.
+    pub fn update_known(
+        &mut self,
+        current: impl IntoIterator<Item = Event>,
+        is_unknown: impl Fn(&Pair) -> bool,
+    ) {
+        let changes = self.ledger.update_known(current, is_unknown);
         for pair in &changes.raised {
             log::debug!("an event is raised {pair}");
         }

@@ -66,9 +66,19 @@ impl Ledger {
     ///
     /// Of two events with one pair, the first counts.
     pub fn update(&mut self, current: impl IntoIterator<Item = Event>) -> Changes {
+        self.update_known(current, |_| false)
+    }
+
+    /// As [`Self::update`], but of some pairs it is not known whether they are still wrong: these stand as they did.
+    pub fn update_known(
+        &mut self,
+        current: impl IntoIterator<Item = Event>,
+        is_unknown: impl Fn(&Pair) -> bool,
+    ) -> Changes {
         let mut changes = Changes::default();
         let mut new = self.take_current(current, &mut changes);
-        let cleared = self.clear(&new.keys().cloned().collect(), &mut changes);
+        let unknown: BTreeSet<Pair> = self.standing().into_iter().filter(is_unknown).collect();
+        let cleared = self.clear(&new.keys().cloned().chain(unknown).collect(), &mut changes);
         self.pending.retain(|event| !cleared.contains(&event.pair));
         self.delivered.retain(|pair| !cleared.contains(pair));
         let standing = self.standing();

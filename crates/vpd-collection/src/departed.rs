@@ -18,17 +18,18 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Compares what is kept in systemd's state folder with what the system has now.
-    pub fn load(folder: Option<PathBuf>, current: BTreeSet<String>) -> Self {
+    /// Compares what is kept in systemd's state folder with what the system has now. When nobody knows what system this
+    /// is, nothing has departed.
+    pub fn load(folder: Option<PathBuf>, current: BTreeSet<String>, is_known: bool) -> Self {
         let file = folder.map(|folder| folder.join("objects"));
         let text = file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
         let known: BTreeSet<String> =
             text.lines().filter(|line| is_object_path(line)).map(str::to_owned).collect();
-        let departed: BTreeSet<String> = known.difference(&current).cloned().collect();
+        let departed = known.difference(&current).filter(|_| is_known).cloned().collect();
         let objects = Self { file, current, departed };
         // Nothing is published before it is remembered.
         if !objects.current.is_subset(&known) {
-            objects.keep(objects.current.union(&objects.departed));
+            objects.keep(objects.current.union(&known));
         }
         objects
     }
@@ -78,7 +79,7 @@ mod tests {
     #[test]
     fn what_another_system_had_is_known_until_it_is_dealt_with() {
         let folder = tempfile::tempdir().unwrap();
-        let load = |paths| Objects::load(Some(folder.path().to_owned()), set(paths));
+        let load = |paths| Objects::load(Some(folder.path().to_owned()), set(paths), true);
         assert_eq!(load(&["/a", "/b"]).departed, set(&[]));
         assert_eq!(load(&["/b", "/c"]).departed, set(&["/a"]));
         // Not dealt with: it is still known, and so is what is new.
@@ -89,15 +90,26 @@ mod tests {
     }
 
     #[test]
+    fn nothing_departs_while_nobody_knows_what_system_this_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = |paths, is_known| Objects::load(Some(folder.path().to_owned()), set(paths), is_known);
+        assert_eq!(load(&["/a", "/b"], true).departed, set(&[]));
+        let mut objects = load(&["/c"], false);
+        assert_eq!(objects.departed, set(&[]));
+        objects.settle();
+        assert_eq!(load(&["/a"], true).departed, set(&["/b", "/c"]));
+    }
+
+    #[test]
     fn what_is_no_path_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("objects"), "/a\n\n/b c\nd\n/\n/e/\n\0\n/f\n").unwrap();
-        let objects = Objects::load(Some(folder.path().to_owned()), set(&[]));
+        let objects = Objects::load(Some(folder.path().to_owned()), set(&[]), true);
         assert_eq!(objects.departed, set(&["/a", "/f"]));
     }
 
     #[test]
     fn without_a_folder_nothing_departs() {
-        assert_eq!(Objects::load(None, set(&["/a"])).departed, set(&[]));
+        assert_eq!(Objects::load(None, set(&["/a"]), true).departed, set(&[]));
     }
 }

@@ -3,8 +3,8 @@
 use dbus_api::inventory;
 use dbus_api::logging::{Severity, callout_priority, data_key, message_id};
 use dbus_api::vpd::collection::{FruStatus, Report, Status};
-use event_log::Event;
-use std::collections::BTreeMap;
+use event_log::{Event, Pair};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of an EEPROM beside its status.
 #[derive(Debug, Clone, Default)]
@@ -24,20 +24,64 @@ pub struct Facts {
 /// What is wrong now, of each EEPROM that has been dealt with; of the others, what was said before still stands.
 #[derive(Debug, Default)]
 pub struct Wrongs {
-    frus: BTreeMap<String, Vec<Event>>,
+    frus: BTreeMap<String, Known>,
+    /// EEPROMs that were not dealt with yet.
+    undealt: BTreeSet<String>,
 }
 
+/// What is known of one EEPROM.
+#[derive(Debug)]
+struct Known {
+    events: Vec<Event>,
+    extent: Extent,
+}
+
+/// How much of what may be wrong is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    All,
+    /// What became of it, but not what it holds.
+    WithoutContents,
+    /// It was left as it was, by a service that was not there when it was read.
+    Nothing,
+}
+
+/// Causes that speak of what became of an EEPROM, and not of what it holds.
+const OF_STATE: [&str; 5] = ["failed", "overdue", "absent", "missing", "slot"];
+
 impl Wrongs {
+    /// Whether it is not known if this is still wrong.
+    pub fn is_unknown(&self, pair: &Pair) -> bool {
+        match self.frus.get(&pair.subject).map(|known| known.extent) {
+            None => self.undealt.contains(&pair.subject),
+            Some(Extent::All) => false,
+            Some(Extent::WithoutContents) => !OF_STATE.contains(&pair.cause.as_str()),
+            Some(Extent::Nothing) => true,
+        }
+    }
+
     /// Takes a new status, and gives all that is wrong.
     pub fn update(&mut self, status: &Status, facts: impl Fn(&str) -> Facts) -> Vec<Event> {
         for fru in &status.frus {
             if matches!(&*fru.state, "collected" | "absent" | "failed" | "overdue" | "kept") {
-                self.frus.insert(fru.key.clone(), of_fru(fru, &facts(&fru.key)));
+                let known = Known { events: of_fru(fru, &facts(&fru.key)), extent: extent_of(fru) };
+                self.frus.insert(fru.key.clone(), known);
             }
         }
         self.frus.retain(|key, _| status.frus.iter().any(|fru| fru.key == *key));
+        let keys = status.frus.iter().map(|fru| &fru.key);
+        self.undealt = keys.filter(|key| !self.frus.contains_key(*key)).cloned().collect();
         let is_told = status.frus.iter().any(|fru| facts(&fru.key).is_system);
-        self.frus.values().flatten().cloned().chain(of_selection(status, is_told)).collect()
+        let of_frus = self.frus.values().flat_map(|known| &known.events).cloned();
+        of_frus.chain(of_selection(status, is_told)).collect()
+    }
+}
+
+fn extent_of(fru: &FruStatus) -> Extent {
+    match &*fru.state {
+        "kept" if fru.report.key.is_empty() => Extent::Nothing,
+        "failed" | "overdue" if fru.report.key.is_empty() => Extent::WithoutContents,
+        _ => Extent::All,
     }
 }
 
@@ -286,6 +330,28 @@ mod tests {
         assert_eq!(update("collected", "blank"), 1);
         assert_eq!(update("queued", ""), 1);
         assert_eq!(update("collected", "ok"), 0);
+    }
+
+    #[test]
+    fn after_a_restart_nothing_is_taken_back_that_was_not_looked_at() {
+        let is_unknown = |state: &str, key: &str, cause: &str| {
+            let mut fru = fru(state, "");
+            fru.report.key = key.to_owned();
+            let status = Status { selection: "matched".to_owned(), frus: vec![fru], ..Status::default() };
+            let mut wrongs = Wrongs::default();
+            wrongs.update(&status, |_| Facts::default());
+            wrongs.is_unknown(&Pair { subject: "8-0050".to_owned(), cause: cause.to_owned() })
+        };
+        assert!(is_unknown("kept", "", "blank"));
+        assert!(is_unknown("kept", "", "failed"));
+        assert!(is_unknown("failed", "", "blank"));
+        assert!(is_unknown("queued", "", "failed"));
+        assert!(!is_unknown("failed", "", "overdue"));
+        assert!(!is_unknown("kept", "8-0050", "blank"));
+        assert!(!is_unknown("collected", "8-0050", "blank"));
+        assert!(!is_unknown("absent", "", "blank"));
+        // Of an EEPROM that there is not, nothing is wrong.
+        assert!(!Wrongs::default().is_unknown(&Pair { subject: "x".to_owned(), cause: "blank".to_owned() }));
     }
 
     #[test]

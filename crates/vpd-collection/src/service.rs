@@ -26,7 +26,7 @@ use service_runtime::{Exit, RuntimeLevel, bus};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-use system_index::{SystemFru, SystemIndex, places};
+use system_index::{Cause, MachineIndex, SystemFru, SystemIndex, places};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::{Connection, Message};
@@ -43,14 +43,17 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     }
     let active = places::active(&start.root);
     let choice = Choice::load(&start.root);
-    let frus = load_index(&active)?;
+    let index = load_index(&active)?;
+    let is_known =
+        index.is_some() && (choice.cause != Cause::NoChoice.to_string() || !has_choice(&start.root));
+    let frus = index.unwrap_or_default();
     let mut collection = Collection::new(merged.fragment.limits(), frus.iter().map(Plan::from));
     let assigned = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let (records, known) = Records::open(assigned);
     collection.resume(known);
     let current = frus.iter().flat_map(|fru| fru.objects.iter().cloned()).collect();
     let state = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
-    let objects = Objects::load(state.clone(), current);
+    let objects = Objects::load(state.clone(), current, is_known);
     if !objects.departed.is_empty() {
         collection.add_departed(departed::KEY);
     }
@@ -101,20 +104,26 @@ fn listen_to_others(connection: &Connection, frus: &[SystemFru], events: &mpsc::
     lines::watch(polls.collect(), events.clone());
 }
 
+/// Some EEPROM says what system this is. Where none does, what all systems have in common is the system.
+fn has_choice(root: &Path) -> bool {
+    let text = std::fs::read_to_string(places::machine_index(root)).unwrap_or_default();
+    MachineIndex::parse(&text).is_ok_and(|index| !index.system_eeproms.is_empty())
+}
+
 /// Without a chosen system there is nothing to collect, and the choice's own unit has failed.
-fn load_index(active: &Path) -> anyhow::Result<Vec<system_index::SystemFru>> {
+fn load_index(active: &Path) -> anyhow::Result<Option<Vec<SystemFru>>> {
     let path = places::system_index(active);
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             let index = SystemIndex::parse(&text).with_context(|| path.display().to_string());
-            Ok(index.context(Exit::Configuration)?.fru)
+            Ok(Some(index.context(Exit::Configuration)?.fru))
         }
         Err(error) => {
             log::error!(
                 "no system was chosen, so nothing is collected: cannot read {}: {error}",
                 path.display()
             );
-            Ok(Vec::new())
+            Ok(None)
         }
     }
 }
@@ -238,7 +247,7 @@ impl Service {
         // Before everything was dealt with once, what is not wrong may just not be known.
         if self.collection.ready().is_some() {
             let wrong = self.wrongs.update(&status, |key| facts(&self.index, &self.collection, key));
-            self.event_log.update(wrong);
+            self.event_log.update_known(wrong, |pair| self.wrongs.is_unknown(pair));
         }
     }
 

@@ -200,6 +200,7 @@ impl Slot {
     /// What process 1 says of the unit; gives the phase that has ended.
     pub fn inspected(&mut self, state: Result<UnitState, String>) -> Option<Phase> {
         let Work::Inspecting(job) = &self.work else { return None };
+        let is_cut_short = matches!(&state, Ok(state) if !matches!(&*state.result, "success" | "exit-code"));
         let broken = |reason: String, is_line: bool| Knowledge::Broken { reason, is_line };
         let knows = match state {
             // It did not run to its end, so what process 1 says is of an earlier run, or of none.
@@ -216,7 +217,12 @@ impl Slot {
             Ok(state) => broken(format!("its slot's unit: {}", state.result), false),
             Err(reason) => broken(format!("process 1 does not answer: {reason}"), false),
         };
-        self.conclude(knows)
+        let phase = self.conclude(knows);
+        // A preparation that failed undoes what it did; one that was killed could not.
+        if is_cut_short && phase == Some(Phase::Prepare) {
+            self.changes.push_front(Phase::Failed);
+        }
+        phase
     }
 
     /// Process 1 has not started the unit, or is not heard of any more; gives the phase that has ended.
@@ -350,6 +356,20 @@ mod tests {
             slot.want_prepared();
             done(&mut slot, state(result, status));
             assert_eq!(slot.problem(), problem);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_preparation_left_is_undone() {
+        for (result, follows) in [("timeout", true), ("signal", true), ("exit-code", false)] {
+            let mut slot = slot();
+            slot.want_prepared();
+            done(&mut slot, state(result, 9));
+            assert_eq!(slot.is_idle(), !follows, "{result}");
+            if follows {
+                assert_eq!(done(&mut slot, state("success", 0)), Some(Phase::Failed));
+                assert!(slot.is_idle() && slot.problem().is_some());
+            }
         }
     }
 

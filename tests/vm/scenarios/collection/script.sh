@@ -89,6 +89,7 @@ unplug 10-0051
 plug 10-0051 24c64
 wait_until 30 has_serial YVIV00000101
 wait_until 30 has_outcome 10-0051 ok
+wait_until 30 has_state 10-0051 collected
 expect_status 0 $COLLECTION status
 
 say "an administrator has a part read again"
