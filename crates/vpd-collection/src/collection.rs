@@ -535,7 +535,12 @@ impl Collection {
 
     fn is_done(&self) -> bool {
         let is_settled = |fru: &Fru| fru.is_at_rest() || fru.is_overdue;
-        self.is_settled && self.frus.values().all(is_settled) && self.slots.values().all(Slot::is_idle)
+        // Who waits for everything expects the objects of empty places, too; but a silent inventory is not waited for.
+        let is_primed = self.priming != Priming::UnderWay || self.frus.values().any(|fru| fru.is_overdue);
+        self.is_settled
+            && is_primed
+            && self.frus.values().all(is_settled)
+            && self.slots.values().all(Slot::is_idle)
     }
 }
 

@@ -284,6 +284,7 @@ fn what_was_published_for_a_part_does_not_come_back_as_news_of_it() {
     play.event(Event::Inventory(Presence::Here));
     play.event(Event::Settled);
     play.wanted.clear();
+    play.event(Event::Primed(Ok(())));
     // Primed as absent when it has just come; the signal of that is late.
     play.see(Sight::Present);
     let start = play.starts(Verb::Start);

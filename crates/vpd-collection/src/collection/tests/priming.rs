@@ -53,6 +53,21 @@ fn slots_wait_until_the_inventory_has_what_it_lacked() {
 }
 
 #[test]
+fn all_is_collected_only_when_the_inventory_has_what_it_lacked() {
+    for result in [Ok(()), Err("it is silent".to_owned())] {
+        let mut play = unprimed(Plan::new(KEY, UNIT));
+        play.event(Event::Inventory(Presence::Here));
+        play.event(Event::Settled);
+        primes(&mut play);
+        play.looks(Sight::Absent);
+        play.tidied();
+        assert!(!play.ready());
+        play.event(Event::Primed(result));
+        assert!(play.ready());
+    }
+}
+
+#[test]
 fn slots_wait_for_an_inventory_no_longer_than_everything_else() {
     let mut play = unprimed(slot_plan(KEY, UNIT));
     play.event(Event::Settled);
