@@ -3,7 +3,7 @@
 mod bed;
 mod refusing;
 
-use bed::{Bed, chassis, marker, system};
+use bed::{Bed, chassis, marker, system, tagged};
 use std::time::Duration;
 
 const BOARD: &str = "/system/chassis/motherboard";
@@ -22,6 +22,23 @@ fn all_codes_are_published_at_once_and_a_restart_publishes_nothing() -> anyhow::
     bed.stop_updater()?;
     bed.start_updater()?;
     assert_eq!(bed.notifies()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_systems_first_asset_tag_is_made_and_its_owners_is_left_alone() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::with_inventory()? else { return Ok(()) };
+    bed.publish(vec![system("139F230"), chassis(b"78DA", b"WZS003T")])?;
+    bed.start_updater()?;
+    assert_eq!(bed.asset_tag()?.as_deref(), Some("Server-9105-22A-139F230"));
+    for tag in ["Rack 7", ""] {
+        bed.publish(vec![tagged(tag)])?;
+        bed.notifies()?;
+        bed.stop_updater()?;
+        bed.start_updater()?;
+        assert_eq!(bed.notifies()?, [""; 0]);
+        assert_eq!(bed.asset_tag()?.as_deref(), Some(tag));
+    }
     Ok(())
 }
 

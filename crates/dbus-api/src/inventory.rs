@@ -22,6 +22,8 @@ pub const ITEM_CPU: &str = "xyz.openbmc_project.Inventory.Item.Cpu";
 pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
 /// `LocationCode` (s); published by `location-code-updater` alone.
 pub const LOCATION_CODE: &str = "xyz.openbmc_project.Inventory.Decorator.LocationCode";
+/// The name that a machine's owner gives it.
+pub const ASSET_TAG: &str = "xyz.openbmc_project.Inventory.Decorator.AssetTag";
 /// The older twin of [`LOCATION_CODE`], same owner.
 pub const IBM_LOCATION: &str = "com.ibm.ipzvpd.Location";
 /// `Associations` (a(sss)): forward type, reverse type, endpoint.

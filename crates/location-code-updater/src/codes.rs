@@ -1,7 +1,7 @@
 //! Every code worked out: what the system's description says, with what the inventory shows. Pure.
 
 use dbus_api::inventory::located::{ENCLOSURE_RECORD, Located, SYSTEM_RECORD};
-use location_code::{Form, Node, Prefix, Unexpanded};
+use location_code::{Form, Node, Prefix, Unexpanded, asset_tag};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use system_index::Locations;
@@ -77,6 +77,15 @@ pub struct Codes {
     pub different: Vec<(String, String)>,
     /// Identities without which codes of existing objects cannot be expanded.
     pub missing: Vec<Missing>,
+    /// The system's object and its first asset tag, where it has none; one that it has is its owner's, even if empty.
+    pub asset_tag: Option<(String, String)>,
+}
+
+impl Codes {
+    /// Whether the inventory shows all of it.
+    pub fn is_shown(&self) -> bool {
+        self.different.is_empty() && self.asset_tag.is_none()
+    }
 }
 
 impl Plan {
@@ -151,7 +160,14 @@ impl Plan {
             }
         }
         codes.missing.sort();
+        codes.asset_tag = self.asset_tag(shown);
         codes
+    }
+
+    fn asset_tag(&self, shown: &BTreeMap<String, Located>) -> Option<(String, String)> {
+        let located = shown.get(&self.system).filter(|located| !located.has_asset_tag)?;
+        let (model, serial) = located.system.as_ref()?;
+        Some((self.system.clone(), asset_tag(model, serial).ok()?))
     }
 }
 

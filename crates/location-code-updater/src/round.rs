@@ -3,7 +3,7 @@
 use crate::codes::{Codes, Plan};
 use dbus_api::call::CallError;
 use dbus_api::inventory::notification::{Notification, Object, Value};
-use dbus_api::inventory::{LOCATION_CODE, located, manager};
+use dbus_api::inventory::{ASSET_TAG, LOCATION_CODE, located, manager};
 use std::time::Duration;
 use zbus::Connection;
 
@@ -24,7 +24,7 @@ pub struct Done {
 /// Errors: as [`manager::notify`], but for refusals of single objects.
 pub async fn perform(connection: &Connection, plan: &Plan) -> Result<Done, CallError> {
     let codes = plan.work_out(&located::located(connection).await?);
-    if codes.different.is_empty() {
+    if codes.is_shown() {
         return Ok(Done { codes, refused: 0 });
     }
     let refusals = manager::notify_or_each(connection, &notification(&codes)).await?;
@@ -39,7 +39,10 @@ pub async fn perform(connection: &Connection, plan: &Plan) -> Result<Done, CallE
             refusal.text
         );
     }
-    log::info!("location codes are published count={}", codes.different.len() - refused);
+    log::info!("location codes are published count={}", codes.different.len().saturating_sub(refused));
+    if let Some((object, tag)) = codes.asset_tag.as_ref().filter(|_| refused == 0) {
+        log::info!("the system had no asset tag, it was given one tag={tag} object={object}");
+    }
     Ok(Done { codes, refused })
 }
 
@@ -50,5 +53,16 @@ fn notification(codes: &Codes) -> Notification<'_> {
         object.interface(LOCATION_CODE).set(located::LOCATION_CODE_PROPERTY, value);
         object
     };
-    Notification { objects: codes.different.iter().map(object).collect() }
+    let mut objects: Vec<Object<'_>> = codes.different.iter().map(object).collect();
+    if let Some((path, tag)) = &codes.asset_tag {
+        let known = objects.iter().position(|object| object.path == *path);
+        let index = known.unwrap_or_else(|| {
+            objects.push(Object { path: path.clone().into(), interfaces: Vec::new() });
+            objects.len() - 1
+        });
+        if let Some(object) = objects.get_mut(index) {
+            object.interface(ASSET_TAG).set(located::ASSET_TAG_PROPERTY, Value::Text(tag.clone().into()));
+        }
+    }
+    Notification { objects }
 }

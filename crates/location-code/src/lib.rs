@@ -36,7 +36,7 @@ mod prefix;
 mod unexpanded;
 
 pub use node::{Node, NodeError, NodeStyle};
-pub use prefix::{Fault, Prefix, PrefixError};
+pub use prefix::{Fault, Prefix, PrefixError, asset_tag};
 pub use unexpanded::{CodeError, Form, Unexpanded};
 
 /// Longest location code, expanded or not, bytes.

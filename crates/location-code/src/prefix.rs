@@ -63,6 +63,14 @@ impl Prefix {
     }
 }
 
+/// The tag by which a system is known until its owner gives it another: `Server-9105-22A-139F230`, of the keywords TM and
+/// SE of record VSYS.
+///
+/// Errors: as [`Prefix::of_system`].
+pub fn asset_tag(type_and_model: &[u8], serial: &[u8]) -> Result<String, PrefixError> {
+    Ok(format!("Server-{}-{}", text("TM", type_and_model)?, text("SE", serial)?))
+}
+
 fn text<'a>(keyword: &'static str, value: &'a [u8]) -> Result<&'a str, PrefixError> {
     let failed = |fault| PrefixError { keyword, fault };
     let end = value.iter().rposition(|byte| !matches!(byte, b' ' | 0)).ok_or_else(|| failed(Fault::Blank))?;
@@ -117,6 +125,13 @@ mod tests {
         assert_eq!(system(b"9105-22A", b"139F230").unwrap(), "U9105.22A.139F230");
         assert_eq!(system(b"9105-22A", b" ").unwrap_err().to_string(), "SE is blank");
         assert_eq!(system(b"\0", b"139F230").unwrap_err().to_string(), "TM is blank");
+    }
+
+    #[test]
+    fn an_asset_tag_is_made_of_what_identifies_the_system() {
+        assert_eq!(asset_tag(b"9105-22A", b"139F230 ").unwrap(), "Server-9105-22A-139F230");
+        assert_eq!(asset_tag(b"9105-22A", b"\0").unwrap_err().to_string(), "SE is blank");
+        assert_eq!(asset_tag(b"9105\x1b", b"139F230").unwrap_err().to_string(), "TM is no text");
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use dbus_api::inventory::notification::{Notification, Object, Value};
-use dbus_api::inventory::{ITEM, LOCATION_CODE, located, manager, records};
+use dbus_api::inventory::{ASSET_TAG, ITEM, LOCATION_CODE, located, manager, records};
 use house_tests::Machine;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -60,6 +60,13 @@ pub fn chassis<'a>(feature: &'a [u8], serial: &'a [u8]) -> Object<'a> {
     let record = object.interface(records::interface_of("VCEN"));
     record.set("FC", Value::Bytes(feature.into()));
     record.set("SE", Value::Bytes(serial.into()));
+    object
+}
+
+/// The system, with what its owner calls it.
+pub fn tagged(tag: &str) -> Object<'_> {
+    let mut object = Object { path: "/system".into(), interfaces: Vec::new() };
+    object.interface(ASSET_TAG).set(located::ASSET_TAG_PROPERTY, Value::Text(tag.into()));
     object
 }
 
@@ -134,6 +141,10 @@ impl Bed {
         self.machine.property(path, LOCATION_CODE, located::LOCATION_CODE_PROPERTY)
     }
 
+    pub fn asset_tag(&self) -> anyhow::Result<Option<String>> {
+        self.machine.property("/system", ASSET_TAG, located::ASSET_TAG_PROPERTY)
+    }
+
     pub fn exists(&self, path: &str) -> anyhow::Result<bool> {
         self.machine.run(async |connection| Ok(located::located(&connection).await?.contains_key(path)))
     }
@@ -161,8 +172,11 @@ impl Bed {
             if objects.keys().any(|path| path.as_str() == MARK) {
                 break;
             }
-            // Only the updater publishes location codes.
-            if objects.values().all(|interfaces| interfaces.contains_key(LOCATION_CODE)) {
+            // Only the updater publishes location codes and, but for [`tagged`], asset tags.
+            let is_ours = |interfaces: &HashMap<String, _>| {
+                interfaces.contains_key(LOCATION_CODE) || interfaces.contains_key(ASSET_TAG)
+            };
+            if objects.values().all(is_ours) {
                 let mut paths: Vec<&str> = objects.keys().map(|path| path.as_str()).collect();
                 paths.sort_unstable();
                 heard.push(paths.join(" "));

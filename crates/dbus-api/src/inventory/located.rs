@@ -1,8 +1,9 @@
-//! What the inventory shows of where its objects are, in one call: location codes, and the records that they are made of.
+//! What the inventory shows of where its objects are, in one call: location codes, the records that they are made of, and
+//! whether there is an asset tag, which is made of the same.
 
 use super::received::Given;
 use super::records::interface_of;
-use super::{LOCATION_CODE, ROOT, manager};
+use super::{ASSET_TAG, LOCATION_CODE, ROOT, manager};
 use crate::call::{self, CallError, Target};
 use crate::standard::{OBJECT_MANAGER, PROPERTIES};
 use serde::Deserialize;
@@ -14,6 +15,8 @@ use zbus::{Connection, MatchRule, Message, ObjectPath, Signature, Type};
 
 /// The property of [`LOCATION_CODE`].
 pub const LOCATION_CODE_PROPERTY: &str = "LocationCode";
+/// The property of [`ASSET_TAG`].
+pub const ASSET_TAG_PROPERTY: &str = "AssetTag";
 /// The record of an enclosure's feature code (FC) and serial number (SE).
 pub const ENCLOSURE_RECORD: &str = "VCEN";
 /// The record of a system's type and model (TM) and serial number (SE).
@@ -30,6 +33,8 @@ pub struct Located {
     pub enclosure: Option<(Vec<u8>, Vec<u8>)>,
     /// TM and SE of its record VSYS.
     pub system: Option<(Vec<u8>, Vec<u8>)>,
+    /// Whether it has an asset tag, whatever that says.
+    pub has_asset_tag: bool,
 }
 
 /// All objects, by their paths relative to the root; one that shows nothing of this is there all the same.
@@ -49,7 +54,7 @@ pub fn added_rule() -> zbus::Result<MatchRule<'static>> {
     builder.interface(OBJECT_MANAGER).member("InterfacesAdded").build()
 }
 
-/// The object of such a signal, relative to the root, and whether it has got more than a location code.
+/// The object of such a signal, relative to the root, and whether it has got more than a location code or an asset tag.
 pub fn added(message: &Message) -> Option<(String, bool)> {
     let body = message.body();
     let Added(path, shown) = body.deserialize().ok()?;
@@ -90,6 +95,7 @@ struct Shown<'a> {
     location_code: Option<Given<'a>>,
     enclosure: Option<(Given<'a>, Given<'a>)>,
     system: Option<(Given<'a>, Given<'a>)>,
+    has_asset_tag: bool,
     /// How many interfaces there are beside these.
     others: usize,
 }
@@ -129,6 +135,9 @@ impl<'de> Visitor<'de> for ShownVisitor {
             } else if name == system {
                 let [model, serial] = taken(interfaces.next_value()?, ["TM", "SE"]);
                 shown.system = Some((model, serial));
+            } else if name == ASSET_TAG {
+                interfaces.next_value::<IgnoredAny>()?;
+                shown.has_asset_tag = true;
             } else {
                 interfaces.next_value::<IgnoredAny>()?;
                 shown.others = shown.others.saturating_add(1);
@@ -156,6 +165,7 @@ impl Shown<'_> {
             }),
             enclosure: self.enclosure.map(both),
             system: self.system.map(both),
+            has_asset_tag: self.has_asset_tag,
         }
     }
 }
@@ -180,6 +190,7 @@ mod tests {
         BTreeMap::from([
             ("a.Foreign", Properties::from([("A", Variant::from(foreign)), ("B", Variant::from(vec!["x"]))])),
             ("a.Marker", Properties::new()),
+            (ASSET_TAG, Properties::from([("AssetTag", Variant::from(""))])),
             (LOCATION_CODE, Properties::from([("LocationCode", Variant::from("Ufcs-P0"))])),
             (
                 "com.ibm.ipzvpd.VCEN",
@@ -204,6 +215,7 @@ mod tests {
             location_code: Some("Ufcs-P0".to_owned()),
             enclosure: Some((vec![1, 2], vec![])),
             system: Some((vec![], vec![3])),
+            has_asset_tag: true,
         };
         assert_eq!(shown.located(), expected);
     }
@@ -215,6 +227,7 @@ mod tests {
         let only = |name: &'static str| BTreeMap::from([(name, all[name].try_clone_all())]);
         for (names, has_more) in [
             (LOCATION_CODE, false),
+            (ASSET_TAG, false),
             ("a.Marker", true),
             ("com.ibm.ipzvpd.VCEN", true),
             ("com.ibm.ipzvpd.VSYS", true),

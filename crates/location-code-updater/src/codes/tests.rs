@@ -54,6 +54,23 @@ fn what_is_published_makes_nothing_different_any_more() {
 }
 
 #[test]
+fn only_a_system_without_an_asset_tag_is_given_one() {
+    let (plan, mut shown) = (plan(TEXT), inventory());
+    let tag = Some(("/system".to_owned(), "Server-9105-22A-139F230".to_owned()));
+    assert_eq!(plan.work_out(&shown).asset_tag, tag);
+    let with = |change: fn(&mut Located)| {
+        let mut shown = shown.clone();
+        change(shown.get_mut("/system").unwrap());
+        plan.work_out(&shown).asset_tag
+    };
+    assert_eq!(with(|system| system.has_asset_tag = true), None);
+    assert_eq!(with(|system| system.system = None), None);
+    assert_eq!(with(|system| system.system = pair(b"9105-22A", b"  ")), None);
+    shown.remove("/system");
+    assert_eq!(plan.work_out(&shown).asset_tag, None);
+}
+
+#[test]
 fn a_blank_or_hostile_identity_leaves_codes_unexpanded_and_is_named_once() {
     let plan = plan(TEXT);
     let huge = vec![b'x'; 65_536];

@@ -128,22 +128,14 @@ impl Comparison {
     /// In one line.
     pub fn summary(&self) -> String {
         let wrong = self.wrong_objects();
-        let with_gaps = self.gaps().filter(|object| !wrong.contains(object)).collect::<BTreeSet<_>>().len();
-        let deliberate = self.objects - self.right - with_gaps - wrong.len();
+        let deliberate = self.objects - self.right - wrong.len();
         format!(
-            "{} objects with {} demanded values: {} right, {deliberate} deliberately different, {with_gaps} with known \
-             gaps, {} wrong",
+            "{} objects with {} demanded values: {} right, {deliberate} deliberately different, {} wrong",
             self.objects,
             self.values,
             self.right,
             wrong.len()
         )
-    }
-
-    /// Objects that lack something that is still to be done.
-    fn gaps(&self) -> impl Iterator<Item = &String> {
-        let all = departures::ALL.iter().filter(|departure| departure.is_gap);
-        all.filter_map(|departure| self.deliberate.get(departure.name)).flat_map(|(objects, _)| objects)
     }
 
     /// A row for each departure: its name, objects, values; then the reasons.
@@ -156,11 +148,10 @@ impl Comparison {
         let rows: Vec<Vec<String>> = found
             .iter()
             .map(|(departure, objects, values)| {
-                let kind = if departure.is_gap { "gap" } else { "meant" };
-                vec![departure.name.to_owned(), kind.to_owned(), objects.to_string(), values.to_string()]
+                vec![departure.name.to_owned(), objects.to_string(), values.to_string()]
             })
             .collect();
-        let mut text = crate::output::table(&["other than upstream", "", "objects", "values"], &rows);
+        let mut text = crate::output::table(&["other than upstream", "objects", "values"], &rows);
         for (departure, ..) in found {
             text += &format!("- {}: {}\n", departure.name, departure.reason);
         }

@@ -26,7 +26,7 @@ const AVAILABILITY: &str = "xyz.openbmc_project.State.Decorator.Availability";
 const STATUS: &str = "xyz.openbmc_project.State.Decorator.OperationalStatus";
 const ENABLE: &str = "xyz.openbmc_project.Object.Enable";
 /// What an administrator calls the machine.
-pub const ASSET_TAG: &str = "xyz.openbmc_project.Inventory.Decorator.AssetTag";
+const ASSET_TAG: &str = "xyz.openbmc_project.Inventory.Decorator.AssetTag";
 
 /// What a property has to show.
 #[derive(Debug, Clone, PartialEq, Eq)]

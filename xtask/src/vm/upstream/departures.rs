@@ -1,10 +1,9 @@
-//! Where we differ from openpower-vpd-parser on purpose, each with its reason, and what is known to be missing. Whatever is
-//! not in this list is wrong.
+//! Where we differ from openpower-vpd-parser on purpose, each with its reason. Whatever is not in this list is wrong.
 
 use serde_json::Value;
 
 use super::compare::Difference;
-use super::demand::{ASSET_TAG, LOCATION, PROGRESS, Readings, Wanted};
+use super::demand::{LOCATION, PROGRESS, Readings, Wanted};
 use super::json::{Eeprom, Entry, System};
 
 /// A difference that is known.
@@ -13,8 +12,6 @@ pub struct Departure {
     pub name: &'static str,
     /// Why it is so.
     pub reason: &'static str,
-    /// Nobody meant it to be so; it is still to be done.
-    pub is_gap: bool,
     covers: fn(&Difference, &Context<'_>) -> bool,
 }
 
@@ -31,7 +28,6 @@ pub const ALL: &[Departure] = &[
     Departure {
         name: "progress of the FRU only",
         reason: "an EEPROM is read once, so its first object alone shows how far that is",
-        is_gap: false,
         covers: |difference, context| {
             let is_first = context.entry(difference).is_some_and(|(_, _, index)| index == 0);
             difference.interface == PROGRESS && difference.shown.is_none() && !is_first
@@ -40,7 +36,6 @@ pub const ALL: &[Departure] = &[
     Departure {
         name: "no blanks at the end of texts",
         reason: "a text that people compare and search ends with its last character; the record shows every byte",
-        is_gap: false,
         covers: |difference, _| match (&difference.wanted, &difference.shown) {
             (Some(Wanted::Text(wanted)), Some(Value::String(shown))) => {
                 wanted.trim_end_matches([' ', '\0']) == shown && difference.interface != LOCATION
@@ -51,7 +46,6 @@ pub const ALL: &[Departure] = &[
     Departure {
         name: "emptied before it is read",
         reason: "what a FRU takes from its EEPROM is there and empty without one, not as an earlier part left it",
-        is_gap: false,
         covers: |difference, context| {
             let is_unset = difference.wanted.is_none() && difference.shown == Some(Value::Bool(false));
             let is_unread = context
@@ -63,7 +57,6 @@ pub const ALL: &[Departure] = &[
     Departure {
         name: "nothing completed where nothing is",
         reason: "an empty place was not collected, which Present says; its progress stays as priming leaves it",
-        is_gap: false,
         covers: |difference, context| {
             let is_unread = context
                 .entry(difference)
@@ -75,19 +68,12 @@ pub const ALL: &[Departure] = &[
         name: "no property without a name",
         reason: "where the JSON has a text in place of properties, upstream sends a property without a name, and the \
                  inventory shows the interface unset; the import leaves it out and lists it",
-        is_gap: false,
         covers: |difference, context| {
             let is_text =
                 |entry: &Entry| entry.interfaces().get(&difference.interface).is_some_and(Value::is_string);
             let is_missing = difference.property.is_empty() && difference.shown.is_none();
             is_missing && context.entry(difference).is_some_and(|(_, entry, _)| is_text(entry))
         },
-    },
-    Departure {
-        name: "no asset tag",
-        reason: "nobody makes a tag of type and serial number at the first start",
-        is_gap: true,
-        covers: |difference, _| difference.interface == ASSET_TAG && difference.shown.is_none(),
     },
 ];
 
