@@ -140,9 +140,13 @@ fn a_part_in_a_slot_is_prepared_read_and_removed() -> anyhow::Result<()> {
     std::fs::write(bed.image("blank"), [0xff; 256])?;
     bed.collect()?;
     let started = bed.process_1.started();
-    for unit in ["vpd-slot@prepare:file:blank", "ipz-vpd-parser@file:blank", "vpd-slot@failed:file:blank"] {
-        assert_eq!(started.iter().filter(|line| line.contains(unit)).count(), 1, "{unit}: {started:?}");
+    for phase in ["vpd-slot@prepare:file:blank", "vpd-slot@failed:file:blank"] {
+        assert_eq!(started.iter().filter(|line| line.contains(phase)).count(), 1, "{phase}: {started:?}");
     }
+    // What can be seen before udev is done is read at once, and again when that was in vain.
+    let readings = started.iter().filter(|line| line.contains("ipz-vpd-parser@file:blank")).count();
+    assert!((1..=2).contains(&readings), "{started:?}");
+    assert!(started.last().is_some_and(|line| line.contains("vpd-slot@failed:")), "{started:?}");
     bed.remove("blank")?;
     bed.await_status("blank", |status| status.state == "absent")?;
     assert_eq!(bed.process_1.started(), ["RestartUnit vpd-slot@remove:file:blank.service"]);

@@ -43,6 +43,17 @@ case $BOOT in
     expect active "$(card)" "the card of the system that was known"
     expect 'ay 12 89 86 73 86 48 48 48 48 48 49 48 49' "$(property /system/card com.ibm.ipzvpd.VINI SN)" "serial number of the card"
     expect 'b true' "$(present /system/card)" "presence of the card"
+
+    say "while nobody knows what system this is, nothing of it is taken back"
+    cp -p "$memory" /run/memory
+    rm "$memory"
+    systemctl restart vpd-select.service
+    expect_choice common no-choice 65
+    systemctl restart vpd-collection.service
+    expect 'ay 12 89 86 73 86 48 48 48 48 48 49 48 49' "$(property /system/card com.ibm.ipzvpd.VINI SN)" "serial number of the card"
+    expect 'b true' "$(present /system/card)" "presence of the card"
+    expect 1 "$(grep -cx /system/card /var/lib/vivianite/vpd-collection/objects)" "objects that are remembered"
+    cp -p /run/memory "$memory"
     vpd-tool build /etc/bed/unknown.toml --output /run/unknown.bin
     cat /run/unknown.bin > "$EEPROMS/10-0050/image"
     power_off
