@@ -1,6 +1,7 @@
 use crate::{Ledger, Limits, ledger_text};
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use service_runtime::durable;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Where a ledger is kept; without a file it is forgotten at the end.
@@ -40,7 +41,7 @@ impl StateFile {
         if self.written.as_ref() == Some(&text) {
             return;
         }
-        match replace(path, &text) {
+        match durable::replace(path, &text) {
             Ok(()) => self.written = Some(text),
             Err(error) => {
                 // It is tried again with the next change.
@@ -59,21 +60,12 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Replaces a file as a whole, and survives a loss of power.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = File::create(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Event;
     use dbus_api::logging::Severity;
+    use std::fs;
 
     fn open(folder: &Path) -> (StateFile, Ledger) {
         let mut file = StateFile::in_folder(Some(folder.to_owned()));

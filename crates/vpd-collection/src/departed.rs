@@ -1,9 +1,9 @@
 //! Objects that the machine had and has no more: another system was chosen, or its description has changed.
 
+use service_runtime::durable;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 /// The key under which what departed is dealt with; no EEPROM can have it.
 pub const KEY: &str = "departed";
@@ -43,7 +43,7 @@ impl Objects {
 
     fn keep<'a>(&self, objects: impl IntoIterator<Item = &'a String>) {
         let text: String = objects.into_iter().map(|path| format!("{path}\n")).collect();
-        let written = self.file.as_deref().map_or(Ok(()), |file| replace(file, &text));
+        let written = self.file.as_deref().map_or(Ok(()), |file| durable::replace(file, &text));
         if let Err(error) = written {
             log::warn!(
                 "objects of an earlier system may stay in the inventory: cannot remember them: {error}"
@@ -56,16 +56,6 @@ impl Objects {
 fn is_object_path(line: &str) -> bool {
     let object = format!("{}{line}", dbus_api::inventory::ROOT);
     line.len() > 1 && line.starts_with('/') && zbus::ObjectPath::try_from(object).is_ok()
-}
-
-/// Replaces a file as a whole, and survives a loss of power.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = File::create(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use crate::decide::Last;
 use anyhow::Context as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use service_runtime::durable;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use system_index::{IdentityError, SystemName};
 
@@ -28,16 +29,7 @@ pub(crate) fn remember(state: &Path, system: &SystemName) -> anyhow::Result<()> 
     if recall(state).as_ref() == Ok(system) {
         return Ok(());
     }
-    let (target, draft) = (file(state), state.join(".last-system.new"));
-    write(state, &draft, &target, system).with_context(|| format!("cannot write {}", target.display()))
-}
-
-fn write(state: &Path, draft: &Path, target: &Path, system: &SystemName) -> io::Result<()> {
-    fs::create_dir_all(state)?;
-    let mut file = File::create(draft)?;
-    writeln!(file, "{system}")?;
-    // In this order, or a power cut could leave the name with nothing behind it.
-    file.sync_all()?;
-    fs::rename(draft, target)?;
-    File::open(state)?.sync_all()
+    let target = file(state);
+    let kept = fs::create_dir_all(state).and_then(|()| durable::replace(&target, &format!("{system}\n")));
+    kept.with_context(|| format!("cannot write {}", target.display()))
 }
