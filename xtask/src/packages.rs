@@ -33,6 +33,9 @@ pub const BINUTILS: Package =
     Package { name: "binutils", evidence: Program("strip"), purpose: "stripped sizes" };
 /// Compression as the root file system does it.
 pub const XZ: Package = Package { name: "xz-utils", evidence: Program("xz"), purpose: "compressed sizes" };
+/// Keys and signatures that ours are compared with.
+pub const OPENSSL: Package =
+    Package { name: "openssl", evidence: Program("openssl"), purpose: "signatures of images" };
 /// Counting of instructions.
 pub const VALGRIND: Package =
     Package { name: "valgrind", evidence: Program("valgrind"), purpose: "instruction counts" };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::output;
-use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, PKG_CONFIG, STRACE, SYSTEMD, VALGRIND};
+use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, OPENSSL, PKG_CONFIG, STRACE, SYSTEMD, VALGRIND};
 use crate::rings::{self, Outcome};
 use crate::step::Step;
 use crate::vm::{self, Extent};
@@ -71,9 +71,9 @@ fn cargo_test(workspace: &Workspace, rest: &[String]) -> Result<()> {
 
 /// The packages that building and testing everything takes.
 pub fn needed(workspace: &Workspace) -> Vec<packages::Package> {
-    let mut needed = vec![DBUS, SYSTEMD];
+    let mut needed = vec![DBUS, OPENSSL, SYSTEMD];
     if workspace.crates.iter().any(Crate::watches_devices) {
-        needed.extend([LIBUDEV, PKG_CONFIG]);
+        needed.extend([LIBUDEV, OPENSSL, PKG_CONFIG]);
     }
     needed
 }
