@@ -1,4 +1,4 @@
-//! What a firmware image is: the MANIFEST's text, the names of its members, identifiers.
+//! What a firmware image is: the MANIFEST's text, the names of its members, what signatures cover, identifiers.
 //!
 //! An image is an archive of a MANIFEST, a public key, payloads, and a signature beside each of them. This crate judges
 //! what such an archive says; others unpack it, compute with keys, and show it on the bus.
@@ -33,6 +33,7 @@
     )
 )]
 
+mod coverage;
 mod digest;
 mod manifest;
 mod member_name;
@@ -41,6 +42,7 @@ mod purpose;
 mod version_id;
 mod version_order;
 
+pub use coverage::{Check, CoverageError, KeyRole, PostQuantumTrust, Subject, signature_plan};
 pub use digest::{DigestAlgorithm, DigestError, parse_hash_function};
 pub use manifest::{LONGEST_VERSION, Manifest, ManifestError, ManifestLimits, PostQuantum};
 pub use member_name::{MemberName, NameError, NameLimits};

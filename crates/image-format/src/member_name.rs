@@ -146,6 +146,11 @@ impl MemberName {
         (!matches!(last, "" | "." | "..")).then(|| Self(signed.to_owned()))
     }
 
+    /// Whether it lies below a folder of that name, at any depth.
+    pub(crate) fn is_below(&self, folder: &str) -> bool {
+        self.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     fn read(name: &[u8], limits: &NameLimits) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);

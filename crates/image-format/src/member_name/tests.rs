@@ -88,6 +88,8 @@ fn depth_and_parent_follow_from_the_components() {
     assert_eq!(name("a/b").parent(), Some(name("a")));
     assert_eq!(name("a").parent(), None);
     assert!(!name("a").is_root());
+    assert!(deep.is_below("a") && deep.is_below("a/b") && name("ab/c").is_below("ab"));
+    assert!(!name("ab/c").is_below("a") && !name("a").is_below("a"));
 }
 
 #[test]
