@@ -18,7 +18,7 @@
 //! Must not know: files, archives, keys, buses, settings.
 //!
 //! Sources: archives and MANIFEST of openbmc/phosphor-bmc-code-mgmt, member `VersionPurpose` of
-//! openbmc/phosphor-dbus-interfaces, the UAPI group's version format.
+//! openbmc/phosphor-dbus-interfaces, os-release(5), the UAPI group's version format.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -38,7 +38,9 @@ mod digest;
 mod manifest;
 mod member_name;
 pub mod names;
+mod os_release;
 mod purpose;
+mod supply_identity;
 mod version_id;
 mod version_order;
 
@@ -46,6 +48,8 @@ pub use coverage::{Check, CoverageError, KeyRole, PostQuantumTrust, Subject, sig
 pub use digest::{DigestAlgorithm, DigestError, parse_hash_function};
 pub use manifest::{LONGEST_VERSION, Manifest, ManifestError, ManifestLimits, PostQuantum};
 pub use member_name::{MemberName, NameError, NameLimits};
+pub use os_release::OsRelease;
 pub use purpose::{Purpose, PurposeError};
+pub use supply_identity::{IdentityError, SupplyIdentity};
 pub use version_id::{VersionId, VersionIdError};
 pub use version_order::compare_versions;
