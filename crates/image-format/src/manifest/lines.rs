@@ -1,0 +1,55 @@
+use super::{ManifestError, ManifestLimits};
+
+/// A line that is neither blank nor a comment.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    /// The first is 1.
+    pub line: usize,
+    pub key: &'a str,
+    pub value: &'a str,
+}
+
+type Line<'a> = Result<Entry<'a>, ManifestError>;
+
+/// The entries of a file, one after another; after an error none counts.
+pub(super) fn entries<'a>(
+    bytes: &'a [u8],
+    limits: &'a ManifestLimits,
+) -> Result<impl Iterator<Item = Line<'a>>, ManifestError> {
+    if bytes.is_empty() {
+        return Err(ManifestError::Empty);
+    }
+    if bytes.len() > limits.bytes {
+        return Err(ManifestError::TooLong { bytes: bytes.len(), limit: limits.bytes });
+    }
+    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let lines = (1_usize..).zip(body.split(|byte| *byte == b'\n'));
+    Ok(lines.filter_map(|(line, bytes)| entry(line, bytes, limits).transpose()))
+}
+
+fn entry<'a>(
+    line: usize,
+    bytes: &'a [u8],
+    limits: &ManifestLimits,
+) -> Result<Option<Entry<'a>>, ManifestError> {
+    if line > limits.lines {
+        return Err(ManifestError::TooManyLines { limit: limits.lines });
+    }
+    if bytes.len() > limits.line {
+        return Err(ManifestError::LineTooLong { line, limit: limits.line });
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| ManifestError::NotUtf8 { line })?;
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.contains(|character: char| character.is_control() && character != '\t') {
+        return Err(ManifestError::Control { line });
+    }
+    if text.starts_with('#') || text.trim().is_empty() {
+        return Ok(None);
+    }
+    let (key, value) = text.split_once('=').ok_or(ManifestError::NoEquals { line })?;
+    let may_be_there = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if key.is_empty() || !key.bytes().all(may_be_there) {
+        return Err(ManifestError::BadKey { line });
+    }
+    Ok(Some(Entry { line, key, value }))
+}
