@@ -1,16 +1,6 @@
+use image_format::DigestAlgorithm;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use std::fmt;
-
-/// How data become a digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DigestAlgorithm {
-    /// SHA-256, 32 bytes.
-    Sha256,
-    /// SHA-384, 48 bytes.
-    Sha384,
-    /// SHA-512, 64 bytes.
-    Sha512,
-}
 
 /// Length of the longest digest, bytes.
 const LONGEST: usize = 64;

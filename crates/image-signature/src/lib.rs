@@ -44,8 +44,9 @@ mod private_key;
 mod public_key;
 mod verify;
 
-pub use digest::{DigestAlgorithm, DigestValue, Digester, digest};
+pub use digest::{DigestValue, Digester, digest};
 pub use error::{KeyError, SignatureError};
+pub use image_format::DigestAlgorithm;
 #[cfg(feature = "sign")]
 pub use private_key::{PrivateKey, SignError};
 pub use public_key::{KeyKind, PublicKey};
