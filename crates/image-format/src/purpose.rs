@@ -46,6 +46,11 @@ impl Purpose {
         Self::from_word(word).ok_or_else(|| PurposeError::Member(word.to_owned()))
     }
 
+    /// The full string, as a MANIFEST has it and [`Purpose::parse`] reads it.
+    pub fn full(self) -> String {
+        format!("{PREFIX}{}", self.word())
+    }
+
     /// The member's name, without the enum's.
     pub fn word(self) -> &'static str {
         match self {
@@ -81,6 +86,7 @@ mod tests {
         for purpose in Purpose::ALL {
             let text = format!("xyz.openbmc_project.Software.Version.VersionPurpose.{purpose}");
             assert_eq!(Purpose::parse(&text), Ok(purpose));
+            assert_eq!(purpose.full(), text);
         }
     }
 
