@@ -17,7 +17,9 @@ pub mod generated {
 pub mod inventory;
 pub mod log_control;
 pub mod logging;
+pub mod object_mapper;
 pub mod outstanding;
+pub mod software;
 pub mod standard;
 pub mod state;
 pub mod systemd;

@@ -1,0 +1,91 @@
+//! What services say of their objects below the software root: appeared, gone, changed.
+
+use super::{ACTIVATION, ROOT};
+use crate::standard::{OBJECT_MANAGER, PROPERTIES};
+use std::collections::HashMap;
+use zbus::message::Type as MessageType;
+use zbus::{Connection, MatchRule, Message, OwnedObjectPath, OwnedVariant};
+
+/// Properties by name, `a{sv}`.
+pub type Properties = HashMap<String, OwnedVariant>;
+/// Interfaces with their properties, `a{sa{sv}}`.
+pub type Interfaces = HashMap<String, Properties>;
+/// Objects with their interfaces, `a{oa{sa{sv}}}`.
+pub type Objects = HashMap<OwnedObjectPath, Interfaces>;
+
+/// What was said.
+#[derive(Debug)]
+pub enum Said {
+    /// Interfaces appeared on the object.
+    Added(Interfaces),
+    /// Interfaces are gone from the object.
+    Removed(Vec<String>),
+    /// The object's activation changed.
+    Changed(Properties),
+}
+
+/// One signal.
+#[derive(Debug)]
+pub struct Announcement {
+    /// Unique name of whoever said it.
+    pub sender: String,
+    /// The object that it is about.
+    pub path: String,
+    /// What was said.
+    pub said: Said,
+}
+
+/// Which signals tell of objects that come and go.
+pub fn objects_rule() -> zbus::Result<MatchRule<'static>> {
+    MatchRule::builder().msg_type(MessageType::Signal).path(ROOT).interface(OBJECT_MANAGER).build()
+}
+
+/// Which signals tell of activations that change.
+pub fn activations_rule() -> zbus::Result<MatchRule<'static>> {
+    MatchRule::builder()
+        .msg_type(MessageType::Signal)
+        .path_namespace(ROOT)
+        .interface(PROPERTIES)
+        .member("PropertiesChanged")
+        .add_arg(ACTIVATION)
+        .build()
+}
+
+impl Announcement {
+    /// Reads a signal; `None` for one that is none of these, or malformed.
+    pub fn of(message: &Message) -> Option<Self> {
+        let (header, body) = (message.header(), message.body());
+        let sender = header.sender()?.to_string();
+        let (path, said) = match header.member()?.as_str() {
+            "InterfacesAdded" => {
+                let (path, interfaces): (OwnedObjectPath, Interfaces) = body.deserialize().ok()?;
+                (path.as_str().to_owned(), Said::Added(interfaces))
+            }
+            "InterfacesRemoved" => {
+                let (path, interfaces): (OwnedObjectPath, Vec<String>) = body.deserialize().ok()?;
+                (path.as_str().to_owned(), Said::Removed(interfaces))
+            }
+            "PropertiesChanged" => {
+                let (interface, changed, _): (String, Properties, Vec<String>) = body.deserialize().ok()?;
+                (interface == ACTIVATION).then_some(())?;
+                (header.path()?.as_str().to_owned(), Said::Changed(changed))
+            }
+            _ => return None,
+        };
+        Some(Self { sender, path, said })
+    }
+}
+
+/// All objects that a connection has below the software root.
+///
+/// Errors: as the bus or the peer says, and the connection's method time limit.
+pub async fn managed_objects(connection: &Connection, owner: &str) -> zbus::Result<Objects> {
+    let reply =
+        connection.call_method(Some(owner), ROOT, Some(OBJECT_MANAGER), "GetManagedObjects", &()).await?;
+    reply.body().deserialize()
+}
+
+/// A text among properties.
+pub fn text(properties: &Properties, name: &str) -> Option<String> {
+    Some(properties.get(name)?.downcast_ref::<&str>().ok()?.to_owned())
+}

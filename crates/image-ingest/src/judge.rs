@@ -1,0 +1,93 @@
+//! Whether an image that says such things of itself is wanted here.
+
+use crate::{Rejection, Rules, VersionFloor};
+use image_format::{
+    DigestAlgorithm, DigestError, IdentityError, Manifest, Purpose, PurposeError, SupplyIdentity,
+    compare_versions,
+};
+use std::cmp::Ordering;
+
+/// Why an image does not suit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JudgeError {
+    /// Its purpose is none that is known.
+    #[error("MANIFEST: {0}")]
+    Purpose(#[from] PurposeError),
+    /// It is for another machine.
+    #[error("Machine name does not match: the image is for {image}, this machine is {machine}")]
+    Machine {
+        /// What the image says.
+        image: String,
+        /// What the machine is, in words where that is not known.
+        machine: String,
+    },
+    /// It does not say for which machine it is.
+    #[error("MANIFEST names no machine, and one must be named")]
+    NoMachine,
+    /// A power supply's image that does not say for which.
+    #[error("MANIFEST: {0}")]
+    Supply(#[from] IdentityError),
+}
+
+/// A manifest that suits.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) manifest: Manifest,
+    pub(crate) purpose: Purpose,
+    /// What its payloads' signatures are over; none when it says nothing, or something that is no digest.
+    pub(crate) digest: Option<DigestAlgorithm>,
+    /// Why there is no digest.
+    pub(crate) digest_fault: Option<DigestError>,
+}
+
+/// Judges a manifest.
+pub(crate) fn judge(manifest: Manifest, rules: &Rules) -> Result<Judged, Rejection> {
+    let purpose = match Purpose::parse(&manifest.purpose) {
+        Ok(purpose) => purpose,
+        Err(_) if rules.allow_unknown_purpose => Purpose::Unknown,
+        Err(error) => return Err(JudgeError::Purpose(error).into()),
+    };
+    if rules.ignored_purposes.contains(&purpose) {
+        return Err(Rejection::Ignored { purpose: purpose.word() });
+    }
+    judge_machine(&manifest, rules)?;
+    if purpose == Purpose::Psu {
+        SupplyIdentity::parse(&manifest.extended_version).map_err(JudgeError::Supply)?;
+    }
+    for floor in &rules.floors {
+        judge_version(&manifest, purpose, floor)?;
+    }
+    let (digest, digest_fault) = match manifest.hash_type.as_deref().map(DigestAlgorithm::parse) {
+        Some(Ok(digest)) => (Some(digest), None),
+        Some(Err(fault)) => (None, Some(fault)),
+        None => (None, None),
+    };
+    Ok(Judged { manifest, purpose, digest, digest_fault })
+}
+
+fn judge_machine(manifest: &Manifest, rules: &Rules) -> Result<(), JudgeError> {
+    match (&manifest.machine_name, &rules.machine) {
+        (None, _) if rules.require_machine_name => Err(JudgeError::NoMachine),
+        (None, _) => Ok(()),
+        (Some(image), Some(machine)) if image == machine => Ok(()),
+        (Some(image), machine) => Err(JudgeError::Machine {
+            image: image.clone(),
+            machine: machine.clone().unwrap_or_else(|| "of no known name".to_owned()),
+        }),
+    }
+}
+
+fn judge_version(manifest: &Manifest, purpose: Purpose, floor: &VersionFloor) -> Result<(), Rejection> {
+    let is_meant =
+        |target: &String| manifest.extended_version == *target || manifest.compatible_names.contains(target);
+    let applies = floor.purpose == purpose && floor.target.as_ref().is_none_or(is_meant);
+    if applies && compare_versions(&manifest.version, &floor.minimum) == Ordering::Less {
+        return Err(Rejection::TooOld {
+            minimum: floor.minimum.clone(),
+            actual: manifest.version.clone(),
+            purpose: manifest.purpose.clone(),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Counts what passes, and stops what passes a limit.
+//!
+//! The readers of other crates stand between, and make of an error what they like; so a stop is noted here, and whoever
+//! sees an error asks here first what it was.
+
+use crate::{Attendance, LimitError, Limits, Rejection};
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read};
+
+/// Output that is allowed before its ratio to the input counts, bytes.
+const RATIO_FREE: u64 = 1024 * 1024;
+
+/// What passed so far.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    read: Cell<u64>,
+    source_ended: Cell<bool>,
+    unpacked: Cell<u64>,
+    stream_ended: Cell<bool>,
+    stop: RefCell<Option<Rejection>>,
+}
+
+impl Meter {
+    /// Whether the unpacked stream was read to its end.
+    pub(crate) fn stream_ended(&self) -> bool {
+        self.stream_ended.get()
+    }
+
+    /// What an error of a reader really was.
+    pub(crate) fn explain(&self, error: io::Error) -> Rejection {
+        if let Some(stop) = self.stop.borrow_mut().take() {
+            return stop;
+        }
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            return LimitError::Dictionary.into();
+        }
+        // Whoever asked for more than there was has not seen the end of the archive: it may be still on its way.
+        if self.source_ended.get() { Rejection::Truncated } else { Rejection::corrupt(error) }
+    }
+
+    fn stopped(&self, stop: impl Into<Rejection>) -> io::Error {
+        self.stop.replace(Some(stop.into()));
+        io::Error::other("stopped")
+    }
+}
+
+/// The archive's bytes, counted.
+pub(crate) struct Source<'a, R, A> {
+    inner: R,
+    meter: &'a Meter,
+    attendance: &'a A,
+    limit: u64,
+}
+
+impl<'a, R, A> Source<'a, R, A> {
+    pub(crate) fn new(inner: R, meter: &'a Meter, attendance: &'a A, limit: u64) -> Self {
+        Self { inner, meter, attendance, limit }
+    }
+}
+
+impl<R: Read, A: Attendance> Read for Source<'_, R, A> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.meter.read.get();
+        if !self.attendance.goes_on(read) {
+            return Err(self.meter.stopped(Rejection::Interrupted));
+        }
+        let count = match self.inner.read(buffer) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => return Err(self.meter.stopped(Rejection::Source(error))),
+        };
+        self.meter.source_ended.set(count == 0 && !buffer.is_empty());
+        let read = read.saturating_add(count as u64);
+        self.meter.read.set(read);
+        if read > self.limit {
+            return Err(self.meter.stopped(LimitError::Archive { limit: self.limit }));
+        }
+        Ok(count)
+    }
+}
+
+/// The unpacked stream, counted.
+pub(crate) struct Stream<'a, D> {
+    inner: D,
+    meter: &'a Meter,
+    ratio: u64,
+}
+
+impl<'a, D> Stream<'a, D> {
+    pub(crate) fn new(inner: D, meter: &'a Meter, limits: &Limits) -> Self {
+        Self { inner, meter, ratio: limits.ratio }
+    }
+}
+
+impl<D: Read> Read for Stream<'_, D> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.meter.stream_ended.set(count == 0 && !buffer.is_empty());
+        let unpacked = self.meter.unpacked.get().saturating_add(count as u64);
+        self.meter.unpacked.set(unpacked);
+        let allowed = self.meter.read.get().saturating_mul(self.ratio);
+        if unpacked > RATIO_FREE && unpacked > allowed {
+            return Err(self.meter.stopped(LimitError::Ratio { limit: self.ratio }));
+        }
+        Ok(count)
+    }
+}

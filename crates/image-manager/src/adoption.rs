@@ -1,0 +1,209 @@
+//! Images of an earlier run, and the end of images.
+
+use crate::events::Event;
+use crate::hand_over::HandOver;
+use crate::images::Image;
+use crate::record::{Record, Stage, Verified};
+use crate::service::Service;
+use crate::settings::Policy;
+use crate::upload_folder::Identity;
+use crate::uploads::parse_hex;
+use dbus_api::software::refusal::Refusal;
+use dbus_api::software::view::Interface;
+use image_format::VersionId;
+use std::time::Duration;
+use update_state::{Activation, ApplyTime, RequestedActivation};
+
+/// Why an image does not come back.
+const BROKEN: &str = "the service ended while it was taken in";
+
+impl Service {
+    /// Brings back what an earlier run had; nobody is told yet.
+    pub(crate) async fn adopt(&mut self) -> anyhow::Result<Vec<VersionId>> {
+        let mut adopted = Vec::new();
+        for (id, record) in self.records.load()? {
+            match (record.stage, record.apply_time()) {
+                (Stage::TakingIn, Some(apply)) => self.bring_back_broken(&id, record, apply).await?,
+                (Stage::TakingIn, None) => {
+                    self.records.remove(&id);
+                    continue;
+                }
+                (Stage::Published, _) if self.is_unchanged(&id, &record) => {
+                    self.bring_back(&id, record).await?
+                }
+                (Stage::Published, _) => {
+                    self.let_go(&id, &record);
+                    continue;
+                }
+            }
+            adopted.push(id);
+        }
+        Ok(adopted)
+    }
+
+    /// Tells of an image that was brought back.
+    pub(crate) async fn announce_adopted(&self, id: &VersionId) -> anyhow::Result<()> {
+        let Some(image) = self.images.all.get(id) else { return Ok(()) };
+        let shown: Vec<_> = image.shown.iter().copied().collect();
+        let is_announced = |interface: &Interface| {
+            Interface::ANNOUNCED.contains(interface) || *interface == Interface::ApplyTime
+        };
+        let (announced, others): (Vec<_>, Vec<_>) = shown.into_iter().partition(is_announced);
+        // The complete one comes last of its path.
+        if !others.is_empty() {
+            self.images.announce(id, &others).await?;
+        }
+        if !announced.is_empty() {
+            self.images.announce(id, &announced).await?;
+        }
+        Ok(())
+    }
+
+    fn is_unchanged(&self, id: &VersionId, record: &Record) -> bool {
+        let is_same = self.is_ours(id, record) && record.matches(&self.folder.join(id.as_str()));
+        // A stricter policy than that of the earlier run counts.
+        let is_signed = record.verification == Verified::Signed || self.settings.policy != Policy::Required;
+        is_same && is_signed
+    }
+
+    /// Whether the folder is the one that we made.
+    fn is_ours(&self, id: &VersionId, record: &Record) -> bool {
+        let known = record.folder.as_ref().map(Identity::from);
+        let found = self.folder.folder_of(id);
+        // Device numbers are those of this boot, and inode numbers of one device.
+        known.zip(found).is_some_and(|(known, found)| known == found)
+    }
+
+    async fn bring_back(&mut self, id: &VersionId, record: Record) -> anyhow::Result<()> {
+        let now = self.now();
+        if let Some(upload) = &record.upload
+            && let Some(name) = parse_hex(&upload.name)
+            && let Err(error) = self.folder.remove_upload(&name, Identity::from(&upload.place))
+        {
+            log::warn!("an upload that was taken in cannot be removed: {error}");
+        }
+        log::info!("an image is still here id={id} version={}", record.image.version);
+        let hand_over =
+            record.apply_time().map(|apply| HandOver::resumed(apply, record.was_asked, self.limits(), now));
+        let is_update = hand_over.is_some();
+        let image = Image::new(id.clone(), record, hand_over, now);
+        image.show_record(self.folder.join(id.as_str()).display().to_string());
+        image.view.send_modify(|view| {
+            view.activation = Some(Activation::Ready);
+            view.requested = Some(RequestedActivation::None);
+            view.stage = "waiting for an installer";
+            view.progress = 100;
+        });
+        self.images.all.insert(id.clone(), image);
+        self.images.put(id, &Interface::ANNOUNCED).await?;
+        if is_update {
+            let more = [Interface::Activation, Interface::Image, Interface::ApplyTime];
+            self.images.put(id, &more).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows for a while that an image was lost, since somebody may wait for it.
+    async fn bring_back_broken(
+        &mut self,
+        id: &VersionId,
+        record: Record,
+        apply: ApplyTime,
+    ) -> anyhow::Result<()> {
+        log::error!("an image is not taken in id={id}: {BROKEN}");
+        let now = self.now();
+        let hand_over = HandOver::broken(apply, self.limits(), now);
+        let image = Image::new(id.clone(), record, Some(hand_over), now);
+        image.view.send_modify(|view| {
+            view.activation = Some(Activation::Invalid);
+            view.requested = Some(RequestedActivation::None);
+            view.stage = "failed";
+            view.reason = BROKEN.to_owned();
+        });
+        self.images.all.insert(id.clone(), image);
+        let object = crate::dbus::object_path(id);
+        self.reporter.report(Event::transfer_failed(id.as_str(), object.as_str(), BROKEN));
+        self.images.put(id, &[Interface::Activation, Interface::Image]).await
+    }
+
+    /// Removes what is left of an image that does not come back; another's folder of its name stays.
+    fn let_go(&self, id: &VersionId, record: &Record) {
+        if self.is_ours(id, record) {
+            log::warn!("an image was changed, or would not be taken in any more, and is removed id={id}");
+            match self.folder.withdraw(id) {
+                Ok(path) => self.discard(path),
+                Err(error) => log::warn!("an image cannot be removed id={id}: {error}"),
+            }
+        }
+        self.records.remove(id);
+    }
+
+    /// Removes an image: object, folder, record.
+    pub(crate) async fn remove(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        let Some(image) = self.images.remove(id).await? else { return Ok(()) };
+        if self.is_ours(id, &image.record) {
+            match self.folder.withdraw(id) {
+                Ok(path) => self.discard(path),
+                Err(error) => log::warn!("an image cannot be removed id={id}: {error}"),
+            }
+        }
+        self.records.remove(id);
+        log::info!("an image is removed id={id}");
+        // There may be room now for what waits.
+        self.look_for_room();
+        Ok(())
+    }
+
+    /// Somebody wants an image removed.
+    pub(crate) async fn delete(
+        &mut self,
+        id: &VersionId,
+        caller: &str,
+    ) -> anyhow::Result<Result<(), Refusal>> {
+        let Some(image) = self.images.all.get(id) else { return Ok(Err(Refusal::Unknown(id.to_string()))) };
+        if image.hand_over.as_ref().is_some_and(HandOver::is_taking_in) {
+            return Ok(Err(Refusal::NotAllowed("the image is being taken in".to_owned())));
+        }
+        if self.foreign.is_busy(id.as_str(), caller) {
+            return Ok(Err(Refusal::NotAllowed("the image is being installed".to_owned())));
+        }
+        self.remove(id).await?;
+        Ok(Ok(()))
+    }
+
+    /// Somebody wants all images removed; those that cannot be stay.
+    pub(crate) async fn delete_all(&mut self, caller: &str) -> anyhow::Result<Result<(), Refusal>> {
+        let ids: Vec<_> = self.images.all.keys().cloned().collect();
+        for id in ids {
+            if let Err(refusal) = self.delete(&id, caller).await? {
+                log::info!("an image stays id={id}: {refusal}");
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Removes images that nobody has ever activated.
+    pub(crate) async fn expire(&mut self) -> anyhow::Result<()> {
+        let (now, Some(limit)) = (self.now(), self.settings.time_to_live) else { return Ok(()) };
+        let is_due = |image: &&Image| can_expire(image) && now >= image.since.saturating_add(limit);
+        let ids: Vec<_> = self.images.all.values().filter(is_due).map(|image| image.id.clone()).collect();
+        for id in ids {
+            if !self.foreign.is_busy(id.as_str(), "") {
+                log::info!("an image was not activated for {} s id={id}", limit.as_secs());
+                self.remove(&id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When the next image is too old.
+    pub(crate) fn expires_at(&self) -> Option<Duration> {
+        let limit = self.settings.time_to_live?;
+        let images = self.images.all.values().filter(can_expire);
+        images.map(|image| image.since.saturating_add(limit)).min()
+    }
+}
+
+fn can_expire(image: &&Image) -> bool {
+    image.is_published() && !image.was_activated
+}

@@ -1,0 +1,401 @@
+//! The life of an image that came by `StartUpdate`, from its reply to its end: taken in, offered, claimed by whoever
+//! installs it, told to begin.
+//!
+//! Time is an argument; what the world must be told is the result. Source: the project's rules IM-60 to IM-62, made
+//! after openbmc/phosphor-bmc-code-mgmt.
+
+use std::time::Duration;
+use update_state::{Activation, ApplyTime};
+
+/// How long it is tried to tell an installer to begin.
+const ASK_LIMIT: Duration = Duration::from_secs(10);
+/// How long is waited after a failed try.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// An image stays `NotReady` so long after the reply, unless somebody has read its state.
+    pub hold: Duration,
+    /// An image waits so long for an installer.
+    pub claim: Duration,
+    /// What is over is shown so long.
+    pub linger: Duration,
+}
+
+/// What the world is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Its Activation is Ready, and it is published.
+    Offer,
+    /// Its Activation is Invalid.
+    Refuse,
+    /// Our Activation goes: an installer has one.
+    Yield,
+    /// Our Activation is back: the installer is gone.
+    Resume,
+    /// Nobody installs it: its Activation is Invalid.
+    Unclaimed,
+    /// It is removed.
+    Remove,
+}
+
+/// An installer's Activation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Unique name of the installer.
+    pub owner: String,
+    /// Its state, once it is known.
+    pub state: Option<Activation>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    TakingIn,
+    Held {
+        is_good: bool,
+    },
+    Offered {
+        since: Duration,
+    },
+    Claimed {
+        claim: Claim,
+    },
+    /// Invalid.
+    Over {
+        since: Duration,
+    },
+    /// Installed.
+    Done {
+        since: Duration,
+    },
+    Removed,
+}
+
+/// Whether an installer is to be told to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wish {
+    /// Nobody wants it yet.
+    None,
+    /// As soon as an installer is ready.
+    Waiting,
+    /// It is being told.
+    Asking { since: Duration, next: Option<Duration> },
+    /// It was told, or it was given up.
+    Past,
+}
+
+/// The life of one image.
+#[derive(Debug)]
+pub struct HandOver {
+    limits: Limits,
+    stage: Stage,
+    wish: Wish,
+    replied: Option<Duration>,
+    was_read: bool,
+    claim: Option<Claim>,
+}
+
+impl HandOver {
+    /// An image that was just accepted.
+    pub fn new(apply: ApplyTime, limits: Limits) -> Self {
+        let wish = match apply {
+            ApplyTime::Immediate | ApplyTime::OnReset => Wish::Waiting,
+            ApplyTime::OnActivationRequest => Wish::None,
+        };
+        Self { limits, stage: Stage::TakingIn, wish, replied: None, was_read: false, claim: None }
+    }
+
+    /// One that an earlier run had offered; `was_asked` when an installer was told to begin then.
+    pub fn resumed(apply: ApplyTime, was_asked: bool, limits: Limits, now: Duration) -> Self {
+        let new = Self::new(apply, limits);
+        let wish = if was_asked { Wish::Past } else { new.wish };
+        Self { stage: Stage::Offered { since: now }, wish, ..new }
+    }
+
+    /// One that an earlier run did not finish taking in.
+    pub fn broken(apply: ApplyTime, limits: Limits, now: Duration) -> Self {
+        Self { stage: Stage::Over { since: now }, ..Self::new(apply, limits) }
+    }
+
+    /// The reply is out.
+    pub fn replied(&mut self, now: Duration) {
+        self.replied.get_or_insert(now);
+    }
+
+    /// Somebody has read its state.
+    pub fn was_read(&mut self) {
+        self.was_read = true;
+    }
+
+    /// It was taken in, or could not be.
+    pub fn taken(&mut self, is_good: bool) {
+        if self.stage == Stage::TakingIn {
+            self.stage = Stage::Held { is_good };
+        }
+    }
+
+    /// Somebody wants it activated.
+    pub fn requested(&mut self) {
+        if self.wish == Wish::None {
+            self.wish = Wish::Waiting;
+        }
+    }
+
+    /// Whose Activation there is beside ours, if any.
+    pub fn claimed(&mut self, claim: Option<Claim>) {
+        self.claim = claim;
+    }
+
+    /// The installer that is to be told to begin now.
+    pub fn to_ask(&self, now: Duration) -> Option<&str> {
+        let Stage::Claimed { claim } = &self.stage else { return None };
+        let is_due = match &self.wish {
+            Wish::Waiting => true,
+            Wish::Asking { next, .. } => next.is_some_and(|next| next <= now),
+            Wish::None | Wish::Past => false,
+        };
+        (is_due && claim.state == Some(Activation::Ready)).then_some(&*claim.owner)
+    }
+
+    /// It is being told.
+    pub fn asking(&mut self, now: Duration) {
+        let since = match self.wish {
+            Wish::Asking { since, .. } => since,
+            _ => now,
+        };
+        self.wish = Wish::Asking { since, next: None };
+    }
+
+    /// It was told, or refused to hear. True when it will not be told again.
+    pub fn asked(&mut self, is_told: bool, now: Duration) -> bool {
+        let Wish::Asking { since, .. } = self.wish else { return true };
+        let is_past = is_told || now >= since.saturating_add(ASK_LIMIT);
+        self.wish = if is_past {
+            Wish::Past
+        } else {
+            Wish::Asking { since, next: Some(now.saturating_add(ASK_AGAIN)) }
+        };
+        is_past
+    }
+
+    /// Whether an installer has been told to begin and has not come to an end.
+    pub fn is_under_way(&self) -> bool {
+        let Stage::Claimed { claim } = &self.stage else { return false };
+        let was_told = matches!(self.wish, Wish::Asking { .. } | Wish::Past);
+        was_told && !claim.state.is_some_and(Activation::is_final)
+    }
+
+    /// Whether it waits to be claimed.
+    pub fn is_unclaimed(&self) -> bool {
+        matches!(self.stage, Stage::Offered { .. })
+    }
+
+    /// Whether it is being taken in, or about to be.
+    pub fn is_taking_in(&self) -> bool {
+        self.stage == Stage::TakingIn
+    }
+
+    /// Does what is due.
+    pub fn go_on(&mut self, now: Duration) -> Option<Effect> {
+        let after = |since: Duration, limit: Duration| now >= since.saturating_add(limit);
+        let (stage, effect) = match &self.stage {
+            Stage::Held { is_good } if self.hold_is_over(now) => match is_good {
+                true => (Stage::Offered { since: now }, Effect::Offer),
+                false => (Stage::Over { since: now }, Effect::Refuse),
+            },
+            Stage::Offered { since } => match self.claim.clone() {
+                Some(claim) => (Stage::Claimed { claim }, Effect::Yield),
+                None if after(*since, self.limits.claim) => (Stage::Over { since: now }, Effect::Unclaimed),
+                None => return None,
+            },
+            Stage::Claimed { claim } => return self.follow(claim.clone(), now),
+            Stage::Over { since } | Stage::Done { since } if after(*since, self.limits.linger) => {
+                (Stage::Removed, Effect::Remove)
+            }
+            _ => return None,
+        };
+        self.stage = stage;
+        Some(effect)
+    }
+
+    /// When something is due, unless something happens before.
+    pub fn wake_at(&self) -> Option<Duration> {
+        match &self.stage {
+            Stage::Held { .. } => self.replied.map(|replied| replied.saturating_add(self.limits.hold)),
+            Stage::Offered { since } => Some(since.saturating_add(self.limits.claim)),
+            Stage::Over { since } | Stage::Done { since } => Some(since.saturating_add(self.limits.linger)),
+            Stage::Claimed { .. } => match self.wish {
+                Wish::Asking { next, .. } => next,
+                _ => None,
+            },
+            Stage::TakingIn | Stage::Removed => None,
+        }
+    }
+
+    fn hold_is_over(&self, now: Duration) -> bool {
+        let has_waited = |replied: Duration| now >= replied.saturating_add(self.limits.hold);
+        self.was_read || self.replied.is_some_and(has_waited)
+    }
+
+    /// What the installer's Activation came to.
+    fn follow(&mut self, before: Claim, now: Duration) -> Option<Effect> {
+        match &self.claim {
+            Some(claim) if claim.state == Some(Activation::Active) => {
+                self.stage = Stage::Done { since: now };
+                None
+            }
+            Some(claim) => {
+                self.stage = Stage::Claimed { claim: claim.clone() };
+                None
+            }
+            None if before.state == Some(Activation::Active) => {
+                self.stage = Stage::Done { since: now };
+                None
+            }
+            None => {
+                // A second installer is not told to begin: what the first has done is not known.
+                if matches!(self.wish, Wish::Asking { .. }) {
+                    self.wish = Wish::Past;
+                }
+                self.stage = Stage::Offered { since: now };
+                Some(Effect::Resume)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        hold: Duration::from_millis(500),
+        claim: Duration::from_secs(30),
+        linger: Duration::from_secs(30),
+    };
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    fn claim(state: Activation) -> Option<Claim> {
+        Some(Claim { owner: ":1.7".to_owned(), state: Some(state) })
+    }
+
+    fn offered(apply: ApplyTime) -> HandOver {
+        let mut image = HandOver::new(apply, LIMITS);
+        image.replied(ms(0));
+        image.taken(true);
+        assert_eq!(image.go_on(ms(500)), Some(Effect::Offer));
+        image
+    }
+
+    #[test]
+    fn nothing_is_final_before_a_caller_could_listen() {
+        for (is_good, effect) in [(true, Effect::Offer), (false, Effect::Refuse)] {
+            let mut image = HandOver::new(ApplyTime::Immediate, LIMITS);
+            image.taken(is_good);
+            assert_eq!((image.go_on(ms(9_000)), image.wake_at()), (None, None), "the reply is not out");
+            image.replied(ms(9_000));
+            assert_eq!((image.go_on(ms(9_499)), image.wake_at()), (None, Some(ms(9_500))));
+            assert_eq!(image.go_on(ms(9_500)), Some(effect));
+        }
+        let mut image = HandOver::new(ApplyTime::Immediate, LIMITS);
+        image.taken(true);
+        image.was_read();
+        assert_eq!(image.go_on(ms(1)), Some(Effect::Offer), "who has read the state has seen it");
+    }
+
+    #[test]
+    fn an_installer_is_told_once_when_it_is_ready() {
+        let mut image = offered(ApplyTime::OnReset);
+        image.claimed(claim(Activation::NotReady));
+        assert_eq!(image.go_on(ms(600)), Some(Effect::Yield));
+        assert_eq!(image.to_ask(ms(600)), None);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(700));
+        assert_eq!(image.to_ask(ms(700)), Some(":1.7"));
+        image.asking(ms(700));
+        assert_eq!(image.to_ask(ms(700)), None, "while the call is under way");
+        assert!(image.asked(true, ms(800)));
+        assert_eq!(image.to_ask(ms(9_000)), None);
+        assert!(image.is_under_way());
+        image.claimed(claim(Activation::Activating));
+        image.go_on(ms(900));
+        image.claimed(claim(Activation::Active));
+        assert_eq!(image.go_on(ms(1_000)), None);
+        assert!(!image.is_under_way());
+        assert_eq!(image.go_on(ms(31_000)), Some(Effect::Remove));
+        assert_eq!(image.go_on(ms(99_000)), None);
+    }
+
+    #[test]
+    fn an_installer_that_refuses_is_asked_again_for_a_while() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(600));
+        image.asking(ms(600));
+        assert!(!image.asked(false, ms(700)));
+        assert_eq!((image.to_ask(ms(800)), image.wake_at()), (None, Some(ms(1_700))));
+        assert_eq!(image.to_ask(ms(1_700)), Some(":1.7"));
+        image.asking(ms(1_700));
+        assert!(image.asked(false, ms(10_600)));
+        assert_eq!(image.to_ask(ms(20_000)), None);
+    }
+
+    #[test]
+    fn without_a_wish_an_installer_is_left_alone() {
+        let mut image = offered(ApplyTime::OnActivationRequest);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(600));
+        assert_eq!(image.to_ask(ms(600)), None);
+        image.requested();
+        assert_eq!(image.to_ask(ms(600)), Some(":1.7"));
+    }
+
+    #[test]
+    fn without_an_installer_it_ends() {
+        let mut image = offered(ApplyTime::Immediate);
+        assert_eq!((image.go_on(ms(30_499)), image.wake_at()), (None, Some(ms(30_500))));
+        assert_eq!(image.go_on(ms(30_500)), Some(Effect::Unclaimed));
+        assert_eq!(image.go_on(ms(60_500)), Some(Effect::Remove));
+    }
+
+    #[test]
+    fn an_installer_that_dies_leaves_the_image_to_the_next() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(600));
+        image.asking(ms(600));
+        image.asked(true, ms(600));
+        image.claimed(None);
+        assert_eq!(image.go_on(ms(700)), Some(Effect::Resume));
+        assert_eq!(image.wake_at(), Some(ms(30_700)), "the time to be claimed begins anew");
+        image.claimed(claim(Activation::Ready));
+        assert_eq!(image.go_on(ms(800)), Some(Effect::Yield));
+        assert_eq!(image.to_ask(ms(800)), None, "the second is not told to begin");
+    }
+
+    #[test]
+    fn an_installed_image_ends_even_when_its_installer_goes_at_once() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::Active));
+        assert_eq!(image.go_on(ms(600)), Some(Effect::Yield));
+        image.claimed(None);
+        assert_eq!(image.go_on(ms(700)), None);
+        assert_eq!(image.go_on(ms(30_700)), Some(Effect::Remove));
+    }
+
+    #[test]
+    fn a_restart_asks_nobody_twice() {
+        let mut image = HandOver::resumed(ApplyTime::Immediate, true, LIMITS, ms(0));
+        image.claimed(claim(Activation::Ready));
+        assert_eq!(image.go_on(ms(1)), Some(Effect::Yield));
+        assert_eq!(image.to_ask(ms(1)), None);
+        let mut image = HandOver::resumed(ApplyTime::Immediate, false, LIMITS, ms(0));
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(1));
+        assert_eq!(image.to_ask(ms(1)), Some(":1.7"));
+    }
+}

@@ -1,0 +1,156 @@
+//! What others say on the bus: who installs images, who comes and goes.
+
+use anyhow::Context as _;
+use dbus_api::object_mapper;
+use dbus_api::software::announcement::{self, Announcement, Objects};
+use dbus_api::software::{ACTIVATION, MULTIPART_UPDATE, NAMESPACE, requested_activation};
+use dbus_api::standard::PROPERTIES;
+use futures_core::Stream as _;
+use service_runtime::Exit;
+use std::future::poll_fn;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::task::Poll;
+use update_state::RequestedActivation;
+use zbus::message::Type as MessageType;
+use zbus::{Connection, MatchRule, Message, MessageStream, ObjectPath, Variant};
+
+/// Signals that may wait for us.
+const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
+/// The bus itself.
+const BUS: &str = "org.freedesktop.DBus";
+const BUS_PATH: &str = "/org/freedesktop/DBus";
+
+/// What somebody said.
+#[derive(Debug)]
+pub enum News {
+    /// Of its objects.
+    Said(Announcement),
+    /// A service of firmware has come: its unique name.
+    Came(String),
+    /// A connection, or a service of firmware, is gone.
+    Left(String),
+}
+
+/// The signals.
+#[derive(Debug)]
+pub struct Peers {
+    own: String,
+    streams: [MessageStream; 3],
+}
+
+impl Peers {
+    /// Begins to listen.
+    pub async fn listen(connection: &Connection) -> anyhow::Result<Self> {
+        let own = connection.unique_name().map(ToString::to_string).unwrap_or_default();
+        let owners = MatchRule::builder()
+            .msg_type(MessageType::Signal)
+            .sender(BUS)
+            .interface(BUS)
+            .member("NameOwnerChanged")
+            .build();
+        let listening = async {
+            let rules = [announcement::objects_rule()?, announcement::activations_rule()?, owners?];
+            let [objects, activations, owners] = rules;
+            let listen = |rule| MessageStream::for_match_rule(rule, connection, Some(SIGNALS_KEPT));
+            Ok::<_, zbus::Error>([listen(objects).await?, listen(activations).await?, listen(owners).await?])
+        };
+        let streams = listening.await.context("cannot listen on the bus").context(Exit::PeerUnavailable)?;
+        Ok(Self { own, streams })
+    }
+
+    /// Waits for what is said next; dropping the future loses nothing.
+    pub async fn next(&mut self) -> anyhow::Result<News> {
+        loop {
+            let message = poll_fn(|context| {
+                // In the order of the streams, so that an object is known before its changes.
+                for stream in &mut self.streams {
+                    if let Poll::Ready(message) = Pin::new(stream).poll_next(context) {
+                        return Poll::Ready(message);
+                    }
+                }
+                Poll::Pending
+            });
+            let message = message.await.context("the bus went away").context(Exit::PeerUnavailable)?;
+            let message =
+                message.context("the connection to the bus broke").context(Exit::PeerUnavailable)?;
+            if let Some(news) = self.read(&message) {
+                return Ok(news);
+            }
+        }
+    }
+
+    fn read(&self, message: &Message) -> Option<News> {
+        if let Some(announcement) = Announcement::of(message) {
+            return (announcement.sender != self.own).then_some(News::Said(announcement));
+        }
+        if message.header().sender()?.as_str() != BUS {
+            return None;
+        }
+        let (name, old, new): (String, String, String) = message.body().deserialize().ok()?;
+        let is_firmware = is_firmware(&name);
+        if name.starts_with(':') && new.is_empty() {
+            Some(News::Left(name))
+        } else if is_firmware && !new.is_empty() && new != self.own {
+            Some(News::Came(new))
+        } else if is_firmware && new.is_empty() && old != self.own {
+            Some(News::Left(old))
+        } else {
+            None
+        }
+    }
+}
+
+fn is_firmware(name: &str) -> bool {
+    name.strip_prefix(NAMESPACE).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Unique names of the services of firmware that are there, without our own.
+pub async fn present(connection: &Connection) -> zbus::Result<Vec<String>> {
+    let own = connection.unique_name().map(ToString::to_string).unwrap_or_default();
+    let reply = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "ListNames", &()).await?;
+    let names: Vec<String> = reply.body().deserialize()?;
+    let mut owners = Vec::new();
+    for name in names.into_iter().filter(|name| is_firmware(name)) {
+        // One that has gone meanwhile is no loss.
+        let asked = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &name).await;
+        if let Ok(reply) = asked {
+            owners.push(reply.body().deserialize::<String>()?);
+        }
+    }
+    owners.retain(|owner| *owner != own);
+    Ok(owners)
+}
+
+/// All objects of a service of firmware; nothing when it does not say.
+pub async fn objects(connection: &Connection, owner: &str) -> Objects {
+    announcement::managed_objects(connection, owner).await.unwrap_or_else(|error| {
+        log::debug!("{owner} does not tell its objects: {error}");
+        Objects::new()
+    })
+}
+
+/// Whether a connection may be believed: its process is root's, or our own user's.
+pub async fn is_trusted(connection: &Connection, owner: &str) -> bool {
+    let asked = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetConnectionUnixUser", &owner).await;
+    let user = asked.ok().and_then(|reply| reply.body().deserialize::<u32>().ok());
+    user.is_some_and(|user| user == 0 || user == nix::unistd::geteuid().as_raw())
+}
+
+/// Tells an installer to begin.
+pub async fn request(connection: &Connection, owner: &str, path: &ObjectPath<'_>) -> zbus::Result<()> {
+    let wish = Variant::from(requested_activation(RequestedActivation::Active));
+    let arguments = (ACTIVATION, "RequestedActivation", wish);
+    connection.call_method(Some(owner), path, Some(PROPERTIES), "Set", &arguments).await.map(drop)
+}
+
+/// Whether the mapper knows an object of anybody's.
+pub async fn is_taken(connection: &Connection, path: &ObjectPath<'_>) -> bool {
+    object_mapper::get_object(connection, path.as_str(), &[]).await.is_ok_and(|services| !services.is_empty())
+}
+
+/// Whether somebody else than the owner of `own` shows the multipart marker, as far as the mapper knows.
+pub async fn multipart_elsewhere(connection: &Connection, own: &str) -> bool {
+    let found = object_mapper::get_sub_tree(connection, "/", &[MULTIPART_UPDATE]).await.unwrap_or_default();
+    found.values().flat_map(|services| services.keys()).any(|service| service != own)
+}

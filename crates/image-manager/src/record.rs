@@ -1,0 +1,309 @@
+//! What is known of an image across restarts of the service.
+
+use crate::upload_folder::Identity;
+use image_format::{MemberName, NameLimits, Purpose, VersionId};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use update_state::ApplyTime;
+
+/// Longest record that is read, bytes; one with 512 files has less than a third.
+const LONGEST: u64 = 256 * 1024;
+
+/// A record. Its file is `<id>.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Record {
+    /// How far the image is.
+    pub stage: Stage,
+    /// The image's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<Place>,
+    /// The file that it was dropped as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadPlace>,
+    /// When it is to be applied; only of images that came by `StartUpdate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply_time: Option<String>,
+    /// An installer was told to begin.
+    #[serde(default)]
+    pub was_asked: bool,
+    /// Its signatures were right, or nobody cared.
+    #[serde(default)]
+    pub verification: Verified,
+    /// What the manifest says.
+    #[serde(default)]
+    pub image: Shown,
+    /// The files.
+    #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileRecord>,
+}
+
+/// How far an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// It is being unpacked.
+    TakingIn,
+    /// It is, or is about to be, published.
+    Published,
+}
+
+/// What its signatures came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verified {
+    /// They are right.
+    Signed,
+    /// They are not, and it was not required.
+    Unsigned,
+    /// Nobody looked.
+    #[default]
+    Unchecked,
+}
+
+/// A folder or file on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// The dropped file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadPlace {
+    /// Its name, as bytes in hexadecimal.
+    pub name: String,
+    /// Which file.
+    pub place: Place,
+}
+
+/// What the bus shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Shown {
+    /// The bare word of the purpose.
+    pub purpose: String,
+    /// The version.
+    pub version: String,
+    /// The extended version.
+    pub extended_version: String,
+    /// What it is compatible with.
+    pub compatible: Vec<String>,
+}
+
+/// One unpacked file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Its name below the folder.
+    pub name: String,
+    /// Its length, bytes.
+    pub size: u64,
+    /// SHA-256 in hexadecimal, for whoever opens it.
+    pub sha256: String,
+    /// When the kernel last saw it changed, ns since 1970.
+    pub changed: i64,
+}
+
+impl From<Identity> for Place {
+    fn from(identity: Identity) -> Self {
+        Self { device: identity.device, inode: identity.inode }
+    }
+}
+
+impl From<&Place> for Identity {
+    fn from(place: &Place) -> Self {
+        Self { device: place.device, inode: place.inode }
+    }
+}
+
+impl Shown {
+    /// The purpose.
+    pub fn purpose(&self) -> Purpose {
+        Purpose::from_word(&self.purpose).unwrap_or(Purpose::Unknown)
+    }
+}
+
+impl Record {
+    /// Of an image that came by `StartUpdate` and is about to be unpacked.
+    pub fn taking_in(apply: ApplyTime) -> Self {
+        Self {
+            stage: Stage::TakingIn,
+            folder: None,
+            upload: None,
+            apply_time: Some(apply.word().to_owned()),
+            was_asked: false,
+            verification: Verified::Unchecked,
+            image: Shown::default(),
+            files: Vec::new(),
+        }
+    }
+
+    /// When it is to be applied.
+    pub fn apply_time(&self) -> Option<ApplyTime> {
+        ApplyTime::from_word(self.apply_time.as_deref()?)
+    }
+
+    /// Whether a folder still holds the files that the record knows, unchanged.
+    pub fn matches(&self, folder: &Path) -> bool {
+        let mut found = 0;
+        let mut open = vec![folder.to_owned()];
+        while let Some(next) = open.pop() {
+            let Ok(entries) = fs::read_dir(&next) else { return false };
+            for entry in entries {
+                let Ok(entry) = entry else { return false };
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    open.push(entry.path());
+                    continue;
+                }
+                found += 1;
+                let path = entry.path();
+                let name = path.strip_prefix(folder).ok().and_then(Path::to_str);
+                let known = self.files.iter().find(|file| Some(&*file.name) == name);
+                if !known.is_some_and(|known| known.is(&path)) {
+                    return false;
+                }
+            }
+        }
+        found == self.files.len()
+    }
+}
+
+impl FileRecord {
+    /// Of a file that was just written.
+    pub fn of(folder: &Path, name: &MemberName, size: u64, sha256: String) -> io::Result<Self> {
+        let changed = changed(&fs::symlink_metadata(folder.join(name.as_str()))?);
+        Ok(Self { name: name.to_string(), size, sha256, changed })
+    }
+
+    fn is(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path)
+            .is_ok_and(|found| found.is_file() && found.len() == self.size && changed(&found) == self.changed)
+    }
+}
+
+fn changed(found: &fs::Metadata) -> i64 {
+    found.ctime().saturating_mul(1_000_000_000).saturating_add(found.ctime_nsec())
+}
+
+/// The folder of records.
+#[derive(Debug, Clone)]
+pub struct Records {
+    folder: PathBuf,
+}
+
+impl Records {
+    /// Records lie in this folder, which is made if need be.
+    pub fn open(folder: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// Writes a record.
+    pub fn save(&self, id: &VersionId, record: &Record) -> io::Result<()> {
+        let text = toml::to_string(record).map_err(io::Error::other)?;
+        service_runtime::durable::replace(&self.path(id), &text)
+    }
+
+    /// Removes a record.
+    pub fn remove(&self, id: &VersionId) {
+        if let Err(error) = fs::remove_file(self.path(id))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::warn!("a record cannot be removed: {}: {error}", self.path(id).display());
+        }
+    }
+
+    /// All records; what cannot be read is removed, as nobody would ever remove it.
+    pub fn load(&self) -> io::Result<Vec<(VersionId, Record)>> {
+        let mut records = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let id = path.file_stem().and_then(|stem| VersionId::parse(stem.to_str()?).ok());
+            let is_record = path.extension().is_some_and(|extension| extension == "toml");
+            match (id.filter(|_| is_record), read(&path)) {
+                (Some(id), Ok(record)) => records.push((id, record)),
+                (_, read) => {
+                    let reason =
+                        read.err().map_or_else(|| "it is no record".to_owned(), |error| error.to_string());
+                    log::warn!("{} is removed: {reason}", path.display());
+                    fs::remove_file(&path)?;
+                }
+            }
+        }
+        records.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(records)
+    }
+
+    fn path(&self, id: &VersionId) -> PathBuf {
+        self.folder.join(format!("{id}.toml"))
+    }
+}
+
+fn read(path: &Path) -> io::Result<Record> {
+    if fs::symlink_metadata(path)?.len() > LONGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let record: Record = toml::from_str(&fs::read_to_string(path)?).map_err(io::Error::other)?;
+    let names = NameLimits { bytes: usize::MAX, depth: usize::MAX };
+    for file in &record.files {
+        MemberName::parse(file.name.as_bytes(), &names).map_err(io::Error::other)?;
+    }
+    Ok(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(folder: &Path) -> Record {
+        let name = MemberName::parse(b"MANIFEST", &NameLimits::default()).unwrap();
+        let file = FileRecord::of(folder, &name, 3, "00".to_owned()).unwrap();
+        Record { files: vec![file], ..Record::taking_in(ApplyTime::OnReset) }
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("MANIFEST"), "abc").unwrap();
+        let records = Records::open(folder.path().join("records")).unwrap();
+        let (id, record) = (VersionId::of("v1"), record(folder.path()));
+        records.save(&id, &record).unwrap();
+        assert_eq!(records.load().unwrap(), [(id.clone(), record)]);
+        records.remove(&id);
+        assert_eq!(records.load().unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_record_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Records::open(folder.path().join("records")).unwrap();
+        for name in ["be0e872f.toml", "be0e872f.new", "other.toml"] {
+            fs::write(folder.path().join("records").join(name), "stage = 1").unwrap();
+        }
+        assert_eq!(records.load().unwrap(), []);
+        assert_eq!(fs::read_dir(folder.path().join("records")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_changed_folder_is_not_the_one_of_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("MANIFEST");
+        fs::write(&file, "abc").unwrap();
+        let record = record(folder.path());
+        assert!(record.matches(folder.path()));
+        fs::write(folder.path().join("more"), "").unwrap();
+        assert!(!record.matches(folder.path()));
+        fs::remove_file(folder.path().join("more")).unwrap();
+        assert!(record.matches(folder.path()));
+        fs::write(&file, "abd").unwrap();
+        let now = record.files[0].changed;
+        assert!(!record.matches(folder.path()) || changed(&fs::metadata(&file).unwrap()) == now);
+        fs::remove_file(&file).unwrap();
+        assert!(!record.matches(folder.path()));
+    }
+}

@@ -1,0 +1,580 @@
+//! The owner of all state: hears of uploads, calls, peers and the unpacking thread, and does what follows.
+
+use crate::dbus::{Command, Commands};
+use crate::events::Reporter;
+use crate::foreign::Foreign;
+use crate::hand_over;
+use crate::images::Images;
+use crate::intake::Intake;
+use crate::peers::{self, News, Peers};
+use crate::record::Records;
+use crate::settings::{Fragment, Multipart as Marker, Settings};
+use crate::source::Source;
+use crate::upload_folder::UploadFolder;
+use crate::watch::{Happened, Watch};
+use crate::worker::{Input, Job, Outcome, Progress, Taken, Worker};
+use crate::{NAME, rules};
+use anyhow::Context as _;
+use dbus_api::log_control::{self, LogControl};
+use dbus_api::software;
+use dbus_api::software::root::{Multipart, Root, Update as UpdateFace};
+use dbus_api::software::view::{Interface, Interfaces, Objects, Properties};
+use dbus_api::software::{announcement, signals};
+use image_format::VersionId;
+use image_ingest::SignaturePolicy;
+use service_config::{Merged, SourceFile};
+use service_runtime::daemon::Start;
+use service_runtime::{Exit, RuntimeLevel, bus};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use zbus::Connection;
+
+/// Longest wait for any peer.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// Calls that may wait for us.
+const COMMANDS_KEPT: usize = 64;
+/// How often it is looked whether the upload folder is still the one that is watched.
+const FOLDER_INTERVAL: Duration = Duration::from_secs(10);
+/// How often it is told how much was unpacked.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Takes in images until told to stop.
+pub async fn start(start: Start) -> anyhow::Result<()> {
+    let (merged, settings) = load(&start)?;
+    if start.print_config {
+        return service_runtime::print(&merged.describe());
+    }
+    let folder = UploadFolder::open(&settings.upload_folder)
+        .with_context(|| format!("cannot use {}", settings.upload_folder.display()))?;
+    folder.sweep().with_context(|| format!("cannot clean up {}", settings.upload_folder.display()))?;
+    let records = Records::open(records_folder(&start)).context("cannot keep records")?;
+    if settings.policy == crate::settings::Policy::Off {
+        log::warn!("signatures are not checked: signature = \"off\"");
+    }
+    let connection = bus::connect(CALL_LIMIT).await?;
+    let (commands, given) = mpsc::channel(COMMANDS_KEPT);
+    let commands = Commands(commands);
+    let (steps, taken) = mpsc::unbounded_channel();
+    let (worker, outcomes) = Worker::start(settings.clone()).context("cannot start a thread")?;
+    let service = Service {
+        images: Images::new(&connection, commands.clone()),
+        intake: Intake::new(settings.settle, settings.queue),
+        reporter: Reporter::new(&connection),
+        folder: Arc::new(folder),
+        watch: None,
+        foreign: Foreign::default(),
+        updates: VecDeque::new(),
+        busy: None,
+        naming: 0,
+        shows_marker: false,
+        folder_checked: Instant::now(),
+        space_checked: Instant::now(),
+        began: Instant::now(),
+        settings,
+        records,
+        worker,
+        connection,
+        steps,
+    };
+    service.run(start, commands, Channels { given, taken, outcomes }).await
+}
+
+/// A broken file must not keep a machine from being updated: it is reported and left out.
+fn load(start: &Start) -> anyhow::Result<(Merged<Fragment>, Settings)> {
+    let files = service_config::load_files(&start.root, NAME).context(Exit::Configuration)?;
+    let mut good: Vec<SourceFile> = Vec::new();
+    let judge = |files: &[SourceFile]| {
+        let merged = service_config::merge::<Fragment>(files)?;
+        let settings = merged.fragment.settings(&start.root)?;
+        Ok::<_, anyhow::Error>((merged, settings))
+    };
+    let mut latest = judge(&good).context(Exit::Configuration)?;
+    for file in files {
+        let path = file.path.clone();
+        good.push(file);
+        match judge(&good) {
+            Ok(judged) => latest = judged,
+            Err(error) => {
+                log::error!("a file of settings is left out: {}: {error:#}", path.display());
+                good.pop();
+            }
+        }
+    }
+    Ok(latest)
+}
+
+/// Where records lie: what systemd made for us, else below the root.
+fn records_folder(start: &Start) -> PathBuf {
+    let given = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    given.unwrap_or_else(|| start.root.join("run/vivianite").join(NAME))
+}
+
+/// What a task of ours has found out.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Whether signatures are required for the next image.
+    Policy(SignaturePolicy),
+    /// An id that nobody has, for an upload that was taken in.
+    Named(Box<Named>),
+    /// The objects of a service of firmware.
+    Scanned(String, announcement::Objects),
+    /// Whether a connection may be believed.
+    Trusted(String, bool),
+    /// Whether another service shows the multipart marker.
+    Marker(bool),
+    /// Whether an installer was told to begin.
+    Asked(VersionId, bool),
+}
+
+/// An upload that was taken in and is about to get a name.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) id: VersionId,
+    pub(crate) taken: Taken,
+    pub(crate) upload: Option<(OsString, crate::upload_folder::Identity)>,
+    pub(crate) tries: u32,
+}
+
+/// What the service hears on its channels.
+struct Channels {
+    given: mpsc::Receiver<Command>,
+    taken: mpsc::UnboundedReceiver<Step>,
+    outcomes: mpsc::UnboundedReceiver<Outcome>,
+}
+
+/// The image at work.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    /// Not handed over to the thread yet.
+    pub(crate) input: Option<Input>,
+    /// Whose object tells of its progress.
+    pub(crate) id: Option<VersionId>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// An image that waits to be taken in.
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) id: VersionId,
+    pub(crate) source: Source,
+    pub(crate) length: Option<u64>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+pub(crate) struct Service {
+    pub(crate) settings: Settings,
+    pub(crate) connection: Connection,
+    pub(crate) records: Records,
+    pub(crate) images: Images,
+    pub(crate) intake: Intake,
+    pub(crate) reporter: Reporter,
+    pub(crate) folder: Arc<UploadFolder>,
+    pub(crate) foreign: Foreign,
+    pub(crate) updates: VecDeque<Update>,
+    pub(crate) busy: Option<Busy>,
+    /// Uploads that were taken in and have no name yet.
+    pub(crate) naming: usize,
+    pub(crate) steps: mpsc::UnboundedSender<Step>,
+    watch: Option<Watch>,
+    worker: Worker,
+    shows_marker: bool,
+    folder_checked: Instant,
+    space_checked: Instant,
+    began: Instant,
+}
+
+impl Service {
+    async fn run(
+        mut self,
+        mut start: Start,
+        commands: Commands,
+        mut channels: Channels,
+    ) -> anyhow::Result<()> {
+        let mut peers = Peers::listen(&self.connection).await?;
+        let adopted = self.adopt().await?;
+        self.serve(commands).await?;
+        for id in &adopted {
+            self.announce_adopted(id).await?;
+        }
+        self.watch_folder();
+        self.look_around();
+        start.readiness.ready();
+        let watchdog = start.readiness.watchdog_interval();
+        let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
+        let reads = self.images.reads();
+        loop {
+            self.go_on().await?;
+            start.readiness.status(&self.status());
+            let wake_at = self.wake_at();
+            tokio::select! {
+                () = start.termination.requested() => break,
+                Some(command) = channels.given.recv() => self.perform(command).await?,
+                Some(step) = channels.taken.recv() => self.take_step(step).await?,
+                Some(outcome) = channels.outcomes.recv() => self.conclude(outcome).await?,
+                news = peers.next() => self.hear(news?),
+                happened = next(&mut self.watch) => self.happened(happened),
+                () = reads.notified() => {}
+                () = tokio::time::sleep_until(wake_at) => {}
+                () = at(alive_at) => {
+                    start.readiness.alive();
+                    alive_at = watchdog.map(|interval| Instant::now() + interval);
+                }
+            }
+        }
+        start.readiness.stopping();
+        self.stop(channels).await
+    }
+
+    /// Objects first, name last.
+    async fn serve(&mut self, commands: Commands) -> anyhow::Result<()> {
+        let server = self.connection.object_server().clone();
+        Root::serve(&self.connection, &commands).await?;
+        server.at(&*self.settings.multipart_object, UpdateFace(commands)).await?;
+        if self.settings.multipart == Marker::On {
+            self.show_marker(true).await?;
+        }
+        server.at(log_control::PATH, LogControl { level: RuntimeLevel, name: NAME }).await?;
+        self.connection
+            .request_name(software::IMAGE_MANAGER)
+            .await
+            .with_context(|| format!("cannot own {}", software::IMAGE_MANAGER))
+            .context(Exit::Configuration)
+    }
+
+    /// What is unpacked is thrown away; dropped files stay for the next start.
+    async fn stop(mut self, mut channels: Channels) -> anyhow::Result<()> {
+        let Some(busy) = self.busy.take() else { return Ok(()) };
+        busy.progress.stop();
+        if busy.input.is_none() {
+            // The thread removes its folder; systemd would not wait for ever either.
+            let _ = tokio::time::timeout(CALL_LIMIT, channels.outcomes.recv()).await;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Does what is due.
+    async fn go_on(&mut self) -> anyhow::Result<()> {
+        self.live().await?;
+        self.expire().await?;
+        self.tell_progress().await?;
+        self.look_at_folder();
+        self.begin_next()
+    }
+
+    fn wake_at(&self) -> Instant {
+        let lives = self.images.all.values().filter_map(|image| image.hand_over.as_ref()?.wake_at());
+        let due = lives.chain(self.intake.wake_at()).chain(self.expires_at()).min();
+        let mut wake_at = self.folder_checked + FOLDER_INTERVAL;
+        if let Some(due) = due {
+            wake_at = wake_at.min(self.began + due);
+        }
+        if self.busy.as_ref().is_some_and(|busy| busy.id.is_some()) {
+            wake_at = wake_at.min(Instant::now() + PROGRESS_INTERVAL);
+        }
+        if self.intake.waits_for_room() {
+            wake_at = wake_at.min(self.space_checked + self.settings.space_retry);
+        }
+        wake_at
+    }
+
+    /// Hands the next image to the thread.
+    fn begin_next(&mut self) -> anyhow::Result<()> {
+        if self.busy.is_some() {
+            return Ok(());
+        }
+        let (input, id, progress) = if let Some(name) = self.next_upload() {
+            (Input::Upload(name), None, Arc::default())
+        } else if let Some(update) = self.updates.pop_front() {
+            let Update { id, source, length, progress } = update;
+            (Input::Update(id.clone(), source, length), Some(id), progress)
+        } else {
+            return Ok(());
+        };
+        self.busy = Some(Busy { input: Some(input), id, progress });
+        let (connection, policy, steps) = (self.connection.clone(), self.settings.policy, self.steps.clone());
+        tokio::spawn(async move {
+            let policy = rules::signature_policy(&connection, policy).await;
+            // Nobody listens at the service's end.
+            let _ = steps.send(Step::Policy(policy));
+        });
+        Ok(())
+    }
+
+    async fn take_step(&mut self, step: Step) -> anyhow::Result<()> {
+        match step {
+            Step::Policy(signature) => return self.hand_to_thread(signature).await,
+            Step::Named(named) => return self.name(*named).await,
+            Step::Scanned(owner, objects) => {
+                let changed = self.foreign.scanned(&owner, &objects);
+                self.foreign_changed(&changed);
+            }
+            Step::Trusted(owner, is_trusted) => {
+                if !is_trusted {
+                    log::warn!("{owner} shows activations of firmware and is not root's: it is not believed");
+                }
+                let changed = self.foreign.trust(&owner, is_trusted);
+                self.foreign_changed(&changed);
+            }
+            Step::Marker(is_elsewhere) => {
+                if self.settings.multipart == Marker::Auto {
+                    self.show_marker(!is_elsewhere).await?;
+                }
+            }
+            Step::Asked(id, is_told) => self.asked(&id, is_told),
+        }
+        Ok(())
+    }
+
+    async fn hand_to_thread(&mut self, signature: SignaturePolicy) -> anyhow::Result<()> {
+        let Some(busy) = &mut self.busy else { return Ok(()) };
+        let Some(input) = busy.input.take() else { return Ok(()) };
+        let (id, progress) = (busy.id.clone(), Arc::clone(&busy.progress));
+        let job = Job { input, signature, folder: Arc::clone(&self.folder), progress };
+        anyhow::ensure!(self.worker.begin(job), "the thread that unpacks does not take an image");
+        match id {
+            Some(id) => self.images.stage(&id, "unpacking").await,
+            None => Ok(()),
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Said(announcement) => {
+                if let Some(name) = self.foreign.hear(announcement) {
+                    self.foreign_changed(&[name]);
+                }
+            }
+            News::Came(owner) => {
+                self.scan(owner);
+                self.ask_for_marker();
+            }
+            News::Left(owner) => {
+                let changed = self.foreign.left(&owner);
+                self.foreign_changed(&changed);
+                self.ask_for_marker();
+            }
+        }
+    }
+
+    /// Looks for services of firmware that were there before us.
+    fn look_around(&self) {
+        let (connection, steps) = (self.connection.clone(), self.steps.clone());
+        tokio::spawn(async move {
+            for owner in peers::present(&connection).await.unwrap_or_default() {
+                let objects = peers::objects(&connection, &owner).await;
+                let _ = steps.send(Step::Scanned(owner, objects));
+            }
+        });
+        self.ask_for_marker();
+    }
+
+    fn scan(&self, owner: String) {
+        let (connection, steps) = (self.connection.clone(), self.steps.clone());
+        tokio::spawn(async move {
+            let objects = peers::objects(&connection, &owner).await;
+            let _ = steps.send(Step::Scanned(owner, objects));
+        });
+    }
+
+    fn ask_for_marker(&self) {
+        if self.settings.multipart != Marker::Auto {
+            return;
+        }
+        let (connection, steps) = (self.connection.clone(), self.steps.clone());
+        tokio::spawn(async move {
+            let is_elsewhere = peers::multipart_elsewhere(&connection, software::IMAGE_MANAGER).await;
+            let _ = steps.send(Step::Marker(is_elsewhere));
+        });
+    }
+
+    async fn show_marker(&mut self, is_shown: bool) -> anyhow::Result<()> {
+        if self.shows_marker == is_shown {
+            return Ok(());
+        }
+        self.shows_marker = is_shown;
+        let (server, path) = (self.connection.object_server(), &*self.settings.multipart_object);
+        let object = zbus::ObjectPath::try_from(path)?;
+        if is_shown {
+            server.at(path, Multipart).await?;
+            let told = [(software::MULTIPART_UPDATE, Properties::new())].into();
+            signals::added(&self.connection, &object, &told).await?;
+        } else {
+            log::info!("another service takes updates for whatever they are: {path} is not marked any more");
+            server.remove::<Multipart, _>(path).await?;
+            signals::removed(&self.connection, &object, &[software::MULTIPART_UPDATE]).await?;
+        }
+        Ok(())
+    }
+
+    /// What is to be done since somebody's activation of an object of this name changed.
+    pub(crate) fn foreign_changed(&mut self, names: &[String]) {
+        for name in names {
+            let claim = self.foreign.claim(name);
+            let Some(id) = VersionId::parse(name).ok() else { continue };
+            let Some(image) = self.images.all.get_mut(&id) else { continue };
+            let has_begun = claim.as_ref().and_then(|claim| claim.state);
+            image.was_activated |= has_begun.is_some_and(|state| state.is_busy() || state.is_final());
+            if let Some(hand_over) = &mut image.hand_over {
+                hand_over.claimed(claim);
+            }
+        }
+        for owner in self.foreign.strangers() {
+            self.foreign.asked_about(&owner);
+            let (connection, steps) = (self.connection.clone(), self.steps.clone());
+            tokio::spawn(async move {
+                let is_trusted = peers::is_trusted(&connection, &owner).await;
+                let _ = steps.send(Step::Trusted(owner, is_trusted));
+            });
+        }
+    }
+
+    async fn perform(&mut self, command: Command) -> anyhow::Result<()> {
+        // Whoever asked and has gone does not need the answer.
+        match command {
+            Command::StartUpdate { image, apply_time, reply } => {
+                let answer = self.start_update(image, &apply_time).await?;
+                let _ = reply.send(answer);
+            }
+            Command::Replied(id) => {
+                let now = self.now();
+                if let Some(hand_over) = self.hand_over(&id) {
+                    hand_over.replied(now);
+                }
+            }
+            Command::Request { id, wish, reply } => {
+                let answer = self.request(&id, wish);
+                let _ = reply.send(answer);
+            }
+            Command::Delete { id, caller, reply } => {
+                let answer = match id {
+                    Some(id) => self.delete(&id, &caller).await?,
+                    None => self.delete_all(&caller).await?,
+                };
+                let _ = reply.send(answer);
+            }
+            Command::ManagedObjects(reply) => {
+                let _ = reply.send(Ok(self.objects()));
+            }
+        }
+        Ok(())
+    }
+
+    fn objects(&self) -> Objects {
+        let mut objects = self.images.objects();
+        if let Ok(path) = zbus::OwnedObjectPath::try_from(&*self.settings.multipart_object) {
+            let times: Vec<String> = update_state::ApplyTime::ALL.map(software::apply_time).to_vec();
+            let update = [("AllowedApplyTimes", zbus::Variant::from(times))].into();
+            let mut interfaces = Interfaces::from([(software::UPDATE, update)]);
+            if self.shows_marker {
+                interfaces.insert(software::MULTIPART_UPDATE, Properties::new());
+            }
+            objects.insert(path, interfaces);
+        }
+        objects
+    }
+
+    pub(crate) fn hand_over(&mut self, id: &VersionId) -> Option<&mut hand_over::HandOver> {
+        self.images.all.get_mut(id)?.hand_over.as_mut()
+    }
+
+    fn happened(&mut self, happened: io::Result<Vec<Happened>>) {
+        match happened {
+            Ok(happened) => {
+                for one in happened {
+                    match one {
+                        Happened::Arrived(name) => self.arrived(name),
+                        Happened::Overflow => self.rescan(),
+                        Happened::FolderGone => self.watch = None,
+                    }
+                }
+            }
+            Err(error) => {
+                log::warn!("the upload folder cannot be watched, it is tried again: {error}");
+                self.watch = None;
+            }
+        }
+    }
+
+    /// Watches the folder that the path leads to now.
+    fn watch_folder(&mut self) {
+        self.folder_checked = Instant::now();
+        let opened = UploadFolder::open(&self.settings.upload_folder)
+            .and_then(|folder| Ok((Watch::of(folder.path())?, folder)));
+        match opened {
+            Ok((watch, folder)) => {
+                self.watch = Some(watch);
+                if folder.identity() != self.folder.identity() {
+                    log::warn!("there is another upload folder now: {}", folder.path().display());
+                }
+                self.folder = Arc::new(folder);
+                self.rescan();
+            }
+            Err(error) => {
+                log::warn!(
+                    "cannot use {}, it is tried again: {error}",
+                    self.settings.upload_folder.display()
+                );
+                self.watch = None;
+            }
+        }
+    }
+
+    fn look_at_folder(&mut self) {
+        let is_due = self.folder_checked.elapsed() >= FOLDER_INTERVAL;
+        let is_gone = self.watch.is_none() && (is_due || !self.folder.is_there());
+        if is_gone || (is_due && !self.folder.is_there()) {
+            self.watch_folder();
+        } else if is_due {
+            self.folder_checked = Instant::now();
+        }
+        self.look_at_uploads();
+        let is_due = self.space_checked.elapsed() >= self.settings.space_retry;
+        if self.intake.waits_for_room() && is_due {
+            self.space_checked = Instant::now();
+            self.look_for_room();
+        }
+    }
+
+    async fn tell_progress(&mut self) -> anyhow::Result<()> {
+        let Some(Busy { id: Some(id), progress, .. }) = &self.busy else { return self.keep_alive().await };
+        let percent = progress.percent().unwrap_or_default();
+        let shown = self.images.all.get(id).map(|image| image.view.borrow().progress);
+        if shown.is_some_and(|shown| shown != percent) {
+            self.images.change(id, Interface::Image, &["Progress"], |view| view.progress = percent).await?;
+        }
+        self.keep_alive().await
+    }
+
+    fn status(&self) -> String {
+        let published = self.images.all.values().filter(|image| image.is_published()).count();
+        let waiting = self.updates.len() + self.intake.queued();
+        let at_work = if self.busy.is_some() { ", one at work" } else { "" };
+        format!("{published} images{at_work}, {waiting} waiting")
+    }
+}
+
+/// What happens next in the folder; never, while there is none.
+async fn next(watch: &mut Option<Watch>) -> io::Result<Vec<Happened>> {
+    match watch {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes at a moment, or never.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,285 @@
+//! Settings of this service: `image-manager.d/*.toml`.
+
+use anyhow::{Context as _, bail};
+use image_format::{ManifestLimits, NameLimits, Purpose};
+use image_ingest::{Limits, MinimumFree, VersionFloor};
+use nix::unistd::Group;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The file form; everything optional.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Fragment {
+    upload_directory: Option<PathBuf>,
+    trust_directory: Option<PathBuf>,
+    os_release: Option<PathBuf>,
+    group: Option<String>,
+    signature: Option<Policy>,
+    require_machine_name: Option<bool>,
+    allow_unknown_purpose: Option<bool>,
+    ignore_purposes: Option<Vec<String>>,
+    version_floors: Option<Vec<Floor>>,
+    settle_ms: Option<u64>,
+    queue: Option<usize>,
+    max_images: Option<usize>,
+    image_ttl_s: Option<u64>,
+    multipart: Option<Multipart>,
+    multipart_object: Option<String>,
+    claim_timeout_s: Option<u64>,
+    linger_s: Option<u64>,
+    hold_ms: Option<u64>,
+    stall_limit_s: Option<u64>,
+    space_retry_s: Option<u64>,
+    max_archive_bytes: Option<u64>,
+    max_extracted_bytes: Option<u64>,
+    max_member_bytes: Option<u64>,
+    max_members: Option<usize>,
+    max_name_bytes: Option<usize>,
+    max_depth: Option<usize>,
+    max_manifest_bytes: Option<usize>,
+    max_manifest_line: Option<usize>,
+    max_manifest_lines: Option<usize>,
+    max_ratio: Option<u64>,
+    max_dictionary_bytes: Option<u64>,
+    min_free_bytes: Option<u64>,
+    min_free_divisor: Option<u64>,
+}
+
+/// Whether signatures are required.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Always.
+    Required,
+    /// While the machine is in field mode, or does not say that it is not.
+    FieldMode,
+    /// Never; nobody looks.
+    Off,
+}
+
+/// Whether the multipart marker is shown.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Multipart {
+    /// While no other service shows one.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Floor {
+    purpose: String,
+    target: Option<String>,
+    minimum: String,
+}
+
+/// What the service goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where images are dropped, and unpacked.
+    pub upload_folder: PathBuf,
+    /// The key sets.
+    pub trust_folder: PathBuf,
+    /// What says which machine this is.
+    pub os_release: PathBuf,
+    /// Whose group may read unpacked images.
+    pub group: Option<u32>,
+    /// Whether signatures are required.
+    pub policy: Policy,
+    /// See [`image_ingest::Rules`].
+    pub require_machine_name: bool,
+    /// See [`image_ingest::Rules`].
+    pub allow_unknown_purpose: bool,
+    /// See [`image_ingest::Rules`].
+    pub ignored_purposes: Vec<Purpose>,
+    /// See [`image_ingest::Rules`].
+    pub floors: Vec<VersionFloor>,
+    /// How long a file must rest before its early end counts.
+    pub settle: Duration,
+    /// How many images wait to be taken in.
+    pub queue: usize,
+    /// How many images are kept that nobody installs.
+    pub max_images: usize,
+    /// How long an image is kept that nobody activates.
+    pub time_to_live: Option<Duration>,
+    /// Whether the multipart marker is shown.
+    pub multipart: Multipart,
+    /// The object that takes updates.
+    pub multipart_object: String,
+    /// How long an image of `StartUpdate` waits for somebody to install it.
+    pub claim_limit: Duration,
+    /// How long what came to an end is still shown.
+    pub linger: Duration,
+    /// How long an image of `StartUpdate` stays `NotReady` unless somebody has read its state.
+    pub hold: Duration,
+    /// How long a pipe may give nothing.
+    pub stall_limit: Duration,
+    /// How often it is looked whether there is room again.
+    pub space_retry: Duration,
+    /// Limits of an archive.
+    pub limits: Limits,
+    /// Limits of names.
+    pub names: NameLimits,
+    /// Limits of manifests.
+    pub manifest: ManifestLimits,
+}
+
+impl Fragment {
+    /// Checks, and fills in defaults. Default paths lie below `root`.
+    ///
+    /// Errors: names the key.
+    pub fn settings(&self, root: &Path) -> anyhow::Result<Settings> {
+        let below = |given: &Option<PathBuf>, default: &str| {
+            given.clone().unwrap_or_else(|| root.join(default.trim_start_matches('/')))
+        };
+        let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
+        let settings = Settings {
+            upload_folder: below(&self.upload_directory, "/tmp/images"),
+            trust_folder: below(&self.trust_directory, "/etc/activationdata"),
+            os_release: below(&self.os_release, "/etc/os-release"),
+            group: self.group()?,
+            policy: self.signature.unwrap_or(Policy::Required),
+            require_machine_name: self.require_machine_name.unwrap_or(false),
+            allow_unknown_purpose: self.allow_unknown_purpose.unwrap_or(false),
+            ignored_purposes: self.ignored_purposes()?,
+            floors: self.floors()?,
+            settle: Duration::from_millis(self.settle_ms.unwrap_or(3_000)),
+            queue: self.queue.unwrap_or(8).max(1),
+            max_images: self.max_images.unwrap_or(8).max(1),
+            time_to_live: self.image_ttl_s.filter(|limit| *limit > 0).map(Duration::from_secs),
+            multipart: self.multipart.unwrap_or(Multipart::Auto),
+            multipart_object: self.multipart_object()?,
+            claim_limit: seconds(self.claim_timeout_s, 30),
+            linger: seconds(self.linger_s, 30),
+            hold: Duration::from_millis(self.hold_ms.unwrap_or(500)),
+            stall_limit: seconds(self.stall_limit_s, 30),
+            space_retry: seconds(self.space_retry_s, 5).max(Duration::from_secs(1)),
+            limits: self.limits(),
+            names: self.names(),
+            manifest: self.manifest(),
+        };
+        if !settings.upload_folder.is_absolute() {
+            bail!("upload-directory: {} is no absolute path", settings.upload_folder.display());
+        }
+        Ok(settings)
+    }
+
+    fn group(&self) -> anyhow::Result<Option<u32>> {
+        let Some(name) = &self.group else { return Ok(None) };
+        let group = Group::from_name(name).with_context(|| format!("group: {name}"))?;
+        let group = group.with_context(|| format!("group: there is no group {name}"))?;
+        Ok(Some(group.gid.as_raw()))
+    }
+
+    fn ignored_purposes(&self) -> anyhow::Result<Vec<Purpose>> {
+        let words = self.ignore_purposes.iter().flatten();
+        words.map(|word| purpose(word).context("ignore-purposes")).collect()
+    }
+
+    fn floors(&self) -> anyhow::Result<Vec<VersionFloor>> {
+        let floors = self.version_floors.iter().flatten();
+        let floors = floors.map(|floor| {
+            Ok(VersionFloor {
+                purpose: purpose(&floor.purpose).context("version-floors")?,
+                target: floor.target.clone(),
+                minimum: floor.minimum.clone(),
+            })
+        });
+        floors.collect()
+    }
+
+    fn multipart_object(&self) -> anyhow::Result<String> {
+        let default = || format!("{}/multipart", dbus_api::software::ROOT);
+        let path = self.multipart_object.clone().unwrap_or_else(default);
+        let name = path.strip_prefix(dbus_api::software::ROOT).and_then(|rest| rest.strip_prefix('/'));
+        let is_name = |name: &&str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        if name.filter(is_name).is_none() {
+            bail!("multipart-object: {path} is not one level below {}", dbus_api::software::ROOT);
+        }
+        Ok(path)
+    }
+
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            archive: self.max_archive_bytes.unwrap_or(default.archive),
+            extracted: self.max_extracted_bytes.unwrap_or(default.extracted),
+            member: self.max_member_bytes.unwrap_or(default.member),
+            members: self.max_members.unwrap_or(default.members),
+            ratio: self.max_ratio.unwrap_or(default.ratio),
+            dictionary: self.max_dictionary_bytes.unwrap_or(default.dictionary),
+            free: MinimumFree {
+                bytes: self.min_free_bytes.unwrap_or(default.free.bytes),
+                divisor: self.min_free_divisor.unwrap_or(default.free.divisor),
+            },
+        }
+    }
+
+    fn names(&self) -> NameLimits {
+        let default = NameLimits::default();
+        NameLimits {
+            bytes: self.max_name_bytes.unwrap_or(default.bytes),
+            depth: self.max_depth.unwrap_or(default.depth),
+        }
+    }
+
+    fn manifest(&self) -> ManifestLimits {
+        let default = ManifestLimits::default();
+        ManifestLimits {
+            bytes: self.max_manifest_bytes.unwrap_or(default.bytes),
+            line: self.max_manifest_line.unwrap_or(default.line),
+            lines: self.max_manifest_lines.unwrap_or(default.lines),
+        }
+    }
+}
+
+/// A purpose by its bare word or by its full name.
+fn purpose(word: &str) -> anyhow::Result<Purpose> {
+    let by_word = Purpose::ALL.into_iter().find(|purpose| purpose.word() == word);
+    match by_word {
+        Some(purpose) => Ok(purpose),
+        None => Ok(Purpose::parse(word)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> anyhow::Result<Settings> {
+        toml::from_str::<Fragment>(text)?.settings(Path::new("/"))
+    }
+
+    #[test]
+    fn signatures_are_required_unless_somebody_says_otherwise() {
+        assert_eq!(settings("").unwrap().policy, Policy::Required);
+        assert_eq!(settings("signature = \"field-mode\"").unwrap().policy, Policy::FieldMode);
+        assert!(settings("signature = \"no\"").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_its_key() {
+        for (text, key) in [
+            ("multipart-object = \"/xyz/openbmc_project/software/a/b\"", "multipart-object"),
+            ("multipart-object = \"/elsewhere\"", "multipart-object"),
+            ("upload-directory = \"tmp\"", "upload-directory"),
+            ("ignore-purposes = [\"Toaster\"]", "ignore-purposes"),
+            ("[[version-floors]]\npurpose = \"Toaster\"\nminimum = \"1\"", "version-floors"),
+            ("group = \"no-such-group-here\"", "group"),
+        ] {
+            let error = format!("{:#}", settings(text).unwrap_err());
+            assert!(error.contains(key), "{error}");
+        }
+        let full =
+            "ignore-purposes = [\"BMC\", \"xyz.openbmc_project.Software.Version.VersionPurpose.Host\"]";
+        assert_eq!(settings(full).unwrap().ignored_purposes, [Purpose::Bmc, Purpose::Host]);
+    }
+}

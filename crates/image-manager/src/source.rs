@@ -1,0 +1,186 @@
+//! Images as they come: a file read from its start, or a stream that may dry up.
+
+use crate::upload_folder::Upload;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{SFlag, fstat};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a stream is waited for before it is looked whether to go on.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// An image as it comes.
+#[derive(Debug)]
+pub enum Source {
+    /// A file, whatever the position that its descriptor has.
+    File {
+        /// The file.
+        file: File,
+        /// Where reading goes on.
+        position: u64,
+    },
+    /// A pipe, a socket or the like.
+    Stream {
+        /// Its descriptor.
+        stream: File,
+        /// How long it may give nothing.
+        limit: Duration,
+        /// Set when nobody wants more of it.
+        stop: Arc<AtomicBool>,
+    },
+}
+
+/// Why a descriptor is no image.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidImage {
+    /// It cannot be read.
+    #[error("the descriptor cannot be read")]
+    Unreadable,
+    /// It is something without content.
+    #[error("the descriptor is that of {0}")]
+    Kind(&'static str),
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// The kernel refuses.
+    #[error("the descriptor cannot be used: {0}")]
+    Refused(#[from] Errno),
+}
+
+impl Source {
+    /// A dropped file.
+    pub fn upload(upload: Upload) -> Self {
+        Self::File { file: upload.file, position: 0 }
+    }
+
+    /// A descriptor that was handed over, and its length if it has one.
+    pub fn descriptor(
+        descriptor: OwnedFd,
+        limit: Duration,
+        stop: Arc<AtomicBool>,
+    ) -> Result<(Self, Option<u64>), InvalidImage> {
+        let flags = OFlag::from_bits_truncate(fcntl(&descriptor, FcntlArg::F_GETFL)?);
+        if flags.contains(OFlag::O_PATH) || flags & OFlag::O_ACCMODE == OFlag::O_WRONLY {
+            return Err(InvalidImage::Unreadable);
+        }
+        let found = fstat(&descriptor)?;
+        match SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => {
+                let size = u64::try_from(found.st_size).unwrap_or_default();
+                if size == 0 {
+                    return Err(InvalidImage::Empty);
+                }
+                Ok((Self::File { file: descriptor.into(), position: 0 }, Some(size)))
+            }
+            SFlag::S_IFIFO | SFlag::S_IFCHR => {
+                Ok((Self::Stream { stream: opened_anew(descriptor), limit, stop }, None))
+            }
+            SFlag::S_IFSOCK => Ok((Self::Stream { stream: descriptor.into(), limit, stop }, None)),
+            SFlag::S_IFDIR => Err(InvalidImage::Kind("a folder")),
+            _ => Err(InvalidImage::Kind("a device")),
+        }
+    }
+}
+
+/// The same pipe, but not to be blocked by: whoever holds the other descriptor could read what was promised to us.
+fn opened_anew(descriptor: OwnedFd) -> File {
+    let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+    let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    opened.unwrap_or_else(|_| descriptor.into())
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File { file, position } => {
+                let count = file.read_at(buffer, *position)?;
+                *position = position.saturating_add(count as u64);
+                Ok(count)
+            }
+            Self::Stream { stream, limit, stop } => read_stream(stream, *limit, stop, buffer),
+        }
+    }
+}
+
+fn read_stream(
+    stream: &mut File,
+    limit: Duration,
+    stop: &AtomicBool,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    let began = Instant::now();
+    let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("nobody wants more of it"));
+        }
+        if began.elapsed() >= limit {
+            let text = format!("nothing came for {} s", limit.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        }
+        let mut polled = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut polled, patience) {
+            Ok(0) | Err(Errno::EINTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Seek as _, Write as _};
+
+    fn take(descriptor: impl Into<OwnedFd>) -> Result<(Source, Option<u64>), InvalidImage> {
+        Source::descriptor(descriptor.into(), Duration::from_millis(300), Arc::default())
+    }
+
+    #[test]
+    fn a_file_is_read_from_its_start_wherever_its_descriptor_stands() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"image").unwrap();
+        let shared = file.try_clone().unwrap();
+        let (mut source, length) = take(file).unwrap();
+        assert_eq!(length, Some(5));
+        let mut read = String::new();
+        source.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "image");
+        let mut shared = shared;
+        assert_eq!(shared.stream_position().unwrap(), 5, "the sender's position is its own business");
+    }
+
+    #[test]
+    fn what_cannot_be_an_image_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let writable = File::create(&path).unwrap();
+        assert!(matches!(take(writable), Err(InvalidImage::Unreadable)));
+        assert!(matches!(take(File::open(&path).unwrap()), Err(InvalidImage::Empty)));
+        assert!(matches!(take(File::open(folder.path()).unwrap()), Err(InvalidImage::Kind("a folder"))));
+    }
+
+    #[test]
+    fn a_pipe_that_dries_up_is_given_up() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (mut source, length) = take(reader).unwrap();
+        assert_eq!(length, None);
+        writer.write_all(b"be").unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(source.read(&mut buffer).unwrap(), 2);
+        assert_eq!(source.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(writer);
+        assert_eq!(source.read(&mut buffer).unwrap(), 0);
+    }
+}

@@ -1,0 +1,314 @@
+//! The folder where images are dropped, and where unpacked ones lie.
+//!
+//! All is done relative to a descriptor of it, so that nobody can put another folder in its place meanwhile.
+
+use image_format::VersionId;
+use image_ingest::DiskFolder;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, renameat2};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// What folders that are being unpacked begin with.
+const DRAFT: &str = ".tmp-";
+/// Endings of names of files that are still on their way.
+const PARTIAL: [&str; 5] = [".part", ".partial", ".filepart", ".tmp", ".crdownload"];
+
+/// Which file it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// A file that was dropped.
+#[derive(Debug)]
+pub struct Upload {
+    /// Open for reading.
+    pub file: File,
+    /// Which file it is.
+    pub identity: Identity,
+    /// Its length, bytes.
+    pub size: u64,
+}
+
+/// The folder.
+#[derive(Debug)]
+pub struct UploadFolder {
+    path: PathBuf,
+    descriptor: OwnedFd,
+    identity: Identity,
+}
+
+/// Why a file is not looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// It is gone.
+    #[error("it is gone")]
+    Gone,
+    /// It is something that is never followed.
+    #[error("it is {0}")]
+    NoFile(&'static str),
+    /// The kernel refuses.
+    #[error(transparent)]
+    Refused(#[from] Errno),
+}
+
+impl UploadFolder {
+    /// Opens the folder; makes it when it is not there.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(path)?,
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let descriptor = openat(AT_FDCWD, path, flags, Mode::empty())?;
+        let identity = Identity::of(&fstat(&descriptor)?);
+        Ok(Self { path: path.to_owned(), descriptor, identity })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which folder it is.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Whether its path still leads to it.
+    pub fn is_there(&self) -> bool {
+        let found = fstatat(AT_FDCWD, &self.path, AtFlags::AT_SYMLINK_NOFOLLOW);
+        found.is_ok_and(|found| Identity::of(&found) == self.identity)
+    }
+
+    /// Names of the files that may be uploads, the oldest first.
+    pub fn uploads(&self) -> io::Result<Vec<OsString>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && is_upload(&entry.file_name()) {
+                let age = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+                found.push((age, entry.file_name()));
+            }
+        }
+        found.sort();
+        Ok(found.into_iter().map(|(_, name)| name).collect())
+    }
+
+    /// Opens a dropped file, if it is one: a regular file with one name.
+    pub fn take(&self, name: &OsStr) -> Result<Upload, NotTaken> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        // A device or a FIFO may do something when it is opened.
+        self.look(name)?;
+        let descriptor =
+            openat(&self.descriptor, name, flags, Mode::empty()).map_err(|error| match error {
+                Errno::ENOENT => NotTaken::Gone,
+                Errno::ELOOP => NotTaken::NoFile("a link"),
+                other => NotTaken::Refused(other),
+            })?;
+        let found = fstat(&descriptor)?;
+        judge(&found)?;
+        let size = u64::try_from(found.st_size).unwrap_or_default();
+        Ok(Upload { identity: Identity::of(&found), size, file: descriptor.into() })
+    }
+
+    /// Which file a name leads to, and how long it is.
+    pub fn look(&self, name: &OsStr) -> Result<(Identity, u64), NotTaken> {
+        let found = fstatat(&self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        let found = found.map_err(|error| match error {
+            Errno::ENOENT => NotTaken::Gone,
+            other => NotTaken::Refused(other),
+        })?;
+        judge(&found)?;
+        Ok((Identity::of(&found), u64::try_from(found.st_size).unwrap_or_default()))
+    }
+
+    /// Removes a dropped file, unless another has come in its place.
+    pub fn remove_upload(&self, name: &OsStr, identity: Identity) -> io::Result<()> {
+        match self.look(name) {
+            Ok((found, _)) if found == identity => {}
+            _ => return Ok(()),
+        }
+        match unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes a folder to unpack into, and tells its name.
+    pub fn begin(&self, group: Option<u32>) -> io::Result<(String, DiskFolder)> {
+        loop {
+            let name = format!("{DRAFT}{:08x}", random()?);
+            match DiskFolder::create_in(&self.descriptor, &name, group) {
+                Ok(folder) => return Ok((name, folder)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Gives an unpacked folder its final name. Errors: `AlreadyExists` when something has that name.
+    pub fn publish(&self, draft: &str, id: &VersionId) -> io::Result<()> {
+        renameat2(&self.descriptor, draft, &self.descriptor, id.as_str(), RenameFlags::RENAME_NOREPLACE)?;
+        Ok(nix::unistd::fsync(&self.descriptor)?)
+    }
+
+    /// Takes an image's folder out of sight at once; what is left is told, for [`Self::remove`].
+    pub fn withdraw(&self, id: &VersionId) -> io::Result<PathBuf> {
+        let name = format!("{DRAFT}{:08x}", random()?);
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        renameat2(&self.descriptor, id.as_str(), &self.descriptor, name.as_str(), flags)?;
+        Ok(self.path.join(name))
+    }
+
+    /// The whole path of a name in it.
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Which folder an image's name leads to.
+    pub fn folder_of(&self, id: &VersionId) -> Option<Identity> {
+        let found = fstatat(&self.descriptor, id.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        (kind(&found) == SFlag::S_IFDIR).then(|| Identity::of(&found))
+    }
+
+    /// Removes what an earlier run left half done.
+    pub fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && entry.file_name().as_bytes().starts_with(DRAFT.as_bytes()) {
+                log::info!("what was left of an upload is removed: {}", entry.path().display());
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Free bytes of its file system.
+    pub fn free(&self) -> io::Result<u64> {
+        let system = nix::sys::statvfs::fstatvfs(self.descriptor.as_fd())?;
+        #[allow(clippy::useless_conversion, reason = "these are narrower on 32-bit machines")]
+        Ok(u64::from(system.blocks_available()).saturating_mul(u64::from(system.fragment_size())))
+    }
+}
+
+impl Identity {
+    /// Of what the kernel says of a file.
+    #[allow(clippy::useless_conversion, reason = "these are narrower on 32-bit machines")]
+    pub fn of(found: &FileStat) -> Self {
+        Self { device: u64::from(found.st_dev), inode: u64::from(found.st_ino) }
+    }
+}
+
+/// Whether a name may be an upload's: not hidden, and not one that says that it is still on its way.
+pub fn is_upload(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    !bytes.starts_with(b".") && !PARTIAL.iter().any(|ending| bytes.ends_with(ending.as_bytes()))
+}
+
+/// A number that nobody foresees.
+pub fn random() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u32::from_ne_bytes(bytes))
+}
+
+fn kind(found: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT
+}
+
+fn judge(found: &FileStat) -> Result<(), NotTaken> {
+    let what = match kind(found) {
+        SFlag::S_IFREG if found.st_nlink <= 1 => return Ok(()),
+        SFlag::S_IFREG => "a file with other names",
+        SFlag::S_IFLNK => "a link",
+        SFlag::S_IFDIR => "a folder",
+        SFlag::S_IFIFO => "a FIFO",
+        SFlag::S_IFSOCK => "a socket",
+        _ => "a device",
+    };
+    Err(NotTaken::NoFile(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_on_their_way_and_hidden_ones_are_left_alone() {
+        for (name, expected) in [
+            ("image.tar", true),
+            ("0f8fad5b-d9cb-469f-a165-70867728950e", true),
+            (".image.tar.part", false),
+            ("image.tar.part", false),
+            ("image.partial", false),
+            ("image.tar.filepart", false),
+            ("image.tmp", false),
+            ("image.crdownload", false),
+            ("part", true),
+        ] {
+            assert_eq!(is_upload(OsStr::new(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_file_with_one_name_is_taken() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("images");
+        let folder = UploadFolder::open(&path).unwrap();
+        fs::write(path.join("file"), "x").unwrap();
+        std::os::unix::fs::symlink("file", path.join("link")).unwrap();
+        fs::create_dir(path.join("folder")).unwrap();
+        nix::unistd::mkfifo(&path.join("fifo"), Mode::S_IRWXU).unwrap();
+        assert_eq!(folder.take(OsStr::new("file")).unwrap().size, 1);
+        for name in ["link", "folder", "fifo"] {
+            assert!(matches!(folder.take(OsStr::new(name)), Err(NotTaken::NoFile(_))), "{name}");
+        }
+        assert!(matches!(folder.take(OsStr::new("nothing")), Err(NotTaken::Gone)));
+        fs::hard_link(path.join("file"), path.join("second")).unwrap();
+        assert!(matches!(folder.take(OsStr::new("file")), Err(NotTaken::NoFile(_))));
+    }
+
+    #[test]
+    fn a_file_that_has_come_in_an_uploads_place_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = UploadFolder::open(root.path()).unwrap();
+        let name = OsStr::new("image.tar");
+        fs::write(folder.join(name), "old").unwrap();
+        let old = folder.take(name).unwrap();
+        fs::rename(folder.join(name), folder.join(".kept")).unwrap();
+        fs::write(folder.join(name), "new").unwrap();
+        folder.remove_upload(name, old.identity).unwrap();
+        assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), "new");
+        let new = folder.take(name).unwrap();
+        folder.remove_upload(name, new.identity).unwrap();
+        assert!(!folder.join(name).exists());
+    }
+
+    #[test]
+    fn an_image_never_replaces_what_has_its_name() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = UploadFolder::open(root.path()).unwrap();
+        let id = VersionId::of("v1");
+        fs::create_dir(folder.join(id.as_str())).unwrap();
+        let (draft, _) = folder.begin(None).unwrap();
+        let error = folder.publish(&draft, &id).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        folder.sweep().unwrap();
+        assert!(!folder.join(draft).exists());
+        assert!(folder.join(id.as_str()).exists());
+    }
+}

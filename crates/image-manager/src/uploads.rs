@@ -1,0 +1,294 @@
+//! Dropped files: looked at, taken in, named, removed.
+
+use crate::dbus::object_path;
+use crate::events::Event;
+use crate::images::Image;
+use crate::intake::{Ending, Verdict};
+use crate::peers;
+use crate::record::{Record, Shown, Stage, UploadPlace};
+use crate::service::{Named, Service, Step};
+use crate::upload_folder::{Identity, NotTaken, is_upload, random};
+use crate::worker::{Failure, Outcome, Subject, Taken};
+use dbus_api::software::view::Interface;
+use image_format::VersionId;
+use image_ingest::Rejection;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often another name is tried.
+const NAME_TRIES: u32 = 16;
+/// Longest wait for the object mapper, which may be absent or hang.
+const MAPPER_LIMIT: Duration = Duration::from_millis(500);
+
+impl Service {
+    /// A file was written, or has come.
+    pub(crate) fn arrived(&mut self, name: OsString) {
+        if !is_upload(&name) {
+            return;
+        }
+        match self.folder.look(&name) {
+            Ok((identity, _)) => self.intake.arrived(name, Some(identity), self.now()),
+            Err(NotTaken::Gone) => {}
+            Err(error) => log::warn!("{} is left alone: {error}", self.folder.join(&name).display()),
+        }
+    }
+
+    /// Looks at all files in the folder.
+    pub(crate) fn rescan(&mut self) {
+        let names = self.folder.uploads().unwrap_or_else(|error| {
+            log::warn!("cannot read {}: {error}", self.folder.path().display());
+            Vec::new()
+        });
+        let now = self.now();
+        for name in names {
+            let identity = self.folder.look(&name).ok().map(|(identity, _)| identity);
+            self.intake.found(name, identity, now);
+        }
+    }
+
+    /// Looks at files that have rested.
+    pub(crate) fn look_at_uploads(&mut self) {
+        let now = self.now();
+        for name in self.intake.rested(now) {
+            let size = self.folder.look(&name).ok().map(|(_, size)| size);
+            self.intake.looked(&name, size, now);
+        }
+    }
+
+    /// Looks whether a file that found no room would find some.
+    pub(crate) fn look_for_room(&mut self) {
+        if self.is_full() {
+            return;
+        }
+        if let Ok(free) = self.folder.free() {
+            self.intake.room(free);
+        }
+    }
+
+    /// Whether there are as many images as may be kept unclaimed.
+    pub(crate) fn is_full(&self) -> bool {
+        let unclaimed = self.images.all.values().filter(|image| match &image.hand_over {
+            Some(hand_over) => hand_over.is_unclaimed() || hand_over.is_taking_in(),
+            None => self.foreign.claim(image.id.as_str()).is_none(),
+        });
+        unclaimed.count() + self.naming >= self.settings.max_images
+    }
+
+    /// The next file to be taken in.
+    pub(crate) fn next_upload(&mut self) -> Option<OsString> {
+        while let Some(name) = self.intake.next() {
+            if !self.is_full() {
+                return Some(name);
+            }
+            let reason = format!("{} images wait for somebody to install them", self.settings.max_images);
+            let subject = self.subject(&name);
+            let now = self.now();
+            let identity = self.folder.look(&name).ok().map(|(identity, _)| identity);
+            let verdict = self.intake.ended(&name, Ending::NoRoom { needed: 0 }, now);
+            log::error!("{subject} is not taken in: {reason}");
+            self.reporter.report(Event::too_many(&subject, &reason));
+            if verdict == Verdict::Final {
+                self.drop_upload(&name, identity);
+            }
+        }
+        None
+    }
+
+    /// The thread is done with an image.
+    pub(crate) async fn conclude(&mut self, outcome: Outcome) -> anyhow::Result<()> {
+        self.busy = None;
+        match (outcome.subject, outcome.result) {
+            (Subject::Update(id), result) => self.conclude_update(&id, result).await?,
+            (Subject::Upload(name, Some((identity, _))), Ok(taken)) => {
+                self.naming += 1;
+                self.find_name(taken, Some((name, identity)), 0);
+            }
+            (Subject::Upload(name, None), Ok(_)) => self.intake.forget(&name),
+            (Subject::Upload(name, found), Err(failure)) => self.refuse_upload(&name, found, &failure),
+        }
+        if self.intake.takes_missed() {
+            self.rescan();
+        }
+        Ok(())
+    }
+
+    fn refuse_upload(&mut self, name: &OsStr, found: Option<(Identity, u64)>, failure: &Failure) {
+        let (subject, now) = (self.subject(name), self.now());
+        let ending = match (failure, found) {
+            (Failure::Rejected(Rejection::Truncated), Some((_, size))) => Ending::Early { size },
+            (Failure::Rejected(Rejection::Busy { needed, .. }), _) => Ending::NoRoom { needed: *needed },
+            (Failure::Rejected(Rejection::Ignored { .. }), Some((identity, _))) => {
+                Ending::LeftAlone(identity)
+            }
+            _ => Ending::Done,
+        };
+        let verdict = self.intake.ended(name, ending, now);
+        match failure {
+            Failure::NotTaken(NotTaken::Gone) => return,
+            Failure::NotTaken(reason) => return log::warn!("{subject} is left alone: {reason}"),
+            Failure::Rejected(Rejection::Interrupted) => return,
+            Failure::Rejected(reason @ Rejection::Ignored { .. }) => {
+                return log::info!("{subject} is left alone: {reason}");
+            }
+            Failure::Rejected(reason) => match verdict {
+                Verdict::Again => return log::info!("{subject} may be still on its way: {reason}"),
+                Verdict::Kept => log::error!("{subject} is kept and tried again later: {reason}"),
+                Verdict::Final => log::error!("{subject} is not taken in: {reason}"),
+            },
+        }
+        if let Some(event) = Event::of(failure, &subject) {
+            self.reporter.report(event);
+        }
+        if verdict == Verdict::Final {
+            self.drop_upload(name, found.map(|(identity, _)| identity));
+        }
+    }
+
+    /// Removes a file that is done with.
+    fn drop_upload(&mut self, name: &OsStr, identity: Option<Identity>) {
+        let Some(identity) = identity else { return };
+        if let Err(error) = self.folder.remove_upload(name, identity) {
+            log::warn!("{} cannot be removed: {error}", self.subject(name));
+            self.intake.leave_alone(name, identity);
+        }
+    }
+
+    /// Looks for an id that nobody has.
+    fn find_name(&self, taken: Taken, upload: Option<(OsString, Identity)>, tries: u32) {
+        let (connection, steps) = (self.connection.clone(), self.steps.clone());
+        let salt = random().unwrap_or_default();
+        let id = VersionId::salted(&taken.image.manifest.version, salt);
+        tokio::spawn(async move {
+            let path = object_path(&id);
+            let asked = tokio::time::timeout(MAPPER_LIMIT, peers::is_taken(&connection, &path)).await;
+            let tries = if asked.unwrap_or(false) { tries | TAKEN } else { tries };
+            // Nobody listens at the service's end.
+            let _ = steps.send(Step::Named(Box::new(Named { id, taken, upload, tries })));
+        });
+    }
+
+    /// Gives an upload its name, and publishes it.
+    pub(crate) async fn name(&mut self, named: Named) -> anyhow::Result<()> {
+        let Named { id, taken, upload, tries } = named;
+        let (is_taken, tries) = (tries & TAKEN != 0, (tries & !TAKEN) + 1);
+        let record = self.record(&taken, upload.as_ref());
+        let result = if is_taken || self.is_known(&id) {
+            Err(io::ErrorKind::AlreadyExists.into())
+        } else {
+            self.settle(&id, &taken.draft, &record)
+        };
+        match result {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < NAME_TRIES => {
+                self.find_name(taken, upload, tries);
+                return Ok(());
+            }
+            Err(error) => {
+                self.naming -= 1;
+                self.discard(self.folder.join(&taken.draft));
+                if let Some((name, identity)) = upload {
+                    let failure = Failure::Rejected(Rejection::Storage(error));
+                    self.refuse_upload(&name, Some((identity, 0)), &failure);
+                }
+                return Ok(());
+            }
+        }
+        if let Some((name, identity)) = &upload {
+            let now = self.now();
+            self.intake.ended(name, Ending::Done, now);
+            self.drop_upload(name, Some(*identity));
+        }
+        self.naming -= 1;
+        let image = Image::new(id.clone(), record, None, self.now());
+        image.show_record(self.folder.join(id.as_str()).display().to_string());
+        tell_taken(&image, upload.as_ref().map(|(name, _)| name.as_os_str()));
+        self.images.all.insert(id.clone(), image);
+        self.images.show(&id, &Interface::ANNOUNCED).await
+    }
+
+    /// Whether somebody has an image of this id, as far as we know.
+    pub(crate) fn is_known(&self, id: &VersionId) -> bool {
+        self.images.all.contains_key(id) || self.foreign.has(id.as_str())
+    }
+
+    /// Puts an unpacked folder where it belongs. The record comes first: a folder without one would be nobody's.
+    pub(crate) fn settle(&self, id: &VersionId, draft: &str, record: &Record) -> io::Result<()> {
+        self.records.save(id, record)?;
+        self.folder.publish(draft, id).inspect_err(|_| self.records.remove(id))
+    }
+
+    /// What is to be known of an image after a restart.
+    pub(crate) fn record(&self, taken: &Taken, upload: Option<&(OsString, Identity)>) -> Record {
+        let (manifest, purpose) = (&taken.image.manifest, taken.image.purpose);
+        Record {
+            stage: Stage::Published,
+            folder: Some(taken.identity.into()),
+            upload: upload.map(|(name, identity)| UploadPlace { name: hex(name), place: (*identity).into() }),
+            apply_time: None,
+            was_asked: false,
+            verification: taken.verified(),
+            image: Shown {
+                purpose: purpose.word().to_owned(),
+                version: manifest.version.clone(),
+                extended_version: manifest.extended_version.clone(),
+                compatible: manifest.compatible_names.clone(),
+            },
+            files: taken.files.clone(),
+        }
+    }
+
+    /// Removes a folder, off the bus's task.
+    pub(crate) fn discard(&self, path: PathBuf) {
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = std::fs::remove_dir_all(&path) {
+                log::warn!("{} cannot be removed: {error}", path.display());
+            }
+        });
+    }
+
+    /// How a file is called in the log and the event log.
+    fn subject(&self, name: &OsStr) -> String {
+        self.folder.join(name).to_string_lossy().into_owned()
+    }
+}
+
+/// Marks a count of tries when the mapper knew the name.
+const TAKEN: u32 = 1 << 31;
+
+/// What the log says of an image that was taken in.
+pub(crate) fn tell_taken(image: &Image, name: Option<&OsStr>) {
+    let shown = &image.record.image;
+    let from = name.map(|name| format!(" upload={}", name.to_string_lossy())).unwrap_or_default();
+    log::info!(
+        "an image was taken in id={} purpose={} version={} signatures={:?}{from}",
+        image.id,
+        shown.purpose,
+        shown.version,
+        image.record.verification,
+    );
+}
+
+/// Bytes in hexadecimal: a file's name may be none that TOML can hold.
+pub(crate) fn hex(name: &OsStr) -> String {
+    name.as_bytes().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The bytes that [`hex`] has written.
+pub(crate) fn parse_hex(text: &str) -> Option<OsString> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let digits = text.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok());
+    let digits = digits.collect::<Option<Vec<u8>>>()?;
+    let bytes = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(high << 4 | low),
+        _ => None,
+    });
+    Some(OsString::from_vec(bytes.collect::<Option<_>>()?))
+}

@@ -1,0 +1,208 @@
+//! The thread that unpacks: one image at a time, off the bus's task.
+
+use crate::record::FileRecord;
+use crate::settings::Settings;
+use crate::source::Source;
+use crate::upload_folder::{Identity, NotTaken, UploadFolder};
+use crate::{record, rules};
+use image_format::VersionId;
+use image_ingest::{
+    Attendance, DiskFolder, Image, Incoming, Rejection, SignaturePolicy, Verification, ingest,
+};
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use tokio::sync::mpsc as notices;
+
+/// An image to be taken in.
+#[derive(Debug)]
+pub struct Job {
+    /// Where from.
+    pub input: Input,
+    /// Whether its signatures are required.
+    pub signature: SignaturePolicy,
+    /// The folder to unpack in.
+    pub folder: Arc<UploadFolder>,
+    /// Told while it goes on.
+    pub progress: Arc<Progress>,
+}
+
+/// Where an image comes from.
+#[derive(Debug)]
+pub enum Input {
+    /// A dropped file.
+    Upload(OsString),
+    /// What was handed over for an image of this id, and its length if known.
+    Update(VersionId, Source, Option<u64>),
+}
+
+/// How far the image at work is.
+#[derive(Debug, Default)]
+pub struct Progress {
+    read: AtomicU64,
+    length: AtomicU64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Progress {
+    /// For a source that is stopped by the same flag.
+    pub fn with_stop(stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..Self::default() }
+    }
+
+    /// Nobody wants the image any more.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Percent of what is to be read; nothing where that is not known.
+    pub fn percent(&self) -> Option<u8> {
+        let (read, length) = (self.read.load(Ordering::Relaxed), self.length.load(Ordering::Relaxed));
+        let percent = read.saturating_mul(100).checked_div(length)?;
+        u8::try_from(percent.min(100)).ok()
+    }
+}
+
+impl Attendance for Progress {
+    fn goes_on(&self, read: u64) -> bool {
+        self.read.store(read, Ordering::Relaxed);
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Whose it is.
+    pub subject: Subject,
+    /// What came of it.
+    pub result: Result<Taken, Failure>,
+}
+
+/// Whose an outcome is.
+#[derive(Debug)]
+pub enum Subject {
+    /// A dropped file: name, and which file and how long it was.
+    Upload(OsString, Option<(Identity, u64)>),
+    /// An image of this id.
+    Update(VersionId),
+}
+
+/// An image that was unpacked and checked, and has no final name yet.
+#[derive(Debug)]
+pub struct Taken {
+    /// Name of the folder that it was unpacked in.
+    pub draft: String,
+    /// Which folder that is.
+    pub identity: Identity,
+    /// What it is.
+    pub image: Image,
+    /// Its files, for the record.
+    pub files: Vec<FileRecord>,
+}
+
+impl Taken {
+    /// What its signatures came to.
+    pub fn verified(&self) -> record::Verified {
+        match &self.image.verification {
+            Verification::Signed { .. } => record::Verified::Signed,
+            Verification::Unsigned(_) => record::Verified::Unsigned,
+            Verification::Unchecked => record::Verified::Unchecked,
+        }
+    }
+}
+
+/// Why an image was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// There is no such upload, or nothing that may be one.
+    #[error(transparent)]
+    NotTaken(#[from] NotTaken),
+    /// It is not as it should be.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+}
+
+/// The thread.
+#[derive(Debug)]
+pub struct Worker {
+    jobs: mpsc::SyncSender<Job>,
+}
+
+impl Worker {
+    /// Starts the thread; outcomes come through the receiver, one for each job.
+    pub fn start(settings: Settings) -> io::Result<(Self, notices::UnboundedReceiver<Outcome>)> {
+        let (jobs, received) = mpsc::sync_channel::<Job>(1);
+        let (outcomes, given) = notices::unbounded_channel();
+        let work = move || {
+            while let Ok(job) = received.recv() {
+                if outcomes.send(perform(job, &settings)).is_err() {
+                    break;
+                }
+            }
+        };
+        thread::Builder::new().name("unpack".to_owned()).spawn(work)?;
+        Ok((Self { jobs }, given))
+    }
+
+    /// Hands a job over; to be called when the one before has had its outcome.
+    pub fn begin(&self, job: Job) -> bool {
+        self.jobs.try_send(job).is_ok()
+    }
+}
+
+fn perform(job: Job, settings: &Settings) -> Outcome {
+    let Job { input, signature, folder, progress } = job;
+    match input {
+        Input::Upload(name) => match folder.take(&name) {
+            Ok(upload) => {
+                let (identity, size) = (upload.identity, upload.size);
+                let result =
+                    unpack(Source::upload(upload), Some(size), &folder, signature, &progress, settings);
+                Outcome { subject: Subject::Upload(name, Some((identity, size))), result }
+            }
+            Err(error) => Outcome { subject: Subject::Upload(name, None), result: Err(error.into()) },
+        },
+        Input::Update(id, source, length) => {
+            let result = unpack(source, length, &folder, signature, &progress, settings);
+            Outcome { subject: Subject::Update(id), result }
+        }
+    }
+}
+
+/// Unpacks into a folder of its own; after a failure, the folder is gone.
+fn unpack(
+    source: Source,
+    length: Option<u64>,
+    folder: &UploadFolder,
+    signature: SignaturePolicy,
+    progress: &Progress,
+    settings: &Settings,
+) -> Result<Taken, Failure> {
+    let rules = rules::load(settings, signature);
+    progress.length.store(length.unwrap_or_default(), Ordering::Relaxed);
+    let (draft, mut unpacked) = folder.begin(settings.group).map_err(Rejection::Storage)?;
+    let taken = ingest(Incoming { source, length }, &mut unpacked, &rules, progress);
+    let finished =
+        taken.and_then(|image| finish(&draft, &unpacked, folder, image).map_err(Rejection::Storage));
+    if finished.is_err()
+        && let Err(error) = std::fs::remove_dir_all(folder.join(&draft))
+    {
+        log::warn!("what was unpacked cannot be removed: {}: {error}", folder.join(&draft).display());
+    }
+    Ok(finished?)
+}
+
+fn finish(draft: &str, unpacked: &DiskFolder, folder: &UploadFolder, image: Image) -> io::Result<Taken> {
+    let path = folder.join(draft);
+    let files = image.members.iter();
+    let files =
+        files.map(|member| FileRecord::of(&path, &member.name, member.size, member.sha256.to_string()));
+    let files = files.collect::<io::Result<_>>()?;
+    unpacked.complete()?;
+    let identity = Identity::of(&nix::sys::stat::fstat(unpacked)?);
+    Ok(Taken { draft: draft.to_owned(), identity, image, files })
+}
