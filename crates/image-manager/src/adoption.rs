@@ -148,6 +148,7 @@ impl Service {
             }
         }
         self.records.remove(id);
+        self.foreign.forget(id.as_str());
         log::info!("an image is removed id={id}");
         // There may be room now for what waits.
         self.look_for_room();

@@ -9,8 +9,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use update_state::ApplyTime;
 
-/// Longest record that is read, bytes; one with 512 files has less than a third.
-const LONGEST: u64 = 256 * 1024;
+/// Longest record that is read, bytes; one with 512 files and the longest manifest has less than a third.
+const LONGEST: u64 = 1024 * 1024;
 
 /// A record. Its file is `<id>.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
