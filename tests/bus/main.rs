@@ -5,3 +5,4 @@ mod endurance;
 mod inventory;
 mod location_codes;
 mod parser;
+mod software_tool;

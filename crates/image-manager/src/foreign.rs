@@ -32,7 +32,8 @@ impl Foreign {
                 interfaces.iter().any(|interface| interface == ACTIVATION).then_some(())?;
                 self.take(&name, &announcement.sender)?;
             }
-            Said::Changed(properties) => {
+            Said::Changed { interface, properties } => {
+                (interface == ACTIVATION).then_some(())?;
                 let state = state(&properties)?;
                 // Only of what is there: a change of something unknown is no appearance.
                 *self.activations.get_mut(&name)?.get_mut(&announcement.sender)? = Some(state);
