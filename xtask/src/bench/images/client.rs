@@ -91,7 +91,7 @@ impl Client {
         let object: OwnedObjectPath = reply.await?.body().deserialize()?;
         loop {
             let message = poll_fn(|context| Pin::new(&mut *signals).poll_next(context)).await;
-            let Some(Announcement { path, said: Said::Changed(properties), .. }) =
+            let Some(Announcement { path, said: Said::Changed { properties, .. }, .. }) =
                 Announcement::of(&message.context("the bus went away")??)
             else {
                 continue;
