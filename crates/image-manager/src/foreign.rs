@@ -167,6 +167,10 @@ mod tests {
         Said::Added(HashMap::from([(ACTIVATION.to_owned(), properties(state))]))
     }
 
+    fn changed(state: Activation) -> Said {
+        Said::Changed { interface: ACTIVATION.to_owned(), properties: properties(state) }
+    }
+
     fn state_of(foreign: &Foreign) -> Option<(String, Option<Activation>)> {
         foreign.claim("12345678").map(|claim| (claim.owner, claim.state))
     }
@@ -185,7 +189,7 @@ mod tests {
         assert_eq!(foreign.strangers(), [""; 0]);
         assert_eq!(foreign.trust(":1.1", true), ["12345678"]);
         assert_eq!(state_of(&foreign), Some((":1.1".to_owned(), Some(Activation::Ready))));
-        assert!(heard(&mut foreign, said(":1.1", Said::Changed(properties(Activation::Activating)))));
+        assert!(heard(&mut foreign, said(":1.1", changed(Activation::Activating))));
         assert!(foreign.is_busy("12345678", ":1.2") && !foreign.is_busy("12345678", ":1.1"));
         assert_eq!(foreign.left(":1.1"), ["12345678"]);
         assert_eq!(state_of(&foreign), None);
@@ -213,7 +217,7 @@ mod tests {
             let said = Announcement { path, ..said(":1.1", added(Activation::Ready)) };
             assert!(!heard(&mut foreign, said));
         }
-        assert!(!heard(&mut foreign, said(":1.1", Said::Changed(properties(Activation::Ready)))));
+        assert!(!heard(&mut foreign, said(":1.1", changed(Activation::Ready))));
         assert!(!heard(&mut foreign, said(":1.1", Said::Removed(vec![ACTIVATION.to_owned()]))));
         assert!(foreign.activations.is_empty());
     }

@@ -3,7 +3,7 @@
 use crate::arguments::Activate;
 use crate::catalogue::{Catalogue, Service, no_such};
 use crate::exit::{Exit, Failure};
-use crate::follow::{Image, Report, follow};
+use crate::follow::{Image, Report, catch_up, follow};
 use crate::follower::Follower;
 use crate::link::{self, Link};
 use crate::screen::Screen;
@@ -27,18 +27,19 @@ pub(crate) async fn run(arguments: &Activate, screen: &mut Screen<'_>) -> Result
             follower.found(&service.owner, interfaces);
         }
     }
+    link.believe(owner);
+    catch_up(&mut link, &mut follower, &path).await?;
     let image = Image { id, service: name };
     if follower.activation() == Some(Activation::Active) {
-        let version = None;
         if arguments.following.json {
-            Report { id, service: name, result: Some("Active"), version, reason: None }.print(screen)?;
+            let result = Some(Activation::Active.word());
+            Report { id, service: name, result, version: None, reason: None }.print(screen)?;
         } else {
             screen.print(&format!("{id} is active already\n"))?;
         }
         return Ok(Exit::Done);
     }
     follower.disregard_state();
-    link.believe(owner);
     requests::activate(&connection, name, &path).await.map_err(|error| Failure::call(name, &error))?;
     follow(&mut link, follower, &image, &arguments.following, screen).await
 }

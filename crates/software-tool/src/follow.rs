@@ -77,24 +77,44 @@ async fn wait(
 ) -> Result<End, Failure> {
     let path = format!("{ROOT}/{}", image.id);
     loop {
-        progress.show(screen, image.id, follower.doing());
         if let Some(end) = follower.end() {
             return Ok(end);
         }
+        progress.show(screen, image.id, follower.doing());
         let deadline = tokio::time::Instant::now() + following.timeout;
         loop {
             let news = tokio::time::timeout_at(deadline, link.next()).await;
-            match news.map_err(|_| silence(follower, image.id, following))?? {
-                News::Said(said) if said.path == path => {
-                    follower.hear(&said.sender, &said.said);
-                    break;
-                }
-                News::Came { name, owner } if name == IMAGE_MANAGER => follower.image_manager_is(&owner),
-                News::Gone { owner } if follower.left(&owner) => break,
-                _ => {}
+            let news = news.map_err(|_| silence(follower, image.id, following))??;
+            if take(follower, &path, news) {
+                break;
             }
         }
     }
+}
+
+/// Takes news, and tells whether they are about the image.
+fn take(follower: &mut Follower, path: &str, news: News) -> bool {
+    match news {
+        News::Said(said) if said.path == path => {
+            follower.hear(&said.sender, &said.said);
+            true
+        }
+        News::Came { name, owner } if name == IMAGE_MANAGER => {
+            follower.image_manager_is(&owner);
+            false
+        }
+        News::Gone { owner } => follower.left(&owner),
+        _ => false,
+    }
+}
+
+/// Takes what was said before the image was looked at. It may be older than what was seen, or newer, as an answer can be
+/// overtaken; at the end of it both are the same.
+pub(crate) async fn catch_up(link: &mut Link, follower: &mut Follower, path: &str) -> Result<(), Failure> {
+    while let Some(news) = link.waiting().await? {
+        take(follower, path, news);
+    }
+    Ok(())
 }
 
 fn silence(follower: &Follower, id: &str, following: &Following) -> Failure {

@@ -45,6 +45,8 @@ pub(crate) struct Follower {
     counts: bool,
     was_there: bool,
     is_removed: bool,
+    /// What comes after it is another matter: an installer may take its objects away at once.
+    ended: Option<End>,
 }
 
 impl Follower {
@@ -57,12 +59,14 @@ impl Follower {
             counts: true,
             was_there: false,
             is_removed: false,
+            ended: None,
         }
     }
 
     /// The state that it has now is of an earlier try.
     pub(crate) fn disregard_state(&mut self) {
         self.counts = false;
+        self.ended = None;
     }
 
     /// Takes all that a service has of the image now.
@@ -73,14 +77,15 @@ impl Follower {
             told.take(interface, properties);
         }
         self.was_there |= !interfaces.is_empty();
+        self.look_for_end();
     }
 
     /// Takes what somebody says of the image.
     pub(crate) fn hear(&mut self, owner: &str, said: &Said) {
         match said {
             Said::Added(interfaces) => {
-                self.found(owner, interfaces);
                 self.counts |= interfaces.contains_key(ACTIVATION);
+                self.found(owner, interfaces);
             }
             Said::Changed { interface, properties } => {
                 self.told.entry(owner.to_owned()).or_default().take(interface, properties);
@@ -97,6 +102,7 @@ impl Follower {
                 }
             }
         }
+        self.look_for_end();
     }
 
     /// A connection is gone, and with it all that it said. It may come back, so that nothing ends by this.
@@ -147,15 +153,19 @@ impl Follower {
 
     /// How it ended, if it has.
     pub(crate) fn end(&self) -> Option<End> {
+        self.ended.clone()
+    }
+
+    fn look_for_end(&mut self) {
         let is_end = |state: &Activation| match state {
             Activation::Active | Activation::Staged | Activation::Failed | Activation::Invalid => true,
             Activation::Ready => self.apply == ApplyTime::OnActivationRequest,
             _ => false,
         };
-        let state = self.activation().filter(|state| self.counts && is_end(state));
-        match state {
-            Some(state) => Some(End::State(state)),
-            None => self.is_removed.then_some(End::Removed),
+        if self.ended.is_none() {
+            let state = self.activation().filter(|state| self.counts && is_end(state));
+            let removed = self.is_removed.then_some(End::Removed);
+            self.ended = state.map(End::State).or(removed);
         }
     }
 }
@@ -250,8 +260,8 @@ mod tests {
         follower.hear(THEIRS, &changed(ACTIVATION_PROGRESS, progress(70)));
         assert_eq!(doing(&follower), ("activating".to_owned(), Some(70)));
         follower.hear(THEIRS, &changed(ACTIVATION, state("Active")));
-        follower.hear(THEIRS, &removed(ACTIVATION));
-        follower.hear(THEIRS, &changed(ACTIVATION, state("Active")));
+        follower.hear(THEIRS, &Said::Removed(vec![ACTIVATION.to_owned(), ACTIVATION_PROGRESS.to_owned()]));
+        follower.hear(OURS, &removed(IMAGE));
         assert_eq!(follower.end(), Some(End::State(Activation::Active)));
     }
 

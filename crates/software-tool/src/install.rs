@@ -3,7 +3,7 @@
 use crate::arguments::Install;
 use crate::catalogue::{id_of, taker};
 use crate::exit::{Exit, Failure};
-use crate::follow::{Image, Report, follow, look};
+use crate::follow::{Image, Report, catch_up, follow, look};
 use crate::follower::Follower;
 use crate::link::{self, Link};
 use crate::screen::Screen;
@@ -36,6 +36,7 @@ pub(crate) async fn run(arguments: &Install, screen: &mut Screen<'_>) -> Result<
     let image_manager = call::owner(&connection, IMAGE_MANAGER).await.ok();
     let mut follower = Follower::new(arguments.apply.time(), image_manager);
     look(&link, &mut follower, &service, &owner, path.as_str()).await;
+    catch_up(&mut link, &mut follower, path.as_str()).await?;
     let image = Image { id, service: &service };
     follow(&mut link, follower, &image, &arguments.following, screen).await
 }

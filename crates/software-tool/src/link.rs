@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use zbus::{Connection, Message, MessageStream};
 
@@ -68,23 +68,45 @@ impl Link {
     /// Waits for what is said next. What comes from somebody who is not to be believed is passed over.
     pub(crate) async fn next(&mut self) -> Result<News, Failure> {
         loop {
-            let message = poll_fn(|context| {
-                // What somebody says before it leaves is heard before it has left.
-                for stream in &mut self.streams {
-                    if let Poll::Ready(message) = Pin::new(stream).poll_next(context) {
-                        return Poll::Ready(message);
-                    }
-                }
-                Poll::Pending
-            });
-            let broken =
-                || Failure::say(Exit::Absent, "the bus went away; the update goes on without this tool");
-            let message = message.await.ok_or_else(broken)?.map_err(|_| broken())?;
-            match read(&message) {
-                Some(News::Said(said)) if !self.believes(&said.sender).await => {}
-                Some(news) => return Ok(news),
-                None => {}
+            let message = poll_fn(|context| self.poll(context)).await;
+            if let Some(news) = self.judge(message).await? {
+                return Ok(news);
             }
+        }
+    }
+
+    /// What has come already and was not heard yet.
+    pub(crate) async fn waiting(&mut self) -> Result<Option<News>, Failure> {
+        loop {
+            let message = poll_fn(|context| {
+                Poll::Ready(match self.poll(context) {
+                    Poll::Ready(message) => Some(message),
+                    Poll::Pending => None,
+                })
+            });
+            let Some(message) = message.await else { return Ok(None) };
+            if let Some(news) = self.judge(message).await? {
+                return Ok(Some(news));
+            }
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<zbus::Result<Message>>> {
+        // What somebody says before it leaves is heard before it has left.
+        for stream in &mut self.streams {
+            if let Poll::Ready(message) = Pin::new(stream).poll_next(context) {
+                return Poll::Ready(message);
+            }
+        }
+        Poll::Pending
+    }
+
+    async fn judge(&mut self, message: Option<zbus::Result<Message>>) -> Result<Option<News>, Failure> {
+        let broken = || Failure::say(Exit::Absent, "the bus went away; the update goes on without this tool");
+        let message = message.ok_or_else(broken)?.map_err(|_| broken())?;
+        match read(&message) {
+            Some(News::Said(said)) if !self.believes(&said.sender).await => Ok(None),
+            news => Ok(news),
         }
     }
 
