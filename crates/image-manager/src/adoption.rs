@@ -121,6 +121,8 @@ impl Service {
             view.reason = BROKEN.to_owned();
         });
         self.images.all.insert(id.clone(), image);
+        // The next run has nothing to tell any more.
+        self.records.remove(id);
         let object = crate::dbus::object_path(id);
         self.reporter.report(Event::transfer_failed(id.as_str(), object.as_str(), BROKEN));
         self.images.put(id, &[Interface::Activation, Interface::Image]).await
