@@ -56,6 +56,9 @@ fn a_refused_image_ends_with_the_reason_that_the_service_has() -> anyhow::Result
     let listed = bed.list()?;
     assert_eq!((&listed[0]["activation"], &listed[0]["stage"]), (&"Invalid".into(), &"failed".into()));
     assert!(listed[0]["reason"].as_str().is_some_and(|reason| reason.starts_with("signature: ")), "{listed}");
+    let again = bed.run(&format!("activate {}", listed[0]["id"].as_str().context("no id")?))?;
+    assert_eq!(again.status, Some(65), "{again:?}");
+    assert!(again.log.contains("psu.bin.sig"), "{again:?}");
     let json = bed.run("install @wrong.tar --json")?;
     assert_eq!(json.status, Some(65));
     let result: serde_json::Value = serde_json::from_str(&json.output)?;
