@@ -5,4 +5,8 @@ mod ear;
 mod tar;
 
 mod archives;
+mod descriptors;
+mod ingest;
+mod limits;
 mod refused;
+mod signatures;

@@ -45,8 +45,11 @@ pub fn compressed(program: &str, content: &[u8]) -> Vec<u8> {
     let mut command = Command::new(program);
     let mut child =
         command.arg("-c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a compressor");
-    child.stdin.take().unwrap().write_all(content).unwrap();
-    child.wait_with_output().unwrap().stdout
+    let (mut input, content) = (child.stdin.take().unwrap(), content.to_vec());
+    let writing = std::thread::spawn(move || input.write_all(&content));
+    let output = child.wait_with_output().unwrap().stdout;
+    writing.join().unwrap().unwrap();
+    output
 }
 
 /// All of them. Names that lead elsewhere lead below `root`.
