@@ -6,3 +6,4 @@ mod images;
 mod inventory;
 mod location_codes;
 mod parser;
+mod software_tool;

@@ -5,6 +5,7 @@
 //! wire, which is checked.
 
 mod capture;
+mod images;
 mod measure;
 mod payload;
 mod rows;
@@ -35,6 +36,8 @@ pub struct Arguments {
 enum What {
     /// Instructions, memory and bytes read of the parsers of vital product data
     Vpd(VpdArguments),
+    /// A firmware image from upload to Ready, beside tar and openssl
+    Images(images::Arguments),
     /// Processor time and exposure of a one-shot's sandbox, directive by directive, in a machine
     Sandbox(sandbox::Arguments),
 }
@@ -58,6 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             packages::require(&[DBUS, VALGRIND, STRACE, GCC, LIBSYSTEMD])?;
             rows::vpd(&workspace, arguments.upstream.as_deref().zip(arguments.image.as_deref()))
         }
+        What::Images(arguments) => images::run(&workspace, arguments),
         What::Sandbox(arguments) => sandbox::run(&workspace, arguments),
     }
 }

@@ -1,7 +1,10 @@
-//! `cargo xtask demo`: the services at work on a private bus, from images to inventory, and what goes wrong.
+//! `cargo xtask demo`: the services at work on a private bus, from EEPROMs to inventory, from firmware images to what is
+//! known of them, and what goes wrong.
 
 mod acts;
+mod firmware;
 mod machine;
+mod signing_key;
 mod tree;
 
 use std::io::Read;
@@ -27,7 +30,7 @@ pub struct Arguments {
     /// Show every interface and property of the inventory, not only those that say something
     #[arg(long)]
     full: bool,
-    /// Do without the machine in QEMU, which is the last act
+    /// Do without the machine in QEMU
     #[arg(long)]
     without_machine: bool,
     /// Keep everything running at the end, to look around with busctl, until Enter is pressed
@@ -68,6 +71,7 @@ fn play(stage: &mut Stage<'_>, workspace: &Workspace, arguments: &Arguments) -> 
         acts::boot_a_machine(workspace, arguments.profile)?;
     }
     acts::import(stage, workspace, arguments.upstream.as_deref())?;
+    firmware::play(stage)?;
     if arguments.stay {
         output::line("Everything keeps running. Press Enter to end.");
         let mut key = [0];

@@ -91,7 +91,7 @@ pub async fn has_owner(connection: &Connection, name: &'static str) -> Result<bo
 }
 
 /// The unique name of whoever owns a bus name.
-pub async fn owner(connection: &Connection, name: &'static str) -> Result<String, CallError> {
+pub async fn owner(connection: &Connection, name: &str) -> Result<String, CallError> {
     let reply = call(connection, &BUS, "GetNameOwner", &name).await?;
     reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
 }
@@ -117,6 +117,35 @@ pub fn new_owner(message: &Message) -> Option<String> {
     }
     let (_, _, owner): (String, String, String) = message.body().deserialize().ok()?;
     Some(owner)
+}
+
+/// What the bus says when any bus name, a connection's own among them, gets another owner, or none.
+pub fn any_owner_rule() -> zbus::Result<MatchRule<'static>> {
+    MatchRule::builder()
+        .msg_type(MessageType::Signal)
+        .sender(BUS.destination)
+        .path(BUS.path)
+        .interface(BUS.interface)
+        .member("NameOwnerChanged")
+        .build()
+}
+
+/// The name that such a signal is about, its earlier owner and its new one, each empty when there is none.
+pub fn change_of_owner(message: &Message) -> Option<(String, String, String)> {
+    let is_the_bus = message.header().sender().is_some_and(|sender| sender.as_str() == BUS.destination);
+    is_the_bus.then(|| message.body().deserialize().ok()).flatten()
+}
+
+/// All bus names that are owned, those of connections among them.
+pub async fn names(connection: &Connection) -> Result<Vec<String>, CallError> {
+    let reply = call(connection, &BUS, "ListNames", &()).await?;
+    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
+}
+
+/// The user that a connection's process has.
+pub async fn unix_user(connection: &Connection, name: &str) -> Result<u32, CallError> {
+    let reply = call(connection, &BUS, "GetConnectionUnixUser", &name).await?;
+    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
 }
 
 /// The bus itself.
@@ -169,5 +198,8 @@ mod tests {
         };
         assert_eq!(new_owner(&said_by(BUS.destination)).as_deref(), Some(":1.2"));
         assert_eq!(new_owner(&said_by(":1.5")), None);
+        let all = ["a.B", ":1.1", ":1.2"].map(str::to_owned);
+        assert_eq!(change_of_owner(&said_by(BUS.destination)).map(<[String; 3]>::from), Some(all));
+        assert_eq!(change_of_owner(&said_by(":1.5")), None);
     }
 }

@@ -10,6 +10,7 @@ pub mod announcement;
 #[cfg(feature = "service")]
 pub mod faces;
 pub mod refusal;
+pub mod requests;
 #[cfg(feature = "service")]
 pub mod root;
 pub mod signals;

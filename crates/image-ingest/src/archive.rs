@@ -31,8 +31,11 @@ pub enum ArchiveError {
         name: &'static str,
     },
     /// The archive or its compression is damaged.
-    #[error("the archive is damaged: {0}")]
-    Damaged(io::Error),
+    #[error("the archive is damaged: {reason}")]
+    Damaged {
+        /// What its reader says, without control characters, and not endlessly.
+        reason: String,
+    },
     /// A header that is neither POSIX's nor GNU's.
     #[error("a header is neither POSIX's nor GNU's")]
     Mark,

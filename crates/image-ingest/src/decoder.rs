@@ -12,7 +12,7 @@ const LONGEST: usize = 6;
 /// Where a tar header has its mark, and what follows it.
 const TAR_MARK: std::ops::Range<usize> = 257..262;
 /// What is read ahead of a decoder, bytes.
-const READ_AHEAD: usize = 64 * 1024;
+const READ_AHEAD: usize = 16 * 1024;
 
 /// The first bytes, then the rest.
 type Whole<R> = Chain<Cursor<Vec<u8>>, R>;

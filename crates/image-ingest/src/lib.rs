@@ -90,7 +90,7 @@ pub struct Member {
 /// Unpacks and checks an archive.
 ///
 /// The first bytes tell the compression: none, gzip, xz or bzip2. `attendance` is asked between pieces of at most
-/// 128 KiB whether to go on.
+/// 32 KiB whether to go on.
 ///
 /// Errors: [`Rejection`]; what is in the folder then is of no use.
 pub fn ingest<R: Read, F: Folder, A: Attendance>(

@@ -35,7 +35,7 @@ impl Meter {
             return LimitError::Dictionary.into();
         }
         // Whoever asked for more than there was has not seen the end of the archive: it may be still on its way.
-        if self.source_ended.get() { Rejection::Truncated } else { Rejection::corrupt(error) }
+        if self.source_ended.get() { Rejection::Truncated } else { Rejection::corrupt(&error) }
     }
 
     fn stopped(&self, stop: impl Into<Rejection>) -> io::Error {

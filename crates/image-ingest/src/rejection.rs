@@ -2,6 +2,9 @@ use crate::{ArchiveError, JudgeError, SignatureFault};
 use image_format::ManifestError;
 use std::io;
 
+/// Longest text of a reader, characters.
+const REASON: usize = 120;
+
 /// Why an image was not taken in.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -104,8 +107,12 @@ impl Rejection {
         }
     }
 
-    pub(crate) fn corrupt(error: io::Error) -> Self {
-        ArchiveError::Damaged(error).into()
+    pub(crate) fn corrupt(error: &io::Error) -> Self {
+        // Readers repeat what they read, which must not reach a log or a terminal as it is.
+        let text = error.to_string();
+        let tame =
+            |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
+        ArchiveError::Damaged { reason: text.chars().take(REASON).map(tame).collect() }.into()
     }
 }
 

@@ -50,6 +50,11 @@ impl TrustStore {
         (store, problems)
     }
 
+    /// These key sets, and no post-quantum keys.
+    pub fn of(sets: Vec<KeySet>) -> Self {
+        Self { sets, post_quantum: Vec::new() }
+    }
+
     /// The key sets.
     pub fn sets(&self) -> &[KeySet] {
         &self.sets

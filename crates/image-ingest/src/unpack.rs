@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write as _};
 
 /// How much is read, hashed and written at a time, bytes.
-pub(crate) const PIECE: usize = 128 * 1024;
+pub(crate) const PIECE: usize = 32 * 1024;
 /// How often the file system is asked for its free space, bytes.
 const SPACE_INTERVAL: u64 = 8 * 1024 * 1024;
 /// Longest signature that is kept for its check, bytes; RSA-4096 has 512.

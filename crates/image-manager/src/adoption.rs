@@ -121,6 +121,8 @@ impl Service {
             view.reason = BROKEN.to_owned();
         });
         self.images.all.insert(id.clone(), image);
+        // The next run has nothing to tell any more.
+        self.records.remove(id);
         let object = crate::dbus::object_path(id);
         self.reporter.report(Event::transfer_failed(id.as_str(), object.as_str(), BROKEN));
         self.images.put(id, &[Interface::Activation, Interface::Image]).await
@@ -148,6 +150,7 @@ impl Service {
             }
         }
         self.records.remove(id);
+        self.foreign.forget(id.as_str());
         log::info!("an image is removed id={id}");
         // There may be room now for what waits.
         self.look_for_room();

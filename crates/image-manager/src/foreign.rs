@@ -6,8 +6,7 @@ use dbus_api::software::{ACTIVATION, ROOT, parse_activation};
 use std::collections::BTreeMap;
 use update_state::Activation;
 
-/// Most objects and owners of each that are kept in mind; a machine has far fewer.
-const OBJECTS: usize = 1_024;
+/// Most owners of an object that are kept in mind; one is usual, two for a moment.
 const OWNERS: usize = 16;
 
 /// What others show: object name below the root, unique name of the owner, state.
@@ -19,9 +18,11 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    /// Takes what somebody says, and tells which object it changed.
-    pub fn hear(&mut self, announcement: Announcement) -> Option<String> {
-        let name = name(&announcement.path)?.to_owned();
+    /// Takes what somebody says of an object that `is_ours`, and tells which it changed.
+    ///
+    /// Others' objects are nothing to us, and whoever made up many of them would only fill our memory.
+    pub fn hear(&mut self, announcement: Announcement, is_ours: impl Fn(&str) -> bool) -> Option<String> {
+        let name = name(&announcement.path).filter(|name| is_ours(name))?.to_owned();
         match announcement.said {
             Said::Added(interfaces) => {
                 let state = state(interfaces.get(ACTIVATION)?);
@@ -31,7 +32,8 @@ impl Foreign {
                 interfaces.iter().any(|interface| interface == ACTIVATION).then_some(())?;
                 self.take(&name, &announcement.sender)?;
             }
-            Said::Changed(properties) => {
+            Said::Changed { interface, properties } => {
+                (interface == ACTIVATION).then_some(())?;
                 let state = state(&properties)?;
                 // Only of what is there: a change of something unknown is no appearance.
                 *self.activations.get_mut(&name)?.get_mut(&announcement.sender)? = Some(state);
@@ -41,10 +43,10 @@ impl Foreign {
     }
 
     /// Takes all that an owner has.
-    pub fn scanned(&mut self, owner: &str, objects: &Objects) -> Vec<String> {
+    pub fn scanned(&mut self, owner: &str, objects: &Objects, is_ours: impl Fn(&str) -> bool) -> Vec<String> {
         let activation = |interfaces: &Interfaces| interfaces.get(ACTIVATION).map(state);
         let found = objects.iter().filter_map(|(path, interfaces)| {
-            Some((name(path.as_str())?.to_owned(), activation(interfaces)?))
+            Some((name(path.as_str()).filter(|name| is_ours(name))?.to_owned(), activation(interfaces)?))
         });
         let mut changed = Vec::new();
         for (name, state) in found {
@@ -75,11 +77,24 @@ impl Foreign {
         self.trusted.entry(owner.to_owned()).or_default();
     }
 
-    /// Whether an owner may be believed; the objects that this changes.
+    /// Whether an owner may be believed; the objects that this changes. One that may not is not heard any more.
     pub fn trust(&mut self, owner: &str, is_trusted: bool) -> Vec<String> {
-        self.trusted.insert(owner.to_owned(), Some(is_trusted));
+        // It may have left meanwhile.
+        let Some(known) = self.trusted.get_mut(owner) else { return Vec::new() };
+        *known = Some(is_trusted);
         let of_owner = self.activations.iter().filter(|(_, owners)| owners.contains_key(owner));
-        of_owner.map(|(name, _)| name.clone()).collect()
+        let names: Vec<_> = of_owner.map(|(name, _)| name.clone()).collect();
+        if !is_trusted {
+            for name in &names {
+                self.take(name, owner);
+            }
+        }
+        names
+    }
+
+    /// Nothing more is to be known of an object.
+    pub fn forget(&mut self, name: &str) {
+        self.activations.remove(name);
     }
 
     /// Who has an Activation at an object: one that is at work before one that is not.
@@ -94,11 +109,6 @@ impl Foreign {
         claims.any(|claim| claim.owner != caller && claim.state.is_some_and(Activation::is_busy))
     }
 
-    /// Whether somebody has an object of this name.
-    pub fn has(&self, name: &str) -> bool {
-        self.activations.contains_key(name)
-    }
-
     fn trusted_claims<'a>(&'a self, name: &str) -> impl Iterator<Item = Claim> + 'a {
         let owners = self.activations.get(name).into_iter().flatten();
         let trusted = owners.filter(|(owner, _)| self.trusted.get(*owner) == Some(&Some(true)));
@@ -106,7 +116,7 @@ impl Foreign {
     }
 
     fn set(&mut self, name: &str, owner: String, state: Option<Activation>) -> Option<()> {
-        if !self.activations.contains_key(name) && self.activations.len() >= OBJECTS {
+        if self.trusted.get(&owner) == Some(&Some(false)) {
             return None;
         }
         let owners = self.activations.entry(name.to_owned()).or_default();
@@ -135,4 +145,80 @@ fn name(path: &str) -> Option<&str> {
 
 fn state(properties: &Properties) -> Option<Activation> {
     parse_activation(&text(properties, "Activation")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dbus_api::software::activation;
+    use std::collections::HashMap;
+    use zbus::{OwnedVariant, Variant};
+
+    fn properties(state: Activation) -> Properties {
+        let value = OwnedVariant::try_from(Variant::from(activation(state))).unwrap();
+        HashMap::from([("Activation".to_owned(), value)])
+    }
+
+    fn said(sender: &str, said: Said) -> Announcement {
+        Announcement { sender: sender.to_owned(), path: format!("{ROOT}/12345678"), said }
+    }
+
+    fn added(state: Activation) -> Said {
+        Said::Added(HashMap::from([(ACTIVATION.to_owned(), properties(state))]))
+    }
+
+    fn changed(state: Activation) -> Said {
+        Said::Changed { interface: ACTIVATION.to_owned(), properties: properties(state) }
+    }
+
+    fn state_of(foreign: &Foreign) -> Option<(String, Option<Activation>)> {
+        foreign.claim("12345678").map(|claim| (claim.owner, claim.state))
+    }
+
+    fn heard(foreign: &mut Foreign, announcement: Announcement) -> bool {
+        foreign.hear(announcement, |name| name == "12345678").is_some()
+    }
+
+    #[test]
+    fn an_installer_counts_once_it_is_known_to_be_roots() {
+        let mut foreign = Foreign::default();
+        assert!(heard(&mut foreign, said(":1.1", added(Activation::Ready))));
+        assert_eq!(state_of(&foreign), None);
+        assert_eq!(foreign.strangers(), [":1.1"]);
+        foreign.asked_about(":1.1");
+        assert_eq!(foreign.strangers(), [""; 0]);
+        assert_eq!(foreign.trust(":1.1", true), ["12345678"]);
+        assert_eq!(state_of(&foreign), Some((":1.1".to_owned(), Some(Activation::Ready))));
+        assert!(heard(&mut foreign, said(":1.1", changed(Activation::Activating))));
+        assert!(foreign.is_busy("12345678", ":1.2") && !foreign.is_busy("12345678", ":1.1"));
+        assert_eq!(foreign.left(":1.1"), ["12345678"]);
+        assert_eq!(state_of(&foreign), None);
+    }
+
+    #[test]
+    fn who_is_not_believed_is_not_heard() {
+        let mut foreign = Foreign::default();
+        heard(&mut foreign, said(":1.6", added(Activation::Activating)));
+        foreign.asked_about(":1.6");
+        foreign.trust(":1.6", false);
+        assert!(!heard(&mut foreign, said(":1.6", added(Activation::Activating))));
+        assert!(!foreign.is_busy("12345678", ""));
+        assert_eq!(foreign.strangers(), [""; 0]);
+        foreign.left(":1.6");
+        foreign.trust(":1.6", true);
+        assert!(foreign.trusted.is_empty(), "the answer came after it had left");
+    }
+
+    #[test]
+    fn what_is_not_ours_is_not_kept() {
+        let mut foreign = Foreign::default();
+        for number in 0..100 {
+            let path = format!("{ROOT}/other{number}");
+            let said = Announcement { path, ..said(":1.1", added(Activation::Ready)) };
+            assert!(!heard(&mut foreign, said));
+        }
+        assert!(!heard(&mut foreign, said(":1.1", changed(Activation::Ready))));
+        assert!(!heard(&mut foreign, said(":1.1", Said::Removed(vec![ACTIVATION.to_owned()]))));
+        assert!(foreign.activations.is_empty());
+    }
 }

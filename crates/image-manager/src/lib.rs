@@ -23,6 +23,7 @@ mod foreign;
 mod hand_over;
 mod images;
 mod intake;
+mod neighbours;
 mod peers;
 mod record;
 mod rules;
@@ -33,6 +34,7 @@ mod update;
 mod upload_folder;
 mod uploads;
 mod watch;
+mod watching;
 mod worker;
 
 pub use service::start;

@@ -138,10 +138,16 @@ pub async fn is_trusted(connection: &Connection, owner: &str) -> bool {
 }
 
 /// Tells an installer to begin.
+///
+/// Errors: it has refused, or was not reached. One that does not answer in time was told: some install all of it before
+/// they answer.
 pub async fn request(connection: &Connection, owner: &str, path: &ObjectPath<'_>) -> zbus::Result<()> {
     let wish = Variant::from(requested_activation(RequestedActivation::Active));
     let arguments = (ACTIVATION, "RequestedActivation", wish);
-    connection.call_method(Some(owner), path, Some(PROPERTIES), "Set", &arguments).await.map(drop)
+    match connection.call_method(Some(owner), path, Some(PROPERTIES), "Set", &arguments).await {
+        Err(zbus::Error::InputOutput(error)) if error.kind() == std::io::ErrorKind::TimedOut => Ok(()),
+        asked => asked.map(drop),
+    }
 }
 
 /// Whether the mapper knows an object of anybody's.

@@ -2,30 +2,30 @@
 
 use crate::upload_folder::Identity;
 use image_format::{MemberName, NameLimits, Purpose, VersionId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use update_state::ApplyTime;
 
-/// Longest record that is read, bytes; one with 512 files has less than a third.
-const LONGEST: u64 = 256 * 1024;
+/// Longest record that is read, bytes; one with 512 files and the longest manifest has less than a third.
+const LONGEST: u64 = 1024 * 1024;
 
 /// A record. Its file is `<id>.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Record {
     /// How far the image is.
     pub stage: Stage,
     /// The image's folder.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub folder: Option<Place>,
     /// The file that it was dropped as.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub upload: Option<UploadPlace>,
     /// When it is to be applied; only of images that came by `StartUpdate`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub apply_time: Option<String>,
     /// An installer was told to begin.
     #[serde(default)]
@@ -37,12 +37,12 @@ pub struct Record {
     #[serde(default)]
     pub image: Shown,
     /// The files.
-    #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, rename = "file")]
     pub files: Vec<FileRecord>,
 }
 
 /// How far an image is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// It is being unpacked.
@@ -52,7 +52,7 @@ pub enum Stage {
 }
 
 /// What its signatures came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verified {
     /// They are right.
@@ -65,7 +65,7 @@ pub enum Verified {
 }
 
 /// A folder or file on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Place {
     /// Device number.
     pub device: u64,
@@ -74,7 +74,7 @@ pub struct Place {
 }
 
 /// The dropped file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct UploadPlace {
     /// Its name, as bytes in hexadecimal.
     pub name: String,
@@ -83,7 +83,7 @@ pub struct UploadPlace {
 }
 
 /// What the bus shows.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Shown {
     /// The bare word of the purpose.
@@ -97,7 +97,7 @@ pub struct Shown {
 }
 
 /// One unpacked file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FileRecord {
     /// Its name below the folder.
     pub name: String,
@@ -107,6 +107,12 @@ pub struct FileRecord {
     pub sha256: String,
     /// When the kernel last saw it changed, ns since 1970.
     pub changed: i64,
+}
+
+impl Place {
+    fn to_text(&self) -> String {
+        format!("{{ device = {}, inode = {} }}", self.device, self.inode)
+    }
 }
 
 impl From<Identity> for Place {
@@ -141,6 +147,43 @@ impl Record {
             image: Shown::default(),
             files: Vec::new(),
         }
+    }
+
+    /// As it stands in its file. By hand, since TOML's own writer would add a twentieth to the program.
+    fn to_text(&self) -> String {
+        let stage = match self.stage {
+            Stage::TakingIn => "taking-in",
+            Stage::Published => "published",
+        };
+        let verification = match self.verification {
+            Verified::Signed => "signed",
+            Verified::Unsigned => "unsigned",
+            Verified::Unchecked => "unchecked",
+        };
+        let asked = self.was_asked;
+        let mut text = format!("stage = {stage:?}\nverification = {verification:?}\nwas-asked = {asked}\n");
+        if let Some(time) = &self.apply_time {
+            text += &format!("apply-time = {}\n", quoted(time));
+        }
+        if let Some(place) = &self.folder {
+            text += &format!("folder = {}\n", place.to_text());
+        }
+        if let Some(UploadPlace { name, place }) = &self.upload {
+            text += &format!("upload = {{ name = {}, place = {} }}\n", quoted(name), place.to_text());
+        }
+        let image = &self.image;
+        let compatible: Vec<_> = image.compatible.iter().map(|name| quoted(name)).collect();
+        text += &format!("\n[image]\npurpose = {}\n", quoted(&image.purpose));
+        text += &format!("version = {}\n", quoted(&image.version));
+        text += &format!("extended-version = {}\n", quoted(&image.extended_version));
+        text += &format!("compatible = [{}]\n", compatible.join(", "));
+        for FileRecord { name, size, sha256, changed } in &self.files {
+            let (name, sha256) = (quoted(name), quoted(sha256));
+            text += &format!(
+                "\n[[file]]\nname = {name}\nsize = {size}\nsha256 = {sha256}\nchanged = {changed}\n"
+            );
+        }
+        text
     }
 
     /// When it is to be applied.
@@ -186,6 +229,19 @@ impl FileRecord {
     }
 }
 
+/// A text as a TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            other if other.is_control() => quoted += &format!("\\u{:04X}", u32::from(other)),
+            other => quoted.push(other),
+        }
+    }
+    quoted + "\""
+}
+
 fn changed(found: &fs::Metadata) -> i64 {
     found.ctime().saturating_mul(1_000_000_000).saturating_add(found.ctime_nsec())
 }
@@ -205,8 +261,7 @@ impl Records {
 
     /// Writes a record.
     pub fn save(&self, id: &VersionId, record: &Record) -> io::Result<()> {
-        let text = toml::to_string(record).map_err(io::Error::other)?;
-        service_runtime::durable::replace(&self.path(id), &text)
+        service_runtime::durable::replace(&self.path(id), &record.to_text())
     }
 
     /// Removes a record.
@@ -271,7 +326,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("MANIFEST"), "abc").unwrap();
         let records = Records::open(folder.path().join("records")).unwrap();
-        let (id, record) = (VersionId::of("v1"), record(folder.path()));
+        let (id, mut record) = (VersionId::of("v1"), record(folder.path()));
+        record.folder = Some(Place { device: 1, inode: u64::from(u32::MAX) });
+        record.upload = Some(UploadPlace { name: "ff".to_owned(), place: Place { device: 2, inode: 3 } });
+        record.image = Shown {
+            purpose: "PSU".to_owned(),
+            version: "a \"quoted\" \\ größe\t\u{7f}\u{1}\n".to_owned(),
+            extended_version: "[image]\n".to_owned(),
+            compatible: vec!["one, two".to_owned(), String::new()],
+        };
         records.save(&id, &record).unwrap();
         assert_eq!(records.load().unwrap(), [(id.clone(), record)]);
         records.remove(&id);

@@ -6,7 +6,7 @@ use crate::foreign::Foreign;
 use crate::hand_over;
 use crate::images::Images;
 use crate::intake::Intake;
-use crate::peers::{self, News, Peers};
+use crate::peers::Peers;
 use crate::record::Records;
 use crate::settings::{Fragment, Multipart as Marker, Settings};
 use crate::source::Source;
@@ -15,11 +15,12 @@ use crate::watch::{Happened, Watch};
 use crate::worker::{Input, Job, Outcome, Progress, Taken, Worker};
 use crate::{NAME, rules};
 use anyhow::Context as _;
+use dbus_api::call;
 use dbus_api::log_control::{self, LogControl};
 use dbus_api::software;
-use dbus_api::software::root::{Multipart, Root, Update as UpdateFace};
+use dbus_api::software::announcement;
+use dbus_api::software::root::{Root, Update as UpdateFace};
 use dbus_api::software::view::{Interface, Interfaces, Objects, Properties};
-use dbus_api::software::{announcement, signals};
 use image_format::VersionId;
 use image_ingest::SignaturePolicy;
 use service_config::{Merged, SourceFile};
@@ -40,7 +41,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// Calls that may wait for us.
 const COMMANDS_KEPT: usize = 64;
 /// How often it is looked whether the upload folder is still the one that is watched.
-const FOLDER_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const FOLDER_INTERVAL: Duration = Duration::from_secs(10);
 /// How often it is told how much was unpacked.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -50,6 +51,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     if start.print_config {
         return service_runtime::print(&merged.describe());
     }
+    let connection = bus::connect(CALL_LIMIT).await?;
+    refuse_a_second(&connection).await?;
     let folder = UploadFolder::open(&settings.upload_folder)
         .with_context(|| format!("cannot use {}", settings.upload_folder.display()))?;
     folder.sweep().with_context(|| format!("cannot clean up {}", settings.upload_folder.display()))?;
@@ -57,7 +60,6 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     if settings.policy == crate::settings::Policy::Off {
         log::warn!("signatures are not checked: signature = \"off\"");
     }
-    let connection = bus::connect(CALL_LIMIT).await?;
     let (commands, given) = mpsc::channel(COMMANDS_KEPT);
     let commands = Commands(commands);
     let (steps, taken) = mpsc::unbounded_channel();
@@ -83,6 +85,17 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         steps,
     };
     service.run(start, commands, Channels { given, taken, outcomes }).await
+}
+
+/// Two services must not share a folder: one would sweep away what the other unpacks.
+async fn refuse_a_second(connection: &Connection) -> anyhow::Result<()> {
+    let is_taken =
+        call::has_owner(connection, software::IMAGE_MANAGER).await.context(Exit::PeerUnavailable)?;
+    if is_taken {
+        return Err(anyhow::anyhow!("{} has an owner already", software::IMAGE_MANAGER))
+            .context(Exit::Configuration);
+    }
+    Ok(())
 }
 
 /// A broken file must not keep a machine from being updated: it is reported and left out.
@@ -181,11 +194,11 @@ pub(crate) struct Service {
     /// Uploads that were taken in and have no name yet.
     pub(crate) naming: usize,
     pub(crate) steps: mpsc::UnboundedSender<Step>,
-    watch: Option<Watch>,
+    pub(crate) watch: Option<Watch>,
+    pub(crate) shows_marker: bool,
+    pub(crate) folder_checked: Instant,
+    pub(crate) space_checked: Instant,
     worker: Worker,
-    shows_marker: bool,
-    folder_checked: Instant,
-    space_checked: Instant,
     began: Instant,
 }
 
@@ -315,7 +328,9 @@ impl Service {
             Step::Policy(signature) => return self.hand_to_thread(signature).await,
             Step::Named(named) => return self.name(*named).await,
             Step::Scanned(owner, objects) => {
-                let changed = self.foreign.scanned(&owner, &objects);
+                let images = &self.images.all;
+                let is_ours = |name: &str| VersionId::parse(name).is_ok_and(|id| images.contains_key(&id));
+                let changed = self.foreign.scanned(&owner, &objects, is_ours);
                 self.foreign_changed(&changed);
             }
             Step::Trusted(owner, is_trusted) => {
@@ -344,97 +359,6 @@ impl Service {
         match id {
             Some(id) => self.images.stage(&id, "unpacking").await,
             None => Ok(()),
-        }
-    }
-
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Said(announcement) => {
-                if let Some(name) = self.foreign.hear(announcement) {
-                    self.foreign_changed(&[name]);
-                }
-            }
-            News::Came(owner) => {
-                self.scan(owner);
-                self.ask_for_marker();
-            }
-            News::Left(owner) => {
-                let changed = self.foreign.left(&owner);
-                self.foreign_changed(&changed);
-                self.ask_for_marker();
-            }
-        }
-    }
-
-    /// Looks for services of firmware that were there before us.
-    fn look_around(&self) {
-        let (connection, steps) = (self.connection.clone(), self.steps.clone());
-        tokio::spawn(async move {
-            for owner in peers::present(&connection).await.unwrap_or_default() {
-                let objects = peers::objects(&connection, &owner).await;
-                let _ = steps.send(Step::Scanned(owner, objects));
-            }
-        });
-        self.ask_for_marker();
-    }
-
-    fn scan(&self, owner: String) {
-        let (connection, steps) = (self.connection.clone(), self.steps.clone());
-        tokio::spawn(async move {
-            let objects = peers::objects(&connection, &owner).await;
-            let _ = steps.send(Step::Scanned(owner, objects));
-        });
-    }
-
-    fn ask_for_marker(&self) {
-        if self.settings.multipart != Marker::Auto {
-            return;
-        }
-        let (connection, steps) = (self.connection.clone(), self.steps.clone());
-        tokio::spawn(async move {
-            let is_elsewhere = peers::multipart_elsewhere(&connection, software::IMAGE_MANAGER).await;
-            let _ = steps.send(Step::Marker(is_elsewhere));
-        });
-    }
-
-    async fn show_marker(&mut self, is_shown: bool) -> anyhow::Result<()> {
-        if self.shows_marker == is_shown {
-            return Ok(());
-        }
-        self.shows_marker = is_shown;
-        let (server, path) = (self.connection.object_server(), &*self.settings.multipart_object);
-        let object = zbus::ObjectPath::try_from(path)?;
-        if is_shown {
-            server.at(path, Multipart).await?;
-            let told = [(software::MULTIPART_UPDATE, Properties::new())].into();
-            signals::added(&self.connection, &object, &told).await?;
-        } else {
-            log::info!("another service takes updates for whatever they are: {path} is not marked any more");
-            server.remove::<Multipart, _>(path).await?;
-            signals::removed(&self.connection, &object, &[software::MULTIPART_UPDATE]).await?;
-        }
-        Ok(())
-    }
-
-    /// What is to be done since somebody's activation of an object of this name changed.
-    pub(crate) fn foreign_changed(&mut self, names: &[String]) {
-        for name in names {
-            let claim = self.foreign.claim(name);
-            let Some(id) = VersionId::parse(name).ok() else { continue };
-            let Some(image) = self.images.all.get_mut(&id) else { continue };
-            let has_begun = claim.as_ref().and_then(|claim| claim.state);
-            image.was_activated |= has_begun.is_some_and(|state| state.is_busy() || state.is_final());
-            if let Some(hand_over) = &mut image.hand_over {
-                hand_over.claimed(claim);
-            }
-        }
-        for owner in self.foreign.strangers() {
-            self.foreign.asked_about(&owner);
-            let (connection, steps) = (self.connection.clone(), self.steps.clone());
-            tokio::spawn(async move {
-                let is_trusted = peers::is_trusted(&connection, &owner).await;
-                let _ = steps.send(Step::Trusted(owner, is_trusted));
-            });
         }
     }
 
@@ -485,64 +409,6 @@ impl Service {
 
     pub(crate) fn hand_over(&mut self, id: &VersionId) -> Option<&mut hand_over::HandOver> {
         self.images.all.get_mut(id)?.hand_over.as_mut()
-    }
-
-    fn happened(&mut self, happened: io::Result<Vec<Happened>>) {
-        match happened {
-            Ok(happened) => {
-                for one in happened {
-                    match one {
-                        Happened::Arrived(name) => self.arrived(name),
-                        Happened::Overflow => self.rescan(),
-                        Happened::FolderGone => self.watch = None,
-                    }
-                }
-            }
-            Err(error) => {
-                log::warn!("the upload folder cannot be watched, it is tried again: {error}");
-                self.watch = None;
-            }
-        }
-    }
-
-    /// Watches the folder that the path leads to now.
-    fn watch_folder(&mut self) {
-        self.folder_checked = Instant::now();
-        let opened = UploadFolder::open(&self.settings.upload_folder)
-            .and_then(|folder| Ok((Watch::of(folder.path())?, folder)));
-        match opened {
-            Ok((watch, folder)) => {
-                self.watch = Some(watch);
-                if folder.identity() != self.folder.identity() {
-                    log::warn!("there is another upload folder now: {}", folder.path().display());
-                }
-                self.folder = Arc::new(folder);
-                self.rescan();
-            }
-            Err(error) => {
-                log::warn!(
-                    "cannot use {}, it is tried again: {error}",
-                    self.settings.upload_folder.display()
-                );
-                self.watch = None;
-            }
-        }
-    }
-
-    fn look_at_folder(&mut self) {
-        let is_due = self.folder_checked.elapsed() >= FOLDER_INTERVAL;
-        let is_gone = self.watch.is_none() && (is_due || !self.folder.is_there());
-        if is_gone || (is_due && !self.folder.is_there()) {
-            self.watch_folder();
-        } else if is_due {
-            self.folder_checked = Instant::now();
-        }
-        self.look_at_uploads();
-        let is_due = self.space_checked.elapsed() >= self.settings.space_retry;
-        if self.intake.waits_for_room() && is_due {
-            self.space_checked = Instant::now();
-            self.look_for_room();
-        }
     }
 
     async fn tell_progress(&mut self) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use crate::record::Record;
 use crate::service::{Service, Step, Update};
 use crate::source::Source;
 use crate::upload_folder::random;
-use crate::uploads::tell_taken;
+use crate::uploads::{tell_fault, tell_taken};
 use crate::worker::{Failure, Progress, Taken};
 use dbus_api::software::parse_apply_time;
 use dbus_api::software::refusal::Refusal;
@@ -121,6 +121,7 @@ impl Service {
             Ok(taken) => {
                 let apply = self.images.all.get(id).and_then(|image| image.record.apply_time.clone());
                 let record = Record { apply_time: apply, ..self.record(&taken, None) };
+                tell_fault(id, &taken);
                 let settled = self.settle(id, &taken.draft, &record);
                 if settled.is_err() {
                     self.discard(self.folder.join(&taken.draft));
@@ -268,12 +269,12 @@ impl Service {
         }
         let (connection, steps, id) = (self.connection.clone(), self.steps.clone(), id.clone());
         tokio::spawn(async move {
-            let asked = peers::request(&connection, &owner, &object_path(&id)).await;
-            if let Err(error) = &asked {
+            let refused = peers::request(&connection, &owner, &object_path(&id)).await.err();
+            if let Some(error) = &refused {
                 log::warn!("the installer was not told to begin id={id}: {error}");
             }
             // Nobody listens at the service's end.
-            let _ = steps.send(Step::Asked(id, asked.is_ok()));
+            let _ = steps.send(Step::Asked(id, refused.is_none()));
         });
     }
 

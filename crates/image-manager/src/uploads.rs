@@ -11,7 +11,7 @@ use crate::upload_folder::{Identity, NotTaken, is_upload, random};
 use crate::worker::{Failure, Outcome, Subject, Taken};
 use dbus_api::software::view::Interface;
 use image_format::VersionId;
-use image_ingest::Rejection;
+use image_ingest::{Rejection, Verification};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
@@ -33,7 +33,7 @@ impl Service {
         match self.folder.look(&name) {
             Ok((identity, _)) => self.intake.arrived(name, Some(identity), self.now()),
             Err(NotTaken::Gone) => {}
-            Err(error) => log::warn!("{} is left alone: {error}", self.folder.join(&name).display()),
+            Err(error) => log::warn!("{} is left alone: {error}", self.subject(&name)),
         }
     }
 
@@ -179,6 +179,7 @@ impl Service {
         let Named { id, taken, upload, tries } = named;
         let (is_taken, tries) = (tries & TAKEN != 0, (tries & !TAKEN) + 1);
         let record = self.record(&taken, upload.as_ref());
+        tell_fault(&id, &taken);
         let result = if is_taken || self.is_known(&id) {
             Err(io::ErrorKind::AlreadyExists.into())
         } else {
@@ -213,9 +214,9 @@ impl Service {
         self.images.show(&id, &Interface::ANNOUNCED).await
     }
 
-    /// Whether somebody has an image of this id, as far as we know.
+    /// Whether there is an image of this id.
     pub(crate) fn is_known(&self, id: &VersionId) -> bool {
-        self.images.all.contains_key(id) || self.foreign.has(id.as_str())
+        self.images.all.contains_key(id)
     }
 
     /// Puts an unpacked folder where it belongs. The record comes first: a folder without one would be nobody's.
@@ -255,17 +256,31 @@ impl Service {
 
     /// How a file is called in the log and the event log.
     fn subject(&self, name: &OsStr) -> String {
-        self.folder.join(name).to_string_lossy().into_owned()
+        tame(&self.folder.join(name).to_string_lossy())
     }
+}
+
+/// A text without control characters: who drops a file chooses its name.
+fn tame(text: &str) -> String {
+    text.chars()
+        .map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character })
+        .collect()
 }
 
 /// Marks a count of tries when the mapper knew the name.
 const TAKEN: u32 = 1 << 31;
 
+/// Says what is wrong with the signatures of an image that is taken nevertheless.
+pub(crate) fn tell_fault(id: &VersionId, taken: &Taken) {
+    if let Verification::Unsigned(fault) = &taken.image.verification {
+        log::warn!("an image is taken in though it is not signed as it should be id={id}: {fault}");
+    }
+}
+
 /// What the log says of an image that was taken in.
 pub(crate) fn tell_taken(image: &Image, name: Option<&OsStr>) {
     let shown = &image.record.image;
-    let from = name.map(|name| format!(" upload={}", name.to_string_lossy())).unwrap_or_default();
+    let from = name.map(|name| format!(" upload={}", tame(&name.to_string_lossy()))).unwrap_or_default();
     log::info!(
         "an image was taken in id={} purpose={} version={} signatures={:?}{from}",
         image.id,

@@ -282,10 +282,12 @@ pub fn import(stage: &Stage<'_>, workspace: &Workspace, upstream: Option<&Path>)
     Ok(())
 }
 
-fn heading(text: &str) {
+/// The title of an act.
+pub fn heading(text: &str) {
     output::line(format!("\n=== {text}"));
 }
 
-fn missing(act: &str, name: &str) -> Result<()> {
+/// An act that cannot be played without this crate.
+pub fn missing(act: &str, name: &str) -> Result<()> {
     rings::account(&format!("demo, {act}"), &Outcome::Skipped(format!("the workspace has no {name}")))
 }

@@ -20,8 +20,13 @@ pub enum Said {
     Added(Interfaces),
     /// Interfaces are gone from the object.
     Removed(Vec<String>),
-    /// The object's activation changed.
-    Changed(Properties),
+    /// Properties of one of the object's interfaces changed.
+    Changed {
+        /// Of which interface.
+        interface: String,
+        /// Those with their new values.
+        properties: Properties,
+    },
 }
 
 /// One signal.
@@ -51,6 +56,11 @@ pub fn activations_rule() -> zbus::Result<MatchRule<'static>> {
         .build()
 }
 
+/// Which signals tell of anything at or below the root. One rule, so that they come in the order in which they were sent.
+pub fn everything_rule() -> zbus::Result<MatchRule<'static>> {
+    MatchRule::builder().msg_type(MessageType::Signal).path_namespace(ROOT).build()
+}
+
 impl Announcement {
     /// Reads a signal; `None` for one that is none of these, or malformed.
     pub fn of(message: &Message) -> Option<Self> {
@@ -66,9 +76,9 @@ impl Announcement {
                 (path.as_str().to_owned(), Said::Removed(interfaces))
             }
             "PropertiesChanged" => {
-                let (interface, changed, _): (String, Properties, Vec<String>) = body.deserialize().ok()?;
-                (interface == ACTIVATION).then_some(())?;
-                (header.path()?.as_str().to_owned(), Said::Changed(changed))
+                let (interface, properties, _): (String, Properties, Vec<String>) =
+                    body.deserialize().ok()?;
+                (header.path()?.as_str().to_owned(), Said::Changed { interface, properties })
             }
             _ => return None,
         };

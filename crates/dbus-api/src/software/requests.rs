@@ -1,0 +1,80 @@
+//! What clients ask of services that have to do with firmware. A peer is named by its bus name, whichever it is.
+
+use super::announcement::Properties;
+use super::{
+    ACTIVATION, DELETE, DELETE_ALL, NAMESPACE, ROOT, UPDATE, apply_time as time_name, requested_activation,
+};
+use crate::standard::PROPERTIES;
+use std::os::fd::BorrowedFd;
+use update_state::{ApplyTime, RequestedActivation};
+use zbus::{Connection, Fd, OwnedObjectPath, Variant};
+
+/// Whether a bus name is that of a service that has to do with firmware.
+pub fn is_firmware(name: &str) -> bool {
+    name.strip_prefix(NAMESPACE).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Hands over an image; the result is its object.
+///
+/// Errors: as the bus or the peer says.
+pub async fn start_update(
+    connection: &Connection,
+    peer: &str,
+    object: &str,
+    image: BorrowedFd<'_>,
+    apply_time: ApplyTime,
+) -> zbus::Result<OwnedObjectPath> {
+    let arguments = (Fd::from(image), time_name(apply_time));
+    let reply = connection.call_method(Some(peer), object, Some(UPDATE), "StartUpdate", &arguments).await?;
+    reply.body().deserialize()
+}
+
+/// Asks for an activation.
+///
+/// Errors: as the bus or the peer says.
+pub async fn activate(connection: &Connection, peer: &str, object: &str) -> zbus::Result<()> {
+    let wish = Variant::from(requested_activation(RequestedActivation::Active));
+    let arguments = (ACTIVATION, "RequestedActivation", wish);
+    connection.call_method(Some(peer), object, Some(PROPERTIES), "Set", &arguments).await.map(drop)
+}
+
+/// Asks for an object's removal.
+///
+/// Errors: as the bus or the peer says.
+pub async fn delete(connection: &Connection, peer: &str, object: &str) -> zbus::Result<()> {
+    connection.call_method(Some(peer), object, Some(DELETE), "Delete", &()).await.map(drop)
+}
+
+/// Asks a peer to remove all that it may.
+///
+/// Errors: as the bus or the peer says.
+pub async fn delete_all(connection: &Connection, peer: &str) -> zbus::Result<()> {
+    connection.call_method(Some(peer), ROOT, Some(DELETE_ALL), "DeleteAll", &()).await.map(drop)
+}
+
+/// All properties of an object's interface.
+///
+/// Errors: as the bus or the peer says.
+pub async fn properties(
+    connection: &Connection,
+    peer: &str,
+    object: &str,
+    interface: &str,
+) -> zbus::Result<Properties> {
+    let reply = connection.call_method(Some(peer), object, Some(PROPERTIES), "GetAll", &interface).await?;
+    reply.body().deserialize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_of_firmware_is_known_by_its_name() {
+        assert!(is_firmware("xyz.openbmc_project.Software.Version"));
+        assert!(is_firmware("xyz.openbmc_project.Software.Psu.Updater"));
+        for other in ["xyz.openbmc_project.Software", "xyz.openbmc_project.SoftwareOther", ":1.7"] {
+            assert!(!is_firmware(other), "{other}");
+        }
+    }
+}

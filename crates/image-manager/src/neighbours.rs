@@ -1,0 +1,105 @@
+//! What other services of firmware say, and what follows from it.
+
+use crate::peers::{self, News};
+use crate::service::{Service, Step};
+use crate::settings::Multipart as Marker;
+use dbus_api::software;
+use dbus_api::software::root::Multipart;
+use dbus_api::software::signals;
+use dbus_api::software::view::Properties;
+use image_format::VersionId;
+
+impl Service {
+    pub(crate) fn hear(&mut self, news: News) {
+        match news {
+            News::Said(announcement) => {
+                let images = &self.images.all;
+                let is_ours = |name: &str| VersionId::parse(name).is_ok_and(|id| images.contains_key(&id));
+                if let Some(name) = self.foreign.hear(announcement, is_ours) {
+                    self.foreign_changed(&[name]);
+                }
+            }
+            News::Came(owner) => {
+                self.scan(owner);
+                self.ask_for_marker();
+            }
+            News::Left(owner) => {
+                let changed = self.foreign.left(&owner);
+                self.foreign_changed(&changed);
+                self.ask_for_marker();
+            }
+        }
+    }
+
+    /// Looks for services of firmware that were there before us.
+    pub(crate) fn look_around(&self) {
+        let (connection, steps) = (self.connection.clone(), self.steps.clone());
+        tokio::spawn(async move {
+            for owner in peers::present(&connection).await.unwrap_or_default() {
+                let objects = peers::objects(&connection, &owner).await;
+                let _ = steps.send(Step::Scanned(owner, objects));
+            }
+        });
+        self.ask_for_marker();
+    }
+
+    pub(crate) fn scan(&self, owner: String) {
+        let (connection, steps) = (self.connection.clone(), self.steps.clone());
+        tokio::spawn(async move {
+            let objects = peers::objects(&connection, &owner).await;
+            let _ = steps.send(Step::Scanned(owner, objects));
+        });
+    }
+
+    pub(crate) fn ask_for_marker(&self) {
+        if self.settings.multipart != Marker::Auto {
+            return;
+        }
+        let (connection, steps) = (self.connection.clone(), self.steps.clone());
+        tokio::spawn(async move {
+            let is_elsewhere = peers::multipart_elsewhere(&connection, software::IMAGE_MANAGER).await;
+            let _ = steps.send(Step::Marker(is_elsewhere));
+        });
+    }
+
+    pub(crate) async fn show_marker(&mut self, is_shown: bool) -> anyhow::Result<()> {
+        if self.shows_marker == is_shown {
+            return Ok(());
+        }
+        self.shows_marker = is_shown;
+        let (server, path) = (self.connection.object_server(), &*self.settings.multipart_object);
+        let object = zbus::ObjectPath::try_from(path)?;
+        if is_shown {
+            server.at(path, Multipart).await?;
+            let told = [(software::MULTIPART_UPDATE, Properties::new())].into();
+            signals::added(&self.connection, &object, &told).await?;
+        } else {
+            log::info!("another service takes updates for whatever they are: {path} is not marked any more");
+            server.remove::<Multipart, _>(path).await?;
+            signals::removed(&self.connection, &object, &[software::MULTIPART_UPDATE]).await?;
+        }
+        Ok(())
+    }
+
+    /// What is to be done since somebody's activation of an object of this name changed.
+    pub(crate) fn foreign_changed(&mut self, names: &[String]) {
+        for name in names {
+            let claim = self.foreign.claim(name);
+            let Some(id) = VersionId::parse(name).ok() else { continue };
+            let Some(image) = self.images.all.get_mut(&id) else { continue };
+            let has_begun = claim.as_ref().and_then(|claim| claim.state);
+            image.was_activated |= has_begun.is_some_and(|state| state.is_busy() || state.is_final());
+            if let Some(hand_over) = &mut image.hand_over {
+                hand_over.claimed(claim);
+            }
+        }
+        for owner in self.foreign.strangers() {
+            self.foreign.asked_about(&owner);
+            let (connection, steps) = (self.connection.clone(), self.steps.clone());
+            tokio::spawn(async move {
+                let is_trusted = peers::is_trusted(&connection, &owner).await;
+                let _ = steps.send(Step::Trusted(owner, is_trusted));
+            });
+        }
+    }
+}

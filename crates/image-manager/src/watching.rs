@@ -1,0 +1,68 @@
+//! The upload folder: watched, looked after, found again.
+
+use crate::service::{FOLDER_INTERVAL, Service};
+use crate::upload_folder::UploadFolder;
+use crate::watch::{Happened, Watch};
+use std::io;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+impl Service {
+    pub(crate) fn happened(&mut self, happened: io::Result<Vec<Happened>>) {
+        match happened {
+            Ok(happened) => {
+                for one in happened {
+                    match one {
+                        Happened::Arrived(name) => self.arrived(name),
+                        Happened::Overflow => self.rescan(),
+                        Happened::FolderGone => self.watch = None,
+                    }
+                }
+            }
+            Err(error) => {
+                log::warn!("the upload folder cannot be watched, it is tried again: {error}");
+                self.watch = None;
+            }
+        }
+    }
+
+    /// Watches the folder that the path leads to now.
+    pub(crate) fn watch_folder(&mut self) {
+        self.folder_checked = Instant::now();
+        let opened = UploadFolder::open(&self.settings.upload_folder)
+            .and_then(|folder| Ok((Watch::of(folder.path())?, folder)));
+        match opened {
+            Ok((watch, folder)) => {
+                self.watch = Some(watch);
+                if folder.identity() != self.folder.identity() {
+                    log::warn!("there is another upload folder now: {}", folder.path().display());
+                }
+                self.folder = Arc::new(folder);
+                self.rescan();
+            }
+            Err(error) => {
+                log::warn!(
+                    "cannot use {}, it is tried again: {error}",
+                    self.settings.upload_folder.display()
+                );
+                self.watch = None;
+            }
+        }
+    }
+
+    pub(crate) fn look_at_folder(&mut self) {
+        let is_due = self.folder_checked.elapsed() >= FOLDER_INTERVAL;
+        let is_gone = self.watch.is_none() && (is_due || !self.folder.is_there());
+        if is_gone || (is_due && !self.folder.is_there()) {
+            self.watch_folder();
+        } else if is_due {
+            self.folder_checked = Instant::now();
+        }
+        self.look_at_uploads();
+        let is_due = self.space_checked.elapsed() >= self.settings.space_retry;
+        if self.intake.waits_for_room() && is_due {
+            self.space_checked = Instant::now();
+            self.look_for_room();
+        }
+    }
+}

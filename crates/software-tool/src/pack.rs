@@ -1,0 +1,79 @@
+//! `software-tool pack`: an image of the files in a folder.
+
+use crate::arguments::{Compress, Pack};
+use crate::draft::Draft;
+use crate::exit::{Exit, Failure};
+use crate::parts::{parts, unreadable};
+use crate::screen::Screen;
+use anyhow::Context as _;
+use image_builder::{BuildError, Built, Compression};
+use image_format::{Manifest, ManifestLimits};
+use image_signature::PrivateKey;
+use std::fs;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+/// Bytes that are written at once.
+const PIECE: usize = 128 * 1024;
+
+pub(crate) fn run(arguments: &Pack, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let sign = arguments.sign.as_deref().map(key).transpose()?;
+    let image_key = arguments.image_key.as_deref().map(key).transpose()?;
+    let (mut builder, key_type) = parts(arguments)?;
+    if let Some(sign) = &sign {
+        builder = builder.sign(sign, image_key.as_ref());
+    }
+    let builder = builder.compression(match arguments.compress {
+        Compress::None => Compression::None,
+        Compress::Gzip => Compression::Gzip,
+        Compress::Xz => Compression::Xz,
+        Compress::Bzip2 => Compression::Bzip2,
+    });
+    let output = arguments.output.display();
+    let cannot = |error: std::io::Error| {
+        Failure::new(Exit::CannotCreate, anyhow::Error::new(error).context(format!("cannot make {output}")))
+    };
+    let mut draft = Draft::begin(&arguments.output).map_err(cannot)?;
+    let mut writer = BufWriter::with_capacity(PIECE, draft.file());
+    let built = builder.write(&mut writer).map_err(|error| {
+        let exit = match &error {
+            BuildError::Read { .. } | BuildError::Length { .. } => Exit::NoInput,
+            BuildError::Write(_) => Exit::CannotCreate,
+            _ => Exit::BadImage,
+        };
+        Failure::new(exit, anyhow::Error::new(error).context(format!("cannot make {output}")))
+    })?;
+    writer.flush().map_err(cannot)?;
+    drop(writer);
+    draft.put_in_place().map_err(cannot)?;
+    screen.print(&format!("{output}: {} members\n", built.members.len()))?;
+    if let (Some(folder), Some(sign)) = (&arguments.write_trust, &sign) {
+        let folder = folder.join(&key_type);
+        write_trust(&folder, sign, &built)
+            .with_context(|| format!("cannot make {}", folder.display()))
+            .map_err(|cause| Failure::new(Exit::CannotCreate, cause))?;
+        screen.print(&format!("{}: key set of {}\n", folder.display(), sign.public().describe()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn key(path: &Path) -> Result<PrivateKey, Failure> {
+    let text = fs::read(path).map_err(|error| unreadable(error, path))?;
+    PrivateKey::from_pem(&text)
+        .with_context(|| format!("{} is no key that can sign", path.display()))
+        .map_err(|cause| Failure::new(Exit::NoInput, cause))
+}
+
+/// Writes what a machine must have to take the image.
+fn write_trust(folder: &Path, sign: &PrivateKey, built: &Built) -> anyhow::Result<()> {
+    let manifest = Manifest::parse(built.manifest.as_bytes(), &ManifestLimits::default())?;
+    let digest = manifest.hash_type.context("the image has no HashType")?;
+    fs::create_dir_all(folder)?;
+    for (name, text) in [("publickey", sign.public_key_pem()), ("hashfunc", &format!("HashType={digest}\n"))]
+    {
+        let mut draft = Draft::begin(&folder.join(name))?;
+        draft.file().write_all(text.as_bytes())?;
+        draft.put_in_place()?;
+    }
+    Ok(())
+}

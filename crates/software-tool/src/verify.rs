@@ -1,0 +1,154 @@
+//! `software-tool verify`: images checked as image-manager does, without it.
+
+use crate::arguments::Verify;
+use crate::exit::{Exit, Failure};
+use crate::parts::unreadable;
+use crate::screen::Screen;
+use crate::table::Table;
+use image_ingest::{
+    DigestChoice, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, TrustStore, Verification,
+    ingest,
+};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// What is told of one file.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report {
+    file: String,
+    /// Whether it would be taken.
+    accepted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(flatten)]
+    image: Option<Described>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Described {
+    purpose: &'static str,
+    version: String,
+    extended_version: String,
+    machine: Option<String>,
+    compatible: Vec<String>,
+    /// The key set that vouches for it; none where nobody looked.
+    key_set: Option<String>,
+    members: Vec<Member>,
+}
+
+#[derive(Debug, Serialize)]
+struct Member {
+    name: String,
+    size: u64,
+    sha256: String,
+}
+
+pub(crate) fn run(arguments: &Verify, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let rules = rules(arguments, screen);
+    let (mut reports, mut exit) = (Vec::new(), Exit::Done);
+    for path in &arguments.files {
+        let report = report(path, &rules)?;
+        if !report.accepted {
+            exit = Exit::BadImage;
+        }
+        if !arguments.json {
+            screen.print(&report.text())?;
+        }
+        reports.push(report);
+    }
+    if arguments.json {
+        let text =
+            serde_json::to_string_pretty(&reports).map_err(|error| Failure::new(Exit::Internal, error))?;
+        screen.print(&(text + "\n"))?;
+    }
+    Ok(exit)
+}
+
+fn rules(arguments: &Verify, screen: &mut Screen<'_>) -> Rules {
+    let mut rules = Rules::default();
+    rules.machine.clone_from(&arguments.machine);
+    rules.digests = DigestChoice::All;
+    if arguments.unsigned {
+        rules.signature = SignaturePolicy::Off;
+        return rules;
+    }
+    let (trust, problems) = TrustStore::load(&arguments.trust);
+    for problem in problems {
+        screen.say(&format!("software-tool: a key set is passed over: {problem}"));
+    }
+    rules.trust = trust;
+    rules
+}
+
+fn report(path: &Path, rules: &Rules) -> Result<Report, Failure> {
+    let checked = if path.as_os_str() == "-" {
+        check(io::stdin().lock(), None, rules)
+    } else {
+        let file = File::open(path).map_err(|error| unreadable(error, path))?;
+        let metadata = file.metadata().map_err(|error| unreadable(error, path))?;
+        check(file, metadata.is_file().then_some(metadata.len()), rules)
+    };
+    let file = path.display().to_string();
+    match checked {
+        Ok(image) => Ok(Report { file, accepted: true, reason: None, image: Some(describe(image)) }),
+        Err(Rejection::Source(error)) => Err(unreadable(error, path)),
+        Err(rejection) => {
+            Ok(Report { file, accepted: false, reason: Some(rejection.to_string()), image: None })
+        }
+    }
+}
+
+fn check(source: impl Read, length: Option<u64>, rules: &Rules) -> Result<Image, Rejection> {
+    ingest(Incoming { source, length }, &mut Nowhere, rules, &())
+}
+
+fn describe(image: Image) -> Described {
+    let members = image.members.into_iter().map(|member| Member {
+        name: member.name.to_string(),
+        size: member.size,
+        sha256: member.sha256.to_string(),
+    });
+    Described {
+        purpose: image.purpose.word(),
+        version: image.manifest.version,
+        extended_version: image.manifest.extended_version,
+        machine: image.manifest.machine_name,
+        compatible: image.manifest.compatible_names,
+        key_set: match image.verification {
+            Verification::Signed { key_set } => Some(key_set),
+            Verification::Unsigned(_) | Verification::Unchecked => None,
+        },
+        members: members.collect(),
+    }
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let Some(image) = &self.image else {
+            return format!("{}: refused: {}\n", self.file, self.reason.as_deref().unwrap_or_default());
+        };
+        let vouched = match &image.key_set {
+            Some(name) => format!("signed, key set {name} vouches for it"),
+            None => "signatures were not looked at".to_owned(),
+        };
+        let mut text = format!("{}: {} {}, {vouched}\n", self.file, image.purpose, image.version);
+        for (what, values) in [
+            ("extended version", vec![&image.extended_version]),
+            ("machine", image.machine.iter().collect()),
+            ("compatible", image.compatible.iter().collect()),
+        ] {
+            for value in values.into_iter().filter(|value| !value.is_empty()) {
+                text.push_str(&format!("  {what}: {value}\n"));
+            }
+        }
+        let mut table = Table::new(["MEMBER", "SIZE", "SHA-256"]);
+        for member in &image.members {
+            table.row([member.name.clone(), member.size.to_string(), member.sha256.clone()]);
+        }
+        text + &table.text()
+    }
+}

@@ -1,0 +1,102 @@
+//! Images made of folders.
+
+use crate::desk::Desk;
+use std::fs;
+
+fn names(desk: &Desk) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(desk.path("."))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_packed_image_is_accepted_by_its_own_trust_store_and_no_other() {
+    let desk = Desk::new();
+    for compress in ["none", "gzip", "xz", "bzip2"] {
+        let said = desk.pack(&format!("--compress {compress} --image-key @other.pem"));
+        assert!(said.contains("image.tar: 8 members"), "{said}");
+        let said = desk.done("verify @image.tar --trust @trust");
+        assert!(said.contains("PSU 1.2, signed, key set OpenBMC vouches for it"), "{said}");
+        assert!(said.contains("extended version: model=M,manufacturer=V"), "{said}");
+    }
+    fs::remove_dir_all(desk.path("trust")).unwrap();
+    desk.done(
+        "pack @parts --sign @other.pem --output @else.tar --write-trust @trust --purpose Host --version 1",
+    );
+    let run = desk.run("verify @image.tar --trust @trust");
+    assert_eq!(run.status, 65);
+    assert!(run.output.contains("refused: signature: no key of this machine"), "{}", run.output);
+}
+
+#[test]
+fn a_manifest_in_the_folder_says_what_options_do_not() {
+    let desk = Desk::new();
+    let manifest = "# ours\npurpose=xyz.openbmc_project.Software.Version.VersionPurpose.Other\nversion=1\n\
+        MachineName=m\nCompatibleName=a\nCompatibleName=b\nBuildId=77\n";
+    desk.write("parts/MANIFEST", manifest.as_bytes());
+    desk.done(
+        "pack @parts --sign @key.pem --output @image.tar --version 2 --key-type Ours --hash-type SHA512",
+    );
+    let archive = String::from_utf8_lossy(&desk.read("image.tar")).into_owned();
+    for line in [
+        "version=2\n",
+        "MachineName=m\n",
+        "CompatibleName=b\n",
+        "BuildId=77\n",
+        "KeyType=Ours\n",
+        "HashType=SHA512\n",
+    ] {
+        assert!(archive.contains(line), "{line}");
+    }
+    assert!(!archive.contains("version=1\n"));
+}
+
+#[test]
+fn parts_that_make_no_image_are_named_and_leave_nothing() {
+    let desk = Desk::new();
+    let before = names(&desk);
+    let pack = "pack @parts --sign @key.pem --output @image.tar";
+    let run = |more: &str| desk.run(&format!("{pack} {more}"));
+    for (more, status, why) in [
+        ("", 64, "--purpose is missing"),
+        ("--purpose PSU", 64, "--version is missing"),
+        ("--purpose PSU --version 1 --hash-type MD5", 65, "too weak"),
+        ("--purpose PSU --version 1 --extended-version x", 65, "power supplies"),
+    ] {
+        let run = run(more);
+        assert_eq!(run.status, status, "{run:?}");
+        assert!(run.errors.contains(why), "{run:?}");
+        assert_eq!(names(&desk), before);
+    }
+    desk.write("parts/publickey", b"x");
+    let reserved = run("--purpose Other --version 1");
+    assert_eq!(reserved.status, 65);
+    assert!(reserved.errors.contains("publickey"), "{reserved:?}");
+    fs::remove_file(desk.path("parts/publickey")).unwrap();
+    fs::create_dir(desk.path("parts/folder")).unwrap();
+    let folder = run("--purpose Other --version 1");
+    assert_eq!(folder.status, 65);
+    assert!(folder.errors.contains("folder is no regular file"), "{folder:?}");
+    assert_eq!(names(&desk), before);
+}
+
+#[test]
+fn a_file_that_cannot_be_made_or_read_is_told_from_a_bad_image() {
+    let desk = Desk::new();
+    let what = "--purpose Other --version 1";
+    for (arguments, status) in [
+        (format!("pack @parts --sign @no.pem --output @image.tar {what}"), 66),
+        (format!("pack @nowhere --sign @key.pem --output @image.tar {what}"), 66),
+        (format!("pack @parts --sign @parts/psu.bin --output @image.tar {what}"), 66),
+        (format!("pack @parts --sign @key.pem --output @parts {what}"), 73),
+        (format!("pack @parts --sign @key.pem --output @nowhere/image.tar {what}"), 73),
+    ] {
+        let run = desk.run(&arguments);
+        assert_eq!(run.status, status, "{run:?}");
+        assert!(run.errors.starts_with("software-tool: "), "{run:?}");
+        assert!(!desk.path("image.tar").exists());
+    }
+}

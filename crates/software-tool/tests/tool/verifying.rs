@@ -1,0 +1,60 @@
+//! Images judged without a machine.
+
+use crate::desk::Desk;
+
+#[test]
+fn one_wrong_byte_is_refused_with_its_reason() {
+    let desk = Desk::new();
+    desk.pack("");
+    let mut archive = desk.read("image.tar");
+    let at = archive.windows(16).position(|window| window == [0x55; 16]).unwrap();
+    archive[at] ^= 1;
+    desk.write("wrong.tar", &archive);
+    let run = desk.run("verify @image.tar @wrong.tar --trust @trust");
+    assert_eq!(run.status, 65);
+    assert!(run.output.contains("wrong.tar: refused: signature: psu.bin"), "{}", run.output);
+    assert!(run.output.contains("image.tar: PSU 1.2, signed"), "{}", run.output);
+    let unsigned = desk.done("verify @wrong.tar --unsigned");
+    assert!(unsigned.contains("signatures were not looked at"), "{unsigned}");
+}
+
+#[test]
+fn an_image_for_another_machine_is_refused() {
+    let desk = Desk::new();
+    desk.pack("--machine big");
+    desk.done("verify @image.tar --trust @trust --machine big");
+    let run = desk.run("verify @image.tar --trust @trust --machine small");
+    assert_eq!(run.status, 65);
+    assert!(run.output.contains("big") && run.output.contains("small"), "{}", run.output);
+}
+
+#[test]
+fn json_has_members_with_their_digests() {
+    let desk = Desk::new();
+    desk.pack("--compatible a --compatible b");
+    desk.write("cut.tar", &desk.read("image.tar")[..2000]);
+    let run = desk.run("verify @image.tar @cut.tar --trust @trust --json");
+    assert_eq!(run.status, 65);
+    let reports: serde_json::Value = serde_json::from_str(&run.output).unwrap();
+    let [good, cut] = [&reports[0], &reports[1]];
+    assert_eq!((&good["accepted"], &good["key-set"]), (&true.into(), &"OpenBMC".into()));
+    assert_eq!(good["compatible"], serde_json::json!(["a", "b"]));
+    let boot =
+        good["members"].as_array().unwrap().iter().find(|member| member["name"] == "boot.bin").unwrap();
+    assert_eq!(boot["size"], 4);
+    assert_eq!(boot["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(
+        (&cut["accepted"], &cut["reason"]),
+        (&false.into(), &"the archive ends before its end".into())
+    );
+}
+
+#[test]
+fn without_a_trust_store_no_signature_counts() {
+    let desk = Desk::new();
+    desk.pack("");
+    let run = desk.run("verify @image.tar --trust @nowhere");
+    assert_eq!(run.status, 65);
+    assert!(run.errors.contains("nowhere"), "{run:?}");
+    assert!(run.output.contains("this machine has no key"), "{run:?}");
+}

@@ -1,0 +1,232 @@
+//! The tool for firmware images, with the real image-manager and an installer.
+
+mod bed;
+mod installer;
+
+use anyhow::Context as _;
+use bed::Bed;
+use installer::{Comes, DEVICE, Installer, NAME};
+use std::fs;
+use update_state::Activation;
+
+/// The image's id, as standard output begins with it.
+fn id(output: &str) -> anyhow::Result<String> {
+    let id = output.split_whitespace().next().context("nothing was printed")?;
+    anyhow::ensure!(id.len() == 8, "{output}");
+    Ok(id.to_owned())
+}
+
+#[test]
+fn an_image_is_followed_until_it_is_active() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    let run = bed.run("install @image.tar")?;
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.output.ends_with(" is active\n"), "{run:?}");
+    let id = id(&run.output)?;
+    for line in ["activating 50 %", "activating 100 %"] {
+        assert!(run.log.lines().any(|told| told == format!("{id}: {line}")), "{line}: {run:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_result_is_one_object_of_json() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Staged))?;
+    let run = bed.run("install @image.tar --apply on-reset --json")?;
+    assert_eq!(run.status, Some(0), "{run:?}");
+    let result: serde_json::Value = serde_json::from_str(&run.output)?;
+    assert_eq!((&result["result"], &result["version"]), (&"Staged".into(), &"1.2".into()));
+    assert_eq!(
+        (&result["service"], &result["reason"]),
+        (&dbus_api::software::IMAGE_MANAGER.into(), &().into())
+    );
+    Ok(())
+}
+
+#[test]
+fn a_refused_image_ends_with_the_reason_that_the_service_has() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    bed.tamper()?;
+    let run = bed.run("install @wrong.tar")?;
+    assert_eq!((run.status, run.output.as_str()), (Some(65), ""), "{run:?}");
+    assert!(run.log.contains("is refused: signature: psu.bin.sig"), "{run:?}");
+    let listed = bed.list()?;
+    assert_eq!((&listed[0]["activation"], &listed[0]["stage"]), (&"Invalid".into(), &"failed".into()));
+    assert!(listed[0]["reason"].as_str().is_some_and(|reason| reason.starts_with("signature: ")), "{listed}");
+    let json = bed.run("install @wrong.tar --json")?;
+    assert_eq!(json.status, Some(65));
+    let result: serde_json::Value = serde_json::from_str(&json.output)?;
+    assert_eq!((&result["result"], &result["reason"]), (&"Invalid".into(), &listed[0]["reason"]));
+    Ok(())
+}
+
+#[test]
+fn an_installation_that_fails_is_an_error() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Failed))?;
+    let run = bed.run("install @image.tar")?;
+    assert_eq!(run.status, Some(65), "{run:?}");
+    assert!(run.log.contains("could not be installed"), "{run:?}");
+    Ok(())
+}
+
+#[test]
+fn what_nobody_installs_is_said_so() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("claim-timeout-s = 1\n")? else { return Ok(()) };
+    let run = bed.run("install @image.tar")?;
+    assert_eq!(run.status, Some(65), "{run:?}");
+    assert!(run.log.contains("no service installs this image of purpose PSU"), "{run:?}");
+    Ok(())
+}
+
+#[test]
+fn an_image_from_a_pipe_waits_until_it_is_activated() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let run = bed.pipe("install - --apply on-request")?;
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.output.contains("is ready"), "{run:?}");
+    let id = id(&run.output)?;
+    let listed = bed.list()?;
+    let row = &listed[0];
+    assert_eq!(
+        (&row["id"], &row["activation"], &row["purpose"]),
+        (&id.as_str().into(), &"Ready".into(), &"PSU".into())
+    );
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    let run = bed.run(&format!("activate {id}"))?;
+    assert_eq!((run.status, run.output), (Some(0), format!("{id} is active\n")), "{}", run.log);
+    Ok(())
+}
+
+#[test]
+fn an_image_that_was_dropped_is_activated_by_its_installer() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let watch = bed.begin("watch --json")?;
+    watch.tells("watching")?;
+    fs::copy(bed.file("image.tar"), bed.file("tmp/images/.image.part"))?;
+    fs::rename(bed.file("tmp/images/.image.part"), bed.file("tmp/images/image"))?;
+    let line = watch.says("Software.Version\"")?;
+    let event: serde_json::Value = serde_json::from_str(&line)?;
+    assert_eq!(
+        (&event["event"], &event["service"]),
+        (&"added".into(), &dbus_api::software::IMAGE_MANAGER.into())
+    );
+    let id = event["id"].as_str().context("no id")?;
+    let nobody = bed.run(&format!("activate {id}"))?;
+    assert_eq!(nobody.status, Some(69), "{nobody:?}");
+    assert!(nobody.log.contains("no service that installs"), "{nobody:?}");
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    assert!(watch.says("service-came")?.contains(NAME));
+    watch.says("\"Activation\":\"Ready\"")?;
+    let run = bed.run(&format!("activate {id}"))?;
+    assert_eq!(run.status, Some(0), "{run:?}");
+    watch.says("\"Activation\":\"Active\"")?;
+    Ok(())
+}
+
+#[test]
+fn a_device_that_takes_images_itself_is_a_target() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    let run = bed.run(&format!("install @image.tar --target {DEVICE}"))?;
+    assert_eq!((run.status, run.output), (Some(0), format!("{DEVICE}_1 is active\n")), "{}", run.log);
+    let refused = bed.run(&format!("install @image.tar --target {DEVICE} --apply on-request"))?;
+    assert_eq!(refused.status, Some(64), "{refused:?}");
+    assert!(refused.log.contains(NAME) && refused.log.contains("InvalidArgs"), "{refused:?}");
+    let unknown = bed.run("install @image.tar --target nothing")?;
+    assert_eq!(unknown.status, Some(69), "{unknown:?}");
+    Ok(())
+}
+
+#[test]
+fn a_service_that_dies_on_the_way_is_waited_for() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::with_service("")? else { return Ok(()) };
+    let running = bed.begin("install @image.tar")?;
+    running.tells("waiting for an installer")?;
+    bed.service.take().context("it does not run")?.kill()?;
+    running.tells("waiting for news")?;
+    bed.start_service()?;
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    running.says("is active")?;
+    assert_eq!(running.status()?, Some(0));
+    Ok(())
+}
+
+#[test]
+fn silence_is_not_waited_out() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::ToNoEnd)?;
+    let run = bed.run("install @image.tar --timeout 2")?;
+    assert_eq!(run.status, Some(75), "{run:?}");
+    assert!(run.log.contains("nothing was heard of") && run.log.contains("activating"), "{run:?}");
+    Ok(())
+}
+
+#[test]
+fn images_are_removed_one_or_all() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(id(&bed.run("install @image.tar --apply on-request")?.output)?);
+    }
+    let run = bed.run(&format!("delete {}", ids[0]))?;
+    assert_eq!((run.status, run.output), (Some(0), format!("{} is removed\n", ids[0])));
+    assert_eq!(bed.list()?.as_array().map(Vec::len), Some(2));
+    let run = bed.run(&format!("delete {}", ids[0]))?;
+    assert_eq!(run.status, Some(69), "{run:?}");
+    assert!(run.log.contains("software-tool list"), "{run:?}");
+    assert_eq!(bed.run("delete --all")?.status, Some(0));
+    assert_eq!(bed.list()?.as_array().map(Vec::len), Some(0));
+    Ok(())
+}
+
+#[test]
+fn an_image_that_is_removed_meanwhile_is_no_success() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let running = bed.begin("install @image.tar")?;
+    let id =
+        running.tells("waiting for an installer")?.split(':').next().map(str::to_owned).context("no id")?;
+    assert_eq!(bed.run(&format!("delete {id}"))?.status, Some(0));
+    running.tells("was removed before")?;
+    assert_eq!(running.status()?, Some(65));
+    Ok(())
+}
+
+#[test]
+fn what_the_service_refuses_is_told_by_its_error() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("max-images = 1\n")? else { return Ok(()) };
+    fs::write(bed.file("empty.tar"), "")?;
+    let run = bed.run("install @empty.tar")?;
+    assert_eq!(run.status, Some(65), "{run:?}");
+    assert!(
+        run.log.contains("the file is empty (xyz.openbmc_project.Software.Update.Error.InvalidImage)"),
+        "{run:?}"
+    );
+    assert_eq!(bed.run("install @image.tar --apply on-request")?.status, Some(0));
+    let full = bed.run("install @image.tar")?;
+    assert_eq!(full.status, Some(75), "{full:?}");
+    assert!(full.log.contains("Common.Error.Unavailable") && full.log.contains("delete"), "{full:?}");
+    Ok(())
+}
+
+#[test]
+fn without_a_service_it_says_which_to_start() -> anyhow::Result<()> {
+    let Some(bed) = Bed::without_service()? else { return Ok(()) };
+    for command in ["list", "install @image.tar"] {
+        let run = bed.run(command)?;
+        assert_eq!(run.status, Some(69), "{run:?}");
+        assert!(run.log.contains("image-manager.service"), "{run:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn without_waiting_the_id_is_all_that_is_told() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let run = bed.run("install @image.tar --no-wait")?;
+    assert_eq!((run.status, run.log.as_str()), (Some(0), ""), "{run:?}");
+    assert_eq!(bed.list()?[0]["id"], id(&run.output)?);
+    Ok(())
+}
