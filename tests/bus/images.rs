@@ -5,8 +5,12 @@ mod ear;
 mod tar;
 
 mod archives;
+mod clients;
 mod descriptors;
+mod hand_over;
 mod ingest;
 mod limits;
+mod peers;
 mod refused;
+mod restart;
 mod signatures;

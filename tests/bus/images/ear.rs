@@ -40,8 +40,6 @@ pub enum Said {
 pub struct Heard {
     /// Unique name of whoever says it.
     pub sender: String,
-    /// Whom it is for; empty for a signal.
-    pub destination: String,
     /// The object.
     pub path: String,
     pub said: Said,
@@ -151,7 +149,6 @@ impl Ear {
 fn read(message: &Message) -> Option<Heard> {
     let (header, body) = (message.header(), message.body());
     let sender = header.sender()?.to_string();
-    let destination = header.destination().map(ToString::to_string).unwrap_or_default();
     let mut path = header.path()?.as_str().to_owned();
     let said = match (message.message_type(), header.member()?.as_str()) {
         (Type::Signal, "InterfacesAdded") => {
@@ -180,7 +177,7 @@ fn read(message: &Message) -> Option<Heard> {
         }
         _ => return None,
     };
-    Some(Heard { sender, destination, path, said })
+    Some(Heard { sender, path, said })
 }
 
 fn texts(values: BTreeMap<String, OwnedVariant>) -> Properties {
@@ -189,5 +186,8 @@ fn texts(values: BTreeMap<String, OwnedVariant>) -> Properties {
 
 /// A value as text.
 pub fn text(value: &OwnedVariant) -> String {
+    if let Ok(number) = value.downcast_ref::<u8>() {
+        return number.to_string();
+    }
     value.downcast_ref::<&str>().map_or_else(|_| value.to_string(), str::to_owned)
 }
