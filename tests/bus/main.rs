@@ -2,6 +2,7 @@
 
 mod collection;
 mod endurance;
+mod images;
 mod inventory;
 mod location_codes;
 mod parser;

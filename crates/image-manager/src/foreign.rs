@@ -103,10 +103,12 @@ impl Foreign {
         claims.max_by_key(|claim| claim.state.is_some_and(Activation::is_busy))
     }
 
-    /// Whether somebody other than `caller` is at work on an object.
+    /// Whether somebody other than `caller` is at work on an object. Whoever may yet turn out to be believed counts.
     pub fn is_busy(&self, name: &str, caller: &str) -> bool {
-        let mut claims = self.trusted_claims(name);
-        claims.any(|claim| claim.owner != caller && claim.state.is_some_and(Activation::is_busy))
+        let owners = self.activations.get(name).into_iter().flatten();
+        let mut others =
+            owners.filter(|(owner, _)| *owner != caller && self.trusted.get(*owner) != Some(&Some(false)));
+        others.any(|(_, state)| state.is_some_and(Activation::is_busy))
     }
 
     fn trusted_claims<'a>(&'a self, name: &str) -> impl Iterator<Item = Claim> + 'a {

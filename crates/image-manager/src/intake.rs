@@ -47,6 +47,8 @@ pub enum Ending {
     NoRoom { needed: u64 },
     /// It is to be left alone as long as it is this file.
     LeftAlone(Identity),
+    /// It is wrong; and whether the same file is still there.
+    Bad { is_there: bool },
 }
 
 /// What follows from an ending.
@@ -135,6 +137,11 @@ impl Intake {
             Ending::NoRoom { needed } if again || attempt != Attempt::Waited => {
                 self.files.insert(name, State::Waiting { needed });
                 Verdict::Kept
+            }
+            Ending::Bad { is_there: true } if again => {
+                // Written meanwhile: what was read may be neither what it was nor what it is.
+                self.queue(name, Attempt::First);
+                Verdict::Again
             }
             Ending::LeftAlone(identity) => {
                 self.files.insert(name, State::Ignored(identity));
@@ -300,6 +307,17 @@ mod tests {
         intake.arrived(NAME.into(), None, seconds(1));
         assert_eq!(end(&mut intake, Ending::Done, 2), Verdict::Final);
         assert_eq!(intake.next(), Some(NAME.into()));
+    }
+
+    #[test]
+    fn what_was_overwritten_while_it_was_looked_at_is_not_wrong_yet() {
+        for (is_there, verdict) in [(true, Verdict::Again), (false, Verdict::Final)] {
+            let mut intake = intake();
+            intake.arrived(NAME.into(), None, seconds(1));
+            assert_eq!(end(&mut intake, Ending::Bad { is_there }, 2), verdict);
+            assert_eq!(intake.next(), Some(NAME.into()));
+            assert_eq!(end(&mut intake, Ending::Bad { is_there }, 3), Verdict::Final);
+        }
     }
 
     #[test]

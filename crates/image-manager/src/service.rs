@@ -226,11 +226,13 @@ impl Service {
             start.readiness.status(&self.status());
             let wake_at = self.wake_at();
             tokio::select! {
+                // In this order: who calls us after it has heard of a change must find that we have heard of it too.
+                biased;
                 () = start.termination.requested() => break,
+                news = peers.next() => self.hear(news?),
                 Some(command) = channels.given.recv() => self.perform(command).await?,
                 Some(step) = channels.taken.recv() => self.take_step(step).await?,
                 Some(outcome) = channels.outcomes.recv() => self.conclude(outcome).await?,
-                news = peers.next() => self.hear(news?),
                 happened = next(&mut self.watch) => self.happened(happened),
                 () = reads.notified() => {}
                 () = tokio::time::sleep_until(wake_at) => {}

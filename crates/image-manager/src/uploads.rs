@@ -124,6 +124,9 @@ impl Service {
             (Failure::Rejected(Rejection::Ignored { .. }), Some((identity, _))) => {
                 Ending::LeftAlone(identity)
             }
+            (Failure::Rejected(_), Some((identity, _))) => {
+                Ending::Bad { is_there: self.folder.look(name).is_ok_and(|(found, _)| found == identity) }
+            }
             _ => Ending::Done,
         };
         let verdict = self.intake.ended(name, ending, now);

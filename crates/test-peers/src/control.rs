@@ -2,9 +2,10 @@
 
 use crate::mode::Mode;
 use crate::peer::Peer;
+use crate::plan::Plan;
 use crate::roles::Kind;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use zbus::Connection;
 use zbus::fdo::{Error, Result};
@@ -13,20 +14,26 @@ use zbus::fdo::{Error, Result};
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// The peers by their words.
-struct Control(BTreeMap<Kind, Arc<Peer>>);
+struct Control {
+    peers: Mutex<BTreeMap<Kind, Arc<Peer>>>,
+    plan: Plan,
+}
 
 /// Offers control until the connection is dropped.
-pub(crate) async fn serve(peers: BTreeMap<Kind, Arc<Peer>>) -> anyhow::Result<Connection> {
+pub(crate) async fn serve(peers: BTreeMap<Kind, Arc<Peer>>, plan: Plan) -> anyhow::Result<Connection> {
     let connection = service_runtime::bus::connect(CALL_LIMIT).await?;
-    connection.object_server().at("/io/vivianite/test/peers", Control(peers)).await?;
+    let control = Control { peers: Mutex::new(peers), plan };
+    connection.object_server().at("/io/vivianite/test/peers", control).await?;
     connection.request_name("io.vivianite.Test.Peers").await?;
     Ok(connection)
 }
 
 impl Control {
-    fn peer(&self, word: &str) -> Result<&Arc<Peer>> {
+    fn peer(&self, word: &str) -> Result<Arc<Peer>> {
         let kind = Kind::parse(word).map_err(invalid)?;
-        self.0.get(&kind).ok_or_else(|| Error::InvalidArgs(format!("{word} is not in the plan")))
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let peer = peers.get(&kind).map(Arc::clone);
+        peer.ok_or_else(|| Error::InvalidArgs(format!("{word} is not in the plan")))
     }
 
     fn map_changed(&self, change: impl FnOnce(&mut crate::plan::Mapped)) -> Result<()> {
@@ -61,6 +68,32 @@ impl Control {
             Some(signal) => peer.send(&signal?).await.map_err(Error::from),
             None => Err(Error::UnknownProperty(format!("there is no text {property}"))),
         }
+    }
+
+    fn behave(&self, peer: &str, way: &str) -> Result<()> {
+        let is_known = self.peer(peer)?.state().role.behave(way);
+        if is_known { Ok(()) } else { Err(Error::InvalidArgs(format!("{peer} has no way {way}"))) }
+    }
+
+    async fn settle(&self, peer: &str, path: &str, state: &str) -> Result<()> {
+        let peer = self.peer(peer)?;
+        let signals = peer.state().role.settle(path, state)?;
+        for signal in signals {
+            peer.send(&signal).await?;
+        }
+        Ok(())
+    }
+
+    async fn replace(&self, peer: &str) -> Result<()> {
+        let kind = Kind::parse(peer).map_err(invalid)?;
+        self.peer(peer)?.leave().await?;
+        let new = Peer::start(kind, Mode::Normal, &self.plan).await.map_err(invalid)?;
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, new);
+        Ok(())
+    }
+
+    async fn leave(&self, peer: &str) -> Result<()> {
+        Ok(self.peer(peer)?.leave().await?)
     }
 
     fn map(&self, path: String, service: String, interfaces: Vec<String>) -> Result<()> {

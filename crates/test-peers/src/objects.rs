@@ -99,7 +99,7 @@ impl Objects {
 }
 
 /// The signal of a changed property.
-fn changed(path: &str, interface: &str, name: &str, value: &Variant<'_>) -> zbus::Result<Message> {
+pub(crate) fn changed(path: &str, interface: &str, name: &str, value: &Variant<'_>) -> zbus::Result<Message> {
     let body = (interface, BTreeMap::from([(name, value)]), [""; 0].as_slice());
     Message::signal(path, PROPERTIES, "PropertiesChanged").build(&body)
 }

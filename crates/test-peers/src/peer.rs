@@ -3,7 +3,7 @@
 use crate::call::{Call, Refusal};
 use crate::mode::Mode;
 use crate::plan::Plan;
-use crate::roles::{Kind, Role};
+use crate::roles::{Found, Kind, Role};
 use futures_core::Stream as _;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,6 +14,9 @@ use zbus::{Connection, Message, MessageStream, Structure};
 
 /// Longest wait for the bus itself.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
+const BUS: &str = "org.freedesktop.DBus";
+/// Where services of firmware have their object manager.
+const FIRMWARE: &str = "/xyz/openbmc_project/software";
 
 /// One peer.
 #[derive(Debug)]
@@ -40,6 +43,9 @@ impl Peer {
         let connection = service_runtime::bus::connect(CALL_LIMIT).await?;
         let messages = MessageStream::from(&connection);
         let state = State { mode, calls: Vec::new(), role: kind.role(plan) };
+        for rule in state.role.rules() {
+            connection.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), "AddMatch", rule).await?;
+        }
         let peer = Arc::new(Self { kind, connection, state: Mutex::new(state) });
         tokio::spawn(serve(Arc::clone(&peer), messages));
         peer.enter(mode).await?;
@@ -52,7 +58,41 @@ impl Peer {
         if mode == Mode::Absent {
             self.connection.release_name(self.kind.bus_name()).await.map(drop)
         } else {
-            self.connection.request_name(self.kind.bus_name()).await
+            self.connection.request_name(self.kind.bus_name()).await?;
+            let service = self.state().role.looks_at();
+            match service {
+                Some(service) => self.look_at(service).await,
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// Leaves the bus at once.
+    pub(crate) async fn leave(&self) -> zbus::Result<()> {
+        self.connection.clone().close().await
+    }
+
+    /// Looks at a service's objects of firmware; one that does not tell has none.
+    async fn look_at(&self, service: &str) -> zbus::Result<()> {
+        let manager = Some("org.freedesktop.DBus.ObjectManager");
+        let asked = self.connection.call_method(Some(service), FIRMWARE, manager, "GetManagedObjects", &());
+        let Ok(reply) = asked.await else { return Ok(()) };
+        let objects: Found = reply.body().deserialize()?;
+        let signals = self.state().role.found(service, objects)?;
+        self.connection.send_all(&signals).await
+    }
+
+    async fn hear(&self, message: &Message) {
+        let reaction = match self.state().role.hear(message) {
+            Ok(reaction) => reaction,
+            Err(error) => return log::warn!("{} cannot read a signal: {error}", self.kind),
+        };
+        let mut done = self.connection.send_all(&reaction.signals).await;
+        if let (Ok(()), Some(service)) = (&done, reaction.scan) {
+            done = self.look_at(&service).await;
+        }
+        if let Err(error) = done {
+            log::warn!("{} cannot react: {error}", self.kind);
         }
     }
 
@@ -119,12 +159,32 @@ fn with_call<T>(message: &Message, take: impl FnOnce(&Call<'_>) -> T) -> zbus::R
     Ok(take(&call))
 }
 
+/// Has a peer hear a signal, unless it is not there. One that hangs does hear: it is calls that it does not answer.
+fn hear(peer: &Arc<Peer>, message: Message) {
+    let mode = peer.state().mode;
+    if mode == Mode::Absent {
+        return;
+    }
+    let peer = Arc::clone(peer);
+    tokio::spawn(async move {
+        if let Mode::Slow(time) = mode {
+            tokio::time::sleep(time).await;
+        }
+        peer.hear(&message).await;
+    });
+}
+
 /// Takes calls until the bus goes away.
 async fn serve(peer: Arc<Peer>, mut messages: MessageStream) {
     while let Some(message) = poll_fn(|context| Pin::new(&mut messages).poll_next(context)).await {
         let Ok(message) = message else { break };
-        if message.message_type() != Type::MethodCall {
-            continue;
+        match message.message_type() {
+            Type::MethodCall => {}
+            Type::Signal => {
+                hear(&peer, message);
+                continue;
+            }
+            _ => continue,
         }
         let mode = {
             let mut state = peer.state();

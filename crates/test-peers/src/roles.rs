@@ -1,6 +1,7 @@
 //! What each peer does.
 
 mod event_log;
+mod installer;
 mod object_mapper;
 mod states;
 
@@ -8,7 +9,9 @@ use crate::call::{Call, Outcome};
 use crate::objects::Objects;
 use crate::plan::{Mapped, Plan};
 use anyhow::Context as _;
+use std::collections::HashMap;
 use std::fmt;
+use zbus::{Message, OwnedObjectPath, OwnedVariant};
 
 /// A peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,15 +21,19 @@ pub(crate) enum Kind {
     ChassisState,
     HostState,
     BmcState,
+    FieldMode,
+    Installer,
 }
 
 /// Each peer with its word and its name on the bus.
-const KINDS: [(Kind, &str, &str); 5] = [
+const KINDS: [(Kind, &str, &str); 7] = [
     (Kind::ObjectMapper, "object-mapper", "xyz.openbmc_project.ObjectMapper"),
     (Kind::EventLog, "event-log", "xyz.openbmc_project.Logging"),
     (Kind::ChassisState, "chassis-state", "xyz.openbmc_project.State.Chassis"),
     (Kind::HostState, "host-state", "xyz.openbmc_project.State.Host"),
     (Kind::BmcState, "bmc-state", "xyz.openbmc_project.State.BMC"),
+    (Kind::FieldMode, "field-mode", "xyz.openbmc_project.Software.BMC.Updater"),
+    (Kind::Installer, "installer", "xyz.openbmc_project.Software.Psu.Updater"),
 ];
 
 impl Kind {
@@ -59,6 +66,8 @@ impl Kind {
             Self::ChassisState => Box::new(states::chassis()),
             Self::HostState => Box::new(states::host()),
             Self::BmcState => Box::new(states::bmc()),
+            Self::FieldMode => Box::new(states::field_mode()),
+            Self::Installer => Box::new(installer::Installer::default()),
         }
     }
 }
@@ -67,6 +76,19 @@ impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.word())
     }
+}
+
+/// A service's objects, as `GetManagedObjects` and `InterfacesAdded` have them.
+pub(crate) type FoundInterfaces = HashMap<String, HashMap<String, OwnedVariant>>;
+pub(crate) type Found = HashMap<OwnedObjectPath, FoundInterfaces>;
+
+/// What follows from a signal.
+#[derive(Debug, Default)]
+pub(crate) struct Reaction {
+    /// What is said in turn.
+    pub signals: Vec<Message>,
+    /// Whose objects of firmware are to be looked at.
+    pub scan: Option<String>,
 }
 
 /// The part of a peer that tells it from the others.
@@ -80,5 +102,35 @@ pub(crate) trait Role: Send + fmt::Debug {
     /// What an object mapper knows; nothing for others.
     fn mapped(&mut self) -> Option<&mut Mapped> {
         None
+    }
+
+    /// The signals that it hears, as match rules.
+    fn rules(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The service whose objects it looks at when it has come to the bus.
+    fn looks_at(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// It hears a signal.
+    fn hear(&mut self, _signal: &Message) -> zbus::Result<Reaction> {
+        Ok(Reaction::default())
+    }
+
+    /// It has looked at a service's objects; what it says of them is the result.
+    fn found(&mut self, _service: &str, _objects: Found) -> zbus::Result<Vec<Message>> {
+        Ok(Vec::new())
+    }
+
+    /// What it does with images from now on; false when there is no such way.
+    fn behave(&mut self, _way: &str) -> bool {
+        false
+    }
+
+    /// An image of its own comes to a state; what it says of it is the result.
+    fn settle(&mut self, _path: &str, _state: &str) -> zbus::Result<Vec<Message>> {
+        Ok(Vec::new())
     }
 }

@@ -184,3 +184,66 @@ fn a_peer_is_absent_slow_hanging_or_refusing_as_it_is_told_and_remembers_every_c
     assert_eq!(error_name(bed.call(CONTROL, "SetMode", &("event-log", "quick"))), wrong);
     assert_eq!(error_name(bed.call(CONTROL, "Calls", &"object-mapper")), wrong);
 }
+
+const INSTALLER: &str = "xyz.openbmc_project.Software.Psu.Updater";
+const ACTIVATION: &str = "xyz.openbmc_project.Software.Activation";
+
+#[test]
+fn an_installer_claims_what_one_message_says_whole_and_installs_when_it_is_told() {
+    let Some(bed) = Bed::with("peers = [\"object-mapper\", \"installer\"]") else { return };
+    let root = "/xyz/openbmc_project/software";
+    let version = "xyz.openbmc_project.Software.Version";
+    let image = |name: &str| format!("{root}/{name}");
+    let say = |name: &str, parts: &[(&str, &[(&str, &str)])]| {
+        let body: BTreeMap<_, BTreeMap<_, _>> = parts
+            .iter()
+            .map(|(interface, texts)| {
+                (*interface, texts.iter().map(|(name, text)| (*name, Variant::from(*text))).collect())
+            })
+            .collect();
+        let body = (zbus::ObjectPath::try_from(image(name)).unwrap(), body);
+        let manager = "org.freedesktop.DBus.ObjectManager";
+        let emitted = bed.client.emit_signal(None::<&str>, root, manager, "InterfacesAdded", &body);
+        bed.runtime.block_on(emitted).unwrap();
+    };
+    let purpose = ("Purpose", "xyz.openbmc_project.Software.Version.VersionPurpose.PSU");
+    let path: &[(&str, &str)] = &[("Path", "/images/b")];
+    say("a", &[(version, &[("Version", "1"), purpose])]);
+    say("a", &[("xyz.openbmc_project.Common.FilePath", path)]);
+    say("b", &[(version, &[("Version", "1"), purpose]), ("xyz.openbmc_project.Common.FilePath", path)]);
+    let get = |name: &str, property: &str| {
+        let at = image(name);
+        let reply =
+            bed.call([INSTALLER, &at, "org.freedesktop.DBus.Properties"], "Get", &(ACTIVATION, property));
+        reply.map(|reply| text(&reply.body().deserialize().unwrap()))
+    };
+    let began = Instant::now();
+    while get("b", "Activation").is_err() {
+        assert!(began.elapsed() < test_bus::LIMIT);
+    }
+    assert!(get("a", "Activation").is_err(), "a part of what must be known is not enough");
+    assert_eq!(get("b", "Activation").unwrap(), format!("{ACTIVATION}.Activations.Ready"));
+    let reply = bed.call(MAPPER, "GetObject", &(image("b"), [ACTIVATION].as_slice())).unwrap();
+    let services: BTreeMap<String, Vec<String>> = reply.body().deserialize().unwrap();
+    assert_eq!(services.keys().collect::<Vec<_>>(), [INSTALLER]);
+    let begin = || {
+        let wish = Variant::from(format!("{ACTIVATION}.RequestedActivations.Active"));
+        let at = image("b");
+        let at = [INSTALLER, &*at, "org.freedesktop.DBus.Properties"];
+        bed.call(at, "Set", &(ACTIVATION, "RequestedActivation", wish))
+    };
+    let behave = |way: &str| bed.call(CONTROL, "Behave", &("installer", way)).unwrap();
+    behave("refuse");
+    assert_eq!(error_name(begin()), "xyz.openbmc_project.Common.Error.NotAllowed");
+    behave("stay");
+    begin().unwrap();
+    assert_eq!(get("b", "Activation").unwrap(), format!("{ACTIVATION}.Activations.Activating"));
+    bed.call(CONTROL, "Settle", &("installer", image("b"), "Failed")).unwrap();
+    behave("install");
+    begin().unwrap();
+    assert_eq!(get("b", "Activation").unwrap(), format!("{ACTIVATION}.Activations.Active"));
+    bed.call(CONTROL, "Replace", &"installer").unwrap();
+    assert!(get("b", "Activation").is_err(), "another one knows nothing of it");
+    bed.call(CONTROL, "Leave", &"installer").unwrap();
+    assert_eq!(error_name(begin()), "org.freedesktop.DBus.Error.ServiceUnknown");
+}

@@ -1,33 +1,90 @@
-//! The object mapper, over objects that it is told of. An ancestor of a known object counts as known.
+//! The object mapper, over objects that it is told of, and over those of services of firmware. An ancestor of a known
+//! object counts as known.
 
-use super::Role;
+use super::{Found, FoundInterfaces, Reaction, Role};
 use crate::call::{Call, Outcome, Refusal};
 use crate::objects::Objects;
 use crate::plan::Mapped;
-use std::collections::BTreeMap;
-use zbus::Variant;
+use std::collections::{BTreeMap, BTreeSet};
+use zbus::{Message, OwnedObjectPath, Variant};
 
 const PATH: &str = "/xyz/openbmc_project/object_mapper";
 const INTERFACE: &str = "xyz.openbmc_project.ObjectMapper";
 
+/// What names of services of firmware begin with.
+const FIRMWARE: &str = "xyz.openbmc_project.Software.";
+const RULES: [&str; 2] = [
+    "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'",
+    "type='signal',interface='org.freedesktop.DBus.ObjectManager',path='/xyz/openbmc_project/software'",
+];
+
 /// Services with their interfaces.
-type Services<'a> = BTreeMap<&'a str, &'a Vec<String>>;
+type Services = BTreeMap<String, Vec<String>>;
 
 /// The mapper.
 #[derive(Debug)]
 pub(crate) struct ObjectMapper {
     objects: Objects,
     mapped: Mapped,
+    /// Names of services of firmware by their unique names.
+    names: BTreeMap<String, String>,
+    /// What connections have said of their objects, by unique names.
+    heard: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl ObjectMapper {
     pub(crate) fn new(mapped: Mapped) -> Self {
-        Self { objects: Objects::default(), mapped }
+        Self { objects: Objects::default(), mapped, names: BTreeMap::new(), heard: BTreeMap::new() }
+    }
+
+    /// All that is known now.
+    fn known(&self) -> Mapped {
+        let mut known = self.mapped.clone();
+        for (owner, objects) in &self.heard {
+            let Some(name) = self.names.get(owner) else { continue };
+            for (path, interfaces) in objects {
+                let services = known.entry(path.clone()).or_default();
+                services.insert(name.clone(), interfaces.iter().cloned().collect());
+            }
+        }
+        known
+    }
+
+    fn name_changed(&mut self, name: String, old: &str, new: String) -> Reaction {
+        if name.starts_with(':') && new.is_empty() {
+            self.heard.remove(&name);
+            self.names.remove(&name);
+        }
+        if !name.starts_with(FIRMWARE) {
+            return Reaction::default();
+        }
+        self.names.remove(old);
+        if new.is_empty() {
+            return Reaction::default();
+        }
+        self.names.insert(new, name.clone());
+        Reaction { scan: Some(name), ..Reaction::default() }
+    }
+
+    fn added(&mut self, owner: &str, path: &OwnedObjectPath, interfaces: FoundInterfaces) {
+        let objects = self.heard.entry(owner.to_owned()).or_default();
+        objects.entry(path.as_str().to_owned()).or_default().extend(interfaces.into_keys());
+    }
+
+    fn removed(&mut self, owner: &str, path: &OwnedObjectPath, interfaces: &[String]) {
+        let Some(objects) = self.heard.get_mut(owner) else { return };
+        if let Some(known) = objects.get_mut(path.as_str()) {
+            known.retain(|interface| !interfaces.contains(interface));
+            if known.is_empty() {
+                objects.remove(path.as_str());
+            }
+        }
     }
 
     fn get_object(&self, call: &Call<'_>) -> Outcome {
         let (path, wanted) = (call.text(0)?, texts(call, 1)?);
-        let services = self.mapped.get(path).map(|services| matching(services, &wanted));
+        let known = self.known();
+        let services = known.get(path).map(|services| matching(services, &wanted));
         match services.filter(|services| !services.is_empty()) {
             Some(services) => call.reply(&services),
             None => Err(not_found(path)),
@@ -35,23 +92,24 @@ impl ObjectMapper {
     }
 
     /// Everything strictly below a path, at most so deep, with an interface that is wanted.
-    fn sub_tree(&self, call: &Call<'_>) -> Result<BTreeMap<&str, Services<'_>>, Refusal> {
+    fn sub_tree(&self, call: &Call<'_>) -> Result<Mapped, Refusal> {
         let (path, wanted) = (call.text(0)?, texts(call, 2)?);
         let depth = match call.arguments.get(1) {
             Some(Variant::I32(depth)) => usize::try_from(*depth).ok().filter(|depth| *depth > 0),
             _ => return Err(call.unknown()),
         };
         let below = format!("{}/", path.trim_end_matches('/'));
-        let known = |object: &String| object.starts_with(&below) || *object == path;
-        if below != "/" && !self.mapped.keys().any(known) {
+        let is_there = |object: &String| object.starts_with(&below) || *object == path;
+        let known = self.known();
+        if below != "/" && !known.keys().any(is_there) {
             return Err(not_found(path));
         }
         let mut found = BTreeMap::new();
-        for (object, services) in &self.mapped {
+        for (object, services) in &known {
             let Some(rest) = object.strip_prefix(&below) else { continue };
             let services = matching(services, &wanted);
             if depth.is_none_or(|depth| rest.split('/').count() <= depth) && !services.is_empty() {
-                found.insert(object.as_str(), services);
+                found.insert(object.clone(), services);
             }
         }
         Ok(found)
@@ -79,15 +137,50 @@ impl Role for ObjectMapper {
     fn mapped(&mut self) -> Option<&mut Mapped> {
         Some(&mut self.mapped)
     }
+
+    fn rules(&self) -> &'static [&'static str] {
+        &RULES
+    }
+
+    fn hear(&mut self, signal: &Message) -> zbus::Result<Reaction> {
+        let (header, body) = (signal.header(), signal.body());
+        let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+        match header.member().map(|member| member.as_str()) {
+            Some("NameOwnerChanged") => {
+                let (name, old, new): (String, String, String) = body.deserialize()?;
+                return Ok(self.name_changed(name, &old, new));
+            }
+            Some("InterfacesAdded") => {
+                let (path, interfaces): (OwnedObjectPath, FoundInterfaces) = body.deserialize()?;
+                self.added(&sender, &path, interfaces);
+            }
+            Some("InterfacesRemoved") => {
+                let (path, interfaces): (OwnedObjectPath, Vec<String>) = body.deserialize()?;
+                self.removed(&sender, &path, &interfaces);
+            }
+            _ => {}
+        }
+        Ok(Reaction::default())
+    }
+
+    fn found(&mut self, service: &str, objects: Found) -> zbus::Result<Vec<Message>> {
+        let owner = self.names.iter().find(|(_, name)| *name == service).map(|(owner, _)| owner.clone());
+        if let Some(owner) = owner {
+            for (path, interfaces) in objects {
+                self.added(&owner, &path, interfaces);
+            }
+        }
+        Ok(Vec::new())
+    }
 }
 
 /// The services of an object that have one of the wanted interfaces; all of them when none is named.
-fn matching<'a>(services: &'a BTreeMap<String, Vec<String>>, wanted: &[&str]) -> Services<'a> {
+fn matching(services: &Services, wanted: &[&str]) -> Services {
     let matches = |interfaces: &[String]| {
         wanted.is_empty() || interfaces.iter().any(|interface| wanted.contains(&interface.as_str()))
     };
-    let all = services.iter().map(|(service, interfaces)| (service.as_str(), interfaces));
-    all.filter(|(_, interfaces)| matches(interfaces)).collect()
+    let all = services.iter().filter(|(_, interfaces)| matches(interfaces));
+    all.map(|(service, interfaces)| (service.clone(), interfaces.clone())).collect()
 }
 
 fn texts<'a>(call: &'a Call<'_>, index: usize) -> Result<Vec<&'a str>, Refusal> {

@@ -1,4 +1,4 @@
-//! Chassis, host and BMC state: objects with a few texts. Nothing follows from a requested transition.
+//! Chassis, host and BMC state, field mode: objects with a few values. Nothing follows from a requested transition.
 
 use super::Role;
 use crate::call::{Call, Outcome};
@@ -43,6 +43,13 @@ pub(crate) fn bmc() -> States {
             ("RequestedBMCTransition", "xyz.openbmc_project.State.BMC.Transition.None"),
         ],
     )
+}
+
+/// Field mode is off. An object mapper has to be told of it.
+pub(crate) fn field_mode() -> States {
+    let properties = [("FieldModeEnabled", Variant::from(false))].into();
+    let interfaces = Interfaces::from([("xyz.openbmc_project.Control.FieldMode", properties)]);
+    States(Objects([("/xyz/openbmc_project/software".to_owned(), interfaces)].into()))
 }
 
 fn single(path: &str, interface: &'static str, texts: &[(&'static str, &str)]) -> States {

@@ -1,0 +1,16 @@
+//! Firmware images on their way in: the real image-manager on a private bus, with real files and descriptors.
+
+mod bed;
+mod ear;
+mod tar;
+
+mod archives;
+mod clients;
+mod descriptors;
+mod hand_over;
+mod ingest;
+mod limits;
+mod peers;
+mod refused;
+mod restart;
+mod signatures;

@@ -1,0 +1,191 @@
+//! What may be handed over to `StartUpdate`, and what is said of the rest.
+
+use super::archives::noise;
+use super::bed::{
+    ACTIVATION, Bed, IMAGE, IMMEDIATE, ON_REQUEST, ON_RESET, STATES, error_name, image, image_of, memory,
+};
+use super::bed::{FILE_PATH, NAME};
+use super::ear::Said;
+use nix::fcntl::OFlag;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
+
+const UNAVAILABLE: &str = "xyz.openbmc_project.Common.Error.Unavailable";
+const INVALID_ARGUMENT: &str = "xyz.openbmc_project.Common.Error.InvalidArgument";
+const INVALID_IMAGE: &str = "xyz.openbmc_project.Software.Update.Error.InvalidImage";
+
+#[test]
+fn whatever_can_be_read_is_taken_from_its_start() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    let path = bed.root().join("image.tar");
+    std::fs::write(&path, image("by-file"))?;
+    let mut file = File::open(&path)?;
+    file.seek(SeekFrom::Start(777))?;
+    bed.hand_over(&file, ON_REQUEST)?;
+    bed.await_image("by-file")?;
+    assert_eq!(file.stream_position()?, 777, "the sender's position is its own");
+    bed.hand_over(memory(&image("by-memory"))?, ON_REQUEST)?;
+    bed.await_image("by-memory")?;
+
+    let (reader, mut writer) = std::io::pipe()?;
+    let content = image_of("by-pipe", &noise(300_000));
+    let sending = std::thread::spawn(move || writer.write_all(&content));
+    bed.hand_over(&reader, ON_REQUEST)?;
+    drop(reader);
+    bed.await_image("by-pipe")?;
+    sending.join().unwrap()?;
+
+    let (ours, theirs) = UnixStream::pair()?;
+    let content = image_of("by-socket", &noise(300_000));
+    let sending = std::thread::spawn(move || (&ours).write_all(&content));
+    bed.hand_over(&theirs, ON_REQUEST)?;
+    drop(theirs);
+    bed.await_image("by-socket")?;
+    sending.join().unwrap()?;
+
+    // The file is gone, and the sender with it, before anything was read.
+    let content = memory(&image("by-what-is-gone"))?;
+    let address = bed.machine.bus().address().to_owned();
+    bed.runtime.block_on(async {
+        let other = zbus::connection::Builder::address(&*address).build().await?;
+        let body = (zbus::Fd::from(std::os::fd::AsFd::as_fd(&content)), ON_REQUEST);
+        let message = zbus::Message::method_call("/xyz/openbmc_project/software/multipart", "StartUpdate");
+        let message = message.destination(NAME).interface("xyz.openbmc_project.Software.Update");
+        other.send(&message.build(&body)?).await?;
+        other.close().await
+    })?;
+    drop(content);
+    bed.await_image("by-what-is-gone")?;
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_an_image_is_refused_at_once_and_has_no_object() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    let path = bed.root().join("image.tar");
+    std::fs::write(&path, image("never"))?;
+    let open = |flags: OFlag| OpenOptions::new().read(true).custom_flags(flags.bits()).open(&path);
+    let writable = OpenOptions::new().write(true).open(&path)?;
+    let (_reader, writer) = std::io::pipe()?;
+    let empty = bed.root().join("empty");
+    std::fs::write(&empty, "")?;
+    for (what, result) in [
+        ("only to be written", bed.hand_over(&writable, IMMEDIATE)),
+        ("the end of a pipe that is written", bed.hand_over(&writer, IMMEDIATE)),
+        ("a folder", bed.hand_over(File::open(bed.root())?, IMMEDIATE)),
+        ("a path", bed.hand_over(open(OFlag::O_PATH)?, IMMEDIATE)),
+        ("empty", bed.hand_over(File::open(&empty)?, IMMEDIATE)),
+        ("empty memory", bed.hand_over(memory(b"")?, IMMEDIATE)),
+    ] {
+        assert_eq!(result.map_err(error_name), Err(INVALID_IMAGE.to_owned()), "{what}");
+    }
+    for apply in ["", "Immediate", "xyz.openbmc_project.Software.ApplyTime.RequestedApplyTimes.Later"] {
+        let result = bed.hand_over(open(OFlag::empty())?, apply);
+        assert_eq!(result.map_err(error_name), Err(INVALID_ARGUMENT.to_owned()), "{apply:?}");
+    }
+    assert_eq!(bed.images()?, [""; 0]);
+    assert_eq!(bed.heard()?.iter().filter(|heard| heard.adds(ACTIVATION)).count(), 0);
+    assert_eq!(bed.files()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_stream_without_end_and_one_that_dries_up_are_given_up() -> anyhow::Result<()> {
+    let settings = "signature = \"off\"\nmax-archive-bytes = 2097152\n";
+    let Some(mut bed) = Bed::new(settings)? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let zeros = bed.hand_over(File::open("/dev/zero")?, IMMEDIATE)?;
+    let nothing = bed.hand_over(File::open("/dev/null")?, IMMEDIATE)?;
+    // The start of an archive, then more of the member than there may be.
+    let (reader, mut writer) = std::io::pipe()?;
+    std::thread::spawn(move || {
+        let big = super::tar::Entry { size: Some(*b"00010000000\0"), ..super::tar::Entry::file("big", "") };
+        writer.write_all(&super::tar::members(&[big]))?;
+        std::io::copy(&mut std::io::repeat(7).take(64 << 20), &mut writer)
+    });
+    let endless = bed.hand_over(&reader, IMMEDIATE)?;
+    drop(reader);
+    let (reader, mut stalled) = std::io::pipe()?;
+    stalled.write_all(&image("half")[..1000])?;
+    let dry = bed.hand_over(&reader, IMMEDIATE)?;
+    for (object, says) in [
+        (&zeros, "no tar archive"),
+        (&nothing, "ends before its end"),
+        (&endless, "larger than 2097152 bytes"),
+        (&dry, "nothing came for 1 s"),
+    ] {
+        bed.await_state(object, "Invalid")?;
+        let reason = bed.get(NAME, object, IMAGE, "Reason");
+        assert!(reason.as_ref().is_ok_and(|reason| reason.contains(says)), "{says}: {reason:?}");
+    }
+    assert_eq!(bed.events()?.len(), 4);
+    // It goes on with the next.
+    drop(stalled);
+    bed.start_update(&image("next"), ON_REQUEST)?;
+    bed.await_image("next")?;
+    Ok(())
+}
+
+#[test]
+fn a_full_queue_refuses_and_what_was_accepted_is_taken_in() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("queue = 2\nstall-limit-s = 30\n")? else { return Ok(()) };
+    // Keeps the thread at work until it is dropped.
+    let (reader, held) = std::io::pipe()?;
+    let busy = bed.hand_over(&reader, IMMEDIATE)?;
+    drop(reader);
+    bed.until(|heard| {
+        let at_work = heard.iter().any(|heard| heard.value(IMAGE, "Stage") == Some("unpacking"));
+        at_work.then_some(())
+    })?;
+    let accepted = [bed.start_update(&image("one"), ON_REQUEST)?, bed.start_update(&image("two"), ON_RESET)?];
+    let refused = bed.hand_over(memory(&image("three"))?, IMMEDIATE);
+    assert_eq!(refused.map_err(error_name), Err(UNAVAILABLE.to_owned()));
+    for object in &accepted {
+        assert_eq!(bed.get(NAME, object, ACTIVATION, "Activation"), Ok(format!("{STATES}NotReady")));
+        assert_eq!(bed.get(NAME, object, IMAGE, "Stage"), Ok("queued".to_owned()));
+        let refused = bed.delete(object);
+        assert!(refused.is_err(), "nothing of an image that is not there can be deleted: {refused:?}");
+    }
+    drop(held);
+    bed.await_state(&busy, "Invalid")?;
+    for (object, version) in accepted.iter().zip(["one", "two"]) {
+        assert_eq!(bed.await_image(version)?, *object);
+        let path = bed.get(NAME, object, FILE_PATH, "Path").unwrap();
+        assert!(std::fs::read(format!("{path}/psu.bin")).is_ok_and(|content| content == b"firmware"));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_that_subscribes_late_sees_how_it_ended() -> anyhow::Result<()> {
+    // As they are by default.
+    let Some(mut bed) = Bed::new("hold-ms = 500\nlinger-s = 30\n")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    for (content, state) in [(image("good"), "Ready"), (b"no image".repeat(100), "Invalid")] {
+        bed.forget()?;
+        let asked = std::time::Instant::now();
+        let object = bed.start_update(&content, IMMEDIATE)?;
+        // Nobody has read its state, so it must not have changed before the client listens.
+        bed.until(|heard| {
+            let is_it = |heard: &super::ear::Heard| {
+                heard.path == object
+                    && heard.value(ACTIVATION, "Activation") == Some(&*format!("{STATES}{state}"))
+            };
+            heard.iter().any(is_it).then_some(())
+        })?;
+        assert!(asked.elapsed().as_millis() >= 500, "{state} after {:?}", asked.elapsed());
+        assert_eq!(bed.get(NAME, &object, ACTIVATION, "Activation"), Ok(format!("{STATES}{state}")));
+    }
+    // Who has read the state needs no such time.
+    let asked = std::time::Instant::now();
+    let object = bed.start_update(&image("read"), IMMEDIATE)?;
+    bed.get(NAME, &object, ACTIVATION, "Activation").unwrap();
+    bed.await_state(&object, "Ready")?;
+    assert!(asked.elapsed().as_millis() < 450, "{:?}", asked.elapsed());
+    assert!(!bed.heard()?.iter().any(|heard| matches!(&heard.said, Said::Removed(_))));
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Images that are handed over, and the installer: there, absent, late, dying, refusing.
+
+use super::bed::{
+    ACTIVATION, Bed, COMPATIBLE, DELETE, EXTENDED_VERSION, FILE_PATH, IMAGE, IMMEDIATE, INSTALLER, NAME,
+    ON_REQUEST, ON_RESET, STATES, VERSION, error_name, image,
+};
+use super::ear::{Heard, Said};
+use std::collections::BTreeMap;
+use zbus::{ObjectPath, Variant};
+
+const NOT_ALLOWED: &str = "xyz.openbmc_project.Common.Error.NotAllowed";
+const APPLY_TIME: &str = "xyz.openbmc_project.Software.ApplyTime";
+
+fn bed(settings: &str, installer: &str) -> anyhow::Result<Option<Bed>> {
+    let Some(mut bed) = Bed::new(settings)? else { return Ok(None) };
+    bed.start_peers(&["event-log", "object-mapper", installer])?;
+    bed.start()?;
+    Ok(Some(bed))
+}
+
+/// Waits until the service's own Activation of an image is gone for so many times.
+fn await_claims(bed: &mut Bed, path: &str, count: usize) -> anyhow::Result<()> {
+    bed.until(|heard| {
+        let gone = heard.iter().filter(|heard| heard.path == path && heard.removes(ACTIVATION));
+        (gone.count() >= count).then_some(())
+    })
+}
+
+/// The installer's Activation of an image is in a state.
+fn await_installer(bed: &Bed, path: &str, state: &str) -> anyhow::Result<()> {
+    let state = format!("{STATES}{state}");
+    bed.wait(&state, || Ok(bed.get(INSTALLER, path, ACTIVATION, "Activation").as_ref() == Ok(&state)))
+}
+
+/// What the service itself has said of an object.
+fn own<'a>(heard: &'a [Heard], path: &str) -> Vec<&'a Heard> {
+    let first = heard.iter().find(|heard| heard.path == path && heard.adds(IMAGE));
+    let sender = first.map(|heard| heard.sender.clone()).unwrap_or_default();
+    heard.iter().filter(|heard| heard.path == path && heard.sender == sender).collect()
+}
+
+#[test]
+fn an_image_is_offered_in_order_claimed_and_begun_with_once() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    for apply in [IMMEDIATE, ON_RESET] {
+        let path = bed.start_update(&image("installed"), apply)?;
+        await_installer(&bed, &path, "Active")?;
+        bed.until(|heard| {
+            heard.iter().any(|heard| heard.path == path && heard.removes(VERSION)).then_some(())
+        })?;
+        assert_eq!(bed.requests(&path)?, 1);
+        let heard = bed.heard()?.to_vec();
+        let own = own(&heard, &path);
+        let at = |is_it: &dyn Fn(&&Heard) -> bool| own.iter().position(is_it).unwrap_or(usize::MAX);
+        let order = [
+            at(&|heard| heard.adds(ACTIVATION)),
+            at(&|heard| heard.value(ACTIVATION, "Activation") == Some(&format!("{STATES}Ready"))),
+            at(&|heard| heard.adds(VERSION)),
+            at(&|heard| heard.removes(ACTIVATION)),
+            at(&|heard| heard.removes(VERSION)),
+        ];
+        assert!(order.is_sorted() && order[4] < usize::MAX, "{order:?} {own:#?}");
+        let announcements: Vec<_> = own.iter().filter(|heard| matches!(heard.said, Said::Added(_))).collect();
+        assert_eq!(announcements.len(), 2, "{own:#?}");
+        let whole = announcements[1];
+        for interface in [VERSION, EXTENDED_VERSION, FILE_PATH, COMPATIBLE, DELETE, APPLY_TIME] {
+            assert!(whole.adds(interface), "{interface} {whole:?}");
+        }
+        assert_eq!(whole.value(VERSION, "Version"), Some("installed"));
+        assert_eq!(
+            whole.value(EXTENDED_VERSION, "ExtendedVersion"),
+            Some("model=model-1,manufacturer=maker")
+        );
+        assert_eq!(whole.value(APPLY_TIME, "RequestedApplyTime"), Some(apply));
+        let id = path.rsplit('/').next().unwrap();
+        assert_eq!(whole.value(FILE_PATH, "Path"), bed.folder().join(id).to_str());
+    }
+    assert_eq!(bed.events()?, [""; 0]);
+    bed.wait("the folder is empty", || Ok(bed.files()?.is_empty()))
+}
+
+#[test]
+fn without_an_installer_an_image_is_invalid_with_its_reason_and_goes() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("claim-timeout-s = 1\n", "installer absent")? else { return Ok(()) };
+    let path = bed.start_update(&image("nobody"), IMMEDIATE)?;
+    let data = bed.await_event("Update.UpdateNotApplicable")?;
+    assert_eq!(bed.get(NAME, &path, ACTIVATION, "Activation"), Ok(format!("{STATES}Invalid")));
+    assert_eq!(bed.get(NAME, &path, IMAGE, "Reason").as_ref(), Ok(&data["REASON"]));
+    assert_eq!(
+        (&data["TARGET_NAME"], &data["IMAGE_IDENTIFIER"][..]),
+        (&path, path.rsplit('/').next().unwrap())
+    );
+    assert!(bed.set_requested(NAME, &path).is_err(), "nothing comes of an invalid image");
+    bed.until(|heard| heard.iter().any(|heard| heard.path == path && heard.removes(VERSION)).then_some(()))?;
+    assert_eq!((bed.images()?.len(), bed.requests(&path)?), (0, 0));
+    assert_eq!(bed.events()?.len(), 1);
+    bed.wait("the folder is empty", || Ok(bed.files()?.is_empty()))
+}
+
+#[test]
+fn an_installer_that_comes_late_is_told_and_a_wish_of_before_counts() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer absent")? else { return Ok(()) };
+    let at_once = bed.start_update(&image("late"), IMMEDIATE)?;
+    bed.await_state(&at_once, "Ready")?;
+    bed.command("SetMode", &("installer", "normal"))?;
+    await_installer(&bed, &at_once, "Active")?;
+    assert_eq!(bed.requests(&at_once)?, 1);
+    bed.command("SetMode", &("installer", "absent"))?;
+    let (wished, not) = (
+        bed.start_update(&image("wished"), ON_REQUEST)?,
+        bed.start_update(&image("not-wished"), ON_REQUEST)?,
+    );
+    bed.await_state(&not, "Ready")?;
+    bed.set_requested(NAME, &wished)?;
+    bed.command("SetMode", &("installer", "normal"))?;
+    await_installer(&bed, &wished, "Active")?;
+    await_claims(&mut bed, &not, 1)?;
+    assert_eq!(bed.get(INSTALLER, &not, ACTIVATION, "Activation"), Ok(format!("{STATES}Ready")));
+    assert_eq!(bed.requests(&not)?, 0);
+    bed.set_requested(INSTALLER, &not)?;
+    await_installer(&bed, &not, "Active")
+}
+
+#[test]
+fn an_installer_that_dies_leaves_the_image_ready_and_its_successor_is_not_told() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    bed.command("Behave", &("installer", "stay"))?;
+    let path = bed.start_update(&image("dying"), IMMEDIATE)?;
+    await_installer(&bed, &path, "Activating")?;
+    bed.command("Leave", &"installer")?;
+    bed.until(|heard| {
+        let own = own(heard, &path);
+        let gone = own.iter().position(|heard| heard.removes(ACTIVATION))?;
+        own[gone..].iter().any(|heard| heard.adds(ACTIVATION)).then_some(())
+    })?;
+    assert_eq!(bed.get(NAME, &path, ACTIVATION, "Activation"), Ok(format!("{STATES}Ready")));
+    bed.command("Replace", &"installer")?;
+    await_claims(&mut bed, &path, 2)?;
+    assert_eq!(bed.get(INSTALLER, &path, ACTIVATION, "Activation"), Ok(format!("{STATES}Ready")));
+    assert_eq!(bed.requests(&path)?, 1);
+    // A client may tell it.
+    bed.set_requested(INSTALLER, &path)?;
+    await_installer(&bed, &path, "Active")?;
+    assert_eq!(bed.events()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn an_installer_that_refuses_is_asked_again() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    bed.command("Behave", &("installer", "refuse"))?;
+    let path = bed.start_update(&image("refused"), IMMEDIATE)?;
+    bed.until(|heard| {
+        let asked = heard.iter().filter(|heard| heard.path == path && matches!(heard.said, Said::Set(..)));
+        (asked.count() == 2).then_some(())
+    })?;
+    bed.command("Behave", &("installer", "install"))?;
+    await_installer(&bed, &path, "Active")?;
+    assert_eq!(bed.requests(&path)?, 3, "and not again once it was taken");
+    Ok(())
+}
+
+#[test]
+fn two_images_for_one_place_are_installed_one_after_the_other() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    bed.command("Behave", &("installer", "stay"))?;
+    let first = bed.start_update(&image("first"), IMMEDIATE)?;
+    await_installer(&bed, &first, "Activating")?;
+    let second = bed.start_update(&image("second"), IMMEDIATE)?;
+    await_claims(&mut bed, &second, 1)?;
+    assert_eq!(bed.images()?.len(), 2);
+    assert_eq!((bed.requests(&first)?, bed.requests(&second)?), (1, 0));
+    bed.command("Settle", &("installer", &first, "Failed"))?;
+    await_installer(&bed, &second, "Activating")?;
+    assert_eq!((bed.requests(&first)?, bed.requests(&second)?), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn an_image_that_is_being_installed_is_removed_by_its_installer_only() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    bed.command("Behave", &("installer", "stay"))?;
+    bed.drop_file("image", &image("busy"))?;
+    let path = bed.await_image("busy")?;
+    await_installer(&bed, &path, "Ready")?;
+    bed.set_requested(INSTALLER, &path)?;
+    // At once: the service has heard of it before this call.
+    assert_eq!(bed.delete(&path), Err(NOT_ALLOWED.to_owned()));
+    let delete_all = [NAME, super::bed::ROOT, "xyz.openbmc_project.Collection.DeleteAll"];
+    bed.call(delete_all, "DeleteAll", &())?;
+    assert_eq!(bed.images()?, [&*path]);
+    bed.command("Settle", &("installer", &path, "Active"))?;
+    bed.wait("it is deleted", || Ok(bed.delete(&path).is_ok()))?;
+    assert_eq!(bed.images()?, [""; 0]);
+
+    // This test as the installer.
+    bed.command("SetMode", &("installer", "absent"))?;
+    bed.drop_file("image", &image("ours"))?;
+    let path = bed.await_image("ours")?;
+    let states = BTreeMap::from([("Activation", Variant::from(format!("{STATES}Activating")))]);
+    let body = (ObjectPath::try_from(&*path)?, BTreeMap::from([(ACTIVATION, states)]));
+    let manager = "org.freedesktop.DBus.ObjectManager";
+    let root = super::bed::ROOT;
+    bed.runtime.block_on(bed.client.emit_signal(None::<&str>, root, manager, "InterfacesAdded", &body))?;
+    let by_another = || {
+        bed.machine.run(async |connection| {
+            let deleted = connection.call_method(Some(NAME), &*path, Some(DELETE), "Delete", &()).await;
+            Ok(deleted.map(drop).map_err(error_name))
+        })
+    };
+    assert_eq!(by_another()?, Err(NOT_ALLOWED.to_owned()));
+    assert_eq!(bed.delete(&path), Ok(()));
+    bed.wait("the folder is empty", || Ok(bed.files()?.is_empty()))
+}

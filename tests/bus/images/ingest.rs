@@ -1,0 +1,183 @@
+//! Files that are dropped: slowly, in pieces, by name, again, under odd names; and the folder that goes away.
+
+use super::archives::noise;
+use super::bed::{Bed, FILE_PATH, IMMEDIATE, NAME, VERSION, image, image_of};
+use nix::sys::stat::Mode;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+#[test]
+fn an_upload_in_pieces_is_taken_in_once_it_is_whole() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("settle-ms = 700\n")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let content = image_of("in-pieces", &noise(200_000));
+    let path = bed.folder().join("pieces");
+    for piece in content.chunks(content.len() / 3 + 1) {
+        // Closed after each, as some writers do.
+        OpenOptions::new().create(true).append(true).open(&path)?.write_all(piece)?;
+        // The service has seen it.
+        bed.wait("a turn", || Ok(true))?;
+    }
+    bed.await_image("in-pieces")?;
+    let mut slow = File::create(bed.folder().join("slow"))?;
+    for piece in image_of("slow", &noise(100_000)).chunks(4096) {
+        slow.write_all(piece)?;
+        slow.flush()?;
+        bed.images()?;
+    }
+    drop(slow);
+    bed.await_image("slow")?;
+    bed.drop_file("in-two.part", &image("renamed"))?;
+    std::fs::rename(bed.folder().join("in-two.part"), bed.folder().join("in-two"))?;
+    bed.await_image("renamed")?;
+    assert_eq!(bed.events()?, [""; 0]);
+    bed.wait("all files are gone", || Ok(bed.files()?.len() == 3))
+}
+
+#[test]
+fn an_upload_that_stays_short_is_an_error_after_it_has_rested_and_only_then() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("settle-ms = 400\n")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let began = std::time::Instant::now();
+    bed.drop_file("short", &image("short")[..1500])?;
+    let data = bed.await_event("Image.Error.UnTarFailure")?;
+    assert!(began.elapsed().as_millis() >= 400, "{:?}", began.elapsed());
+    assert!(data["REASON"].contains("ends before its end"));
+    bed.wait("it is removed", || Ok(bed.files()?.is_empty()))
+}
+
+#[test]
+fn what_is_no_file_of_its_own_is_left_alone() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let (folder, outside) = (bed.folder(), bed.root().join("outside.tar"));
+    std::fs::write(&outside, image("outside"))?;
+    std::os::unix::fs::symlink(&outside, folder.join("symlink"))?;
+    std::fs::hard_link(&outside, folder.join("hard-link"))?;
+    nix::unistd::mkfifo(&folder.join("fifo"), Mode::S_IRUSR | Mode::S_IWUSR)?;
+    std::fs::create_dir_all(folder.join("folder/inside"))?;
+    let socket = std::os::unix::net::UnixListener::bind(folder.join("socket"))?;
+    std::fs::rename(folder.join("symlink"), folder.join("symlink-2"))?;
+    std::fs::rename(folder.join("hard-link"), folder.join("hard-link-2"))?;
+    for name in [".hidden", "a.part", "a.partial", "a.filepart", "a.tmp", "a.crdownload"] {
+        bed.drop_file(name, &image("never"))?;
+    }
+    // Written through: closing it is an event of the link's name or of nobody's.
+    OpenOptions::new().append(true).open(folder.join("hard-link-2"))?;
+    bed.drop_file("last", &image("last"))?;
+    bed.await_image("last")?;
+    bed.stop()?;
+    bed.start()?;
+    bed.drop_file("last-again", &image("last-again"))?;
+    bed.await_image("last-again")?;
+    assert_eq!(bed.images()?.len(), 2);
+    assert_eq!(bed.events()?, [""; 0]);
+    let mut files = bed.files()?;
+    files.retain(|name| name.len() != 8);
+    let left = ["fifo", "folder", "hard-link-2", "socket", "symlink-2"];
+    assert_eq!(files.iter().filter(|name| left.contains(&&***name)).count(), left.len(), "{files:?}");
+    assert_eq!(files.len(), left.len() + 6, "{files:?}");
+    assert!(std::fs::read(&outside)?.starts_with(b"psu.bin"), "and so is what links lead to");
+    drop(socket);
+    Ok(())
+}
+
+#[test]
+fn any_other_name_will_do_and_one_archive_may_come_twice() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    let content = image("twice");
+    let folder = bed.folder();
+    for name in [b"no ending".as_slice(), b"a\nb", b"\xff\xfe", b"-", b"deadbeef", b"MANIFEST", b"a.sig"] {
+        bed.forget()?;
+        std::fs::write(folder.join(std::ffi::OsStr::from_bytes(name)), &content)?;
+        bed.await_image("twice")?;
+    }
+    let images = bed.images()?;
+    assert_eq!(images.len(), 7, "each has an id of its own: {images:?}");
+    for image in images {
+        let path = bed.get(NAME, &image, FILE_PATH, "Path").unwrap();
+        assert!(path.ends_with(image.rsplit('/').next().unwrap()), "{path} {image}");
+        assert_eq!(std::fs::read(format!("{path}/psu.bin"))?, b"firmware");
+    }
+    bed.wait("all files are gone", || Ok(bed.files()?.len() == 7))
+}
+
+/// Has the thread at work until it is dropped.
+fn keep_busy(bed: &mut Bed) -> anyhow::Result<std::io::PipeWriter> {
+    let (reader, writer) = std::io::pipe()?;
+    bed.hand_over(&reader, IMMEDIATE)?;
+    bed.until(|heard| {
+        let at_work = heard
+            .iter()
+            .any(|heard| heard.value("io.vivianite.Software.Image1", "Stage") == Some("unpacking"));
+        at_work.then_some(())
+    })?;
+    Ok(writer)
+}
+
+#[test]
+fn a_file_that_is_written_again_before_its_turn_is_what_it_is_then() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("stall-limit-s = 30\n")? else { return Ok(()) };
+    let held = keep_busy(&mut bed)?;
+    bed.drop_file("image", &image("first"))?;
+    bed.drop_file("image", &image("second"))?;
+    bed.drop_file("other", &image("third"))?;
+    std::fs::rename(bed.folder().join("other"), bed.folder().join("image"))?;
+    drop(held);
+    bed.await_image("third")?;
+    bed.wait("the file is gone", || Ok(!bed.files()?.contains(&"image".to_owned())))?;
+    let versions: Vec<_> = bed.heard()?.iter().filter_map(|heard| heard.value(VERSION, "Version")).collect();
+    assert_eq!(versions, ["third"]);
+    Ok(())
+}
+
+#[test]
+fn a_file_that_is_overwritten_while_it_is_read_is_looked_at_again() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("max-member-bytes = 100000000\n")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let old = image_of("old", &noise(60_000_000));
+    // As long, so that it ends where the old one does.
+    let mut content = noise(60_000_000);
+    content.reverse();
+    let new = image_of("new", &content);
+    assert_eq!(old.len(), new.len());
+    let path = bed.drop_file("image", &old)?;
+    let draft = || {
+        let names = bed.files();
+        names.map(|names| names.iter().any(|name| name.starts_with(".tmp-")))
+    };
+    bed.wait("it is being unpacked", draft)?;
+    // In place: the same file, so what is read is neither the one nor the other.
+    let mut file = OpenOptions::new().write(true).open(&path)?;
+    file.write_all(&new)?;
+    drop(file);
+    bed.await_image("new")?;
+    bed.wait("the file is gone", || Ok(!bed.files()?.contains(&"image".to_owned())))?;
+    let versions: Vec<_> =
+        bed.heard()?.iter().filter_map(|heard| heard.value(VERSION, "Version").map(str::to_owned)).collect();
+    assert!(versions == ["new"] || versions == ["old", "new"], "{versions:?}");
+    Ok(())
+}
+
+#[test]
+fn another_upload_folder_is_watched_like_the_first() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    std::fs::remove_dir_all(bed.folder())?;
+    bed.wait("the folder is made again", || Ok(bed.folder().is_dir()))?;
+    bed.drop_file("image", &image("after-removal"))?;
+    bed.await_image("after-removal")?;
+    std::fs::rename(bed.folder(), bed.root().join("tmp/elsewhere"))?;
+    bed.wait("the folder is made again", || Ok(bed.folder().is_dir()))?;
+    bed.drop_file("image", &image("after-move"))?;
+    bed.await_image("after-move")?;
+    // The other's content is not ours any more, but what was announced of it can still go.
+    for image in bed.images()? {
+        assert_eq!(bed.delete(&image), Ok(()));
+    }
+    Ok(())
+}

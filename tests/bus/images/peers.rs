@@ -1,0 +1,55 @@
+//! Peers that are absent, slow, hanging or refusing make nobody wait, and unpacking makes no reader wait.
+
+use super::archives::noise;
+use super::bed::{ACTIVATION, Bed, IMMEDIATE, NAME, ON_REQUEST, VERSION, image, image_of};
+use std::time::{Duration, Instant};
+
+/// Less than the time limit of any call to a peer.
+const SOON: Duration = Duration::from_secs(4);
+
+#[test]
+fn a_peer_that_does_not_answer_makes_nobody_wait() -> anyhow::Result<()> {
+    for mode in ["absent", "hanging", "refusing", "slow 60000"] {
+        let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+        bed.start_peers(&[&format!("event-log {mode}"), &format!("object-mapper {mode}")])?;
+        let began = Instant::now();
+        bed.start()?;
+        bed.drop_file("image", &image("dropped"))?;
+        let dropped = bed.await_image("dropped")?;
+        bed.drop_file("broken", b"no image at all")?;
+        bed.await_event("Image.Error.UnTarFailure")?;
+        let asked = Instant::now();
+        bed.start_update(&image("handed-over"), ON_REQUEST)?;
+        assert!(asked.elapsed() < Duration::from_millis(500), "{mode}: {:?}", asked.elapsed());
+        let handed = bed.await_image("handed-over")?;
+        bed.await_state(&handed, "Ready")?;
+        let bad = bed.start_update(b"no image at all either", IMMEDIATE)?;
+        bed.await_state(&bad, "Invalid")?;
+        for object in [&dropped, &handed] {
+            assert_eq!(bed.delete(object), Ok(()), "{mode}");
+        }
+        assert!(began.elapsed() < SOON, "{mode}: {:?}", began.elapsed());
+        assert_eq!(bed.events()?.len(), 2, "{mode}");
+    }
+    Ok(())
+}
+
+#[test]
+fn readers_are_answered_while_a_large_image_is_unpacked() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    bed.drop_file("small", &image("small"))?;
+    let small = bed.await_image("small")?;
+    let large = bed.start_update(&image_of("large", &noise(64 << 20)), ON_REQUEST)?;
+    let (mut reads, mut longest) = (0, Duration::ZERO);
+    while bed.get(NAME, &large, ACTIVATION, "Activation").is_ok_and(|state| state.ends_with("NotReady")) {
+        let asked = Instant::now();
+        assert_eq!(bed.get(NAME, &small, VERSION, "Version"), Ok("small".to_owned()));
+        longest = longest.max(asked.elapsed());
+        reads += 1;
+    }
+    bed.await_image("large")?;
+    println!("{reads} reads, the longest took {longest:?}");
+    assert!(reads > 5, "{reads}");
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The service is killed at some moment and comes back.
+
+use super::archives::noise;
+use super::bed::{
+    ACTIVATION, Bed, COMPATIBLE, EXTENDED_VERSION, FILE_PATH, IMAGE, IMMEDIATE, INSTALLER, NAME, ON_REQUEST,
+    STATES, VERSION, image, image_of,
+};
+use super::ear::{Heard, Said};
+
+fn bed(peers: &[&str]) -> anyhow::Result<Option<Bed>> {
+    let Some(mut bed) = Bed::new("")? else { return Ok(None) };
+    bed.start_peers(peers)?;
+    bed.start()?;
+    Ok(Some(bed))
+}
+
+/// The folders of others, whose names are like ours.
+const FOREIGN: [&str; 2] = ["imageAbCdEf", "0badcafe"];
+
+fn add_foreign(bed: &Bed) -> anyhow::Result<()> {
+    for name in FOREIGN {
+        std::fs::create_dir(bed.folder().join(name))?;
+        std::fs::write(bed.folder().join(name).join("MANIFEST"), "of somebody else")?;
+    }
+    Ok(())
+}
+
+fn is_foreign_there(bed: &Bed) -> bool {
+    let text = |name| std::fs::read_to_string(bed.folder().join(name).join("MANIFEST"));
+    FOREIGN.into_iter().all(|name| text(name).is_ok_and(|text| text == "of somebody else"))
+}
+
+#[test]
+fn killed_while_unpacking_a_file_is_taken_in_again_and_a_descriptor_is_lost_with_a_reason()
+-> anyhow::Result<()> {
+    let Some(mut bed) = bed(&["event-log"])? else { return Ok(()) };
+    add_foreign(&bed)?;
+    bed.drop_file("image", &image_of("again", &noise(60_000_000)))?;
+    let is_unpacking = |bed: &Bed| Ok(bed.files()?.iter().any(|name| name.starts_with(".tmp-")));
+    bed.wait("it is being unpacked", || is_unpacking(&bed))?;
+    let waiting = bed.start_update(&image("lost"), IMMEDIATE)?;
+    bed.kill()?;
+    assert!(is_unpacking(&bed)?, "it was killed in time");
+    bed.forget()?;
+    bed.start()?;
+    let object = bed.await_image("again")?;
+    assert!(!is_unpacking(&bed)?);
+    let reason = bed.get(NAME, &waiting, IMAGE, "Reason");
+    assert!(reason.is_err() || reason.is_ok_and(|reason| reason.contains("the service ended")));
+    let lost = bed.heard()?.iter().find(|heard| heard.path == waiting && heard.adds(ACTIVATION)).cloned();
+    let lost = lost.expect("it is shown once more");
+    assert_eq!(lost.value(ACTIVATION, "Activation"), Some(&*format!("{STATES}Invalid")));
+    assert!(lost.value(IMAGE, "Reason").is_some_and(|reason| reason.contains("the service ended")));
+    bed.await_event("Update.TransferFailed")?;
+    assert_eq!(bed.events()?, ["Update.TransferFailed"]);
+    bed.until(|heard| heard.iter().any(|heard| heard.path == waiting && heard.removes(IMAGE)).then_some(()))?;
+    assert_eq!(bed.images()?, [&*object]);
+    assert!(is_foreign_there(&bed));
+    let mut files = bed.files()?;
+    files.retain(|name| !FOREIGN.contains(&&**name));
+    assert_eq!(files, [object.rsplit('/').next().unwrap()]);
+    assert_eq!(bed.delete(&object), Ok(()));
+    bed.stop()?;
+    assert!(is_foreign_there(&bed));
+    Ok(())
+}
+
+#[test]
+fn what_was_published_is_back_under_its_id_and_announced_once() -> anyhow::Result<()> {
+    let Some(mut bed) = bed(&["event-log", "object-mapper"])? else { return Ok(()) };
+    add_foreign(&bed)?;
+    bed.drop_file("image", &image("dropped"))?;
+    let dropped = bed.await_image("dropped")?;
+    let handed = bed.start_update(&image("handed-over"), ON_REQUEST)?;
+    bed.await_image("handed-over")?;
+    for is_killed in [true, false, true] {
+        bed.wait("the file is gone", || Ok(!bed.files()?.contains(&"image".to_owned())))?;
+        if is_killed {
+            bed.kill()?
+        } else {
+            bed.stop()?
+        }
+        bed.forget()?;
+        bed.start()?;
+        let objects = bed.images()?;
+        assert_eq!(objects.len(), 2, "{objects:?}");
+        let heard = bed.heard()?.to_vec();
+        for (object, version) in [(&dropped, "dropped"), (&handed, "handed-over")] {
+            let added: Vec<&Heard> = heard
+                .iter()
+                .filter(|heard| heard.path == *object && matches!(heard.said, Said::Added(_)))
+                .collect();
+            let whole: Vec<_> = added.iter().filter(|heard| heard.adds(VERSION)).collect();
+            assert_eq!(whole.len(), 1, "{added:?}");
+            let last = added.last().unwrap();
+            assert_eq!(last.value(VERSION, "Version"), Some(version));
+            for interface in [EXTENDED_VERSION, FILE_PATH, COMPATIBLE] {
+                assert!(last.adds(interface), "{interface}: {last:?}");
+            }
+        }
+        assert_eq!(bed.get(NAME, &handed, ACTIVATION, "Activation"), Ok(format!("{STATES}Ready")));
+    }
+    // What was changed meanwhile is not what was checked.
+    bed.kill()?;
+    let id = dropped.rsplit('/').next().unwrap();
+    std::fs::write(bed.folder().join(id).join("psu.bin"), "firmwar3")?;
+    bed.start()?;
+    assert_eq!(bed.images()?, [&*handed]);
+    bed.wait("it is removed", || Ok(!bed.folder().join(id).exists()))?;
+    assert!(is_foreign_there(&bed));
+    assert_eq!(bed.events()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn an_installer_that_was_told_is_not_told_again_after_a_restart() -> anyhow::Result<()> {
+    let Some(mut bed) = bed(&["event-log", "object-mapper", "installer"])? else { return Ok(()) };
+    bed.command("Behave", &("installer", "stay"))?;
+    let object = bed.start_update(&image("told"), IMMEDIATE)?;
+    let activating = format!("{STATES}Activating");
+    bed.wait("it is told", || {
+        Ok(bed.get(INSTALLER, &object, ACTIVATION, "Activation").as_ref() == Ok(&activating))
+    })?;
+    bed.kill()?;
+    bed.start()?;
+    // It is seen that the image has an installer.
+    bed.wait("it is claimed", || Ok(bed.get(NAME, &object, ACTIVATION, "Activation").is_err()))?;
+    assert_eq!(bed.delete(&object), Err("xyz.openbmc_project.Common.Error.NotAllowed".to_owned()));
+    bed.command("Settle", &("installer", &object, "Ready"))?;
+    assert_eq!(bed.images()?, [&*object]);
+    assert_eq!(bed.requests(&object)?, 1);
+    bed.command("Settle", &("installer", &object, "Active"))?;
+    bed.until(|heard| heard.iter().any(|heard| heard.path == object && heard.removes(VERSION)).then_some(()))
+}
