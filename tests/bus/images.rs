@@ -9,6 +9,7 @@ mod clients;
 mod descriptors;
 mod hand_over;
 mod ingest;
+mod kills;
 mod limits;
 mod peers;
 mod refused;

@@ -31,6 +31,10 @@ impl Service {
                 (Stage::Published, _) if self.is_unchanged(&id, &record) => {
                     self.bring_back(&id, record).await?
                 }
+                // It was about to get its folder, and somebody may wait for it.
+                (Stage::Published, Some(apply)) if !self.is_ours(&id, &record) => {
+                    self.bring_back_broken(&id, record, apply).await?
+                }
                 (Stage::Published, _) => {
                     self.let_go(&id, &record);
                     continue;

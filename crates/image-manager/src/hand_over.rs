@@ -240,29 +240,27 @@ impl HandOver {
 
     /// What the installer's Activation came to.
     fn follow(&mut self, before: Claim, now: Duration) -> Option<Effect> {
-        match &self.claim {
-            Some(claim) if claim.state == Some(Activation::Active) => {
-                self.stage = Stage::Done { since: now };
-                None
-            }
-            Some(claim) => {
-                self.stage = Stage::Claimed { claim: claim.clone() };
-                None
-            }
-            None if before.state == Some(Activation::Active) => {
-                self.stage = Stage::Done { since: now };
-                None
-            }
+        match self.claim.clone() {
+            Some(claim) if claim.state == Some(Activation::Active) => self.stage = Stage::Done { since: now },
+            Some(claim) => self.stage = Stage::Claimed { claim },
+            // It has come to an end with it, whichever, and took its leave.
+            None if before.state.is_some_and(has_ended) => self.stage = Stage::Done { since: now },
             None => {
                 // A second installer is not told to begin: what the first has done is not known.
                 if matches!(self.wish, Wish::Asking { .. }) {
                     self.wish = Wish::Past;
                 }
                 self.stage = Stage::Offered { since: now };
-                Some(Effect::Resume)
+                return Some(Effect::Resume);
             }
         }
+        None
     }
+}
+
+/// Whether an installer has done what it does: what is staged waits for a reset, which is not its business.
+fn has_ended(state: Activation) -> bool {
+    state.is_final() || state == Activation::Staged
 }
 
 #[cfg(test)]
@@ -375,6 +373,21 @@ mod tests {
         image.claimed(claim(Activation::Ready));
         assert_eq!(image.go_on(ms(800)), Some(Effect::Yield));
         assert_eq!(image.to_ask(ms(800)), None, "the second is not told to begin");
+    }
+
+    #[test]
+    fn an_installer_that_leaves_after_its_end_leaves_no_image_to_another() {
+        for state in [Activation::Active, Activation::Staged, Activation::Failed, Activation::Invalid] {
+            let mut image = offered(ApplyTime::Immediate);
+            image.claimed(claim(Activation::Ready));
+            image.go_on(ms(600));
+            image.claimed(claim(state));
+            image.go_on(ms(700));
+            image.claimed(None);
+            assert_eq!(image.go_on(ms(800)), None, "{state:?}");
+            assert!(!image.is_unclaimed() && !image.is_under_way(), "{state:?}");
+            assert_eq!(image.go_on(ms(30_800)), Some(Effect::Remove), "{state:?}");
+        }
     }
 
     #[test]

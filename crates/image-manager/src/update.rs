@@ -130,12 +130,14 @@ impl Service {
             }
             Err(failure) => Err(failure),
         };
-        self.images
-            .change(id, Interface::Image, &["Stage", "Progress"], |view| {
-                view.stage = "checked";
-                view.progress = 100;
-            })
-            .await?;
+        if settled.is_ok() {
+            self.images
+                .change(id, Interface::Image, &["Stage", "Progress"], |view| {
+                    view.stage = "checked";
+                    view.progress = 100;
+                })
+                .await?;
+        }
         let path = self.folder.join(id.as_str()).display().to_string();
         let Some(image) = self.images.all.get_mut(id) else { return Ok(()) };
         match &settled {

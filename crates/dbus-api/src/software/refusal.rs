@@ -61,12 +61,16 @@ impl DBusError for Refusal {
     }
 }
 
-/// For properties, whose errors zbus has as its own.
+/// For properties, whose errors zbus sends under the bus's own names only: the nearest of them.
 impl From<Refusal> for zbus::fdo::Error {
     fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
         match refusal {
-            Refusal::InvalidArgument { .. } => Self::InvalidArgs(refusal.to_string()),
-            other => Self::Failed(other.to_string()),
+            Refusal::InvalidArgument { .. } => Self::InvalidArgs(text),
+            Refusal::NotAllowed(_) => Self::AccessDenied(text),
+            Refusal::Unknown(_) => Self::UnknownObject(text),
+            Refusal::Unavailable(_) => Self::LimitsExceeded(text),
+            Refusal::InvalidImage(_) | Refusal::Internal(_) => Self::Failed(text),
         }
     }
 }
