@@ -2,7 +2,7 @@
 
 use super::archives::{Case, cases};
 use super::bed::{ACTIVATION, Bed, IMAGE, IMMEDIATE, STATES, VERSION, is_soak, memory, tree};
-use super::ear::Said;
+use super::ear::{Heard, Said};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
@@ -102,52 +102,7 @@ fn what_is_hostile_or_broken_leaves_one_event_with_its_reason_and_nothing_else()
         })?;
     }
     let heard = bed.heard()?.to_vec();
-    let mut faults = Vec::new();
-    for sent in &sent {
-        let what = format!("{} {} {:?}", sent.case.row, sent.case.name, sent.way);
-        let told: Vec<_> = heard
-            .iter()
-            .filter_map(|heard| match &heard.said {
-                Said::Event(id, severity, data) if data.get("PATH") == Some(&sent.path) => {
-                    Some((id, severity, data))
-                }
-                _ => None,
-            })
-            .collect();
-        let [(id, severity, data)] = &*told else {
-            faults.push(format!("{what}: {} events", told.len()));
-            continue;
-        };
-        let reason = data.get("REASON").map_or("", String::as_str);
-        if **id != format!("xyz.openbmc_project.Software.{}", sent.case.event)
-            || !reason.contains(sent.case.says)
-            || reason.is_empty()
-            || **severity != "xyz.openbmc_project.Logging.Entry.Level.Error"
-        {
-            faults.push(format!("{what}: {id} {reason}"));
-        }
-        if sent.case.event.ends_with("ImageFailure") != data.contains_key("FAIL")
-            || sent.case.row == 11 && data["FAIL"] != "Machine name does not match"
-        {
-            faults.push(format!("{what}: {data:?}"));
-        }
-        if let Some(object) = &sent.object {
-            let mine: Vec<_> = heard.iter().filter(|heard| heard.path == *object).collect();
-            let told = mine.iter().rev().find_map(|heard| heard.value(IMAGE, "Reason"));
-            if told != Some(reason) {
-                faults.push(format!("{what}: the object says {told:?}, the event {reason}"));
-            }
-            let states: Vec<_> =
-                mine.iter().filter_map(|heard| heard.value(ACTIVATION, "Activation")).collect();
-            if states != [format!("{STATES}NotReady"), format!("{STATES}Invalid")] {
-                faults.push(format!("{what}: {states:?}"));
-            }
-            let gone = mine.iter().position(|heard| heard.removes(ACTIVATION));
-            if gone.is_none() {
-                faults.push(format!("{what}: the object stays"));
-            }
-        }
-    }
+    let faults: Vec<_> = sent.iter().flat_map(|sent| faults(sent, &heard)).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     assert!(!heard.iter().any(|heard| heard.adds(VERSION)), "nothing is published");
     assert_eq!(bed.images()?, [""; 0]);
@@ -169,4 +124,52 @@ fn difference<V: PartialEq>(
     let all = before.keys().chain(after.keys());
     let changed = all.filter(|path| before.get(*path) != after.get(*path));
     changed.map(|path| path.display().to_string()).collect()
+}
+
+/// What is not as it should be about an archive that was sent, after all that was heard.
+fn faults(sent: &Sent<'_>, heard: &[Heard]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let what = format!("{} {} {:?}", sent.case.row, sent.case.name, sent.way);
+    let told: Vec<_> = heard
+        .iter()
+        .filter_map(|heard| match &heard.said {
+            Said::Event(id, severity, data) if data.get("PATH") == Some(&sent.path) => {
+                Some((id, severity, data))
+            }
+            _ => None,
+        })
+        .collect();
+    let [(id, severity, data)] = &*told else {
+        faults.push(format!("{what}: {} events", told.len()));
+        return faults;
+    };
+    let reason = data.get("REASON").map_or("", String::as_str);
+    if **id != format!("xyz.openbmc_project.Software.{}", sent.case.event)
+        || !reason.contains(sent.case.says)
+        || reason.is_empty()
+        || **severity != "xyz.openbmc_project.Logging.Entry.Level.Error"
+    {
+        faults.push(format!("{what}: {id} {reason}"));
+    }
+    if sent.case.event.ends_with("ImageFailure") != data.contains_key("FAIL")
+        || sent.case.row == 11 && data["FAIL"] != "Machine name does not match"
+    {
+        faults.push(format!("{what}: {data:?}"));
+    }
+    if let Some(object) = &sent.object {
+        let mine: Vec<_> = heard.iter().filter(|heard| heard.path == *object).collect();
+        let told = mine.iter().rev().find_map(|heard| heard.value(IMAGE, "Reason"));
+        if told != Some(reason) {
+            faults.push(format!("{what}: the object says {told:?}, the event {reason}"));
+        }
+        let states: Vec<_> = mine.iter().filter_map(|heard| heard.value(ACTIVATION, "Activation")).collect();
+        if states != [format!("{STATES}NotReady"), format!("{STATES}Invalid")] {
+            faults.push(format!("{what}: {states:?}"));
+        }
+        let gone = mine.iter().position(|heard| heard.removes(ACTIVATION));
+        if gone.is_none() {
+            faults.push(format!("{what}: the object stays"));
+        }
+    }
+    faults
 }
