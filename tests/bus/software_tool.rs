@@ -5,6 +5,7 @@ mod installer;
 
 use anyhow::Context as _;
 use bed::Bed;
+use dbus_api::software::ROOT;
 use installer::{Comes, DEVICE, Installer, NAME};
 use std::fs;
 use update_state::Activation;
@@ -55,6 +56,9 @@ fn a_refused_image_ends_with_the_reason_that_the_service_has() -> anyhow::Result
     let listed = bed.list()?;
     assert_eq!((&listed[0]["activation"], &listed[0]["stage"]), (&"Invalid".into(), &"failed".into()));
     assert!(listed[0]["reason"].as_str().is_some_and(|reason| reason.starts_with("signature: ")), "{listed}");
+    let again = bed.run(&format!("activate {}", listed[0]["id"].as_str().context("no id")?))?;
+    assert_eq!(again.status, Some(65), "{again:?}");
+    assert!(again.log.contains("psu.bin.sig"), "{again:?}");
     let json = bed.run("install @wrong.tar --json")?;
     assert_eq!(json.status, Some(65));
     let result: serde_json::Value = serde_json::from_str(&json.output)?;
@@ -137,6 +141,20 @@ fn a_device_that_takes_images_itself_is_a_target() -> anyhow::Result<()> {
     assert!(refused.log.contains(NAME) && refused.log.contains("InvalidArgs"), "{refused:?}");
     let unknown = bed.run("install @image.tar --target nothing")?;
     assert_eq!(unknown.status, Some(69), "{unknown:?}");
+    Ok(())
+}
+
+#[test]
+fn the_object_mapper_says_who_takes_all_images() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    fs::create_dir_all(bed.file("etc/bed"))?;
+    let (object, marker) = (format!("{ROOT}/{DEVICE}"), dbus_api::software::MULTIPART_UPDATE);
+    let plan = format!("peers = [\"object-mapper\"]\n[mapped.\"{object}\"]\n\"{NAME}\" = [\"{marker}\"]\n");
+    fs::write(bed.file("etc/bed/peers.toml"), plan)?;
+    let _mapper = bed.machine.start("test-peers")?;
+    let run = bed.run("install @image.tar")?;
+    assert_eq!((run.status, run.output), (Some(0), format!("{DEVICE}_1 is active\n")), "{}", run.log);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod dist;
 mod fixtures;
 mod fuzz;
 mod introspect;
+mod man;
 mod new_service;
 mod output;
 mod packages;
@@ -56,6 +57,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Golden introspection of running services
     Introspect(introspect::Arguments),
+    /// Manual pages and completions of the tools for people
+    Man(man::Arguments),
     /// The skeleton of a service
     NewService(new_service::Arguments),
     /// Files generated from the facts about the inventory's interfaces
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Dist(arguments) => dist::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Introspect(arguments) => introspect::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
         Command::NewService(arguments) => new_service::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),

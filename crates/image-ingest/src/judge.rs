@@ -70,6 +70,7 @@ fn judge_machine(manifest: &Manifest, rules: &Rules) -> Result<(), JudgeError> {
     match (&manifest.machine_name, &rules.machine) {
         (None, _) if rules.require_machine_name => Err(JudgeError::NoMachine),
         (None, _) => Ok(()),
+        (Some(_), _) if rules.any_machine => Ok(()),
         (Some(image), Some(machine)) if image == machine => Ok(()),
         (Some(image), machine) => Err(JudgeError::Machine {
             image: image.clone(),

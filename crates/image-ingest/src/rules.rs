@@ -20,6 +20,8 @@ pub struct Rules {
     pub trust: TrustStore,
     /// What machine this is; nothing where that is not known.
     pub machine: Option<String>,
+    /// Images for any machine pass, for checks that are made elsewhere than on one.
+    pub any_machine: bool,
     /// An image that names no machine is refused.
     pub require_machine_name: bool,
     /// A purpose that is not known passes as [`Purpose::Unknown`].

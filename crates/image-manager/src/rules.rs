@@ -31,6 +31,7 @@ pub fn load(settings: &Settings, signature: SignaturePolicy) -> Rules {
         signature,
         trust,
         machine: OsRelease::parse(&release).target_machine().map(str::to_owned),
+        any_machine: false,
         require_machine_name: settings.require_machine_name,
         allow_unknown_purpose: settings.allow_unknown_purpose,
         ignored_purposes: settings.ignored_purposes.clone(),

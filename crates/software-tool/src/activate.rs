@@ -39,6 +39,10 @@ pub(crate) async fn run(arguments: &Activate, screen: &mut Screen<'_>) -> Result
         }
         return Ok(Exit::Done);
     }
+    if follower.activation() == Some(Activation::Invalid) {
+        let reason = format!("{id} is refused: {}", follower.reason());
+        return Err(Failure::say(Exit::BadImage, reason));
+    }
     follower.disregard_state();
     requests::activate(&connection, name, &path).await.map_err(|error| Failure::call(name, &error))?;
     follow(&mut link, follower, &image, &arguments.following, screen).await

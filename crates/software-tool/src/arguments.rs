@@ -113,7 +113,7 @@ pub(crate) struct Verify {
     /// The key sets: a folder for each, with publickey and hashfunc
     #[arg(long, value_name = "FOLDER", default_value = "/etc/activationdata")]
     pub(crate) trust: PathBuf,
-    /// The machine that images must be for, if they name one
+    /// The machine that images must be for, if they name one; any by default
     #[arg(long, value_name = "NAME")]
     pub(crate) machine: Option<String>,
     /// Do not look at signatures

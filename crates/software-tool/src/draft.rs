@@ -34,6 +34,11 @@ impl Draft {
         &mut self.file
     }
 
+    /// What has been written, to be read.
+    pub(crate) fn read(&self) -> io::Result<File> {
+        File::open(&self.path)
+    }
+
     /// Puts it in place.
     pub(crate) fn put_in_place(mut self) -> io::Result<()> {
         // Otherwise a power cut could leave the name with nothing behind it.

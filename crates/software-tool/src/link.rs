@@ -35,9 +35,11 @@ pub(crate) enum News {
 /// Connects to the system bus.
 pub(crate) async fn connect() -> Result<Connection, Failure> {
     service_runtime::bus::connect(CALL_LIMIT).await.map_err(|error| {
+        // Without the status that it has for services, which comes first.
+        let causes = error.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": ");
         Failure::say(
             Exit::Absent,
-            format!("{error:#}; this works on a BMC only, `verify` and `pack` anywhere"),
+            format!("{causes}; this works on a BMC only, `verify` and `pack` anywhere"),
         )
     })
 }

@@ -5,10 +5,12 @@ use crate::draft::Draft;
 use crate::exit::{Exit, Failure};
 use crate::parts::{parts, unreadable};
 use crate::screen::Screen;
+use crate::verify::check;
 use anyhow::Context as _;
 use image_builder::{BuildError, Built, Compression};
 use image_format::{Manifest, ManifestLimits};
-use image_signature::PrivateKey;
+use image_ingest::{DigestChoice, KeySet, Rules, SignaturePolicy, TrustStore};
+use image_signature::{DigestAlgorithm, PrivateKey};
 use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -45,6 +47,9 @@ pub(crate) fn run(arguments: &Pack, screen: &mut Screen<'_>) -> Result<Exit, Fai
     })?;
     writer.flush().map_err(cannot)?;
     drop(writer);
+    accept(&draft, &built, sign.as_ref(), &key_type)
+        .with_context(|| format!("{output} is not made: image-manager would refuse it"))
+        .map_err(|cause| Failure::new(Exit::BadImage, cause))?;
     draft.put_in_place().map_err(cannot)?;
     screen.print(&format!("{output}: {} members\n", built.members.len()))?;
     if let (Some(folder), Some(sign)) = (&arguments.write_trust, &sign) {
@@ -64,10 +69,31 @@ fn key(path: &Path) -> Result<PrivateKey, Failure> {
         .map_err(|cause| Failure::new(Exit::NoInput, cause))
 }
 
+/// Takes the image in as a machine would that trusts its key.
+fn accept(draft: &Draft, built: &Built, sign: Option<&PrivateKey>, key_type: &str) -> anyhow::Result<()> {
+    let mut rules = Rules { any_machine: true, digests: DigestChoice::All, ..Rules::default() };
+    match sign {
+        Some(sign) => {
+            let digest = DigestAlgorithm::parse(&hash_type(built)?)?;
+            let set = KeySet { name: key_type.to_owned(), key: sign.public().clone(), digest };
+            rules.trust = TrustStore::of(vec![set]);
+        }
+        None => rules.signature = SignaturePolicy::Off,
+    }
+    let file = draft.read()?;
+    let length = file.metadata()?.len();
+    check(file, Some(length), &rules)?;
+    Ok(())
+}
+
+fn hash_type(built: &Built) -> anyhow::Result<String> {
+    let manifest = Manifest::parse(built.manifest.as_bytes(), &ManifestLimits::default())?;
+    manifest.hash_type.context("the image has no HashType")
+}
+
 /// Writes what a machine must have to take the image.
 fn write_trust(folder: &Path, sign: &PrivateKey, built: &Built) -> anyhow::Result<()> {
-    let manifest = Manifest::parse(built.manifest.as_bytes(), &ManifestLimits::default())?;
-    let digest = manifest.hash_type.context("the image has no HashType")?;
+    let digest = hash_type(built)?;
     fs::create_dir_all(folder)?;
     for (name, text) in [("publickey", sign.public_key_pem()), ("hashfunc", &format!("HashType={digest}\n"))]
     {

@@ -1,7 +1,7 @@
 //! How it is shown what becomes of an image.
 
 use crate::follower::Doing;
-use crate::screen::{Face, Screen};
+use crate::screen::{Face, Screen, clean};
 
 /// Parts of a bar.
 const PARTS: usize = 25;
@@ -25,7 +25,7 @@ impl Progress {
         }
         match screen.face {
             Face::Terminal => {
-                screen.draw(&format!("\r\x1b[K{}", bar(id, &doing)));
+                screen.draw(&format!("\r\x1b[K{}", clean(&bar(id, &doing)).replace('\n', " ")));
                 self.is_drawn = true;
             }
             Face::Lines => screen.say(&line(id, &doing)),

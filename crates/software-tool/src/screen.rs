@@ -1,6 +1,7 @@
 //! Where output goes, and what happens when nobody reads it.
 
 use crate::exit::{Exit, Failure};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// What standard error is.
@@ -36,7 +37,7 @@ impl Screen<'_> {
 
     /// Prints a result, and tells whether somebody is still there to read more.
     pub(crate) fn is_read(&mut self, text: &str) -> Result<bool, Failure> {
-        match self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()) {
+        match self.output.write_all(clean(text).as_bytes()).and_then(|()| self.output.flush()) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
             Err(error) => {
@@ -47,12 +48,40 @@ impl Screen<'_> {
 
     /// Says something beside the result, on a line of its own.
     pub(crate) fn say(&mut self, line: &str) {
-        self.draw(&format!("{line}\n"));
+        self.draw(&format!("{}\n", clean(line)));
     }
 
     /// Draws on standard error as it is.
     pub(crate) fn draw(&mut self, text: &str) {
         // With standard error gone, the status is all that is left to give.
         let _ = self.errors.write_all(text.as_bytes()).and_then(|()| self.errors.flush());
+    }
+}
+
+/// A text that cannot command a terminal, whoever wrote it: versions and reasons come from images and from services.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    let is_harmful = |character: char| character.is_control() && character != '\n';
+    if !text.contains(is_harmful) {
+        return text.into();
+    }
+    let mut cleaned = String::new();
+    for character in text.chars() {
+        if is_harmful(character) {
+            cleaned.extend(character.escape_default());
+        } else {
+            cleaned.push(character);
+        }
+    }
+    cleaned.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_commands_no_terminal() {
+        assert_eq!(clean("1.2\n"), "1.2\n");
+        assert_eq!(clean("\u{1b}[2Jé\r\u{9b}m"), "\\u{1b}[2Jé\\r\\u{9b}m");
     }
 }

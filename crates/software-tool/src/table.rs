@@ -14,7 +14,8 @@ impl<const N: usize> Table<N> {
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells);
+        // A cell is one line, whoever wrote it.
+        self.rows.push(cells.map(|cell| cell.replace('\n', " ")));
     }
 
     /// The table as text. A column that has nothing below its heading is left out.

@@ -71,6 +71,7 @@ pub(crate) fn run(arguments: &Verify, screen: &mut Screen<'_>) -> Result<Exit, F
 fn rules(arguments: &Verify, screen: &mut Screen<'_>) -> Rules {
     let mut rules = Rules::default();
     rules.machine.clone_from(&arguments.machine);
+    rules.any_machine = arguments.machine.is_none();
     rules.digests = DigestChoice::All;
     if arguments.unsigned {
         rules.signature = SignaturePolicy::Off;
@@ -102,7 +103,8 @@ fn report(path: &Path, rules: &Rules) -> Result<Report, Failure> {
     }
 }
 
-fn check(source: impl Read, length: Option<u64>, rules: &Rules) -> Result<Image, Rejection> {
+/// Checks an image by its bytes; nothing of it is kept.
+pub(crate) fn check(source: impl Read, length: Option<u64>, rules: &Rules) -> Result<Image, Rejection> {
     ingest(Incoming { source, length }, &mut Nowhere, rules, &())
 }
 

@@ -15,8 +15,9 @@ const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\n\
     -----END EC PRIVATE KEY-----\n";
 
 pub struct Bed {
-    pub machine: Machine,
+    // Ends before the bus, which is the machine's.
     pub service: Option<Daemon>,
+    pub machine: Machine,
 }
 
 impl Bed {
@@ -31,7 +32,7 @@ impl Bed {
     /// With an image only.
     pub fn without_service() -> anyhow::Result<Option<Self>> {
         let Some(machine) = Machine::bare()? else { return Ok(None) };
-        let bed = Self { machine, service: None };
+        let bed = Self { service: None, machine };
         fs::create_dir_all(bed.file("parts"))?;
         fs::write(bed.file("key.pem"), KEY)?;
         fs::write(bed.file("parts/psu.bin"), vec![0x55; 300_000])?;

@@ -64,6 +64,7 @@ fn parts_that_make_no_image_are_named_and_leave_nothing() {
         ("", 64, "--purpose is missing"),
         ("--purpose PSU", 64, "--version is missing"),
         ("--purpose PSU --version 1 --hash-type MD5", 65, "too weak"),
+        ("--purpose PSU --version 1", 65, "image-manager would refuse it"),
         ("--purpose PSU --version 1 --extended-version x", 65, "power supplies"),
     ] {
         let run = run(more);

@@ -42,7 +42,7 @@ fn without_a_bus_it_says_so() {
         let output = process.output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(69), "{command}: {errors}");
-        assert!(errors.contains("cannot connect to the system bus"), "{errors}");
+        assert!(errors.starts_with("software-tool: cannot connect to the system bus"), "{errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
     }
 }

@@ -23,6 +23,7 @@ fn an_image_for_another_machine_is_refused() {
     let desk = Desk::new();
     desk.pack("--machine big");
     desk.done("verify @image.tar --trust @trust --machine big");
+    desk.done("verify @image.tar --trust @trust");
     let run = desk.run("verify @image.tar --trust @trust --machine small");
     assert_eq!(run.status, 65);
     assert!(run.output.contains("big") && run.output.contains("small"), "{}", run.output);
