@@ -10,6 +10,9 @@ use std::io::Write as _;
 const SEED: u64 = 0x5eed_0005;
 const MANY: &str = "signature = \"off\"\nqueue = 1000\nmax-images = 1000\nlinger-s = 2\n";
 
+/// Archives that are under way together: fewer than events that the service has under way.
+const AT_ONCE: usize = 12;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// Dropped, written in place.
@@ -76,6 +79,14 @@ fn send<'a>(bed: &Bed, case: &'a Case, way: Way) -> anyhow::Result<Sent<'a>> {
     Ok(Sent { case, way, object, path: bed.folder().join(file).display().to_string() })
 }
 
+/// Waits until the event log has been asked for so many entries in all.
+fn await_events(bed: &mut Bed, count: usize) -> anyhow::Result<()> {
+    bed.until(|heard| {
+        let events = heard.iter().filter(|heard| matches!(heard.said, Said::Event(..)));
+        (events.count() >= count).then_some(())
+    })
+}
+
 #[test]
 fn what_is_hostile_or_broken_leaves_one_event_with_its_reason_and_nothing_else() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new(MANY)? else { return Ok(()) };
@@ -88,13 +99,12 @@ fn what_is_hostile_or_broken_leaves_one_event_with_its_reason_and_nothing_else()
     for (number, case) in cases.iter().enumerate() {
         for way in ways(number, &mut seed) {
             sent.push(send(&bed, case, way)?);
+            if sent.len().is_multiple_of(AT_ONCE) {
+                await_events(&mut bed, sent.len())?;
+            }
         }
     }
-    let count = sent.len();
-    bed.until(|heard| {
-        let events = heard.iter().filter(|heard| matches!(heard.said, Said::Event(..)));
-        (events.count() >= count).then_some(())
-    })?;
+    await_events(&mut bed, sent.len())?;
     let objects: Vec<_> = sent.iter().filter_map(|sent| sent.object.clone()).collect();
     for object in &objects {
         bed.until(|heard| {
