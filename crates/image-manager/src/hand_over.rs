@@ -171,19 +171,23 @@ impl HandOver {
     pub fn asked(&mut self, is_told: bool, now: Duration) -> bool {
         let Wish::Asking { since, .. } = self.wish else { return true };
         let is_past = is_told || now >= since.saturating_add(ASK_LIMIT);
-        self.wish = if is_past {
+        self.wish = if is_told {
             Wish::Past
+        } else if is_past {
+            // It has not begun, so it is in nobody's way.
+            Wish::None
         } else {
             Wish::Asking { since, next: Some(now.saturating_add(ASK_AGAIN)) }
         };
         is_past
     }
 
-    /// Whether an installer has been told to begin and has not come to an end.
+    /// Whether an installer has begun or been told to, by us or by a client, and has not come to an end.
     pub fn is_under_way(&self) -> bool {
         let Stage::Claimed { claim } = &self.stage else { return false };
         let was_told = matches!(self.wish, Wish::Asking { .. } | Wish::Past);
-        was_told && !claim.state.is_some_and(Activation::is_final)
+        let is_busy = claim.state.is_some_and(Activation::is_busy);
+        is_busy || was_told && !claim.state.is_some_and(Activation::is_final)
     }
 
     /// Whether it waits to be claimed.
@@ -340,6 +344,10 @@ mod tests {
         image.asking(ms(1_700));
         assert!(image.asked(false, ms(10_600)));
         assert_eq!(image.to_ask(ms(20_000)), None);
+        assert!(!image.is_under_way(), "the next image for the same place need not wait for it");
+        image.claimed(claim(Activation::Activating));
+        image.go_on(ms(30_000));
+        assert!(image.is_under_way(), "a client has told it");
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn a_peer_that_does_not_answer_makes_nobody_wait() -> anyhow::Result<()> {
         bed.await_event("Image.Error.UnTarFailure")?;
         let asked = Instant::now();
         bed.start_update(&image("handed-over"), ON_REQUEST)?;
-        assert!(asked.elapsed() < Duration::from_millis(500), "{mode}: {:?}", asked.elapsed());
+        assert!(asked.elapsed() < SOON / 2, "{mode}: {:?}", asked.elapsed());
         let handed = bed.await_image("handed-over")?;
         bed.await_state(&handed, "Ready")?;
         let bad = bed.start_update(b"no image at all either", IMMEDIATE)?;
@@ -28,7 +28,7 @@ fn a_peer_that_does_not_answer_makes_nobody_wait() -> anyhow::Result<()> {
         for object in [&dropped, &handed] {
             assert_eq!(bed.delete(object), Ok(()), "{mode}");
         }
-        assert!(began.elapsed() < SOON, "{mode}: {:?}", began.elapsed());
+        assert!(began.elapsed() < 4 * SOON, "{mode}: {:?}", began.elapsed());
         assert_eq!(bed.events()?.len(), 2, "{mode}");
     }
     Ok(())

@@ -2,13 +2,16 @@
 
 use super::archives::{Case, cases};
 use super::bed::{ACTIVATION, Bed, IMAGE, IMMEDIATE, STATES, VERSION, is_soak, memory, tree};
-use super::ear::Said;
+use super::ear::{Heard, Said};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
 /// Which ways the archives go in a run that is no soak.
 const SEED: u64 = 0x5eed_0005;
 const MANY: &str = "signature = \"off\"\nqueue = 1000\nmax-images = 1000\nlinger-s = 2\n";
+
+/// Archives that are under way together: fewer than events that the service has under way.
+const AT_ONCE: usize = 12;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -76,6 +79,14 @@ fn send<'a>(bed: &Bed, case: &'a Case, way: Way) -> anyhow::Result<Sent<'a>> {
     Ok(Sent { case, way, object, path: bed.folder().join(file).display().to_string() })
 }
 
+/// Waits until the event log has been asked for so many entries in all.
+fn await_events(bed: &mut Bed, count: usize) -> anyhow::Result<()> {
+    bed.until(|heard| {
+        let events = heard.iter().filter(|heard| matches!(heard.said, Said::Event(..)));
+        (events.count() >= count).then_some(())
+    })
+}
+
 #[test]
 fn what_is_hostile_or_broken_leaves_one_event_with_its_reason_and_nothing_else() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new(MANY)? else { return Ok(()) };
@@ -88,13 +99,12 @@ fn what_is_hostile_or_broken_leaves_one_event_with_its_reason_and_nothing_else()
     for (number, case) in cases.iter().enumerate() {
         for way in ways(number, &mut seed) {
             sent.push(send(&bed, case, way)?);
+            if sent.len().is_multiple_of(AT_ONCE) {
+                await_events(&mut bed, sent.len())?;
+            }
         }
     }
-    let count = sent.len();
-    bed.until(|heard| {
-        let events = heard.iter().filter(|heard| matches!(heard.said, Said::Event(..)));
-        (events.count() >= count).then_some(())
-    })?;
+    await_events(&mut bed, sent.len())?;
     let objects: Vec<_> = sent.iter().filter_map(|sent| sent.object.clone()).collect();
     for object in &objects {
         bed.until(|heard| {
@@ -102,52 +112,7 @@ fn what_is_hostile_or_broken_leaves_one_event_with_its_reason_and_nothing_else()
         })?;
     }
     let heard = bed.heard()?.to_vec();
-    let mut faults = Vec::new();
-    for sent in &sent {
-        let what = format!("{} {} {:?}", sent.case.row, sent.case.name, sent.way);
-        let told: Vec<_> = heard
-            .iter()
-            .filter_map(|heard| match &heard.said {
-                Said::Event(id, severity, data) if data.get("PATH") == Some(&sent.path) => {
-                    Some((id, severity, data))
-                }
-                _ => None,
-            })
-            .collect();
-        let [(id, severity, data)] = &*told else {
-            faults.push(format!("{what}: {} events", told.len()));
-            continue;
-        };
-        let reason = data.get("REASON").map_or("", String::as_str);
-        if **id != format!("xyz.openbmc_project.Software.{}", sent.case.event)
-            || !reason.contains(sent.case.says)
-            || reason.is_empty()
-            || **severity != "xyz.openbmc_project.Logging.Entry.Level.Error"
-        {
-            faults.push(format!("{what}: {id} {reason}"));
-        }
-        if sent.case.event.ends_with("ImageFailure") != data.contains_key("FAIL")
-            || sent.case.row == 11 && data["FAIL"] != "Machine name does not match"
-        {
-            faults.push(format!("{what}: {data:?}"));
-        }
-        if let Some(object) = &sent.object {
-            let mine: Vec<_> = heard.iter().filter(|heard| heard.path == *object).collect();
-            let told = mine.iter().rev().find_map(|heard| heard.value(IMAGE, "Reason"));
-            if told != Some(reason) {
-                faults.push(format!("{what}: the object says {told:?}, the event {reason}"));
-            }
-            let states: Vec<_> =
-                mine.iter().filter_map(|heard| heard.value(ACTIVATION, "Activation")).collect();
-            if states != [format!("{STATES}NotReady"), format!("{STATES}Invalid")] {
-                faults.push(format!("{what}: {states:?}"));
-            }
-            let gone = mine.iter().position(|heard| heard.removes(ACTIVATION));
-            if gone.is_none() {
-                faults.push(format!("{what}: the object stays"));
-            }
-        }
-    }
+    let faults: Vec<_> = sent.iter().flat_map(|sent| faults(sent, &heard)).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     assert!(!heard.iter().any(|heard| heard.adds(VERSION)), "nothing is published");
     assert_eq!(bed.images()?, [""; 0]);
@@ -169,4 +134,52 @@ fn difference<V: PartialEq>(
     let all = before.keys().chain(after.keys());
     let changed = all.filter(|path| before.get(*path) != after.get(*path));
     changed.map(|path| path.display().to_string()).collect()
+}
+
+/// What is not as it should be about an archive that was sent, after all that was heard.
+fn faults(sent: &Sent<'_>, heard: &[Heard]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let what = format!("{} {} {:?}", sent.case.row, sent.case.name, sent.way);
+    let told: Vec<_> = heard
+        .iter()
+        .filter_map(|heard| match &heard.said {
+            Said::Event(id, severity, data) if data.get("PATH") == Some(&sent.path) => {
+                Some((id, severity, data))
+            }
+            _ => None,
+        })
+        .collect();
+    let [(id, severity, data)] = &*told else {
+        faults.push(format!("{what}: {} events", told.len()));
+        return faults;
+    };
+    let reason = data.get("REASON").map_or("", String::as_str);
+    if **id != format!("xyz.openbmc_project.Software.{}", sent.case.event)
+        || !reason.contains(sent.case.says)
+        || reason.is_empty()
+        || **severity != "xyz.openbmc_project.Logging.Entry.Level.Error"
+    {
+        faults.push(format!("{what}: {id} {reason}"));
+    }
+    if sent.case.event.ends_with("ImageFailure") != data.contains_key("FAIL")
+        || sent.case.row == 11 && data["FAIL"] != "Machine name does not match"
+    {
+        faults.push(format!("{what}: {data:?}"));
+    }
+    if let Some(object) = &sent.object {
+        let mine: Vec<_> = heard.iter().filter(|heard| heard.path == *object).collect();
+        let told = mine.iter().rev().find_map(|heard| heard.value(IMAGE, "Reason"));
+        if told != Some(reason) {
+            faults.push(format!("{what}: the object says {told:?}, the event {reason}"));
+        }
+        let states: Vec<_> = mine.iter().filter_map(|heard| heard.value(ACTIVATION, "Activation")).collect();
+        if states != [format!("{STATES}NotReady"), format!("{STATES}Invalid")] {
+            faults.push(format!("{what}: {states:?}"));
+        }
+        let gone = mine.iter().position(|heard| heard.removes(ACTIVATION));
+        if gone.is_none() {
+            faults.push(format!("{what}: the object stays"));
+        }
+    }
+    faults
 }

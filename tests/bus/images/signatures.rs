@@ -1,6 +1,6 @@
 //! Signatures as upstream's build makes them, with `openssl` and `tar`, and what is wrong with them.
 
-use super::bed::{Bed, IMMEDIATE, KEY, MACHINE, NAME, OTHER_KEY, PROPERTIES, image};
+use super::bed::{Bed, IMMEDIATE, KEY, MACHINE, NAME, OTHER_KEY, PROPERTIES, image, is_soak};
 use super::ear::Said;
 use anyhow::Context as _;
 use std::path::PathBuf;
@@ -129,9 +129,7 @@ impl Build {
     }
 
     fn archive(&self) -> anyhow::Result<Vec<u8>> {
-        self.run(
-            &format!("tar -cf ../archive -C . {}", self.members.join(" ")).replace("../archive", "archive"),
-        )?;
+        self.run(&format!("tar -cf archive {}", self.members.join(" ")))?;
         Ok(std::fs::read(self.path("archive"))?)
     }
 
@@ -142,6 +140,7 @@ impl Build {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the test harness shows it")]
 fn has_tools() -> bool {
     let all =
         ["openssl", "tar"].into_iter().all(|program| Command::new(program).arg("--help").output().is_ok());
@@ -305,7 +304,9 @@ fn whatever_is_wrong_with_a_signature_is_named() -> anyhow::Result<()> {
     bed.start_peers(&["event-log"])?;
     bed.start()?;
     for kind in [&KINDS[0], &KINDS[3]] {
-        for (what, damage, says) in DAMAGES {
+        // RSA keys take long to make.
+        let step = if kind.name.starts_with("rsa") && !is_soak() { 5 } else { 1 };
+        for (what, damage, says) in DAMAGES.into_iter().step_by(step) {
             let mut build = Build::new(kind, "damaged")?;
             build.trust(&bed)?;
             damage(&mut build)?;
