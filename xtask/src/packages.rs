@@ -40,7 +40,8 @@ pub const OPENSSL: Package =
 pub const VALGRIND: Package =
     Package { name: "valgrind", evidence: Program("valgrind"), purpose: "instruction counts" };
 /// Counting of bytes read from one file.
-pub const STRACE: Package = Package { name: "strace", evidence: Program("strace"), purpose: "bytes read" };
+pub const STRACE: Package =
+    Package { name: "strace", evidence: Program("strace"), purpose: "bytes read, kills" };
 /// The C compiler.
 pub const GCC: Package = Package { name: "gcc", evidence: Program("gcc"), purpose: "the C twins" };
 /// The C++ compiler.

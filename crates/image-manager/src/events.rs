@@ -14,7 +14,7 @@ use zbus::Connection;
 /// How long an entry may take; a later one could be taken for another upload's.
 const LIMIT: Duration = Duration::from_secs(5);
 /// Entries that may be under way.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
 /// An entry.
 #[derive(Debug, PartialEq, Eq)]

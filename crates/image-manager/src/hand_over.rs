@@ -195,9 +195,9 @@ impl HandOver {
         matches!(self.stage, Stage::Offered { .. })
     }
 
-    /// Whether it is being taken in, or about to be.
+    /// Whether it is being taken in, or about to be, or was and nobody could know it yet.
     pub fn is_taking_in(&self) -> bool {
-        self.stage == Stage::TakingIn
+        matches!(self.stage, Stage::TakingIn | Stage::Held { .. })
     }
 
     /// Does what is due.

@@ -68,7 +68,7 @@ pub struct Intake {
     settle: Duration,
     capacity: usize,
     files: BTreeMap<OsString, State>,
-    order: VecDeque<OsString>,
+    order: VecDeque<(OsString, Duration)>,
     is_incomplete: bool,
 }
 
@@ -86,8 +86,8 @@ impl Intake {
             Some(State::Busy { again, .. }) => *again = true,
             Some(State::Resting { until, .. }) => *until = now.saturating_add(self.settle),
             Some(State::Ignored(known)) if identity == Some(*known) => {}
-            Some(State::Waiting { .. } | State::Ignored(_)) => self.queue(name, Attempt::First),
-            None if has_space => self.queue(name, Attempt::First),
+            Some(State::Waiting { .. } | State::Ignored(_)) => self.queue(name, Attempt::First, now),
+            None if has_space => self.queue(name, Attempt::First, now),
             None => self.is_incomplete = true,
         }
     }
@@ -113,9 +113,14 @@ impl Intake {
         self.order.len()
     }
 
+    /// Since when the next file is queued.
+    pub fn waits_since(&self) -> Option<Duration> {
+        self.order.front().map(|(_, since)| *since)
+    }
+
     /// The next file to look at, which is being looked at from now on.
     pub fn next(&mut self) -> Option<OsString> {
-        let name = self.order.pop_front()?;
+        let (name, _) = self.order.pop_front()?;
         if let Some(state) = self.files.get_mut(&name)
             && let State::Queued { attempt } = *state
         {
@@ -140,7 +145,7 @@ impl Intake {
             }
             Ending::Bad { is_there: true } if again => {
                 // Written meanwhile: what was read may be neither what it was nor what it is.
-                self.queue(name, Attempt::First);
+                self.queue(name, Attempt::First, now);
                 Verdict::Again
             }
             Ending::LeftAlone(identity) => {
@@ -150,7 +155,7 @@ impl Intake {
             _ => {
                 if again {
                     // Another has come under its name.
-                    self.queue(name, Attempt::First);
+                    self.queue(name, Attempt::First, now);
                 }
                 Verdict::Final
             }
@@ -167,7 +172,7 @@ impl Intake {
     /// Nothing more is to be known of a file.
     pub fn forget(&mut self, name: &OsStr) {
         self.files.remove(name);
-        self.order.retain(|queued| queued != name);
+        self.order.retain(|(queued, _)| queued != name);
     }
 
     /// Files that have rested, to be handed to [`Self::looked`].
@@ -185,7 +190,7 @@ impl Intake {
                 *size = found;
                 *until = now.saturating_add(self.settle);
             }
-            Some(_) => self.queue(name.to_owned(), Attempt::Rested),
+            Some(_) => self.queue(name.to_owned(), Attempt::Rested, now),
         }
     }
 
@@ -195,13 +200,13 @@ impl Intake {
     }
 
     /// There are so many free bytes now: whoever waits for no more is looked at again.
-    pub fn room(&mut self, free: u64) {
+    pub fn room(&mut self, free: u64, now: Duration) {
         let fits = |state: &State| matches!(state, State::Waiting { needed } if *needed <= free);
         let names: Vec<_> =
             self.files.iter().filter(|(_, state)| fits(state)).map(|(name, _)| name.clone()).collect();
         // One at a time: together they may not fit.
         if let Some(name) = names.into_iter().next() {
-            self.queue(name, Attempt::Waited);
+            self.queue(name, Attempt::Waited, now);
         }
     }
 
@@ -225,9 +230,9 @@ impl Intake {
         self.files.len() < KEPT_IN_MIND
     }
 
-    fn queue(&mut self, name: OsString, attempt: Attempt) {
+    fn queue(&mut self, name: OsString, attempt: Attempt, now: Duration) {
         self.files.insert(name.clone(), State::Queued { attempt });
-        self.order.push_back(name);
+        self.order.push_back((name, now));
     }
 }
 
@@ -293,9 +298,9 @@ mod tests {
         let mut intake = intake();
         assert_eq!(end(&mut intake, Ending::NoRoom { needed: 100 }, 1), Verdict::Kept);
         assert!(intake.waits_for_room());
-        intake.room(99);
+        intake.room(99, seconds(1));
         assert_eq!(intake.next(), None);
-        intake.room(100);
+        intake.room(100, seconds(1));
         assert_eq!(intake.next(), Some(NAME.into()));
         assert_eq!(end(&mut intake, Ending::NoRoom { needed: 100 }, 2), Verdict::Final);
         assert!(!intake.waits_for_room());

@@ -178,6 +178,8 @@ pub(crate) struct Update {
     pub(crate) source: Source,
     pub(crate) length: Option<u64>,
     pub(crate) progress: Arc<Progress>,
+    /// Since when it waits.
+    pub(crate) since: Duration,
 }
 
 pub(crate) struct Service {
@@ -307,10 +309,14 @@ impl Service {
         if self.busy.is_some() {
             return Ok(());
         }
-        let (input, id, progress) = if let Some(name) = self.next_upload() {
+        // Whoever has come first, dropped or handed over.
+        let handed_over = self.updates.front().map(|update| update.since);
+        let is_dropped = self.intake.waits_since() <= handed_over || handed_over.is_none();
+        let upload = if is_dropped { self.next_upload() } else { None };
+        let (input, id, progress) = if let Some(name) = upload {
             (Input::Upload(name), None, Arc::default())
         } else if let Some(update) = self.updates.pop_front() {
-            let Update { id, source, length, progress } = update;
+            let Update { id, source, length, progress, .. } = update;
             (Input::Update(id.clone(), source, length), Some(id), progress)
         } else {
             return Ok(());

@@ -1,5 +1,6 @@
 //! Settings of this service: `image-manager.d/*.toml`.
 
+use crate::source::Patience;
 use anyhow::{Context as _, bail};
 use image_format::{ManifestLimits, NameLimits, Purpose};
 use image_ingest::{Limits, MinimumFree, VersionFloor};
@@ -31,6 +32,7 @@ pub struct Fragment {
     linger_s: Option<u64>,
     hold_ms: Option<u64>,
     stall_limit_s: Option<u64>,
+    transfer_limit_s: Option<u64>,
     space_retry_s: Option<u64>,
     max_archive_bytes: Option<u64>,
     max_extracted_bytes: Option<u64>,
@@ -118,8 +120,8 @@ pub struct Settings {
     pub linger: Duration,
     /// How long an image of `StartUpdate` stays `NotReady` unless somebody has read its state.
     pub hold: Duration,
-    /// How long a pipe may give nothing.
-    pub stall_limit: Duration,
+    /// How long a pipe is read from.
+    pub patience: Patience,
     /// How often it is looked whether there is room again.
     pub space_retry: Duration,
     /// Limits of an archive.
@@ -158,7 +160,10 @@ impl Fragment {
             claim_limit: seconds(self.claim_timeout_s, 30),
             linger: seconds(self.linger_s, 30),
             hold: Duration::from_millis(self.hold_ms.unwrap_or(500)),
-            stall_limit: seconds(self.stall_limit_s, 30),
+            patience: Patience {
+                stall: seconds(self.stall_limit_s, 30),
+                whole: seconds(self.transfer_limit_s, 600),
+            },
             space_retry: seconds(self.space_retry_s, 5).max(Duration::from_secs(1)),
             limits: self.limits(),
             names: self.names(),

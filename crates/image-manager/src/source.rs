@@ -30,11 +30,22 @@ pub enum Source {
     Stream {
         /// Its descriptor.
         stream: File,
-        /// How long it may give nothing.
-        limit: Duration,
+        /// How long it is read from.
+        patience: Patience,
+        /// When it was read from first.
+        began: Option<Instant>,
         /// Set when nobody wants more of it.
         stop: Arc<AtomicBool>,
     },
+}
+
+/// How long a stream is read from.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long it may give nothing.
+    pub stall: Duration,
+    /// How long it may take as a whole: who gives a byte now and then would keep all others waiting.
+    pub whole: Duration,
 }
 
 /// Why a descriptor is no image.
@@ -63,7 +74,7 @@ impl Source {
     /// A descriptor that was handed over, and its length if it has one.
     pub fn descriptor(
         descriptor: OwnedFd,
-        limit: Duration,
+        patience: Patience,
         stop: Arc<AtomicBool>,
     ) -> Result<(Self, Option<u64>), InvalidImage> {
         let flags = OFlag::from_bits_truncate(fcntl(&descriptor, FcntlArg::F_GETFL)?);
@@ -80,9 +91,11 @@ impl Source {
                 Ok((Self::File { file: descriptor.into(), position: 0 }, Some(size)))
             }
             SFlag::S_IFIFO | SFlag::S_IFCHR => {
-                Ok((Self::Stream { stream: opened_anew(descriptor), limit, stop }, None))
+                Ok((Self::Stream { stream: opened_anew(descriptor), patience, began: None, stop }, None))
             }
-            SFlag::S_IFSOCK => Ok((Self::Stream { stream: descriptor.into(), limit, stop }, None)),
+            SFlag::S_IFSOCK => {
+                Ok((Self::Stream { stream: descriptor.into(), patience, began: None, stop }, None))
+            }
             SFlag::S_IFDIR => Err(InvalidImage::Kind("a folder")),
             _ => Err(InvalidImage::Kind("a device")),
         }
@@ -104,7 +117,15 @@ impl Read for Source {
                 *position = position.saturating_add(count as u64);
                 Ok(count)
             }
-            Self::Stream { stream, limit, stop } => read_stream(stream, *limit, stop, buffer),
+            Self::Stream { stream, patience, began, stop } => {
+                let began = *began.get_or_insert_with(Instant::now);
+                let left = patience.whole.saturating_sub(began.elapsed());
+                if left.is_zero() {
+                    let text = format!("it did not come within {} s", patience.whole.as_secs());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+                }
+                read_stream(stream, patience.stall.min(left), stop, buffer)
+            }
         }
     }
 }
@@ -144,7 +165,8 @@ mod tests {
     use std::io::{Seek as _, Write as _};
 
     fn take(descriptor: impl Into<OwnedFd>) -> Result<(Source, Option<u64>), InvalidImage> {
-        Source::descriptor(descriptor.into(), Duration::from_millis(300), Arc::default())
+        let patience = Patience { stall: Duration::from_millis(300), whole: Duration::from_millis(900) };
+        Source::descriptor(descriptor.into(), patience, Arc::default())
     }
 
     #[test]
@@ -182,5 +204,21 @@ mod tests {
         assert_eq!(source.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(writer);
         assert_eq!(source.read(&mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_pipe_that_trickles_is_given_up_too() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (mut source, _) = take(reader).unwrap();
+        let began = Instant::now();
+        let mut buffer = [0; 1];
+        let error = loop {
+            writer.write_all(b"x").unwrap();
+            if let Err(error) = source.read(&mut buffer) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= Duration::from_millis(900));
     }
 }

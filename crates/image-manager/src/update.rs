@@ -61,7 +61,8 @@ impl Service {
         self.images.all.insert(id.clone(), image);
         self.images.show(&id, &[Interface::Activation, Interface::Image]).await?;
         let object = object_path(&id).into();
-        self.updates.push_back(Update { id, source, length, progress });
+        let since = self.now();
+        self.updates.push_back(Update { id, source, length, progress, since });
         Ok(Ok(object))
     }
 
@@ -73,7 +74,7 @@ impl Service {
         let unknown = || Refusal::InvalidArgument { name: "ApplyTime", value: apply_time.to_owned() };
         let apply = parse_apply_time(apply_time).ok_or_else(unknown)?;
         let stop: Arc<AtomicBool> = Arc::default();
-        let source = Source::descriptor(image.into(), self.settings.stall_limit, Arc::clone(&stop));
+        let source = Source::descriptor(image.into(), self.settings.patience, Arc::clone(&stop));
         let (source, length) = source.map_err(|error| Refusal::InvalidImage(error.to_string()))?;
         if self.updates.len() + self.intake.queued() >= self.settings.queue {
             return Err(Refusal::Unavailable(format!("{} images wait to be taken in", self.settings.queue)));

@@ -65,7 +65,8 @@ impl Service {
             return;
         }
         if let Ok(free) = self.folder.free() {
-            self.intake.room(free);
+            let now = self.now();
+            self.intake.room(free, now);
         }
     }
 

@@ -37,6 +37,7 @@ const SAMPLE: [(&str, usize); 7] = [
 const MOST: usize = 200;
 
 /// Whether this can be tried; says so when not, and under `CI=true` it must be.
+#[expect(clippy::print_stdout, reason = "the test harness shows it")]
 fn can_trace() -> bool {
     let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -84,6 +85,7 @@ fn records(bed: &Bed) -> anyhow::Result<usize> {
 }
 
 /// Tries a sample of calls; in `soak` all of them, until one is not made so often. `try_one` says that it was not made.
+#[expect(clippy::print_stdout, reason = "the test harness shows it")]
 fn each(mut try_one: impl FnMut((&str, usize)) -> anyhow::Result<bool>) -> anyhow::Result<()> {
     if !is_soak() {
         println!("sample: {SAMPLE:?}");
