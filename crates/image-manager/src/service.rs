@@ -6,7 +6,7 @@ use crate::foreign::Foreign;
 use crate::hand_over;
 use crate::images::Images;
 use crate::intake::Intake;
-use crate::peers::Peers;
+use crate::peers::{self, Peers};
 use crate::record::Records;
 use crate::settings::{Fragment, Multipart as Marker, Settings};
 use crate::source::Source;
@@ -38,6 +38,8 @@ use zbus::Connection;
 
 /// Longest wait for any peer.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// Longest wait for the object mapper before the name is taken.
+const MARKER_LIMIT: Duration = Duration::from_millis(200);
 /// Calls that may wait for us.
 const COMMANDS_KEPT: usize = 64;
 /// How often it is looked whether the upload folder is still the one that is watched.
@@ -253,9 +255,16 @@ impl Service {
         let server = self.connection.object_server().clone();
         Root::serve(&self.connection, &commands).await?;
         server.at(&*self.settings.multipart_object, UpdateFace(commands)).await?;
-        if self.settings.multipart == Marker::On {
-            self.show_marker(true).await?;
-        }
+        let is_marked = match self.settings.multipart {
+            Marker::On => true,
+            Marker::Off => false,
+            // Known before anybody can ask, unless the mapper takes its time.
+            Marker::Auto => {
+                let asked = peers::multipart_elsewhere(&self.connection, software::IMAGE_MANAGER);
+                !tokio::time::timeout(MARKER_LIMIT, asked).await.unwrap_or(false)
+            }
+        };
+        self.show_marker(is_marked).await?;
         server.at(log_control::PATH, LogControl { level: RuntimeLevel, name: NAME }).await?;
         self.connection
             .request_name(software::IMAGE_MANAGER)
