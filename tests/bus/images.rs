@@ -12,6 +12,7 @@ mod ingest;
 mod kills;
 mod limits;
 mod peers;
+mod policy;
 mod refused;
 mod restart;
 mod signatures;

@@ -1,0 +1,149 @@
+//! Whole archives, made by the one maker of correct images, taken in from bytes.
+
+use image_builder::{Compression, ImageBuilder};
+use image_format::{DigestAlgorithm, Purpose};
+use image_ingest::{
+    Class, DigestChoice, DiskFolder, Image, Incoming, KeySet, Nowhere, Rejection, Rules, SignaturePolicy,
+    TrustStore, Verification, VersionFloor, ingest,
+};
+use image_signature::{PrivateKey, PublicKey};
+use std::sync::LazyLock;
+
+/// Made for tests alone: `openssl genpkey -algorithm EC`, curve P-256.
+const KEY: &[u8] = include_bytes!("key.pem");
+static SIGNER: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::from_pem(KEY).unwrap());
+
+fn builder<'a>() -> ImageBuilder<'a> {
+    let payload: Vec<u8> = (0..3_000_u32).map(|number| (number * number / 7) as u8).collect();
+    ImageBuilder::new(Purpose::Psu, "2.1")
+        .extended_version("model=m,manufacturer=v")
+        .machine_name("bed")
+        .payload("psu.bin", payload)
+}
+
+fn archive(builder: ImageBuilder<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    builder.sign(&SIGNER, None).write(&mut bytes).unwrap();
+    bytes
+}
+
+fn rules() -> Rules {
+    let key = PublicKey::from_pem(SIGNER.public_key_pem().as_bytes()).unwrap();
+    let set = KeySet { name: "OpenBMC".to_owned(), key, digest: DigestAlgorithm::Sha256 };
+    Rules { machine: Some("bed".to_owned()), trust: TrustStore::of(vec![set]), ..Rules::default() }
+}
+
+fn judge(bytes: &[u8], rules: &Rules) -> Result<Image, Rejection> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut folder = DiskFolder::create(&folder.path().join("image"), None).unwrap();
+    ingest(Incoming { source: bytes, length: None }, &mut folder, rules, &())
+}
+
+#[test]
+fn every_compression_gives_the_same_signed_image() {
+    let compressions = [Compression::None, Compression::Gzip, Compression::Xz, Compression::Bzip2];
+    for compression in compressions {
+        let image = judge(&archive(builder().compression(compression)), &rules()).unwrap();
+        assert!(matches!(image.verification, Verification::Signed { key_set } if key_set == "OpenBMC"));
+        assert_eq!((image.purpose, &*image.manifest.version), (Purpose::Psu, "2.1"));
+        let names: Vec<_> = image.members.iter().map(|member| member.name.to_string()).collect();
+        assert_eq!(names.len(), 6, "{names:?}");
+    }
+}
+
+#[test]
+fn no_beginning_of_an_image_is_taken_for_a_whole_one_or_for_a_broken_one() {
+    for compression in [Compression::None, Compression::Gzip, Compression::Xz, Compression::Bzip2] {
+        let whole = archive(builder().compression(compression));
+        // An archive may end with more zeros than it needs.
+        let needed = match compression {
+            Compression::None => {
+                whole.len() - whole.iter().rev().take_while(|byte| **byte == 0).count() + 1024
+            }
+            _ => whole.len(),
+        };
+        let (step, policy) = (if compression == Compression::None { 61 } else { 7 }, SignaturePolicy::Off);
+        let rules = Rules { signature: policy, digests: DigestChoice::All, ..rules() };
+        for length in (0..needed.min(whole.len())).step_by(step) {
+            let incoming = Incoming { source: &whole[..length], length: None };
+            let taken = ingest(incoming, &mut Nowhere, &rules, &());
+            assert!(matches!(taken, Err(Rejection::Truncated)), "{compression:?} {length}: {taken:?}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_that_came_before_its_digest_was_known_is_read_again() {
+    for hash_type in ["SHA256", "SHA384", "RSA-SHA512"] {
+        let bytes = archive(builder().hash_type(hash_type));
+        let mut rules = rules();
+        let key = PublicKey::from_pem(SIGNER.public_key_pem().as_bytes()).unwrap();
+        let digest = DigestAlgorithm::parse(hash_type).unwrap();
+        rules.trust = TrustStore::of(vec![KeySet { name: "A".to_owned(), key, digest }]);
+        assert!(matches!(judge(&bytes, &rules).unwrap().verification, Verification::Signed { .. }));
+        // Without a folder to read again, all digests are made at once.
+        rules.digests = DigestChoice::All;
+        let incoming = Incoming { source: &*bytes, length: None };
+        assert!(matches!(
+            ingest(incoming, &mut Nowhere, &rules, &()).unwrap().verification,
+            Verification::Signed { .. }
+        ));
+    }
+}
+
+#[test]
+fn one_wrong_bit_anywhere_is_noticed() {
+    let whole = archive(builder());
+    for place in (0..whole.len()).step_by(37) {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        match judge(&bytes, &rules()) {
+            Err(_) => {}
+            // Fields of headers that nobody goes by, and what fills up a block after a member.
+            Ok(image) => {
+                let right = judge(&whole, &rules()).unwrap();
+                assert_eq!(image.members, right.members, "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn policy_decides_what_becomes_of_an_unsigned_image() {
+    let mut bytes = Vec::new();
+    builder().write(&mut bytes).unwrap();
+    let with = |signature| judge(&bytes, &Rules { signature, ..rules() });
+    assert_eq!(with(SignaturePolicy::Required).unwrap_err().class(), Class::Signature);
+    assert!(matches!(with(SignaturePolicy::Advisory).unwrap().verification, Verification::Unsigned(_)));
+    assert!(matches!(with(SignaturePolicy::Off).unwrap().verification, Verification::Unchecked));
+}
+
+#[test]
+fn what_the_manifest_says_must_suit_the_machine() {
+    let bytes = archive(builder());
+    let floor = |purpose, target: Option<&str>, minimum: &str| VersionFloor {
+        purpose,
+        target: target.map(str::to_owned),
+        minimum: minimum.to_owned(),
+    };
+    let of_supply = Some("model=m,manufacturer=v");
+    for (rules, class) in [
+        (Rules { machine: Some("other".to_owned()), ..rules() }, Some(Class::Image)),
+        (Rules { machine: None, ..rules() }, Some(Class::Image)),
+        (Rules { ignored_purposes: vec![Purpose::Psu], ..rules() }, Some(Class::None)),
+        (Rules { ignored_purposes: vec![Purpose::Bmc], ..rules() }, None),
+        (Rules { floors: vec![floor(Purpose::Psu, None, "2.2")], ..rules() }, Some(Class::Incompatible)),
+        (Rules { floors: vec![floor(Purpose::Psu, None, "2.1")], ..rules() }, None),
+        (Rules { floors: vec![floor(Purpose::Psu, of_supply, "10")], ..rules() }, Some(Class::Incompatible)),
+        (Rules { floors: vec![floor(Purpose::Psu, Some("another"), "10")], ..rules() }, None),
+        (Rules { floors: vec![floor(Purpose::Bmc, None, "10")], ..rules() }, None),
+    ] {
+        let taken = judge(&bytes, &rules);
+        assert_eq!(taken.err().map(|rejection| rejection.class()), class);
+    }
+    let nameless = ImageBuilder::new(Purpose::Other, "1").payload("x", b"y");
+    let nameless = archive(nameless);
+    assert!(judge(&nameless, &rules()).is_ok());
+    let strict = Rules { require_machine_name: true, ..rules() };
+    assert_eq!(judge(&nameless, &strict).unwrap_err().class(), Class::Image);
+}
