@@ -39,6 +39,9 @@ pub enum ArchiveError {
     /// A header that is neither POSIX's nor GNU's.
     #[error("a header is neither POSIX's nor GNU's")]
     Mark,
+    /// A name with a NUL in it.
+    #[error("the name of a member goes on after its end")]
+    AfterName,
     /// A length that is no number, negative, or too large for one.
     #[error("a length is no number")]
     Size,

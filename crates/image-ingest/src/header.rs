@@ -44,8 +44,8 @@ impl Header {
         if kind == Kind::Folder && size != 0 {
             return Err(ArchiveError::FolderWithContent);
         }
-        let mut name = text(field(0..100)).to_vec();
-        let prefix = text(field(345..500));
+        let mut name = text(field(0..100))?.to_vec();
+        let prefix = if is_posix { text(field(345..500))? } else { &[] };
         if is_posix && !prefix.is_empty() {
             name = [prefix, b"/", &name].concat();
         }
@@ -82,9 +82,11 @@ fn kind_in_words(flag: u8) -> &'static str {
     }
 }
 
-/// Up to the first NUL.
-fn text(field: &[u8]) -> &[u8] {
-    field.split(|byte| *byte == 0).next().unwrap_or_default()
+/// Up to the first NUL, after which nothing may follow that another parser could read.
+fn text(field: &[u8]) -> Result<&[u8], ArchiveError> {
+    let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
+    let (text, rest) = field.split_at_checked(end).unwrap_or_default();
+    if rest.iter().any(|byte| *byte != 0) { Err(ArchiveError::AfterName) } else { Ok(text) }
 }
 
 /// A number: octal digits that end with a blank or NUL, or GNU's base 256 that fits and is not negative.
@@ -110,6 +112,13 @@ fn number(field: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_hides_behind_the_end_of_a_name() {
+        assert_eq!(text(b"name\0\0").unwrap(), b"name");
+        assert_eq!(text(b"name").unwrap(), b"name");
+        assert!(matches!(text(b"name\0evil"), Err(ArchiveError::AfterName)));
+    }
 
     #[test]
     fn numbers_that_parsers_read_differently_are_refused() {

@@ -110,6 +110,8 @@ impl Rejection {
     pub(crate) fn corrupt(error: &io::Error) -> Self {
         // Readers repeat what they read, which must not reach a log or a terminal as it is.
         let text = error.to_string();
+        // What tar adds is the member's name, as yet unread.
+        let text = text.split(" when getting ").next().unwrap_or_default();
         let tame =
             |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
         ArchiveError::Damaged { reason: text.chars().take(REASON).map(tame).collect() }.into()

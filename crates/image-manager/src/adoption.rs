@@ -4,13 +4,14 @@ use crate::events::Event;
 use crate::hand_over::HandOver;
 use crate::images::Image;
 use crate::record::{Record, Stage, Verified};
+use crate::rules;
 use crate::service::Service;
-use crate::settings::Policy;
 use crate::upload_folder::Identity;
 use crate::uploads::parse_hex;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::view::Interface;
 use image_format::VersionId;
+use image_ingest::SignaturePolicy;
 use std::time::Duration;
 use update_state::{Activation, ApplyTime, RequestedActivation};
 
@@ -21,6 +22,8 @@ impl Service {
     /// Brings back what an earlier run had; nobody is told yet.
     pub(crate) async fn adopt(&mut self) -> anyhow::Result<Vec<VersionId>> {
         let mut adopted = Vec::new();
+        let policy = rules::signature_policy(&self.connection, self.settings.policy).await;
+        let is_required = policy == SignaturePolicy::Required;
         for (id, record) in self.records.load()? {
             match (record.stage, record.apply_time()) {
                 (Stage::TakingIn, Some(apply)) => self.bring_back_broken(&id, record, apply).await?,
@@ -28,7 +31,7 @@ impl Service {
                     self.records.remove(&id);
                     continue;
                 }
-                (Stage::Published, _) if self.is_unchanged(&id, &record) => {
+                (Stage::Published, _) if self.is_unchanged(&id, &record, is_required) => {
                     self.bring_back(&id, record).await?
                 }
                 // It was about to get its folder, and somebody may wait for it.
@@ -63,10 +66,10 @@ impl Service {
         Ok(())
     }
 
-    fn is_unchanged(&self, id: &VersionId, record: &Record) -> bool {
+    fn is_unchanged(&self, id: &VersionId, record: &Record, is_required: bool) -> bool {
         let is_same = self.is_ours(id, record) && record.matches(&self.folder.join(id.as_str()));
         // A stricter policy than that of the earlier run counts.
-        let is_signed = record.verification == Verified::Signed || self.settings.policy != Policy::Required;
+        let is_signed = record.verification == Verified::Signed || !is_required;
         is_same && is_signed
     }
 
@@ -82,7 +85,7 @@ impl Service {
         let now = self.now();
         if let Some(upload) = &record.upload
             && let Some(name) = parse_hex(&upload.name)
-            && let Err(error) = self.folder.remove_upload(&name, Identity::from(&upload.place))
+            && let Err(error) = self.folder.remove_upload(&name, Identity::from(&upload.place), upload.size)
         {
             log::warn!("an upload that was taken in cannot be removed: {error}");
         }
@@ -98,7 +101,7 @@ impl Service {
             view.stage = "waiting for an installer";
             view.progress = 100;
         });
-        self.images.all.insert(id.clone(), image);
+        self.images.all.insert(id.clone(), Image { is_adopted: true, ..image });
         self.images.put(id, &Interface::ANNOUNCED).await?;
         if is_update {
             let more = [Interface::Activation, Interface::Image, Interface::ApplyTime];
@@ -171,6 +174,11 @@ impl Service {
         if image.hand_over.as_ref().is_some_and(HandOver::is_taking_in) {
             return Ok(Err(Refusal::NotAllowed("the image is being taken in".to_owned())));
         }
+        if image.is_adopted && !self.has_looked {
+            let text =
+                "it is not known yet whether somebody installs the image, as the service has just started";
+            return Ok(Err(Refusal::NotAllowed(text.to_owned())));
+        }
         if self.foreign.is_busy(id.as_str(), caller) {
             return Ok(Err(Refusal::NotAllowed("the image is being installed".to_owned())));
         }
@@ -187,6 +195,21 @@ impl Service {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Removes images whose folders went with the upload folder.
+    pub(crate) async fn remove_orphans(&mut self) -> anyhow::Result<()> {
+        if !std::mem::take(&mut self.has_orphans) {
+            return Ok(());
+        }
+        let published = self.images.all.values().filter(|image| image.is_published());
+        let orphans = published.filter(|image| !self.is_ours(&image.id, &image.record));
+        let orphans: Vec<_> = orphans.map(|image| image.id.clone()).collect();
+        for id in orphans {
+            log::warn!("the folder of an image is gone id={id}");
+            self.remove(&id).await?;
+        }
+        Ok(())
     }
 
     /// Removes images that nobody has ever activated.

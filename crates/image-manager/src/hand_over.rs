@@ -137,7 +137,9 @@ impl HandOver {
 
     /// Somebody wants it activated.
     pub fn requested(&mut self) {
-        if self.wish == Wish::None {
+        // Also when an earlier installer was told: somebody asks anew, which is not our doing.
+        let is_ours = !matches!(self.stage, Stage::Claimed { .. });
+        if self.wish == Wish::None || (self.wish == Wish::Past && is_ours) {
             self.wish = Wish::Waiting;
         }
     }
@@ -214,7 +216,9 @@ impl HandOver {
                 None => return None,
             },
             Stage::Claimed { claim } => return self.follow(claim.clone(), now),
-            Stage::Over { since } | Stage::Done { since } if after(*since, self.limits.linger) => {
+            Stage::Over { since } | Stage::Done { since }
+                if after(*since, self.limits.linger) && !self.is_at_work() =>
+            {
                 (Stage::Removed, Effect::Remove)
             }
             _ => return None,
@@ -228,13 +232,24 @@ impl HandOver {
         match &self.stage {
             Stage::Held { .. } => self.replied.map(|replied| replied.saturating_add(self.limits.hold)),
             Stage::Offered { since } => Some(since.saturating_add(self.limits.claim)),
+            // Its files are not taken away under an installer; its end is a change that wakes us.
+            Stage::Over { .. } | Stage::Done { .. } if self.is_at_work() => None,
             Stage::Over { since } | Stage::Done { since } => Some(since.saturating_add(self.limits.linger)),
-            Stage::Claimed { .. } => match self.wish {
-                Wish::Asking { next, .. } => next,
+            Stage::Claimed { claim } => match self.wish {
+                Wish::Asking { next, .. } if claim.state == Some(Activation::Ready) => next,
                 _ => None,
             },
             Stage::TakingIn | Stage::Removed => None,
         }
+    }
+
+    /// Whether it waits for its turn: an installer has it, and is not told yet.
+    pub fn waits_for_its_turn(&self) -> bool {
+        matches!(self.stage, Stage::Claimed { .. }) && self.wish == Wish::Waiting
+    }
+
+    fn is_at_work(&self) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.state.is_some_and(Activation::is_busy))
     }
 
     fn hold_is_over(&self, now: Duration) -> bool {
@@ -246,7 +261,14 @@ impl HandOver {
     fn follow(&mut self, before: Claim, now: Duration) -> Option<Effect> {
         match self.claim.clone() {
             Some(claim) if claim.state == Some(Activation::Active) => self.stage = Stage::Done { since: now },
-            Some(claim) => self.stage = Stage::Claimed { claim },
+            Some(claim) => {
+                let has_begun = claim.state.is_some_and(|state| state.is_busy() || has_ended(state));
+                if has_begun && matches!(self.wish, Wish::Asking { .. }) {
+                    // Whatever it has answered.
+                    self.wish = Wish::Past;
+                }
+                self.stage = Stage::Claimed { claim };
+            }
             // It has come to an end with it, whichever, and took its leave.
             None if before.state.is_some_and(has_ended) => self.stage = Stage::Done { since: now },
             None => {
@@ -406,6 +428,50 @@ mod tests {
         image.claimed(None);
         assert_eq!(image.go_on(ms(700)), None);
         assert_eq!(image.go_on(ms(30_700)), Some(Effect::Remove));
+    }
+
+    #[test]
+    fn an_installer_that_refuses_and_begins_nevertheless_is_not_asked_again() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(600));
+        image.asking(ms(600));
+        image.asked(false, ms(700));
+        image.claimed(claim(Activation::Activating));
+        assert_eq!(image.go_on(ms(800)), None);
+        assert_eq!((image.wake_at(), image.to_ask(ms(9_000))), (None, None));
+        assert!(image.is_under_way());
+    }
+
+    #[test]
+    fn no_image_is_removed_under_an_installer_that_is_at_work() {
+        let mut given_up = offered(ApplyTime::Immediate);
+        assert_eq!(given_up.go_on(ms(30_500)), Some(Effect::Unclaimed));
+        let mut installed = offered(ApplyTime::Immediate);
+        installed.claimed(claim(Activation::Active));
+        installed.go_on(ms(30_000));
+        installed.go_on(ms(30_500));
+        for mut image in [given_up, installed] {
+            image.claimed(claim(Activation::Activating));
+            assert_eq!((image.go_on(ms(90_000)), image.wake_at()), (None, None));
+            image.claimed(claim(Activation::Active));
+            assert_eq!(image.go_on(ms(90_001)), Some(Effect::Remove));
+        }
+    }
+
+    #[test]
+    fn a_client_that_asks_anew_is_heard_after_an_installer_died() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(600));
+        image.asking(ms(600));
+        image.asked(true, ms(600));
+        image.claimed(None);
+        image.go_on(ms(700));
+        image.requested();
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(800));
+        assert_eq!(image.to_ask(ms(800)), Some(":1.7"));
     }
 
     #[test]

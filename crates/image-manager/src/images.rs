@@ -33,6 +33,8 @@ pub struct Image {
     pub record: Record,
     /// Since when it is there.
     pub since: Duration,
+    /// An earlier run has published it.
+    pub is_adopted: bool,
     /// An installer has begun with it.
     pub was_activated: bool,
     /// What the event log hears when it turns out to be invalid.
@@ -53,6 +55,7 @@ impl Image {
             hand_over,
             record,
             since: now,
+            is_adopted: false,
             was_activated: false,
             failure: None,
             quiet_since: now,

@@ -79,13 +79,12 @@ impl Intake {
     }
 
     /// A file was written, or has come.
-    pub fn arrived(&mut self, name: OsString, identity: Option<Identity>, now: Duration) {
-        let has_space = self.has_space() && self.order.len() < self.capacity;
+    pub fn arrived(&mut self, name: OsString, now: Duration) {
+        let has_space = self.can_take();
         match self.files.get_mut(&name) {
             Some(State::Queued { attempt }) => *attempt = Attempt::First,
             Some(State::Busy { again, .. }) => *again = true,
             Some(State::Resting { until, .. }) => *until = now.saturating_add(self.settle),
-            Some(State::Ignored(known)) if identity == Some(*known) => {}
             Some(State::Waiting { .. } | State::Ignored(_)) => self.queue(name, Attempt::First, now),
             None if has_space => self.queue(name, Attempt::First, now),
             None => self.is_incomplete = true,
@@ -99,13 +98,23 @@ impl Intake {
             known => known.is_some(),
         };
         if !is_known {
-            self.arrived(name, identity, now);
+            self.arrived(name, now);
         }
     }
 
     /// Whether files were passed over for want of space in mind, and there is some again. Asked once.
     pub fn takes_missed(&mut self) -> bool {
         self.order.is_empty() && std::mem::take(&mut self.is_incomplete)
+    }
+
+    /// Whether another file can be queued.
+    pub fn can_take(&mut self) -> bool {
+        self.order.len() < self.capacity && self.has_space()
+    }
+
+    /// Whether a file that is being looked at was written meanwhile.
+    pub fn was_written(&self, name: &OsStr) -> bool {
+        matches!(self.files.get(name), Some(State::Busy { again: true, .. }))
     }
 
     /// How many are queued.
@@ -148,7 +157,7 @@ impl Intake {
                 self.queue(name, Attempt::First, now);
                 Verdict::Again
             }
-            Ending::LeftAlone(identity) => {
+            Ending::LeftAlone(identity) if !again => {
                 self.files.insert(name, State::Ignored(identity));
                 Verdict::Final
             }
@@ -249,7 +258,7 @@ mod tests {
 
     fn intake() -> Intake {
         let mut intake = Intake::new(SETTLE, 2);
-        intake.arrived(NAME.into(), None, seconds(0));
+        intake.arrived(NAME.into(), seconds(0));
         assert_eq!(intake.next(), Some(NAME.into()));
         intake
     }
@@ -277,11 +286,11 @@ mod tests {
         end(&mut intake, Ending::Early { size: 5 }, 1);
         intake.looked(NAME.as_ref(), Some(6), seconds(4));
         assert_eq!(intake.wake_at(), Some(seconds(7)));
-        intake.arrived(NAME.into(), None, seconds(6));
+        intake.arrived(NAME.into(), seconds(6));
         assert_eq!(intake.wake_at(), Some(seconds(9)));
         intake.looked(NAME.as_ref(), Some(6), seconds(9));
         intake.next();
-        intake.arrived(NAME.into(), None, seconds(9));
+        intake.arrived(NAME.into(), seconds(9));
         assert_eq!(end(&mut intake, Ending::Early { size: 7 }, 10), Verdict::Again, "written meanwhile");
     }
 
@@ -309,7 +318,7 @@ mod tests {
     #[test]
     fn another_file_under_the_name_of_a_busy_one_is_looked_at() {
         let mut intake = intake();
-        intake.arrived(NAME.into(), None, seconds(1));
+        intake.arrived(NAME.into(), seconds(1));
         assert_eq!(end(&mut intake, Ending::Done, 2), Verdict::Final);
         assert_eq!(intake.next(), Some(NAME.into()));
     }
@@ -318,7 +327,7 @@ mod tests {
     fn what_was_overwritten_while_it_was_looked_at_is_not_wrong_yet() {
         for (is_there, verdict) in [(true, Verdict::Again), (false, Verdict::Final)] {
             let mut intake = intake();
-            intake.arrived(NAME.into(), None, seconds(1));
+            intake.arrived(NAME.into(), seconds(1));
             assert_eq!(end(&mut intake, Ending::Bad { is_there }, 2), verdict);
             assert_eq!(intake.next(), Some(NAME.into()));
             assert_eq!(end(&mut intake, Ending::Bad { is_there }, 3), Verdict::Final);
@@ -330,7 +339,6 @@ mod tests {
         let mut intake = intake();
         let [old, new] = [1, 2].map(|inode| Identity { device: 1, inode });
         end(&mut intake, Ending::LeftAlone(old), 1);
-        intake.arrived(NAME.into(), Some(old), seconds(2));
         intake.found(NAME.into(), Some(old), seconds(2));
         assert_eq!(intake.next(), None);
         intake.found(NAME.into(), Some(new), seconds(2));
@@ -341,7 +349,7 @@ mod tests {
     fn what_is_too_much_is_found_again_later() {
         let mut intake = intake();
         for name in ["a", "b", "c"] {
-            intake.arrived(name.into(), None, seconds(0));
+            intake.arrived(name.into(), seconds(0));
         }
         assert_eq!(intake.queued(), 2);
         assert!(!intake.takes_missed(), "not while there is something to do");

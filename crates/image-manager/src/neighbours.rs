@@ -4,15 +4,23 @@ use crate::peers::{self, News};
 use crate::service::{Service, Step};
 use crate::settings::Multipart as Marker;
 use dbus_api::software;
+use dbus_api::software::announcement::Said;
 use dbus_api::software::root::Multipart;
 use dbus_api::software::signals;
 use dbus_api::software::view::Properties;
 use image_format::VersionId;
+use std::time::Duration;
+
+/// When the object mapper is asked about a change: at once, and when it must have heard of it too.
+const MAPPER_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(8)];
 
 impl Service {
     pub(crate) fn hear(&mut self, news: News) {
         match news {
             News::Said(announcement) => {
+                if tells_of_a_marker(&announcement.said) {
+                    self.ask_for_marker();
+                }
                 let images = &self.images.all;
                 let is_ours = |name: &str| VersionId::parse(name).is_ok_and(|id| images.contains_key(&id));
                 if let Some(name) = self.foreign.hear(announcement, is_ours) {
@@ -39,6 +47,7 @@ impl Service {
                 let objects = peers::objects(&connection, &owner).await;
                 let _ = steps.send(Step::Scanned(owner, objects));
             }
+            let _ = steps.send(Step::LookedAround);
         });
         self.ask_for_marker();
     }
@@ -57,8 +66,12 @@ impl Service {
         }
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         tokio::spawn(async move {
-            let is_elsewhere = peers::multipart_elsewhere(&connection, software::IMAGE_MANAGER).await;
-            let _ = steps.send(Step::Marker(is_elsewhere));
+            // The object mapper takes a while to find out what a newcomer has.
+            for wait in MAPPER_WAITS {
+                tokio::time::sleep(wait).await;
+                let is_elsewhere = peers::multipart_elsewhere(&connection, software::IMAGE_MANAGER).await;
+                let _ = steps.send(Step::Marker(is_elsewhere));
+            }
         });
     }
 
@@ -101,5 +114,14 @@ impl Service {
                 let _ = steps.send(Step::Trusted(owner, is_trusted));
             });
         }
+    }
+}
+
+/// Whether an object got or lost the marker.
+fn tells_of_a_marker(said: &Said) -> bool {
+    match said {
+        Said::Added(interfaces) => interfaces.contains_key(software::MULTIPART_UPDATE),
+        Said::Removed(interfaces) => interfaces.iter().any(|name| name == software::MULTIPART_UPDATE),
+        Said::Changed { .. } => false,
     }
 }

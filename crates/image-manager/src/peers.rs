@@ -36,7 +36,7 @@ pub enum News {
 #[derive(Debug)]
 pub struct Peers {
     own: String,
-    streams: [MessageStream; 3],
+    streams: [MessageStream; 2],
 }
 
 impl Peers {
@@ -50,10 +50,10 @@ impl Peers {
             .member("NameOwnerChanged")
             .build();
         let listening = async {
-            let rules = [announcement::objects_rule()?, announcement::activations_rule()?, owners?];
-            let [objects, activations, owners] = rules;
+            // What is said of objects comes in one stream, or its order would be lost.
+            let (said, owners) = (announcement::everything_rule()?, owners?);
             let listen = |rule| MessageStream::for_match_rule(rule, connection, Some(SIGNALS_KEPT));
-            Ok::<_, zbus::Error>([listen(objects).await?, listen(activations).await?, listen(owners).await?])
+            Ok::<_, zbus::Error>([listen(said).await?, listen(owners).await?])
         };
         let streams = listening.await.context("cannot listen on the bus").context(Exit::PeerUnavailable)?;
         Ok(Self { own, streams })
@@ -63,7 +63,7 @@ impl Peers {
     pub async fn next(&mut self) -> anyhow::Result<News> {
         loop {
             let message = poll_fn(|context| {
-                // In the order of the streams, so that an object is known before its changes.
+                // What somebody says before it leaves is heard before.
                 for stream in &mut self.streams {
                     if let Poll::Ready(message) = Pin::new(stream).poll_next(context) {
                         return Poll::Ready(message);

@@ -78,6 +78,8 @@ pub struct Place {
 pub struct UploadPlace {
     /// Its name, as bytes in hexadecimal.
     pub name: String,
+    /// Its length, bytes.
+    pub size: u64,
     /// Which file.
     pub place: Place,
 }
@@ -168,8 +170,12 @@ impl Record {
         if let Some(place) = &self.folder {
             text += &format!("folder = {}\n", place.to_text());
         }
-        if let Some(UploadPlace { name, place }) = &self.upload {
-            text += &format!("upload = {{ name = {}, place = {} }}\n", quoted(name), place.to_text());
+        if let Some(UploadPlace { name, size, place }) = &self.upload {
+            text += &format!(
+                "upload = {{ name = {}, size = {size}, place = {} }}\n",
+                quoted(name),
+                place.to_text()
+            );
         }
         let image = &self.image;
         let compatible: Vec<_> = image.compatible.iter().map(|name| quoted(name)).collect();
@@ -328,7 +334,8 @@ mod tests {
         let records = Records::open(folder.path().join("records")).unwrap();
         let (id, mut record) = (VersionId::of("v1"), record(folder.path()));
         record.folder = Some(Place { device: 1, inode: u64::from(u32::MAX) });
-        record.upload = Some(UploadPlace { name: "ff".to_owned(), place: Place { device: 2, inode: 3 } });
+        record.upload =
+            Some(UploadPlace { name: "ff".to_owned(), size: 9, place: Place { device: 2, inode: 3 } });
         record.image = Shown {
             purpose: "PSU".to_owned(),
             version: "a \"quoted\" \\ größe\t\u{7f}\u{1}\n".to_owned(),

@@ -43,7 +43,7 @@ const MARKER_LIMIT: Duration = Duration::from_millis(200);
 /// Calls that may wait for us.
 const COMMANDS_KEPT: usize = 64;
 /// How often it is looked whether the upload folder is still the one that is watched.
-pub(crate) const FOLDER_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const FOLDER_INTERVAL: Duration = Duration::from_secs(2);
 /// How often it is told how much was unpacked.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -76,6 +76,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         updates: VecDeque::new(),
         busy: None,
         naming: 0,
+        backlog: VecDeque::new(),
+        has_orphans: false,
+        has_looked: false,
         shows_marker: false,
         folder_checked: Instant::now(),
         space_checked: Instant::now(),
@@ -139,6 +142,8 @@ pub(crate) enum Step {
     Named(Box<Named>),
     /// The objects of a service of firmware.
     Scanned(String, announcement::Objects),
+    /// All that were there before us have told theirs.
+    LookedAround,
     /// Whether a connection may be believed.
     Trusted(String, bool),
     /// Whether another service shows the multipart marker.
@@ -152,7 +157,8 @@ pub(crate) enum Step {
 pub(crate) struct Named {
     pub(crate) id: VersionId,
     pub(crate) taken: Taken,
-    pub(crate) upload: Option<(OsString, crate::upload_folder::Identity)>,
+    /// Name, which file, and how long it was.
+    pub(crate) upload: Option<(OsString, crate::upload_folder::Identity, u64)>,
     pub(crate) tries: u32,
 }
 
@@ -197,6 +203,12 @@ pub(crate) struct Service {
     pub(crate) busy: Option<Busy>,
     /// Uploads that were taken in and have no name yet.
     pub(crate) naming: usize,
+    /// Files that were found in the folder and are not queued yet.
+    pub(crate) backlog: VecDeque<OsString>,
+    /// Images may have lost their folders.
+    pub(crate) has_orphans: bool,
+    /// All services of firmware that were there before us have told what they have.
+    pub(crate) has_looked: bool,
     pub(crate) steps: mpsc::UnboundedSender<Step>,
     pub(crate) watch: Option<Watch>,
     pub(crate) shows_marker: bool,
@@ -266,11 +278,7 @@ impl Service {
         };
         self.show_marker(is_marked).await?;
         server.at(log_control::PATH, LogControl { level: RuntimeLevel, name: NAME }).await?;
-        self.connection
-            .request_name(software::IMAGE_MANAGER)
-            .await
-            .with_context(|| format!("cannot own {}", software::IMAGE_MANAGER))
-            .context(Exit::Configuration)
+        bus::own(&self.connection, software::IMAGE_MANAGER).await
     }
 
     /// What is unpacked is thrown away; dropped files stay for the next start.
@@ -292,6 +300,7 @@ impl Service {
     async fn go_on(&mut self) -> anyhow::Result<()> {
         self.live().await?;
         self.expire().await?;
+        self.remove_orphans().await?;
         self.tell_progress().await?;
         self.look_at_folder();
         self.begin_next()
@@ -317,6 +326,9 @@ impl Service {
     fn begin_next(&mut self) -> anyhow::Result<()> {
         if self.busy.is_some() {
             return Ok(());
+        }
+        if (self.intake.queued() > 0 || !self.updates.is_empty()) && !self.folder.is_there() {
+            self.watch_folder();
         }
         // Whoever has come first, dropped or handed over.
         let handed_over = self.updates.front().map(|update| update.since);
@@ -350,6 +362,7 @@ impl Service {
                 let changed = self.foreign.scanned(&owner, &objects, is_ours);
                 self.foreign_changed(&changed);
             }
+            Step::LookedAround => self.has_looked = true,
             Step::Trusted(owner, is_trusted) => {
                 if !is_trusted {
                     log::warn!("{owner} shows activations of firmware and is not root's: it is not believed");

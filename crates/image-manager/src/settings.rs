@@ -9,6 +9,9 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Longest time that counts, seconds: ten years. Clocks cannot add what is much longer.
+const NEVER_S: u64 = 315_360_000;
+
 /// The file form; everything optional.
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -140,7 +143,8 @@ impl Fragment {
         let below = |given: &Option<PathBuf>, default: &str| {
             given.clone().unwrap_or_else(|| root.join(default.trim_start_matches('/')))
         };
-        let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
+        let seconds =
+            |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default).min(NEVER_S));
         let settings = Settings {
             upload_folder: below(&self.upload_directory, "/tmp/images"),
             trust_folder: below(&self.trust_directory, "/etc/activationdata"),
@@ -151,15 +155,18 @@ impl Fragment {
             allow_unknown_purpose: self.allow_unknown_purpose.unwrap_or(false),
             ignored_purposes: self.ignored_purposes()?,
             floors: self.floors()?,
-            settle: Duration::from_millis(self.settle_ms.unwrap_or(3_000)),
+            settle: Duration::from_millis(self.settle_ms.unwrap_or(3_000).min(NEVER_S)),
             queue: self.queue.unwrap_or(8).max(1),
             max_images: self.max_images.unwrap_or(8).max(1),
-            time_to_live: self.image_ttl_s.filter(|limit| *limit > 0).map(Duration::from_secs),
+            time_to_live: self
+                .image_ttl_s
+                .filter(|limit| *limit > 0)
+                .map(|limit| seconds(Some(limit), limit)),
             multipart: self.multipart.unwrap_or(Multipart::Auto),
             multipart_object: self.multipart_object()?,
             claim_limit: seconds(self.claim_timeout_s, 30),
             linger: seconds(self.linger_s, 30),
-            hold: Duration::from_millis(self.hold_ms.unwrap_or(500)),
+            hold: Duration::from_millis(self.hold_ms.unwrap_or(500).min(NEVER_S)),
             patience: Patience {
                 stall: seconds(self.stall_limit_s, 30),
                 whole: seconds(self.transfer_limit_s, 600),

@@ -9,13 +9,12 @@ use crate::record::Record;
 use crate::service::{Service, Step, Update};
 use crate::source::Source;
 use crate::upload_folder::random;
-use crate::uploads::{tell_fault, tell_taken};
+use crate::uploads::{NAME_TRIES, tell_fault, tell_taken};
 use crate::worker::{Failure, Progress, Taken};
 use dbus_api::software::parse_apply_time;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::view::Interface;
 use image_format::VersionId;
-use image_ingest::Rejection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,7 +43,9 @@ impl Service {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let (apply, source, length, progress) = accepted;
-        let id = self.new_id().await?;
+        let Some(id) = self.new_id().await? else {
+            return Ok(Err(Refusal::Unavailable("no id is free, says the object mapper".to_owned())));
+        };
         let record = Record::taking_in(apply);
         if let Err(error) = self.records.save(&id, &record) {
             return Ok(Err(Refusal::Internal(format!("cannot keep a record: {error}"))));
@@ -87,16 +88,17 @@ impl Service {
     }
 
     /// An id that nobody has, as far as can be known while a caller waits.
-    async fn new_id(&self) -> anyhow::Result<VersionId> {
-        loop {
+    async fn new_id(&self) -> anyhow::Result<Option<VersionId>> {
+        for _ in 0..NAME_TRIES {
             let id = VersionId::of_salt(random()?);
             let is_free = !self.is_known(&id) && !self.folder.join(id.as_str()).exists();
             let path = object_path(&id);
             let asked = tokio::time::timeout(MAPPER_LIMIT, peers::is_taken(&self.connection, &path));
             if is_free && !asked.await.unwrap_or(false) {
-                return Ok(id);
+                return Ok(Some(id));
             }
         }
+        Ok(None)
     }
 
     /// Somebody writes what is asked of an image.
@@ -127,7 +129,7 @@ impl Service {
                 if settled.is_err() {
                     self.discard(self.folder.join(&taken.draft));
                 }
-                settled.map(|()| record).map_err(|error| Failure::Rejected(Rejection::Storage(error)))
+                settled.map(|()| record).map_err(|error| Failure::Rejected(self.unwritten(error)))
             }
             Err(failure) => Err(failure),
         };
@@ -175,7 +177,7 @@ impl Service {
             }
         }
         for id in &ids {
-            self.ask(id, now);
+            self.ask(id, now).await?;
         }
         Ok(())
     }
@@ -207,6 +209,10 @@ impl Service {
                     image.failure = Some(event);
                 }
                 self.invalid(id, Some(reason)).await?;
+                // Nobody is to begin with what is about to be removed.
+                let announced: Vec<_> =
+                    Interface::ANNOUNCED.into_iter().chain([Interface::ApplyTime]).collect();
+                self.images.hide(id, &announced).await?;
             }
             Effect::Yield => {
                 log::info!("an image has an installer id={id}");
@@ -247,10 +253,10 @@ impl Service {
     }
 
     /// Tells an installer to begin, if it is time, and it installs nothing else at the same place.
-    fn ask(&mut self, id: &VersionId, now: Duration) {
-        let Some(image) = self.images.all.get(id) else { return };
+    async fn ask(&mut self, id: &VersionId, now: Duration) -> anyhow::Result<()> {
+        let Some(image) = self.images.all.get(id) else { return Ok(()) };
         let Some(owner) = image.hand_over.as_ref().and_then(|hand_over| hand_over.to_ask(now)) else {
-            return;
+            return Ok(());
         };
         let (owner, target) = (owner.to_owned(), image.target());
         let is_taken = self.images.all.values().any(|other| {
@@ -259,9 +265,10 @@ impl Service {
                 && other.hand_over.as_ref().is_some_and(HandOver::is_under_way)
         });
         if is_taken {
-            return;
+            return Ok(());
         }
-        let Some(image) = self.images.all.get_mut(id) else { return };
+        self.images.hide(id, &[Interface::ActivationProgress]).await?;
+        let Some(image) = self.images.all.get_mut(id) else { return Ok(()) };
         // Whether it was told cannot be known after a crash in between, and twice is worse than not at all.
         image.record.was_asked = true;
         if let Err(error) = self.records.save(id, &image.record) {
@@ -279,6 +286,7 @@ impl Service {
             // Nobody listens at the service's end.
             let _ = steps.send(Step::Asked(id, refused.is_none()));
         });
+        Ok(())
     }
 
     /// An installer was told, or not.
@@ -296,8 +304,8 @@ impl Service {
     pub(crate) async fn keep_alive(&mut self) -> anyhow::Result<()> {
         let now = self.now();
         let is_due = |image: &&mut Image| {
-            image.hand_over.as_ref().is_some_and(HandOver::is_taking_in)
-                && now.saturating_sub(image.quiet_since) >= KEEP_ALIVE
+            let waits = |hand_over: &HandOver| hand_over.is_taking_in() || hand_over.waits_for_its_turn();
+            image.hand_over.as_ref().is_some_and(waits) && now.saturating_sub(image.quiet_since) >= KEEP_ALIVE
         };
         let mut due = Vec::new();
         for image in self.images.all.values_mut().filter(is_due) {

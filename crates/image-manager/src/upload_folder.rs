@@ -5,7 +5,7 @@
 use image_format::VersionId;
 use image_ingest::DiskFolder;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, renameat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::ffi::{OsStr, OsString};
@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// What folders that are being unpacked begin with.
@@ -44,7 +45,8 @@ pub struct Upload {
 #[derive(Debug)]
 pub struct UploadFolder {
     path: PathBuf,
-    descriptor: OwnedFd,
+    /// Locked: two services must not sweep away what the other unpacks.
+    descriptor: Flock<OwnedFd>,
     identity: Identity,
 }
 
@@ -63,27 +65,30 @@ pub enum NotTaken {
 }
 
 impl UploadFolder {
-    /// Opens the folder; makes it when it is not there.
+    /// Opens the folder, and locks it; makes it when it is not there.
+    ///
+    /// Errors: as the kernel says; `WouldBlock` when another process has locked it; `PermissionDenied` when it is not
+    /// ours, or others may put something else in an image's place.
     pub fn open(path: &Path) -> io::Result<Self> {
-        match fs::create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(path)?,
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(path)?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let descriptor = openat(AT_FDCWD, path, flags, Mode::empty())?;
-        let identity = Identity::of(&fstat(&descriptor)?);
+        let found = fstat(&descriptor)?;
+        // Whoever may rename in it could put other files behind an image that was checked.
+        let is_open = found.st_mode & 0o022 != 0 && found.st_mode & 0o1000 == 0;
+        if is_open || found.st_uid != nix::unistd::geteuid().as_raw() {
+            let text = "it belongs to another user, or others may write in it";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        let identity = Identity::of(&found);
+        let descriptor =
+            Flock::lock(descriptor, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error)?;
         Ok(Self { path: path.to_owned(), descriptor, identity })
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Which folder it is.
-    pub fn identity(&self) -> Identity {
-        self.identity
     }
 
     /// Whether its path still leads to it.
@@ -113,7 +118,7 @@ impl UploadFolder {
         // A device or a FIFO may do something when it is opened.
         self.look(name)?;
         let descriptor =
-            openat(&self.descriptor, name, flags, Mode::empty()).map_err(|error| match error {
+            openat(&*self.descriptor, name, flags, Mode::empty()).map_err(|error| match error {
                 Errno::ENOENT => NotTaken::Gone,
                 Errno::ELOOP => NotTaken::NoFile("a link"),
                 other => NotTaken::Refused(other),
@@ -126,7 +131,7 @@ impl UploadFolder {
 
     /// Which file a name leads to, and how long it is.
     pub fn look(&self, name: &OsStr) -> Result<(Identity, u64), NotTaken> {
-        let found = fstatat(&self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        let found = fstatat(&*self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW);
         let found = found.map_err(|error| match error {
             Errno::ENOENT => NotTaken::Gone,
             other => NotTaken::Refused(other),
@@ -135,13 +140,13 @@ impl UploadFolder {
         Ok((Identity::of(&found), u64::try_from(found.st_size).unwrap_or_default()))
     }
 
-    /// Removes a dropped file, unless another has come in its place.
-    pub fn remove_upload(&self, name: &OsStr, identity: Identity) -> io::Result<()> {
+    /// Removes a dropped file, unless another has come in its place, or it has another size now.
+    pub fn remove_upload(&self, name: &OsStr, identity: Identity, size: u64) -> io::Result<()> {
         match self.look(name) {
-            Ok((found, _)) if found == identity => {}
+            Ok(found) if found == (identity, size) => {}
             _ => return Ok(()),
         }
-        match unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
+        match unlinkat(&*self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -151,7 +156,7 @@ impl UploadFolder {
     pub fn begin(&self, group: Option<u32>) -> io::Result<(String, DiskFolder)> {
         loop {
             let name = format!("{DRAFT}{:08x}", random()?);
-            match DiskFolder::create_in(&self.descriptor, &name, group) {
+            match DiskFolder::create_in(&*self.descriptor, &name, group) {
                 Ok(folder) => return Ok((name, folder)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -161,15 +166,15 @@ impl UploadFolder {
 
     /// Gives an unpacked folder its final name. Errors: `AlreadyExists` when something has that name.
     pub fn publish(&self, draft: &str, id: &VersionId) -> io::Result<()> {
-        renameat2(&self.descriptor, draft, &self.descriptor, id.as_str(), RenameFlags::RENAME_NOREPLACE)?;
-        Ok(nix::unistd::fsync(&self.descriptor)?)
+        renameat2(&*self.descriptor, draft, &*self.descriptor, id.as_str(), RenameFlags::RENAME_NOREPLACE)?;
+        Ok(nix::unistd::fsync(&*self.descriptor)?)
     }
 
     /// Takes an image's folder out of sight at once; what is left is told, for [`Self::remove`].
     pub fn withdraw(&self, id: &VersionId) -> io::Result<PathBuf> {
         let name = format!("{DRAFT}{:08x}", random()?);
         let flags = RenameFlags::RENAME_NOREPLACE;
-        renameat2(&self.descriptor, id.as_str(), &self.descriptor, name.as_str(), flags)?;
+        renameat2(&*self.descriptor, id.as_str(), &*self.descriptor, name.as_str(), flags)?;
         Ok(self.path.join(name))
     }
 
@@ -180,7 +185,7 @@ impl UploadFolder {
 
     /// Which folder an image's name leads to.
     pub fn folder_of(&self, id: &VersionId) -> Option<Identity> {
-        let found = fstatat(&self.descriptor, id.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        let found = fstatat(&*self.descriptor, id.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
         (kind(&found) == SFlag::S_IFDIR).then(|| Identity::of(&found))
     }
 
@@ -199,7 +204,7 @@ impl UploadFolder {
 
     /// Free bytes of its file system.
     pub fn free(&self) -> io::Result<u64> {
-        let system = nix::sys::statvfs::fstatvfs(self.descriptor.as_fd())?;
+        let system = nix::sys::statvfs::fstatvfs((*self.descriptor).as_fd())?;
         #[allow(clippy::useless_conversion, reason = "these are narrower on 32-bit machines")]
         Ok(u64::from(system.blocks_available()).saturating_mul(u64::from(system.fragment_size())))
     }
@@ -291,10 +296,12 @@ mod tests {
         let old = folder.take(name).unwrap();
         fs::rename(folder.join(name), folder.join(".kept")).unwrap();
         fs::write(folder.join(name), "new").unwrap();
-        folder.remove_upload(name, old.identity).unwrap();
+        folder.remove_upload(name, old.identity, 3).unwrap();
         assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), "new");
         let new = folder.take(name).unwrap();
-        folder.remove_upload(name, new.identity).unwrap();
+        folder.remove_upload(name, new.identity, 2).unwrap();
+        assert!(folder.join(name).exists(), "it has grown");
+        folder.remove_upload(name, new.identity, 3).unwrap();
         assert!(!folder.join(name).exists());
     }
 
@@ -310,5 +317,19 @@ mod tests {
         folder.sweep().unwrap();
         assert!(!folder.join(draft).exists());
         assert!(folder.join(id.as_str()).exists());
+    }
+
+    #[test]
+    fn a_folder_is_used_once_and_only_if_nobody_else_may_change_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("images");
+        let first = UploadFolder::open(&path).unwrap();
+        assert_eq!(UploadFolder::open(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(first);
+        for (mode, is_taken) in [(0o777, false), (0o775, false), (0o1777, true), (0o755, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(UploadFolder::open(&path).is_ok(), is_taken, "{mode:o}");
+        }
     }
 }

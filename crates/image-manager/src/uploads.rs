@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// How often another name is tried.
-const NAME_TRIES: u32 = 16;
+pub(crate) const NAME_TRIES: u32 = 16;
 /// Longest wait for the object mapper, which may be absent or hang.
 const MAPPER_LIMIT: Duration = Duration::from_millis(500);
 
@@ -31,22 +31,35 @@ impl Service {
             return;
         }
         match self.folder.look(&name) {
-            Ok((identity, _)) => self.intake.arrived(name, Some(identity), self.now()),
+            Ok(_) => {
+                let now = self.now();
+                self.intake.arrived(name, now);
+            }
             Err(NotTaken::Gone) => {}
             Err(error) => log::warn!("{} is left alone: {error}", self.subject(&name)),
         }
     }
 
-    /// Looks at all files in the folder.
+    /// Looks at all files in the folder, a few at a time.
     pub(crate) fn rescan(&mut self) {
         let names = self.folder.uploads().unwrap_or_else(|error| {
             log::warn!("cannot read {}: {error}", self.folder.path().display());
             Vec::new()
         });
+        self.backlog = names.into();
+        self.feed();
+    }
+
+    /// Queues files that were found, as far as there is space.
+    pub(crate) fn feed(&mut self) {
         let now = self.now();
-        for name in names {
-            let identity = self.folder.look(&name).ok().map(|(identity, _)| identity);
-            self.intake.found(name, identity, now);
+        while self.intake.can_take() {
+            let Some(name) = self.backlog.pop_front() else { break };
+            match self.folder.look(&name) {
+                Ok((identity, _)) => self.intake.found(name, Some(identity), now),
+                Err(NotTaken::Gone) => {}
+                Err(error) => log::warn!("{} is left alone: {error}", self.subject(&name)),
+            }
         }
     }
 
@@ -61,7 +74,9 @@ impl Service {
 
     /// Looks whether a file that found no room would find some.
     pub(crate) fn look_for_room(&mut self) {
-        if self.is_full() {
+        // One after the other: together they may not fit.
+        let is_at_work = self.busy.is_some() || self.naming > 0 || self.intake.queued() > 0;
+        if is_at_work || self.is_full() {
             return;
         }
         if let Ok(free) = self.folder.free() {
@@ -76,7 +91,8 @@ impl Service {
             Some(hand_over) => hand_over.is_unclaimed() || hand_over.is_taking_in(),
             None => self.foreign.claim(image.id.as_str()).is_none(),
         });
-        unclaimed.count() + self.naming >= self.settings.max_images
+        let at_work = usize::from(self.busy.as_ref().is_some_and(|busy| busy.id.is_none()));
+        unclaimed.count() + self.naming + at_work >= self.settings.max_images
     }
 
     /// The next file to be taken in.
@@ -88,12 +104,12 @@ impl Service {
             let reason = format!("{} images wait for somebody to install them", self.settings.max_images);
             let subject = self.subject(&name);
             let now = self.now();
-            let identity = self.folder.look(&name).ok().map(|(identity, _)| identity);
+            let found = self.folder.look(&name).ok();
             let verdict = self.intake.ended(&name, Ending::NoRoom { needed: 0 }, now);
             log::error!("{subject} is not taken in: {reason}");
             self.reporter.report(Event::too_many(&subject, &reason));
             if verdict == Verdict::Final {
-                self.drop_upload(&name, identity);
+                self.drop_upload(&name, found);
             }
         }
         None
@@ -104,16 +120,17 @@ impl Service {
         self.busy = None;
         match (outcome.subject, outcome.result) {
             (Subject::Update(id), result) => self.conclude_update(&id, result).await?,
-            (Subject::Upload(name, Some((identity, _))), Ok(taken)) => {
+            (Subject::Upload(name, Some((identity, size))), Ok(taken)) => {
                 self.naming += 1;
-                self.find_name(taken, Some((name, identity)), 0);
+                self.find_name(taken, Some((name, identity, size)), 0);
             }
             (Subject::Upload(name, None), Ok(_)) => self.intake.forget(&name),
             (Subject::Upload(name, found), Err(failure)) => self.refuse_upload(&name, found, &failure),
         }
-        if self.intake.takes_missed() {
+        if self.backlog.is_empty() && self.intake.takes_missed() {
             self.rescan();
         }
+        self.feed();
         Ok(())
     }
 
@@ -125,11 +142,14 @@ impl Service {
             (Failure::Rejected(Rejection::Ignored { .. }), Some((identity, _))) => {
                 Ending::LeftAlone(identity)
             }
+            // A fault of the machine is not the file's: it stays.
+            (Failure::Rejected(Rejection::Storage(_)), Some(_)) => Ending::NoRoom { needed: 0 },
             (Failure::Rejected(_), Some((identity, _))) => {
                 Ending::Bad { is_there: self.folder.look(name).is_ok_and(|(found, _)| found == identity) }
             }
             _ => Ending::Done,
         };
+        self.catch_up();
         let verdict = self.intake.ended(name, ending, now);
         match failure {
             Failure::NotTaken(NotTaken::Gone) => return,
@@ -147,22 +167,26 @@ impl Service {
         if let Some(event) = Event::of(failure, &subject) {
             self.reporter.report(event);
         }
-        if verdict == Verdict::Final {
-            self.drop_upload(name, found.map(|(identity, _)| identity));
+        match (verdict, failure, found) {
+            (Verdict::Final, Failure::Rejected(Rejection::Storage(_)), Some((identity, _))) => {
+                self.intake.leave_alone(name, identity);
+            }
+            (Verdict::Final, ..) => self.drop_upload(name, found),
+            _ => {}
         }
     }
 
     /// Removes a file that is done with.
-    fn drop_upload(&mut self, name: &OsStr, identity: Option<Identity>) {
-        let Some(identity) = identity else { return };
-        if let Err(error) = self.folder.remove_upload(name, identity) {
+    fn drop_upload(&mut self, name: &OsStr, found: Option<(Identity, u64)>) {
+        let Some((identity, size)) = found else { return };
+        if let Err(error) = self.folder.remove_upload(name, identity, size) {
             log::warn!("{} cannot be removed: {error}", self.subject(name));
             self.intake.leave_alone(name, identity);
         }
     }
 
     /// Looks for an id that nobody has.
-    fn find_name(&self, taken: Taken, upload: Option<(OsString, Identity)>, tries: u32) {
+    fn find_name(&self, taken: Taken, upload: Option<(OsString, Identity, u64)>, tries: u32) {
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         let salt = random().unwrap_or_default();
         let id = VersionId::salted(&taken.image.manifest.version, salt);
@@ -179,7 +203,7 @@ impl Service {
     pub(crate) async fn name(&mut self, named: Named) -> anyhow::Result<()> {
         let Named { id, taken, upload, tries } = named;
         let (is_taken, tries) = (tries & TAKEN != 0, (tries & !TAKEN) + 1);
-        let record = self.record(&taken, upload.as_ref());
+        let mut record = self.record(&taken, upload.as_ref());
         tell_fault(&id, &taken);
         let result = if is_taken || self.is_known(&id) {
             Err(io::ErrorKind::AlreadyExists.into())
@@ -195,22 +219,30 @@ impl Service {
             Err(error) => {
                 self.naming -= 1;
                 self.discard(self.folder.join(&taken.draft));
-                if let Some((name, identity)) = upload {
-                    let failure = Failure::Rejected(Rejection::Storage(error));
-                    self.refuse_upload(&name, Some((identity, 0)), &failure);
+                if let Some((name, identity, size)) = upload {
+                    let failure = Failure::Rejected(self.unwritten(error));
+                    self.refuse_upload(&name, Some((identity, size)), &failure);
                 }
                 return Ok(());
             }
         }
-        if let Some((name, identity)) = &upload {
-            let now = self.now();
+        if let Some((name, identity, size)) = &upload {
+            self.catch_up();
+            let (now, was_written) = (self.now(), self.intake.was_written(name));
             self.intake.ended(name, Ending::Done, now);
-            self.drop_upload(name, Some(*identity));
+            if !was_written {
+                self.drop_upload(name, Some((*identity, *size)));
+            }
+            // From here on a file of its name is another.
+            record.upload = None;
+            if let Err(error) = self.records.save(&id, &record) {
+                log::warn!("cannot keep a record id={id}: {error}");
+            }
         }
         self.naming -= 1;
         let image = Image::new(id.clone(), record, None, self.now());
         image.show_record(self.folder.join(id.as_str()).display().to_string());
-        tell_taken(&image, upload.as_ref().map(|(name, _)| name.as_os_str()));
+        tell_taken(&image, upload.as_ref().map(|(name, ..)| name.as_os_str()));
         self.images.all.insert(id.clone(), image);
         self.images.show(&id, &Interface::ANNOUNCED).await
     }
@@ -227,12 +259,16 @@ impl Service {
     }
 
     /// What is to be known of an image after a restart.
-    pub(crate) fn record(&self, taken: &Taken, upload: Option<&(OsString, Identity)>) -> Record {
+    pub(crate) fn record(&self, taken: &Taken, upload: Option<&(OsString, Identity, u64)>) -> Record {
         let (manifest, purpose) = (&taken.image.manifest, taken.image.purpose);
         Record {
             stage: Stage::Published,
             folder: Some(taken.identity.into()),
-            upload: upload.map(|(name, identity)| UploadPlace { name: hex(name), place: (*identity).into() }),
+            upload: upload.map(|(name, identity, size)| UploadPlace {
+                name: hex(name),
+                size: *size,
+                place: (*identity).into(),
+            }),
             apply_time: None,
             was_asked: false,
             verification: taken.verified(),
@@ -244,6 +280,11 @@ impl Service {
             },
             files: taken.files.clone(),
         }
+    }
+
+    /// What it means that something could not be written outside the images' own files.
+    pub(crate) fn unwritten(&self, error: io::Error) -> Rejection {
+        crate::worker::unwritten(&self.folder, error)
     }
 
     /// Removes a folder, off the bus's task.

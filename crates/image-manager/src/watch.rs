@@ -63,6 +63,14 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// What has happened already, without waiting.
+    pub fn pending(&self) -> Vec<Happened> {
+        let read = self.inotify.get_ref().0.read_events();
+        read.unwrap_or_default().into_iter().filter_map(happened).collect()
+    }
+}
+
 fn happened(event: InotifyEvent) -> Option<Happened> {
     let gone = AddWatchFlags::IN_DELETE_SELF
         | AddWatchFlags::IN_MOVE_SELF

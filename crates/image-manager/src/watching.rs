@@ -10,15 +10,7 @@ use tokio::time::Instant;
 impl Service {
     pub(crate) fn happened(&mut self, happened: io::Result<Vec<Happened>>) {
         match happened {
-            Ok(happened) => {
-                for one in happened {
-                    match one {
-                        Happened::Arrived(name) => self.arrived(name),
-                        Happened::Overflow => self.rescan(),
-                        Happened::FolderGone => self.watch = None,
-                    }
-                }
-            }
+            Ok(happened) => self.take_happened(happened),
             Err(error) => {
                 log::warn!("the upload folder cannot be watched, it is tried again: {error}");
                 self.watch = None;
@@ -26,18 +18,28 @@ impl Service {
         }
     }
 
+    /// Hears of what has happened up to now, before something is removed.
+    pub(crate) fn catch_up(&mut self) {
+        let pending = self.watch.as_ref().map(Watch::pending).unwrap_or_default();
+        self.take_happened(pending);
+    }
+
+    fn take_happened(&mut self, happened: Vec<Happened>) {
+        for one in happened {
+            match one {
+                Happened::Arrived(name) => self.arrived(name),
+                Happened::Overflow => self.rescan(),
+                Happened::FolderGone => self.watch = None,
+            }
+        }
+    }
+
     /// Watches the folder that the path leads to now.
     pub(crate) fn watch_folder(&mut self) {
         self.folder_checked = Instant::now();
-        let opened = UploadFolder::open(&self.settings.upload_folder)
-            .and_then(|folder| Ok((Watch::of(folder.path())?, folder)));
-        match opened {
-            Ok((watch, folder)) => {
+        match self.open_folder() {
+            Ok(watch) => {
                 self.watch = Some(watch);
-                if folder.identity() != self.folder.identity() {
-                    log::warn!("there is another upload folder now: {}", folder.path().display());
-                }
-                self.folder = Arc::new(folder);
                 self.rescan();
             }
             Err(error) => {
@@ -48,6 +50,17 @@ impl Service {
                 self.watch = None;
             }
         }
+    }
+
+    fn open_folder(&mut self) -> io::Result<Watch> {
+        let path = self.settings.upload_folder.clone();
+        if !self.folder.is_there() {
+            let folder = UploadFolder::open(&path)?;
+            log::warn!("there is another upload folder now: {}", path.display());
+            self.folder = Arc::new(folder);
+            self.has_orphans = true;
+        }
+        Watch::of(&path)
     }
 
     pub(crate) fn look_at_folder(&mut self) {

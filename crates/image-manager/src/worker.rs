@@ -9,6 +9,7 @@ use image_format::VersionId;
 use image_ingest::{
     Attendance, DiskFolder, Image, Incoming, Rejection, SignaturePolicy, Verification, ingest,
 };
+use nix::errno::Errno;
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
@@ -184,7 +185,7 @@ fn unpack(
 ) -> Result<Taken, Failure> {
     let rules = rules::load(settings, signature);
     progress.length.store(length.unwrap_or_default(), Ordering::Relaxed);
-    let (draft, mut unpacked) = folder.begin(settings.group).map_err(Rejection::Storage)?;
+    let (draft, mut unpacked) = folder.begin(settings.group).map_err(|error| unwritten(folder, error))?;
     let taken = ingest(Incoming { source, length }, &mut unpacked, &rules, progress);
     let finished =
         taken.and_then(|image| finish(&draft, &unpacked, folder, image).map_err(Rejection::Storage));
@@ -205,4 +206,14 @@ fn finish(draft: &str, unpacked: &DiskFolder, folder: &UploadFolder, image: Imag
     unpacked.complete()?;
     let identity = Identity::of(&nix::sys::stat::fstat(unpacked)?);
     Ok(Taken { draft: draft.to_owned(), identity, image, files })
+}
+
+/// What it means that something could not be written outside the images' own files.
+pub fn unwritten(folder: &UploadFolder, error: io::Error) -> Rejection {
+    let full = [Errno::ENOSPC, Errno::EDQUOT].map(|errno| errno as i32);
+    if !error.raw_os_error().is_some_and(|code| full.contains(&code)) {
+        return Rejection::Storage(error);
+    }
+    let free = folder.free().unwrap_or_default();
+    Rejection::Busy { needed: free.saturating_add(1), free, kept: 0 }
 }

@@ -50,7 +50,7 @@ pub async fn start(mut start: Start) -> anyhow::Result<()> {
     restore(&schema, &mut inventory, restored);
     inventory.apply(&associations.updates(&schema, &inventory));
     let mut messages = MessageStream::from(&connection);
-    take_name(&connection).await?;
+    bus::own(&connection, manager::BUS_NAME).await?;
     let mut service =
         Service { settings, schema, inventory, associations, store, connection, failed_at: None };
     service.tell_status(&start.readiness);
@@ -103,16 +103,6 @@ async fn refuse_a_second_inventory(connection: &Connection) -> anyhow::Result<()
             .context(Exit::Configuration);
     }
     Ok(())
-}
-
-async fn take_name(connection: &Connection) -> anyhow::Result<()> {
-    connection.request_name(manager::BUS_NAME).await.map_err(|error| {
-        let exit = match error {
-            zbus::Error::NameTaken | zbus::Error::FDO(_) => Exit::Configuration,
-            _ => Exit::PeerUnavailable,
-        };
-        anyhow::Error::new(error).context(format!("cannot own {}", manager::BUS_NAME)).context(exit)
-    })
 }
 
 /// Puts persisted values back under today's schema.

@@ -87,11 +87,7 @@ fn load(active: &Path) -> anyhow::Result<Plan> {
 async fn serve(connection: &Connection) -> anyhow::Result<()> {
     let log_control = LogControl { level: RuntimeLevel, name: NAME };
     connection.object_server().at(log_control::PATH, log_control).await?;
-    connection
-        .request_name(location::BUS_NAME)
-        .await
-        .with_context(|| format!("cannot own {}", location::BUS_NAME))
-        .context(Exit::Configuration)
+    bus::own(connection, location::BUS_NAME).await
 }
 
 struct Service {

@@ -3,6 +3,7 @@
 use crate::Exit;
 use anyhow::Context as _;
 use std::time::Duration;
+use zbus::fdo::RequestNameFlags;
 use zbus::{Connection, connection::Builder};
 
 /// Longest wait for the bus to accept us; a bus that accepts and then says nothing must not hold us.
@@ -21,4 +22,21 @@ pub async fn connect(call_limit: Duration) -> anyhow::Result<Connection> {
         // The error's own text has its cause in it already.
         .map_err(|error| anyhow::anyhow!("cannot connect to the system bus: {error}"))
         .context(Exit::PeerUnavailable)
+}
+
+/// Takes a well-known name, for good: nobody may take it from us, and we take it from nobody.
+///
+/// Errors: marked [`Exit::Configuration`] when somebody has it or the bus does not let us, else
+/// [`Exit::PeerUnavailable`].
+pub async fn own(connection: &Connection, name: &'static str) -> anyhow::Result<()> {
+    // What zbus asks for by itself lets any other connection that may own the name replace us.
+    connection.request_name_with_flags(name, RequestNameFlags::DO_NOT_QUEUE).await.map(drop).map_err(
+        |error| {
+            let exit = match error {
+                zbus::Error::NameTaken | zbus::Error::FDO(_) => Exit::Configuration,
+                _ => Exit::PeerUnavailable,
+            };
+            anyhow::Error::new(error).context(format!("cannot own {name}")).context(exit)
+        },
+    )
 }

@@ -142,12 +142,7 @@ async fn serve(connection: &Connection, requests: mpsc::Sender<Request>) -> anyh
     let server = connection.object_server();
     server.at(collection::PATH, CollectionObject(Line(requests))).await?;
     server.at(log_control::PATH, LogControl { level: RuntimeLevel, name: NAME }).await?;
-    connection
-        .request_name(collection::BUS_NAME)
-        .await
-        .with_context(|| format!("cannot own {}", collection::BUS_NAME))
-        .context(Exit::Configuration)?;
-    Ok(())
+    bus::own(connection, collection::BUS_NAME).await
 }
 
 struct Service {

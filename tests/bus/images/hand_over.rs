@@ -91,7 +91,7 @@ fn without_an_installer_an_image_is_invalid_with_its_reason_and_goes() -> anyhow
         (&path, path.rsplit('/').next().unwrap())
     );
     assert!(bed.set_requested(NAME, &path).is_err(), "nothing comes of an invalid image");
-    bed.until(|heard| heard.iter().any(|heard| heard.path == path && heard.removes(VERSION)).then_some(()))?;
+    bed.until(|heard| heard.iter().any(|heard| heard.path == path && heard.removes(IMAGE)).then_some(()))?;
     assert_eq!((bed.images()?.len(), bed.requests(&path)?), (0, 0));
     assert_eq!(bed.events()?.len(), 1);
     bed.wait("the folder is empty", || Ok(bed.files()?.is_empty()))
