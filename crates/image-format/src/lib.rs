@@ -46,7 +46,7 @@ mod version_order;
 
 pub use coverage::{Check, CoverageError, KeyRole, PostQuantumTrust, Subject, signature_plan};
 pub use digest::{DigestAlgorithm, DigestError, parse_hash_function};
-pub use manifest::{LONGEST_VERSION, Manifest, ManifestError, ManifestLimits, PostQuantum};
+pub use manifest::{LONGEST_VERSION, Manifest, ManifestError, ManifestLimits, PayloadDigest, PostQuantum};
 pub use member_name::{MemberName, NameError, NameLimits};
 pub use os_release::OsRelease;
 pub use purpose::{Purpose, PurposeError};

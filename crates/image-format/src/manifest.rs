@@ -33,6 +33,32 @@ pub struct Manifest {
     pub hash_type: Option<String>,
     /// A second set of signatures.
     pub post_quantum: Option<PostQuantum>,
+    /// What belongs to the image, in the order of the lines; empty where the image does not say.
+    pub payload_digests: Vec<PayloadDigest>,
+}
+
+/// A payload that belongs to the image.
+///
+/// Shape: `PayloadDigest=<SHA-256, 64 hexadecimal digits> <name>`. Signatures alone say that each payload is its signer's,
+/// not that they belong together: those of an older image could take the place of a newer one's. Programs that do not know
+/// the key pass over it. Source: this project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PayloadDigest {
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+    /// The payload.
+    pub name: MemberName,
+}
+
+impl PayloadDigest {
+    /// The key of the line.
+    pub const KEY: &'static str = "PayloadDigest";
+
+    /// The value of the line for a payload.
+    pub fn value(sha256: &str, name: &str) -> String {
+        format!("{sha256} {name}")
+    }
 }
 
 /// A second set of signatures, by an algorithm that is meant to withstand quantum computers.
@@ -95,6 +121,7 @@ struct Draft<'a> {
     key_type: Option<&'a str>,
     hash_type: Option<&'a str>,
     post_quantum: Option<PostQuantum>,
+    payload_digests: Vec<PayloadDigest>,
 }
 
 impl<'a> Draft<'a> {
@@ -108,6 +135,10 @@ impl<'a> Draft<'a> {
             "ExtendedVersion" | "extended_version" => self.extend_version(entry),
             "CompatibleName" => {
                 self.compatible_names.extend(Some(entry.value).filter(|name| !name.is_empty()));
+                Ok(())
+            }
+            PayloadDigest::KEY => {
+                self.payload_digests.push(payload_digest(entry)?);
                 Ok(())
             }
             key if key.contains(SECOND_SET) && self.post_quantum.is_none() => {
@@ -140,6 +171,7 @@ impl<'a> Draft<'a> {
             key_type: owned(self.key_type),
             hash_type: owned(self.hash_type),
             post_quantum: self.post_quantum,
+            payload_digests: self.payload_digests,
         })
     }
 }
@@ -166,6 +198,16 @@ fn version(entry: Entry<'_>) -> Result<Entry<'_>, ManifestError> {
         return Err(ManifestError::Control { line });
     }
     Ok(entry)
+}
+
+fn payload_digest(entry: Entry<'_>) -> Result<PayloadDigest, ManifestError> {
+    let wrong = || ManifestError::PayloadDigest { line: entry.line };
+    let (sha256, name) = entry.value.split_once(' ').ok_or_else(wrong)?;
+    if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let name = MemberName::parse(name.as_bytes(), &NameLimits::default()).map_err(|_| wrong())?;
+    Ok(PayloadDigest { sha256: sha256.to_ascii_lowercase(), name })
 }
 
 fn post_quantum(entry: Entry<'_>) -> Result<Option<PostQuantum>, ManifestError> {

@@ -24,6 +24,8 @@ pub struct Rules {
     pub any_machine: bool,
     /// An image that names no machine is refused.
     pub require_machine_name: bool,
+    /// An image that does not say what belongs to it is not signed as it should be.
+    pub require_payload_digests: bool,
     /// A purpose that is not known passes as [`Purpose::Unknown`].
     pub allow_unknown_purpose: bool,
     /// Images of these purposes are left alone.

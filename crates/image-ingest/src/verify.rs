@@ -58,6 +58,18 @@ pub enum SignatureFault {
     /// A signature is longer than any.
     #[error("{0} is longer than any signature")]
     LongSignature(MemberName),
+    /// The manifest does not say what belongs to the image, and it must.
+    #[error("MANIFEST does not list the payloads, and it must")]
+    NothingListed,
+    /// A payload that the manifest lists is not there.
+    #[error("{0} is listed in MANIFEST and is not there")]
+    Lacking(MemberName),
+    /// A payload is another than the one that the manifest lists.
+    #[error("{0} is another than the one that MANIFEST lists")]
+    Another(MemberName),
+    /// A payload is not listed in the manifest, which lists others.
+    #[error("{0} is not listed in MANIFEST")]
+    Stranger(MemberName),
     /// A signature is not over what it should be over, or not by the image's key.
     #[error("{signature}: {source}")]
     Wrong {
@@ -113,7 +125,30 @@ impl<F: Folder> Verifier<'_, F> {
             let value = self.digest_of(&check.subject, digest)?;
             self.check_one(&key, &value, check)?;
         }
+        self.check_belonging()?;
         Ok(set.name.clone())
+    }
+
+    /// Whether the payloads are those that the manifest lists, where it does.
+    fn check_belonging(&self) -> Result<(), SignatureFault> {
+        let listed = &self.unpacked.judged.manifest.payload_digests;
+        if listed.is_empty() {
+            let is_needed = self.rules.require_payload_digests;
+            return if is_needed { Err(SignatureFault::NothingListed) } else { Ok(()) };
+        }
+        for entry in listed {
+            let written = self.unpacked.members.get(&entry.name);
+            let written = written.ok_or_else(|| SignatureFault::Lacking(entry.name.clone()))?;
+            if written.digests.sha256.to_string() != entry.sha256 {
+                return Err(SignatureFault::Another(entry.name.clone()));
+            }
+        }
+        let is_payload = |name: &&MemberName| {
+            !name.is_signature() && ![names::MANIFEST, names::PUBLIC_KEY].contains(&name.as_str())
+        };
+        let stranger = self.unpacked.members.keys().filter(is_payload);
+        let mut strangers = stranger.filter(|name| !listed.iter().any(|entry| entry.name == **name));
+        strangers.next().map_or(Ok(()), |name| Err(SignatureFault::Stranger(name.clone())))
     }
 
     /// The first key set that has signed all that a key set must sign.

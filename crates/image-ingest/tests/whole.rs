@@ -1,7 +1,7 @@
 //! Whole archives, made by the one maker of correct images, taken in from bytes.
 
 use image_builder::{Compression, ImageBuilder};
-use image_format::{DigestAlgorithm, Purpose};
+use image_format::{DigestAlgorithm, PayloadDigest, Purpose};
 use image_ingest::{
     Class, DigestChoice, DiskFolder, Image, Incoming, KeySet, Nowhere, Rejection, Rules, SignaturePolicy,
     TrustStore, Verification, VersionFloor, ingest,
@@ -146,4 +146,80 @@ fn what_the_manifest_says_must_suit_the_machine() {
     assert!(judge(&nameless, &rules()).is_ok());
     let strict = Rules { require_machine_name: true, ..rules() };
     assert_eq!(judge(&nameless, &strict).unwrap_err().class(), Class::Image);
+}
+
+/// The members of an archive, as they stand in it.
+fn members(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+    use std::io::Read as _;
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        (entry.path().unwrap().display().to_string(), content)
+    });
+    entries.collect()
+}
+
+#[test]
+fn payloads_of_another_image_of_the_same_signer_are_noticed_where_they_are_listed() {
+    let image = |version: &str, names: &[&str]| {
+        let mut builder = ImageBuilder::new(Purpose::Host, version);
+        for name in names {
+            let content = format!("{name} of {version}");
+            let sha256 = image_signature::digest(DigestAlgorithm::Sha256, content.as_bytes()).to_string();
+            builder =
+                builder.line(PayloadDigest::KEY, PayloadDigest::value(&sha256, name)).payload(*name, content);
+        }
+        archive(builder)
+    };
+    let put_together = |parts: &[(String, Vec<u8>)]| {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, content) in parts {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, name, &**content).unwrap();
+        }
+        archive.into_inner().unwrap()
+    };
+    let (old, new) = (members(&image("1", &["a", "b", "c"])), members(&image("2", &["a", "b"])));
+    assert!(judge(&put_together(&new), &rules()).is_ok());
+    let of = |parts: &[(String, Vec<u8>)], name: &str| {
+        parts.iter().find(|(known, _)| known == name).unwrap().clone()
+    };
+    let replaced = |from: &[(String, Vec<u8>)], names: [&str; 2], by: [&str; 2]| {
+        let mut parts = new.clone();
+        for (name, other) in names.iter().zip(by) {
+            parts.retain(|(known, _)| known != name);
+            parts.push(((*name).to_owned(), of(from, other).1));
+        }
+        parts
+    };
+    let swapped = {
+        let once = replaced(&new, ["a", "a.sig"], ["b", "b.sig"]);
+        let mut twice = once.clone();
+        for (name, other) in [("b", "a"), ("b.sig", "a.sig")] {
+            twice.retain(|(known, _)| known != name);
+            twice.push((name.to_owned(), of(&new, other).1));
+        }
+        twice
+    };
+    let mut lacking = new.clone();
+    lacking.retain(|(name, _)| !name.starts_with('b'));
+    let mut more = new.clone();
+    more.extend([of(&old, "c"), of(&old, "c.sig")]);
+    for (parts, fault) in [
+        (replaced(&old, ["a", "a.sig"], ["a", "a.sig"]), "a is another than"),
+        (swapped, "a is another than"),
+        (lacking, "b is listed in MANIFEST and is not there"),
+        (more, "c is not listed"),
+    ] {
+        let rejection = judge(&put_together(&parts), &rules()).unwrap_err();
+        assert!(rejection.to_string().contains(fault), "{rejection}");
+    }
+    let strict = Rules { require_payload_digests: true, ..rules() };
+    assert!(judge(&put_together(&new), &strict).is_ok());
+    let silent = judge(&archive(builder()), &strict).unwrap_err();
+    assert!(silent.to_string().contains("does not list the payloads"), "{silent}");
 }

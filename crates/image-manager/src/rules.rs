@@ -33,6 +33,7 @@ pub fn load(settings: &Settings, signature: SignaturePolicy) -> Rules {
         machine: OsRelease::parse(&release).target_machine().map(str::to_owned),
         any_machine: false,
         require_machine_name: settings.require_machine_name,
+        require_payload_digests: settings.require_payload_digests,
         allow_unknown_purpose: settings.allow_unknown_purpose,
         ignored_purposes: settings.ignored_purposes.clone(),
         floors: settings.floors.clone(),

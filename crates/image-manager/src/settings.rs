@@ -22,6 +22,7 @@ pub struct Fragment {
     group: Option<String>,
     signature: Option<Policy>,
     require_machine_name: Option<bool>,
+    require_payload_digests: Option<bool>,
     allow_unknown_purpose: Option<bool>,
     ignore_purposes: Option<Vec<String>>,
     version_floors: Option<Vec<Floor>>,
@@ -100,6 +101,8 @@ pub struct Settings {
     /// See [`image_ingest::Rules`].
     pub require_machine_name: bool,
     /// See [`image_ingest::Rules`].
+    pub require_payload_digests: bool,
+    /// See [`image_ingest::Rules`].
     pub allow_unknown_purpose: bool,
     /// See [`image_ingest::Rules`].
     pub ignored_purposes: Vec<Purpose>,
@@ -152,6 +155,7 @@ impl Fragment {
             group: self.group()?,
             policy: self.signature.unwrap_or(Policy::Required),
             require_machine_name: self.require_machine_name.unwrap_or(false),
+            require_payload_digests: self.require_payload_digests.unwrap_or(false),
             allow_unknown_purpose: self.allow_unknown_purpose.unwrap_or(false),
             ignored_purposes: self.ignored_purposes()?,
             floors: self.floors()?,

@@ -4,15 +4,17 @@ use crate::arguments::Pack;
 use crate::exit::{Exit, Failure};
 use anyhow::Context as _;
 use image_builder::ImageBuilder;
-use image_format::{Manifest, ManifestLimits, Purpose, names};
+use image_format::{DigestAlgorithm, Manifest, ManifestLimits, PayloadDigest, Purpose, names};
+use image_signature::{DigestValue, Digester};
 use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
 /// The key set that images are signed with where nobody says another.
 pub(crate) const KEY_TYPE: &str = "OpenBMC";
 
 /// Keys of lines that the options stand for; others are taken over as they are.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 9] = [
     "purpose",
     "version",
     "ExtendedVersion",
@@ -21,6 +23,7 @@ const KNOWN: [&str; 8] = [
     "CompatibleName",
     "KeyType",
     "HashType",
+    PayloadDigest::KEY,
 ];
 
 /// The image's parts, without signatures, and the name of its key set.
@@ -105,10 +108,29 @@ fn payloads(folder: &Path, mut builder: ImageBuilder<'static>) -> Result<ImageBu
                 format!("{} is no regular file: an image has files only, take it away", path.display());
             return Err(Failure::say(Exit::BadImage, sentence));
         }
-        let file = File::open(&path).map_err(|error| unreadable(error, &path))?;
+        let mut file = File::open(&path).map_err(|error| unreadable(error, &path))?;
+        let sha256 = digest(&mut file).map_err(|error| unreadable(error, &path))?;
+        // Signatures alone do not say that payloads belong together.
+        builder = builder.line(PayloadDigest::KEY, PayloadDigest::value(&sha256.to_string(), &name));
         builder = builder.payload_from(name, metadata.len(), file);
     }
     Ok(builder)
+}
+
+/// SHA-256 of a file, which is left at its start.
+fn digest(file: &mut File) -> io::Result<DigestValue> {
+    let mut digester = Digester::new(DigestAlgorithm::Sha256);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => digester.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    file.rewind()?;
+    Ok(digester.finish())
 }
 
 /// A file that cannot be read.

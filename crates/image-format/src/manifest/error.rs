@@ -108,4 +108,10 @@ pub enum ManifestError {
         /// What is wrong with the folder's name.
         source: NameError,
     },
+    /// A line about a payload is not a digest and a name.
+    #[error("line {line} of the MANIFEST is no SHA-256 and name of a payload")]
+    PayloadDigest {
+        /// The line.
+        line: usize,
+    },
 }
