@@ -25,23 +25,15 @@ impl Service {
         let policy = rules::signature_policy(&self.connection, self.settings.policy).await;
         let is_required = policy == SignaturePolicy::Required;
         for (id, record) in self.records.load()? {
-            match (record.stage, record.apply_time()) {
-                (Stage::TakingIn, Some(apply)) => self.bring_back_broken(&id, record, apply).await?,
-                (Stage::TakingIn, None) => {
-                    self.records.remove(&id);
-                    continue;
-                }
-                (Stage::Published, _) if self.is_unchanged(&id, &record, is_required) => {
-                    self.bring_back(&id, record).await?
-                }
-                // It was about to get its folder, and somebody may wait for it.
-                (Stage::Published, Some(apply)) if !self.is_ours(&id, &record) => {
-                    self.bring_back_broken(&id, record, apply).await?
-                }
-                (Stage::Published, _) => {
-                    self.let_go(&id, &record);
-                    continue;
-                }
+            let apply = record.apply_time();
+            if self.is_unchanged(&id, &record, is_required) {
+                self.bring_back(&id, record).await?;
+            } else if let (Stage::TakingIn, Some(apply)) = (record.stage, apply) {
+                // Somebody may wait for it.
+                self.bring_back_broken(&id, record, apply).await?;
+            } else {
+                self.let_go(&id, &record);
+                continue;
             }
             adopted.push(id);
         }

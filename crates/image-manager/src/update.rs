@@ -123,11 +123,12 @@ impl Service {
         let settled = match result {
             Ok(taken) => {
                 let apply = self.images.all.get(id).and_then(|image| image.record.apply_time.clone());
-                let record = Record { apply_time: apply, ..self.record(&taken, None) };
+                let mut record = Record { apply_time: apply, ..self.record(&taken, None) };
                 tell_fault(id, &taken);
-                let settled = self.settle(id, &taken.draft, &record);
-                if settled.is_err() {
-                    self.discard(self.folder.join(&taken.draft));
+                let settled = self.settle(id, &taken.draft, &mut record);
+                match settled {
+                    Ok(()) => self.keep(id, &record),
+                    Err(_) => self.discard(self.folder.join(&taken.draft)),
                 }
                 settled.map(|()| record).map_err(|error| Failure::Rejected(self.unwritten(error)))
             }

@@ -208,7 +208,7 @@ impl Service {
         let result = if is_taken || self.is_known(&id) {
             Err(io::ErrorKind::AlreadyExists.into())
         } else {
-            self.settle(&id, &taken.draft, &record)
+            self.settle(&id, &taken.draft, &mut record)
         };
         match result {
             Ok(()) => {}
@@ -235,10 +235,8 @@ impl Service {
             }
             // From here on a file of its name is another.
             record.upload = None;
-            if let Err(error) = self.records.save(&id, &record) {
-                log::warn!("cannot keep a record id={id}: {error}");
-            }
         }
+        self.keep(&id, &record);
         self.naming -= 1;
         let image = Image::new(id.clone(), record, None, self.now());
         image.show_record(self.folder.join(id.as_str()).display().to_string());
@@ -252,10 +250,23 @@ impl Service {
         self.images.all.contains_key(id)
     }
 
-    /// Puts an unpacked folder where it belongs. The record comes first: a folder without one would be nobody's.
-    pub(crate) fn settle(&self, id: &VersionId, draft: &str, record: &Record) -> io::Result<()> {
+    /// Puts an unpacked folder where it belongs.
+    ///
+    /// The record comes first, or the folder would be nobody's after a kill; it still says that the image is being taken
+    /// in, or one that never got its name would be thought published.
+    pub(crate) fn settle(&self, id: &VersionId, draft: &str, record: &mut Record) -> io::Result<()> {
+        record.stage = Stage::TakingIn;
         self.records.save(id, record)?;
-        self.folder.publish(draft, id).inspect_err(|_| self.records.remove(id))
+        self.folder.publish(draft, id).inspect_err(|_| self.records.remove(id))?;
+        record.stage = Stage::Published;
+        Ok(())
+    }
+
+    /// Keeps a record; without, the image is only lost at a restart.
+    pub(crate) fn keep(&self, id: &VersionId, record: &Record) {
+        if let Err(error) = self.records.save(id, record) {
+            log::warn!("cannot keep a record id={id}: {error}");
+        }
     }
 
     /// What is to be known of an image after a restart.
