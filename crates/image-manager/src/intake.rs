@@ -39,8 +39,10 @@ enum Attempt {
 /// What became of a look at a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It is done with, and gone.
+    /// It is done with, and gone unless another has come.
     Done,
+    /// It was taken in; and whether there is something under its name that was not.
+    Taken { is_there: bool },
     /// It ended early, at this size.
     Early { size: u64 },
     /// It needs so many free bytes.
@@ -156,6 +158,12 @@ impl Intake {
                 // Written meanwhile: what was read may be neither what it was nor what it is.
                 self.queue(name, Attempt::First, now);
                 Verdict::Again
+            }
+            Ending::Taken { is_there } => {
+                if is_there {
+                    self.queue(name, Attempt::First, now);
+                }
+                Verdict::Final
             }
             Ending::LeftAlone(identity) if !again => {
                 self.files.insert(name, State::Ignored(identity));
@@ -331,6 +339,17 @@ mod tests {
             assert_eq!(end(&mut intake, Ending::Bad { is_there }, 2), verdict);
             assert_eq!(intake.next(), Some(NAME.into()));
             assert_eq!(end(&mut intake, Ending::Bad { is_there }, 3), Verdict::Final);
+        }
+    }
+
+    #[test]
+    fn a_close_that_is_heard_of_late_does_not_have_a_file_taken_in_twice() {
+        for (is_there, next) in [(false, None), (true, Some(OsString::from(NAME)))] {
+            let mut intake = intake();
+            intake.arrived(NAME.into(), seconds(1));
+            assert!(intake.was_written(NAME.as_ref()));
+            assert_eq!(end(&mut intake, Ending::Taken { is_there }, 2), Verdict::Final);
+            assert_eq!(intake.next(), next);
         }
     }
 

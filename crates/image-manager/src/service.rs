@@ -157,8 +157,8 @@ pub(crate) enum Step {
 pub(crate) struct Named {
     pub(crate) id: VersionId,
     pub(crate) taken: Taken,
-    /// Name, which file, and how long it was.
-    pub(crate) upload: Option<(OsString, crate::upload_folder::Identity, u64)>,
+    /// Name, and how it stood when it had been read.
+    pub(crate) upload: Option<(OsString, crate::upload_folder::Stamp)>,
     pub(crate) tries: u32,
 }
 

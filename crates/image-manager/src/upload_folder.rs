@@ -30,15 +30,24 @@ pub struct Identity {
     pub inode: u64,
 }
 
+/// Which file it is, and how it stood when it was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Which file.
+    pub identity: Identity,
+    /// Its length, bytes.
+    pub size: u64,
+    /// When it was written last, ns since 1970.
+    pub modified: i64,
+}
+
 /// A file that was dropped.
 #[derive(Debug)]
 pub struct Upload {
     /// Open for reading.
     pub file: File,
-    /// Which file it is.
-    pub identity: Identity,
-    /// Its length, bytes.
-    pub size: u64,
+    /// As it stood when it was opened.
+    pub stamp: Stamp,
 }
 
 /// The folder.
@@ -125,25 +134,24 @@ impl UploadFolder {
             })?;
         let found = fstat(&descriptor)?;
         judge(&found)?;
-        let size = u64::try_from(found.st_size).unwrap_or_default();
-        Ok(Upload { identity: Identity::of(&found), size, file: descriptor.into() })
+        Ok(Upload { stamp: Stamp::of(&found), file: descriptor.into() })
     }
 
-    /// Which file a name leads to, and how long it is.
-    pub fn look(&self, name: &OsStr) -> Result<(Identity, u64), NotTaken> {
+    /// What a name leads to.
+    pub fn look(&self, name: &OsStr) -> Result<Stamp, NotTaken> {
         let found = fstatat(&*self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW);
         let found = found.map_err(|error| match error {
             Errno::ENOENT => NotTaken::Gone,
             other => NotTaken::Refused(other),
         })?;
         judge(&found)?;
-        Ok((Identity::of(&found), u64::try_from(found.st_size).unwrap_or_default()))
+        Ok(Stamp::of(&found))
     }
 
     /// Removes a dropped file, unless another has come in its place, or it has another size now.
     pub fn remove_upload(&self, name: &OsStr, identity: Identity, size: u64) -> io::Result<()> {
         match self.look(name) {
-            Ok(found) if found == (identity, size) => {}
+            Ok(found) if (found.identity, found.size) == (identity, size) => {}
             _ => return Ok(()),
         }
         match unlinkat(&*self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
@@ -207,6 +215,19 @@ impl UploadFolder {
         let system = nix::sys::statvfs::fstatvfs((*self.descriptor).as_fd())?;
         #[allow(clippy::useless_conversion, reason = "these are narrower on 32-bit machines")]
         Ok(u64::from(system.blocks_available()).saturating_mul(u64::from(system.fragment_size())))
+    }
+}
+
+impl Stamp {
+    /// Of what the kernel says of a file.
+    #[allow(clippy::useless_conversion, reason = "these are narrower on 32-bit machines")]
+    pub fn of(found: &FileStat) -> Self {
+        let seconds = i64::from(found.st_mtime).saturating_mul(1_000_000_000);
+        Self {
+            identity: Identity::of(found),
+            size: u64::try_from(found.st_size).unwrap_or_default(),
+            modified: seconds.saturating_add(i64::from(found.st_mtime_nsec)),
+        }
     }
 }
 
@@ -278,7 +299,7 @@ mod tests {
         std::os::unix::fs::symlink("file", path.join("link")).unwrap();
         fs::create_dir(path.join("folder")).unwrap();
         nix::unistd::mkfifo(&path.join("fifo"), Mode::S_IRWXU).unwrap();
-        assert_eq!(folder.take(OsStr::new("file")).unwrap().size, 1);
+        assert_eq!(folder.take(OsStr::new("file")).unwrap().stamp.size, 1);
         for name in ["link", "folder", "fifo"] {
             assert!(matches!(folder.take(OsStr::new(name)), Err(NotTaken::NoFile(_))), "{name}");
         }
@@ -296,12 +317,12 @@ mod tests {
         let old = folder.take(name).unwrap();
         fs::rename(folder.join(name), folder.join(".kept")).unwrap();
         fs::write(folder.join(name), "new").unwrap();
-        folder.remove_upload(name, old.identity, 3).unwrap();
+        folder.remove_upload(name, old.stamp.identity, 3).unwrap();
         assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), "new");
         let new = folder.take(name).unwrap();
-        folder.remove_upload(name, new.identity, 2).unwrap();
+        folder.remove_upload(name, new.stamp.identity, 2).unwrap();
         assert!(folder.join(name).exists(), "it has grown");
-        folder.remove_upload(name, new.identity, 3).unwrap();
+        folder.remove_upload(name, new.stamp.identity, 3).unwrap();
         assert!(!folder.join(name).exists());
     }
 

@@ -7,7 +7,7 @@ use crate::intake::{Ending, Verdict};
 use crate::peers;
 use crate::record::{Record, Shown, Stage, UploadPlace};
 use crate::service::{Named, Service, Step};
-use crate::upload_folder::{Identity, NotTaken, is_upload, random};
+use crate::upload_folder::{NotTaken, Stamp, is_upload, random};
 use crate::worker::{Failure, Outcome, Subject, Taken};
 use dbus_api::software::view::Interface;
 use image_format::VersionId;
@@ -56,7 +56,7 @@ impl Service {
         while self.intake.can_take() {
             let Some(name) = self.backlog.pop_front() else { break };
             match self.folder.look(&name) {
-                Ok((identity, _)) => self.intake.found(name, Some(identity), now),
+                Ok(stamp) => self.intake.found(name, Some(stamp.identity), now),
                 Err(NotTaken::Gone) => {}
                 Err(error) => log::warn!("{} is left alone: {error}", self.subject(&name)),
             }
@@ -67,7 +67,7 @@ impl Service {
     pub(crate) fn look_at_uploads(&mut self) {
         let now = self.now();
         for name in self.intake.rested(now) {
-            let size = self.folder.look(&name).ok().map(|(_, size)| size);
+            let size = self.folder.look(&name).ok().map(|stamp| stamp.size);
             self.intake.looked(&name, size, now);
         }
     }
@@ -120,9 +120,9 @@ impl Service {
         self.busy = None;
         match (outcome.subject, outcome.result) {
             (Subject::Update(id), result) => self.conclude_update(&id, result).await?,
-            (Subject::Upload(name, Some((identity, size))), Ok(taken)) => {
+            (Subject::Upload(name, Some(stamp)), Ok(taken)) => {
                 self.naming += 1;
-                self.find_name(taken, Some((name, identity, size)), 0);
+                self.find_name(taken, Some((name, stamp)), 0);
             }
             (Subject::Upload(name, None), Ok(_)) => self.intake.forget(&name),
             (Subject::Upload(name, found), Err(failure)) => self.refuse_upload(&name, found, &failure),
@@ -134,18 +134,17 @@ impl Service {
         Ok(())
     }
 
-    fn refuse_upload(&mut self, name: &OsStr, found: Option<(Identity, u64)>, failure: &Failure) {
+    fn refuse_upload(&mut self, name: &OsStr, found: Option<Stamp>, failure: &Failure) {
         let (subject, now) = (self.subject(name), self.now());
         let ending = match (failure, found) {
-            (Failure::Rejected(Rejection::Truncated), Some((_, size))) => Ending::Early { size },
+            (Failure::Rejected(Rejection::Truncated), Some(stamp)) => Ending::Early { size: stamp.size },
             (Failure::Rejected(Rejection::Busy { needed, .. }), _) => Ending::NoRoom { needed: *needed },
-            (Failure::Rejected(Rejection::Ignored { .. }), Some((identity, _))) => {
-                Ending::LeftAlone(identity)
-            }
+            (Failure::Rejected(Rejection::Ignored { .. }), Some(stamp)) => Ending::LeftAlone(stamp.identity),
             // A fault of the machine is not the file's: it stays.
             (Failure::Rejected(Rejection::Storage(_)), Some(_)) => Ending::NoRoom { needed: 0 },
-            (Failure::Rejected(_), Some((identity, _))) => {
-                Ending::Bad { is_there: self.folder.look(name).is_ok_and(|(found, _)| found == identity) }
+            (Failure::Rejected(_), Some(stamp)) => {
+                let found = self.folder.look(name);
+                Ending::Bad { is_there: found.is_ok_and(|found| found.identity == stamp.identity) }
             }
             _ => Ending::Done,
         };
@@ -168,8 +167,8 @@ impl Service {
             self.reporter.report(event);
         }
         match (verdict, failure, found) {
-            (Verdict::Final, Failure::Rejected(Rejection::Storage(_)), Some((identity, _))) => {
-                self.intake.leave_alone(name, identity);
+            (Verdict::Final, Failure::Rejected(Rejection::Storage(_)), Some(stamp)) => {
+                self.intake.leave_alone(name, stamp.identity);
             }
             (Verdict::Final, ..) => self.drop_upload(name, found),
             _ => {}
@@ -177,8 +176,8 @@ impl Service {
     }
 
     /// Removes a file that is done with.
-    fn drop_upload(&mut self, name: &OsStr, found: Option<(Identity, u64)>) {
-        let Some((identity, size)) = found else { return };
+    fn drop_upload(&mut self, name: &OsStr, found: Option<Stamp>) {
+        let Some(Stamp { identity, size, .. }) = found else { return };
         if let Err(error) = self.folder.remove_upload(name, identity, size) {
             log::warn!("{} cannot be removed: {error}", self.subject(name));
             self.intake.leave_alone(name, identity);
@@ -186,7 +185,7 @@ impl Service {
     }
 
     /// Looks for an id that nobody has.
-    fn find_name(&self, taken: Taken, upload: Option<(OsString, Identity, u64)>, tries: u32) {
+    fn find_name(&self, taken: Taken, upload: Option<(OsString, Stamp)>, tries: u32) {
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         let salt = random().unwrap_or_default();
         let id = VersionId::salted(&taken.image.manifest.version, salt);
@@ -219,19 +218,19 @@ impl Service {
             Err(error) => {
                 self.naming -= 1;
                 self.discard(self.folder.join(&taken.draft));
-                if let Some((name, identity, size)) = upload {
+                if let Some((name, stamp)) = upload {
                     let failure = Failure::Rejected(self.unwritten(error));
-                    self.refuse_upload(&name, Some((identity, size)), &failure);
+                    self.refuse_upload(&name, Some(stamp), &failure);
                 }
                 return Ok(());
             }
         }
-        if let Some((name, identity, size)) = &upload {
+        if let Some((name, stamp)) = &upload {
             self.catch_up();
-            let (now, was_written) = (self.now(), self.intake.was_written(name));
-            self.intake.ended(name, Ending::Done, now);
-            if !was_written {
-                self.drop_upload(name, Some((*identity, *size)));
+            let (now, is_there) = (self.now(), self.holds_more(name, stamp));
+            self.intake.ended(name, Ending::Taken { is_there }, now);
+            if !is_there {
+                self.drop_upload(name, Some(*stamp));
             }
             // From here on a file of its name is another.
             record.upload = None;
@@ -240,7 +239,7 @@ impl Service {
         self.naming -= 1;
         let image = Image::new(id.clone(), record, None, self.now());
         image.show_record(self.folder.join(id.as_str()).display().to_string());
-        tell_taken(&image, upload.as_ref().map(|(name, ..)| name.as_os_str()));
+        tell_taken(&image, upload.as_ref().map(|(name, _)| name.as_os_str()));
         self.images.all.insert(id.clone(), image);
         self.images.show(&id, &Interface::ANNOUNCED).await
     }
@@ -248,6 +247,17 @@ impl Service {
     /// Whether there is an image of this id.
     pub(crate) fn is_known(&self, id: &VersionId) -> bool {
         self.images.all.contains_key(id)
+    }
+
+    /// Whether a name leads to something that was not read: another file, or more of it, or other bytes.
+    ///
+    /// A close that is heard of late is no writing, nor is a new time without a close: some writers set it at the end.
+    fn holds_more(&self, name: &OsStr, read: &Stamp) -> bool {
+        let was_written = self.intake.was_written(name);
+        self.folder.look(name).is_ok_and(|found| {
+            (found.identity, found.size) != (read.identity, read.size)
+                || (was_written && found.modified != read.modified)
+        })
     }
 
     /// Puts an unpacked folder where it belongs.
@@ -270,15 +280,15 @@ impl Service {
     }
 
     /// What is to be known of an image after a restart.
-    pub(crate) fn record(&self, taken: &Taken, upload: Option<&(OsString, Identity, u64)>) -> Record {
+    pub(crate) fn record(&self, taken: &Taken, upload: Option<&(OsString, Stamp)>) -> Record {
         let (manifest, purpose) = (&taken.image.manifest, taken.image.purpose);
         Record {
             stage: Stage::Published,
             folder: Some(taken.identity.into()),
-            upload: upload.map(|(name, identity, size)| UploadPlace {
+            upload: upload.map(|(name, stamp)| UploadPlace {
                 name: hex(name),
-                size: *size,
-                place: (*identity).into(),
+                size: stamp.size,
+                place: stamp.identity.into(),
             }),
             apply_time: None,
             was_asked: false,

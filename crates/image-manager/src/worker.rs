@@ -3,7 +3,7 @@
 use crate::record::FileRecord;
 use crate::settings::Settings;
 use crate::source::Source;
-use crate::upload_folder::{Identity, NotTaken, UploadFolder};
+use crate::upload_folder::{Identity, NotTaken, Stamp, UploadFolder};
 use crate::{record, rules};
 use image_format::VersionId;
 use image_ingest::{
@@ -86,8 +86,8 @@ pub struct Outcome {
 /// Whose an outcome is.
 #[derive(Debug)]
 pub enum Subject {
-    /// A dropped file: name, and which file and how long it was.
-    Upload(OsString, Option<(Identity, u64)>),
+    /// A dropped file: name, and how it stood when it had been read.
+    Upload(OsString, Option<Stamp>),
     /// An image of this id.
     Update(VersionId),
 }
@@ -160,10 +160,13 @@ fn perform(job: Job, settings: &Settings) -> Outcome {
     match input {
         Input::Upload(name) => match folder.take(&name) {
             Ok(upload) => {
-                let (identity, size) = (upload.identity, upload.size);
-                let result =
-                    unpack(Source::upload(upload), Some(size), &folder, signature, &progress, settings);
-                Outcome { subject: Subject::Upload(name, Some((identity, size))), result }
+                let (before, file) = (upload.stamp, upload.file.try_clone());
+                let source = Source::upload(upload);
+                let result = unpack(source, Some(before.size), &folder, signature, &progress, settings);
+                // What was written after this was not read.
+                let after = file.ok().and_then(|file| nix::sys::stat::fstat(&file).ok());
+                let stamp = after.map_or(before, |found| Stamp::of(&found));
+                Outcome { subject: Subject::Upload(name, Some(stamp)), result }
             }
             Err(error) => Outcome { subject: Subject::Upload(name, None), result: Err(error.into()) },
         },
