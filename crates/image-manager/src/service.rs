@@ -19,7 +19,7 @@ use dbus_api::call;
 use dbus_api::log_control::{self, LogControl};
 use dbus_api::software;
 use dbus_api::software::announcement;
-use dbus_api::software::root::{Root, Update as UpdateFace};
+use dbus_api::software::root::{Multipart, Root, Update as UpdateFace};
 use dbus_api::software::view::{Interface, Interfaces, Objects, Properties};
 use image_format::VersionId;
 use image_ingest::SignaturePolicy;
@@ -276,7 +276,11 @@ impl Service {
                 !tokio::time::timeout(MARKER_LIMIT, asked).await.unwrap_or(false)
             }
         };
-        self.show_marker(is_marked).await?;
+        if is_marked {
+            // Nobody is told: whoever asks once we have our name finds it beside what it belongs to.
+            server.at(&*self.settings.multipart_object, Multipart).await?;
+            self.shows_marker = true;
+        }
         server.at(log_control::PATH, LogControl { level: RuntimeLevel, name: NAME }).await?;
         bus::own(&self.connection, software::IMAGE_MANAGER).await
     }
