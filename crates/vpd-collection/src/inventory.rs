@@ -9,7 +9,7 @@ use fru_publication::{
     Chassis, Fragment, Reading, Role, Shown, Situation, Times, add_leftovers, add_missing_states, departed,
     publish,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use zbus::Connection;
 
@@ -77,12 +77,25 @@ pub async fn prime(
                 .iter_mut()
                 .for_each(|object| object.interfaces.retain(|interface| is_state(&interface.name)));
             objects.retain(|object| !object.interfaces.is_empty());
+            // Objects that are not primed had their states when their EEPROM was read, if the power was known by then.
+            let mut late = Notification { objects };
+            add_missing_states(&mut late, fragment, role, chassis, &shown_by(&names, fragment));
+            objects = late.objects;
         }
         notification.objects.append(&mut objects);
     }
     notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
     log::info!("objects that the inventory lacked: {}", notification.objects.len());
     tell(connection, &notification).await
+}
+
+/// Which interfaces a fragment's objects have, without their properties.
+fn shown_by(names: &BTreeMap<String, BTreeSet<String>>, fragment: &Fragment) -> Shown {
+    let objects = fragment.object.iter().filter_map(|object| {
+        let interfaces = names.get(&object.path)?.iter().map(|name| (name.clone(), Default::default()));
+        Some((object.path.clone(), interfaces.collect()))
+    });
+    objects.collect()
 }
 
 /// What is in between, or unknown, counts as on.
