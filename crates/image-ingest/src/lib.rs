@@ -45,7 +45,7 @@ pub use attendance::Attendance;
 pub use disk::DiskFolder;
 pub use folder::{Folder, Nowhere};
 pub use judge::JudgeError;
-pub use rejection::{Class, LimitError, Rejection};
+pub use rejection::{Class, LimitError, Rejection, is_out_of_space};
 pub use rules::{DigestChoice, Limits, MinimumFree, Rules, SignaturePolicy, VersionFloor};
 pub use trust::{KeySet, TrustStore};
 pub use verify::{SignatureFault, Verification};

@@ -1,5 +1,6 @@
 use crate::{ArchiveError, JudgeError, SignatureFault};
 use image_format::ManifestError;
+use nix::errno::Errno;
 use std::io;
 
 /// Longest text of a reader, characters.
@@ -116,6 +117,12 @@ impl Rejection {
             |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
         ArchiveError::Damaged { reason: text.chars().take(REASON).map(tame).collect() }.into()
     }
+}
+
+/// Whether something could not be written for want of room, be it bytes, inodes or a quota.
+pub fn is_out_of_space(error: &io::Error) -> bool {
+    let full = [Errno::ENOSPC, Errno::EDQUOT].map(|errno| errno as i32);
+    error.raw_os_error().is_some_and(|code| full.contains(&code))
 }
 
 /// Of what there is too much.

@@ -3,9 +3,8 @@
 use crate::archive::ArchiveError;
 use crate::digests::{Digesting, Digests};
 use crate::judge::{self, Judged};
-use crate::{Folder, LimitError, Rejection, Rules};
+use crate::{Folder, LimitError, Rejection, Rules, is_out_of_space};
 use image_format::{Manifest, MemberName, names};
-use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write as _};
 
@@ -222,8 +221,7 @@ impl<'a, F: Folder> Unpacker<'a, F> {
 
     /// What it means that something could not be written.
     fn unwritten(&self, error: io::Error, left: u64) -> Rejection {
-        let full = [Errno::ENOSPC, Errno::EDQUOT].map(|errno| errno as i32);
-        if !error.raw_os_error().is_some_and(|code| full.contains(&code)) {
+        if !is_out_of_space(&error) {
             return Rejection::Storage(error);
         }
         let (free, size) = self.folder.space().unwrap_or_default();

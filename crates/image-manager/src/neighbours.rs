@@ -31,16 +31,19 @@ impl Service {
                 self.scan(owner);
                 self.ask_for_marker();
             }
-            News::Left(owner) => {
+            News::Left { owner, is_firmware } => {
                 let changed = self.foreign.left(&owner);
                 self.foreign_changed(&changed);
-                self.ask_for_marker();
+                // Every client that ends is heard of, and matters only if it may have had the marker.
+                if is_firmware || !self.shows_marker {
+                    self.ask_for_marker();
+                }
             }
         }
     }
 
     /// Looks for services of firmware that were there before us.
-    pub(crate) fn look_around(&self) {
+    pub(crate) fn look_around(&mut self) {
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         tokio::spawn(async move {
             for owner in peers::present(&connection).await.unwrap_or_default() {
@@ -60,12 +63,12 @@ impl Service {
         });
     }
 
-    pub(crate) fn ask_for_marker(&self) {
+    pub(crate) fn ask_for_marker(&mut self) {
         if self.settings.multipart != Marker::Auto {
             return;
         }
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
-        tokio::spawn(async move {
+        let asking = tokio::spawn(async move {
             // The object mapper takes a while to find out what a newcomer has.
             for wait in MAPPER_WAITS {
                 tokio::time::sleep(wait).await;
@@ -73,6 +76,10 @@ impl Service {
                 let _ = steps.send(Step::Marker(is_elsewhere));
             }
         });
+        // Whoever sends many such signals does not keep many tasks busy.
+        if let Some(earlier) = self.marker_asked.replace(asking.abort_handle()) {
+            earlier.abort();
+        }
     }
 
     pub(crate) async fn show_marker(&mut self, is_shown: bool) -> anyhow::Result<()> {

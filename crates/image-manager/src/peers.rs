@@ -29,7 +29,12 @@ pub enum News {
     /// A service of firmware has come: its unique name.
     Came(String),
     /// A connection, or a service of firmware, is gone.
-    Left(String),
+    Left {
+        /// Its unique name.
+        owner: String,
+        /// It was a service of firmware.
+        is_firmware: bool,
+    },
 }
 
 /// The signals.
@@ -90,11 +95,11 @@ impl Peers {
         let (name, old, new): (String, String, String) = message.body().deserialize().ok()?;
         let is_firmware = is_firmware(&name);
         if name.starts_with(':') && new.is_empty() {
-            Some(News::Left(name))
+            Some(News::Left { owner: name, is_firmware: false })
         } else if is_firmware && !new.is_empty() && new != self.own {
             Some(News::Came(new))
         } else if is_firmware && new.is_empty() && old != self.own {
-            Some(News::Left(old))
+            Some(News::Left { owner: old, is_firmware: true })
         } else {
             None
         }

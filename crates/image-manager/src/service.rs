@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use zbus::Connection;
 
@@ -80,6 +81,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         has_orphans: false,
         has_looked: false,
         shows_marker: false,
+        marker_asked: None,
         folder_checked: Instant::now(),
         space_checked: Instant::now(),
         began: Instant::now(),
@@ -156,6 +158,8 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Named {
     pub(crate) id: VersionId,
+    /// The object mapper knows somebody who has it after all.
+    pub(crate) is_taken: bool,
     pub(crate) taken: Taken,
     /// Name, and how it stood when it had been read.
     pub(crate) upload: Option<(OsString, crate::upload_folder::Stamp)>,
@@ -212,6 +216,8 @@ pub(crate) struct Service {
     pub(crate) steps: mpsc::UnboundedSender<Step>,
     pub(crate) watch: Option<Watch>,
     pub(crate) shows_marker: bool,
+    /// Whoever asks the object mapper about the marker; one at a time.
+    pub(crate) marker_asked: Option<AbortHandle>,
     pub(crate) folder_checked: Instant,
     pub(crate) space_checked: Instant,
     worker: Worker,

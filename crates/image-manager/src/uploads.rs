@@ -192,16 +192,16 @@ impl Service {
         tokio::spawn(async move {
             let path = object_path(&id);
             let asked = tokio::time::timeout(MAPPER_LIMIT, peers::is_taken(&connection, &path)).await;
-            let tries = if asked.unwrap_or(false) { tries | TAKEN } else { tries };
+            let is_taken = asked.unwrap_or(false);
             // Nobody listens at the service's end.
-            let _ = steps.send(Step::Named(Box::new(Named { id, taken, upload, tries })));
+            let _ = steps.send(Step::Named(Box::new(Named { id, is_taken, taken, upload, tries })));
         });
     }
 
     /// Gives an upload its name, and publishes it.
     pub(crate) async fn name(&mut self, named: Named) -> anyhow::Result<()> {
-        let Named { id, taken, upload, tries } = named;
-        let (is_taken, tries) = (tries & TAKEN != 0, (tries & !TAKEN) + 1);
+        let Named { id, is_taken, taken, upload, tries } = named;
+        let tries = tries + 1;
         let mut record = self.record(&taken, upload.as_ref());
         tell_fault(&id, &taken);
         let result = if is_taken || self.is_known(&id) {
@@ -329,9 +329,6 @@ fn tame(text: &str) -> String {
         .map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character })
         .collect()
 }
-
-/// Marks a count of tries when the mapper knew the name.
-const TAKEN: u32 = 1 << 31;
 
 /// Says what is wrong with the signatures of an image that is taken nevertheless.
 pub(crate) fn tell_fault(id: &VersionId, taken: &Taken) {

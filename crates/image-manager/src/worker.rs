@@ -8,8 +8,8 @@ use crate::{record, rules};
 use image_format::VersionId;
 use image_ingest::{
     Attendance, DiskFolder, Image, Incoming, Rejection, SignaturePolicy, Verification, ingest,
+    is_out_of_space,
 };
-use nix::errno::Errno;
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
@@ -213,8 +213,7 @@ fn finish(draft: &str, unpacked: &DiskFolder, folder: &UploadFolder, image: Imag
 
 /// What it means that something could not be written outside the images' own files.
 pub fn unwritten(folder: &UploadFolder, error: io::Error) -> Rejection {
-    let full = [Errno::ENOSPC, Errno::EDQUOT].map(|errno| errno as i32);
-    if !error.raw_os_error().is_some_and(|code| full.contains(&code)) {
+    if !is_out_of_space(&error) {
         return Rejection::Storage(error);
     }
     let free = folder.free().unwrap_or_default();
