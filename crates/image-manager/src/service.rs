@@ -24,7 +24,7 @@ use dbus_api::software::view::{Interface, Interfaces, Objects, Properties};
 use image_format::VersionId;
 use image_ingest::SignaturePolicy;
 use service_config::{Merged, SourceFile};
-use service_runtime::daemon::Start;
+use service_runtime::daemon::{Start, at};
 use service_runtime::{Exit, RuntimeLevel, bus};
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -473,14 +473,6 @@ impl Service {
 async fn next(watch: &mut Option<Watch>) -> io::Result<Vec<Happened>> {
     match watch {
         Some(watch) => watch.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Completes at a moment, or never.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

@@ -12,7 +12,7 @@ use crate::store::{RealDisk, Restored, Store};
 use anyhow::Context as _;
 use dbus_api::inventory::manager;
 use futures_core::Stream;
-use service_runtime::daemon::Start;
+use service_runtime::daemon::{Start, at};
 use service_runtime::{Exit, Readiness, bus};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -255,12 +255,4 @@ impl Service {
 
 async fn next(messages: &mut MessageStream) -> Option<zbus::Result<Message>> {
     poll_fn(|context| Pin::new(&mut *messages).poll_next(context)).await
-}
-
-/// Completes at a moment, or never.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }

@@ -14,7 +14,7 @@ use dbus_api::log_control::{self, LogControl};
 use dbus_api::logging::{Severity, data_key, message_id};
 use dbus_api::vpd::location;
 use event_log::{Event, EventLog, Limits};
-use service_runtime::daemon::Start;
+use service_runtime::daemon::{Start, at};
 use service_runtime::{Exit, RuntimeLevel, bus};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -235,12 +235,4 @@ fn event(missing: &Missing) -> Event {
     Event::new(&*missing.object, format!("blank-{record}"), message_id::BLANK_SYSTEM_VPD, Severity::Error)
         .with(data_key::DESCRIPTION, format!("location codes cannot be expanded: {missing}"))
         .with(data_key::CALLOUT_INVENTORY_PATH, format!("{ROOT}{}", missing.object))
-}
-
-/// Completes at a moment, or never.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }

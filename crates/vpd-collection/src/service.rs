@@ -21,7 +21,7 @@ use dbus_api::log_control::{self, LogControl};
 use dbus_api::vpd::collection::{self, CollectionObject, Refusal};
 use event_log::EventLog;
 use fru_publication::{EepromKey, Fragment};
-use service_runtime::daemon::Start;
+use service_runtime::daemon::{Start, at};
 use service_runtime::{Exit, RuntimeLevel, bus};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -361,14 +361,6 @@ fn facts(index: &BTreeMap<String, SystemFru>, collection: &Collection, key: &str
         is_needed: fru.essential && collection.is_host_on(),
         is_line: problem.is_some_and(|(_, is_line)| is_line),
         slot: problem.map(|(reason, _)| reason.to_owned()),
-    }
-}
-
-/// Completes at a moment, or never.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 
