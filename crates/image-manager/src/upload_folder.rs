@@ -178,7 +178,7 @@ impl UploadFolder {
         Ok(nix::unistd::fsync(&*self.descriptor)?)
     }
 
-    /// Takes an image's folder out of sight at once; what is left is told, for [`Self::remove`].
+    /// Takes an image's folder out of sight at once; where it went is told, to be removed.
     pub fn withdraw(&self, id: &VersionId) -> io::Result<PathBuf> {
         let name = format!("{DRAFT}{:08x}", random()?);
         let flags = RenameFlags::RENAME_NOREPLACE;
