@@ -37,7 +37,28 @@ impl Service {
             }
             adopted.push(id);
         }
+        self.leave_behind();
         Ok(adopted)
+    }
+
+    /// Removes images of an earlier boot, whose records are gone: as they would be from a folder in memory.
+    fn leave_behind(&self) {
+        let marked = self.folder.marked().unwrap_or_else(|error| {
+            log::warn!("cannot read {}: {error}", self.folder.path().display());
+            Vec::new()
+        });
+        for id in marked.iter().filter(|id| !self.images.all.contains_key(id)) {
+            log::info!("an image of an earlier boot is removed id={id}");
+            self.withdraw(id);
+        }
+    }
+
+    /// Removes an image's folder.
+    fn withdraw(&self, id: &VersionId) {
+        match self.folder.withdraw(id) {
+            Ok(path) => self.discard(path),
+            Err(error) => log::warn!("an image cannot be removed id={id}: {error}"),
+        }
     }
 
     /// Tells of an image that was brought back.
@@ -131,10 +152,7 @@ impl Service {
     fn let_go(&self, id: &VersionId, record: &Record) {
         if self.is_ours(id, record) {
             log::warn!("an image was changed, or would not be taken in any more, and is removed id={id}");
-            match self.folder.withdraw(id) {
-                Ok(path) => self.discard(path),
-                Err(error) => log::warn!("an image cannot be removed id={id}: {error}"),
-            }
+            self.withdraw(id);
         }
         self.records.remove(id);
     }
@@ -143,10 +161,7 @@ impl Service {
     pub(crate) async fn remove(&mut self, id: &VersionId) -> anyhow::Result<()> {
         let Some(image) = self.images.remove(id).await? else { return Ok(()) };
         if self.is_ours(id, &image.record) {
-            match self.folder.withdraw(id) {
-                Ok(path) => self.discard(path),
-                Err(error) => log::warn!("an image cannot be removed id={id}: {error}"),
-            }
+            self.withdraw(id);
         }
         self.records.remove(id);
         self.foreign.forget(id.as_str());

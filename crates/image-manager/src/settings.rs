@@ -34,6 +34,7 @@ pub struct Fragment {
     multipart_object: Option<String>,
     claim_timeout_s: Option<u64>,
     linger_s: Option<u64>,
+    keep_alive_s: Option<u64>,
     hold_ms: Option<u64>,
     stall_limit_s: Option<u64>,
     transfer_limit_s: Option<u64>,
@@ -124,6 +125,8 @@ pub struct Settings {
     pub claim_limit: Duration,
     /// How long what came to an end is still shown.
     pub linger: Duration,
+    /// How often it is said of an image that waits that it is not forgotten.
+    pub keep_alive: Duration,
     /// How long an image of `StartUpdate` stays `NotReady` unless somebody has read its state.
     pub hold: Duration,
     /// How long a pipe is read from.
@@ -152,7 +155,7 @@ impl Fragment {
             upload_folder: below(&self.upload_directory, "/tmp/images"),
             trust_folder: below(&self.trust_directory, "/etc/activationdata"),
             os_release: below(&self.os_release, "/etc/os-release"),
-            group: self.group()?,
+            group: self.group(),
             policy: self.signature.unwrap_or(Policy::Required),
             require_machine_name: self.require_machine_name.unwrap_or(false),
             require_payload_digests: self.require_payload_digests.unwrap_or(false),
@@ -170,6 +173,7 @@ impl Fragment {
             multipart_object: self.multipart_object()?,
             claim_limit: seconds(self.claim_timeout_s, 30),
             linger: seconds(self.linger_s, 30),
+            keep_alive: seconds(self.keep_alive_s, 45).max(Duration::from_secs(1)),
             hold: Duration::from_millis(self.hold_ms.unwrap_or(500).min(NEVER_S)),
             patience: Patience {
                 stall: seconds(self.stall_limit_s, 30),
@@ -186,11 +190,20 @@ impl Fragment {
         Ok(settings)
     }
 
-    fn group(&self) -> anyhow::Result<Option<u32>> {
-        let Some(name) = &self.group else { return Ok(None) };
-        let group = Group::from_name(name).with_context(|| format!("group: {name}"))?;
-        let group = group.with_context(|| format!("group: there is no group {name}"))?;
-        Ok(Some(group.gid.as_raw()))
+    /// A group that is not there costs nobody but those in it their access, and not the file its other settings.
+    fn group(&self) -> Option<u32> {
+        let name = self.group.as_ref()?;
+        match Group::from_name(name) {
+            Ok(Some(group)) => Some(group.gid.as_raw()),
+            Ok(None) => {
+                log::error!("group: there is no group {name}, and root's is used");
+                None
+            }
+            Err(error) => {
+                log::error!("group: {name} cannot be looked up, and root's is used: {error}");
+                None
+            }
+        }
     }
 
     fn ignored_purposes(&self) -> anyhow::Result<Vec<Purpose>> {
@@ -282,6 +295,13 @@ mod tests {
     }
 
     #[test]
+    fn a_group_that_is_not_there_takes_no_other_setting_with_it() {
+        let text = "group = \"no-such-group-here\"\n[[version-floors]]\npurpose = \"BMC\"\nminimum = \"1\"";
+        let settings = settings(text).unwrap();
+        assert_eq!((settings.group, settings.floors.len()), (None, 1));
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused_by_its_key() {
         for (text, key) in [
             ("multipart-object = \"/xyz/openbmc_project/software/a/b\"", "multipart-object"),
@@ -289,7 +309,6 @@ mod tests {
             ("upload-directory = \"tmp\"", "upload-directory"),
             ("ignore-purposes = [\"Toaster\"]", "ignore-purposes"),
             ("[[version-floors]]\npurpose = \"Toaster\"\nminimum = \"1\"", "version-floors"),
-            ("group = \"no-such-group-here\"", "group"),
         ] {
             let error = format!("{:#}", settings(text).unwrap_err());
             assert!(error.contains(key), "{error}");

@@ -4,6 +4,7 @@ use crate::upload_folder::Upload;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::stat::{SFlag, fstat};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -30,6 +31,8 @@ pub enum Source {
     Stream {
         /// Its descriptor.
         stream: File,
+        /// It is a socket.
+        is_socket: bool,
         /// How long it is read from.
         patience: Patience,
         /// When it was read from first.
@@ -91,10 +94,12 @@ impl Source {
                 Ok((Self::File { file: descriptor.into(), position: 0 }, Some(size)))
             }
             SFlag::S_IFIFO | SFlag::S_IFCHR => {
-                Ok((Self::Stream { stream: opened_anew(descriptor), patience, began: None, stop }, None))
+                let stream = opened_anew(descriptor);
+                Ok((Self::Stream { stream, is_socket: false, patience, began: None, stop }, None))
             }
             SFlag::S_IFSOCK => {
-                Ok((Self::Stream { stream: descriptor.into(), patience, began: None, stop }, None))
+                let stream = descriptor.into();
+                Ok((Self::Stream { stream, is_socket: true, patience, began: None, stop }, None))
             }
             SFlag::S_IFDIR => Err(InvalidImage::Kind("a folder")),
             _ => Err(InvalidImage::Kind("a device")),
@@ -102,7 +107,7 @@ impl Source {
     }
 }
 
-/// The same pipe, but not to be blocked by: whoever holds the other descriptor could read what was promised to us.
+/// The same pipe, but not to be blocked by.
 fn opened_anew(descriptor: OwnedFd) -> File {
     let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
     let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
@@ -117,14 +122,14 @@ impl Read for Source {
                 *position = position.saturating_add(count as u64);
                 Ok(count)
             }
-            Self::Stream { stream, patience, began, stop } => {
+            Self::Stream { stream, is_socket, patience, began, stop } => {
                 let began = *began.get_or_insert_with(Instant::now);
                 let left = patience.whole.saturating_sub(began.elapsed());
                 if left.is_zero() {
                     let text = format!("it did not come within {} s", patience.whole.as_secs());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, text));
                 }
-                read_stream(stream, patience.stall.min(left), stop, buffer)
+                read_stream(stream, *is_socket, patience.stall.min(left), stop, buffer)
             }
         }
     }
@@ -132,6 +137,7 @@ impl Read for Source {
 
 fn read_stream(
     stream: &mut File,
+    is_socket: bool,
     limit: Duration,
     stop: &AtomicBool,
     buffer: &mut [u8],
@@ -152,16 +158,22 @@ fn read_stream(
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
-        match stream.read(buffer) {
+        match read_now(stream, is_socket, buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             other => return other,
         }
     }
 }
 
+/// Errors: `WouldBlock` when there is nothing: whoever holds the other descriptor could read what was promised to us.
+fn read_now(stream: &mut File, is_socket: bool, buffer: &mut [u8]) -> io::Result<usize> {
+    if is_socket { Ok(recv(stream.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?) } else { stream.read(buffer) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixStream;
     use std::io::{Seek as _, Write as _};
 
     fn take(descriptor: impl Into<OwnedFd>) -> Result<(Source, Option<u64>), InvalidImage> {
@@ -204,6 +216,20 @@ mod tests {
         assert_eq!(source.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(writer);
         assert_eq!(source.read(&mut buffer).unwrap(), 0);
+    }
+
+    /// Whoever holds the other descriptor may have read what `poll` promised.
+    #[test]
+    fn a_stream_that_holds_nothing_after_all_does_not_block() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        for descriptor in [OwnedFd::from(reader), OwnedFd::from(ours)] {
+            let Ok((Source::Stream { mut stream, is_socket, .. }, None)) = take(descriptor) else {
+                panic!("not a stream")
+            };
+            let error = read_now(&mut stream, is_socket, &mut [0; 8]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "is_socket={is_socket}");
+        }
     }
 
     #[test]

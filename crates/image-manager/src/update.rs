@@ -21,8 +21,6 @@ use std::time::Duration;
 use update_state::{Activation, ApplyTime, RequestedActivation};
 use zbus::{OwnedFd, OwnedObjectPath};
 
-/// How often a watcher must hear that something goes on.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Longest wait for the object mapper while a caller waits for us.
 const MAPPER_LIMIT: Duration = Duration::from_millis(50);
 
@@ -303,10 +301,10 @@ impl Service {
 
     /// Says that an image which waits for long has not been forgotten: watchers count such signals.
     pub(crate) async fn keep_alive(&mut self) -> anyhow::Result<()> {
-        let now = self.now();
+        let (now, keep_alive) = (self.now(), self.settings.keep_alive);
         let is_due = |image: &&mut Image| {
             let waits = |hand_over: &HandOver| hand_over.is_taking_in() || hand_over.waits_for_its_turn();
-            image.hand_over.as_ref().is_some_and(waits) && now.saturating_sub(image.quiet_since) >= KEEP_ALIVE
+            image.hand_over.as_ref().is_some_and(waits) && now.saturating_sub(image.quiet_since) >= keep_alive
         };
         let mut due = Vec::new();
         for image in self.images.all.values_mut().filter(is_due) {

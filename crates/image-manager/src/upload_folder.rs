@@ -7,10 +7,11 @@ use image_ingest::DiskFolder;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// What folders that are being unpacked begin with.
 const DRAFT: &str = ".tmp-";
+/// What files begin with that say which folders are ours, where these outlive what else is known of them.
+const MARK: &str = ".made-";
 /// Endings of names of files that are still on their way.
 const PARTIAL: [&str; 5] = [".part", ".partial", ".filepart", ".tmp", ".crdownload"];
 
@@ -57,6 +60,8 @@ pub struct UploadFolder {
     /// Locked: two services must not sweep away what the other unpacks.
     descriptor: Flock<OwnedFd>,
     identity: Identity,
+    /// It is on a file system that outlives a boot, and so the records.
+    is_lasting: bool,
 }
 
 /// Why a file is not looked at.
@@ -90,9 +95,10 @@ impl UploadFolder {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         let identity = Identity::of(&found);
+        let is_lasting = fstatfs(&descriptor)?.filesystem_type() != TMPFS_MAGIC;
         let descriptor =
             Flock::lock(descriptor, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error)?;
-        Ok(Self { path: path.to_owned(), descriptor, identity })
+        Ok(Self { path: path.to_owned(), descriptor, identity, is_lasting })
     }
 
     /// Its path.
@@ -174,8 +180,15 @@ impl UploadFolder {
 
     /// Gives an unpacked folder its final name. Errors: `AlreadyExists` when something has that name.
     pub fn publish(&self, draft: &str, id: &VersionId) -> io::Result<()> {
-        renameat2(&*self.descriptor, draft, &*self.descriptor, id.as_str(), RenameFlags::RENAME_NOREPLACE)?;
-        Ok(nix::unistd::fsync(&*self.descriptor)?)
+        if self.is_lasting {
+            self.mark(draft, id)?;
+        }
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        let renamed = renameat2(&*self.descriptor, draft, &*self.descriptor, id.as_str(), flags);
+        if renamed.is_err() && self.is_lasting {
+            self.unmark(id);
+        }
+        Ok(renamed?)
     }
 
     /// Takes an image's folder out of sight at once; where it went is told, to be removed.
@@ -183,7 +196,44 @@ impl UploadFolder {
         let name = format!("{DRAFT}{:08x}", random()?);
         let flags = RenameFlags::RENAME_NOREPLACE;
         renameat2(&*self.descriptor, id.as_str(), &*self.descriptor, name.as_str(), flags)?;
+        if self.is_lasting {
+            self.unmark(id);
+        }
         Ok(self.path.join(name))
+    }
+
+    /// Folders that we have made and named, by their marks; marks without such a folder are removed.
+    pub fn marked(&self) -> io::Result<Vec<VersionId>> {
+        let mut marked = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.strip_prefix(MARK)) else { continue };
+            let Ok(id) = VersionId::parse(id) else { continue };
+            // A folder of another's may have come to that name.
+            let inode = fs::read_to_string(entry.path()).ok().and_then(|text| text.parse().ok());
+            if inode.is_some() && self.folder_of(&id).map(|found| found.inode) == inode {
+                marked.push(id);
+            } else {
+                self.unmark(&id);
+            }
+        }
+        Ok(marked)
+    }
+
+    fn mark(&self, draft: &str, id: &VersionId) -> io::Result<()> {
+        let inode = fstatat(&*self.descriptor, draft, AtFlags::AT_SYMLINK_NOFOLLOW)?.st_ino;
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let mark = openat(&*self.descriptor, mark_of(id).as_str(), flags, mode)?;
+        File::from(mark).write_all(inode.to_string().as_bytes()).inspect_err(|_| self.unmark(id))
+    }
+
+    fn unmark(&self, id: &VersionId) {
+        match unlinkat(&*self.descriptor, mark_of(id).as_str(), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(error) => log::warn!("a mark cannot be removed id={id}: {error}"),
+        }
     }
 
     /// The whole path of a name in it.
@@ -250,6 +300,10 @@ pub fn random() -> io::Result<u32> {
     let mut bytes = [0; 4];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(u32::from_ne_bytes(bytes))
+}
+
+fn mark_of(id: &VersionId) -> String {
+    format!("{MARK}{id}")
 }
 
 fn kind(found: &FileStat) -> SFlag {
@@ -338,6 +392,28 @@ mod tests {
         folder.sweep().unwrap();
         assert!(!folder.join(draft).exists());
         assert!(folder.join(id.as_str()).exists());
+    }
+
+    #[test]
+    fn marks_tell_our_folders_from_those_of_others() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = UploadFolder { is_lasting: true, ..UploadFolder::open(root.path()).unwrap() };
+        let (ours, foreign, gone) = (VersionId::of("ours"), VersionId::of("foreign"), VersionId::of("gone"));
+        for id in [&ours, &gone] {
+            let (draft, _) = folder.begin(None).unwrap();
+            folder.publish(&draft, id).unwrap();
+        }
+        let withdrawn = folder.withdraw(&gone).unwrap();
+        assert!(withdrawn.exists() && !folder.join(format!(".made-{gone}")).exists());
+        // One that has come to a name of ours, and one that has no mark.
+        fs::write(folder.join(format!(".made-{gone}")), "1").unwrap();
+        fs::create_dir(folder.join(gone.as_str())).unwrap();
+        fs::create_dir(folder.join(foreign.as_str())).unwrap();
+        let (draft, _) = folder.begin(None).unwrap();
+        assert_eq!(folder.publish(&draft, &foreign).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(folder.marked().unwrap(), [ours]);
+        assert!(!folder.join(format!(".made-{gone}")).exists(), "a mark that is wrong goes");
+        assert!(!folder.join(format!(".made-{foreign}")).exists(), "nothing was made");
     }
 
     #[test]

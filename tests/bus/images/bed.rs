@@ -213,14 +213,22 @@ impl Bed {
         Ok(self.objects()?.into_keys().filter(|path| path != MULTIPART).collect())
     }
 
-    /// What lies in the upload folder.
+    /// What lies in the upload folder, but for the marks of images that are there.
     pub fn files(&self) -> anyhow::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(self.folder())? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort();
+        let all = names.clone();
+        names.retain(|name| !name.strip_prefix(".made-").is_some_and(|id| all.iter().any(|name| name == id)));
         Ok(names)
+    }
+
+    /// Whether the upload folder is on a file system that outlives a boot.
+    pub fn is_lasting(&self) -> anyhow::Result<bool> {
+        let system = nix::sys::statfs::statfs(&self.folder())?;
+        Ok(system.filesystem_type() != nix::sys::statfs::TMPFS_MAGIC)
     }
 
     /// Asks until something is so.

@@ -6,9 +6,11 @@ use super::bed::{
 };
 use super::ear::{Heard, Said};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use zbus::{ObjectPath, Variant};
 
 const NOT_ALLOWED: &str = "xyz.openbmc_project.Common.Error.NotAllowed";
+const PROGRESS: &str = "xyz.openbmc_project.Software.ActivationProgress";
 const APPLY_TIME: &str = "xyz.openbmc_project.Software.ApplyTime";
 
 fn bed(settings: &str, installer: &str) -> anyhow::Result<Option<Bed>> {
@@ -37,6 +39,34 @@ fn own<'a>(heard: &'a [Heard], path: &str) -> Vec<&'a Heard> {
     let first = heard.iter().find(|heard| heard.path == path && heard.adds(IMAGE));
     let sender = first.map(|heard| heard.sender.clone()).unwrap_or_default();
     heard.iter().filter(|heard| heard.path == path && heard.sender == sender).collect()
+}
+
+/// bmcweb gives a task up after five minutes without a Progress signal, whatever its value.
+#[test]
+fn an_image_that_waits_says_so_again_and_again() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("keep-alive-s = 1\nstall-limit-s = 60")? else { return Ok(()) };
+    let (reader, mut writer) = std::io::pipe()?;
+    let slow = bed.hand_over(&reader, IMMEDIATE)?;
+    let waiting = bed.start_update(&image("waiting"), IMMEDIATE)?;
+    for path in [&slow, &waiting] {
+        bed.until(|heard| {
+            let own = heard.iter().filter(|heard| heard.path == *path);
+            let is_told = |heard: &&Heard| {
+                matches!(&heard.said, Said::Changed(..)) && heard.value(PROGRESS, "Progress") == Some("0")
+            };
+            (own.filter(is_told).count() >= 3).then_some(())
+        })?;
+    }
+    // Once nothing is waited for any more, nothing is said.
+    writer.write_all(&image("slow"))?;
+    drop((reader, writer));
+    for path in [slow, waiting] {
+        bed.await_state(&path, "Ready")?;
+        bed.until(|heard| {
+            heard.iter().any(|heard| heard.path == path && heard.removes(PROGRESS)).then_some(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -65,6 +65,37 @@ fn killed_while_unpacking_a_file_is_taken_in_again_and_a_descriptor_is_lost_with
     Ok(())
 }
 
+/// As from a folder in memory; what others have there stays, and what was only dropped is taken in.
+#[test]
+fn images_of_an_earlier_boot_are_removed_from_a_folder_on_a_disk() -> anyhow::Result<()> {
+    let Some(mut bed) = bed(&["event-log"])? else { return Ok(()) };
+    if !bed.is_lasting()? {
+        println!("not tried: {} is in memory", bed.folder().display());
+        return Ok(());
+    }
+    add_foreign(&bed)?;
+    bed.drop_file("image", &image("dropped"))?;
+    bed.await_image("dropped")?;
+    bed.start_update(&image("handed-over"), ON_REQUEST)?;
+    bed.await_image("handed-over")?;
+    bed.kill()?;
+    // What a boot does to /run.
+    std::fs::remove_dir_all(bed.root().join("run/vivianite/image-manager"))?;
+    bed.drop_file("next", &image("next"))?;
+    bed.forget()?;
+    bed.start()?;
+    let next = bed.await_image("next")?;
+    assert_eq!(bed.images()?, [&*next]);
+    bed.wait("they are gone", || {
+        let mut files = bed.files()?;
+        files.retain(|name| !FOREIGN.contains(&&**name));
+        Ok(files == [next.rsplit('/').next().unwrap_or_default()])
+    })?;
+    assert!(is_foreign_there(&bed));
+    assert_eq!(bed.events()?, Vec::<String>::new());
+    Ok(())
+}
+
 #[test]
 fn what_was_published_is_back_under_its_id_and_announced_once() -> anyhow::Result<()> {
     let Some(mut bed) = bed(&["event-log", "object-mapper"])? else { return Ok(()) };
