@@ -102,12 +102,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             Ok(())
         }
         Action::Run(run) => {
+            let extent = if run.full { Extent::Full } else { Extent::Quick };
             let scenarios = if run.names.is_empty() {
-                all(&workspace)?
+                taking_part(&workspace, extent)?
             } else {
                 run.names.iter().map(|name| named(&workspace, name)).collect::<Result<_>>()?
             };
-            let extent = if run.full { Extent::Full } else { Extent::Quick };
             play_all(&workspace, &scenarios, run.profile, extent, None)
         }
         Action::Upstream(arguments) => match upstream::scenario(&workspace, arguments)? {
@@ -127,7 +127,7 @@ pub fn ring(workspace: &Workspace, extent: Extent, until: Option<Instant>) -> Re
     if let Some(reason) = obstacle() {
         return Ok(Outcome::Skipped(reason));
     }
-    play_all(workspace, &all(workspace)?, Profile::Dev, extent, until)?;
+    play_all(workspace, &taking_part(workspace, extent)?, Profile::Dev, extent, until)?;
     Ok(Outcome::Passed)
 }
 
@@ -135,6 +135,17 @@ pub fn ring(workspace: &Workspace, extent: Extent, until: Option<Instant>) -> Re
 fn all(workspace: &Workspace) -> Result<Vec<Scenario>> {
     let mut scenarios = scenario::all(&workspace.root)?;
     scenarios.extend(upstream::fixtures(workspace)?);
+    Ok(scenarios)
+}
+
+/// Those that are played when nobody names any; says which are not.
+fn taking_part(workspace: &Workspace, extent: Extent) -> Result<Vec<Scenario>> {
+    let is_left = |scenario: &Scenario| extent == Extent::Quick && scenario.plan.soak;
+    let (left, scenarios): (Vec<_>, Vec<_>) = all(workspace)?.into_iter().partition(is_left);
+    if !left.is_empty() {
+        let names: Vec<_> = left.iter().map(|scenario| scenario.name.as_str()).collect();
+        output::progress(format!("left to soak: {}", names.join(", ")));
+    }
     Ok(scenarios)
 }
 

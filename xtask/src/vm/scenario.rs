@@ -42,6 +42,9 @@ pub struct Scenario {
 pub struct Plan {
     /// One sentence.
     pub protects: String,
+    /// Left out of the tests of a change as a whole.
+    #[serde(default)]
+    pub soak: bool,
     /// Our programs in the guest.
     #[serde(default)]
     pub programs: Vec<String>,

@@ -24,7 +24,6 @@ case $BOOT in
     wait_until 60 [ "$(systemctl show -P SubState trouble)" = dead ]
     [ "$(systemctl show -P NRestarts inventory-manager)" -ge 3 ] || fail "the inventory was not killed"
     all_collected
-    power_off
     ;;
 4)
     expect "active" "$(systemctl is-active vpd-collection.target)" "vpd-collection.target without an inventory"
