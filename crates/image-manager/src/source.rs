@@ -167,14 +167,18 @@ fn read_stream(
 
 /// Errors: `WouldBlock` when there is nothing: whoever holds the other descriptor could read what was promised to us.
 fn read_now(stream: &mut File, is_socket: bool, buffer: &mut [u8]) -> io::Result<usize> {
-    if is_socket { Ok(recv(stream.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?) } else { stream.read(buffer) }
+    if is_socket {
+        Ok(recv(stream.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?)
+    } else {
+        stream.read(buffer)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixStream;
     use std::io::{Seek as _, Write as _};
+    use std::os::unix::net::UnixStream;
 
     fn take(descriptor: impl Into<OwnedFd>) -> Result<(Source, Option<u64>), InvalidImage> {
         let patience = Patience { stall: Duration::from_millis(300), whole: Duration::from_millis(900) };
