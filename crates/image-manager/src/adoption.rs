@@ -12,6 +12,7 @@ use dbus_api::software::refusal::Refusal;
 use dbus_api::software::view::Interface;
 use image_format::VersionId;
 use image_ingest::SignaturePolicy;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use update_state::{Activation, ApplyTime, RequestedActivation};
 
@@ -26,13 +27,18 @@ impl Service {
         let is_required = policy == SignaturePolicy::Required;
         for (id, record) in self.records.load()? {
             let apply = record.apply_time();
+            if record.stage == Stage::Closed {
+                self.let_go(&id, &record, "an image that was done with is removed");
+                continue;
+            }
             if self.is_unchanged(&id, &record, is_required) {
                 self.bring_back(&id, record).await?;
             } else if let (Stage::TakingIn, Some(apply)) = (record.stage, apply) {
                 // Somebody may wait for it.
                 self.bring_back_broken(&id, record, apply).await?;
             } else {
-                self.let_go(&id, &record);
+                let reason = "an image was changed, or would not be taken in any more, and is removed";
+                self.let_go(&id, &record, reason);
                 continue;
             }
             adopted.push(id);
@@ -149,9 +155,9 @@ impl Service {
     }
 
     /// Removes what is left of an image that does not come back; another's folder of its name stays.
-    fn let_go(&self, id: &VersionId, record: &Record) {
+    fn let_go(&self, id: &VersionId, record: &Record, reason: &str) {
         if self.is_ours(id, record) {
-            log::warn!("an image was changed, or would not be taken in any more, and is removed id={id}");
+            log::warn!("{reason} id={id}");
             self.withdraw(id);
         }
         self.records.remove(id);
@@ -181,7 +187,7 @@ impl Service {
         if image.hand_over.as_ref().is_some_and(HandOver::is_taking_in) {
             return Ok(Err(Refusal::NotAllowed("the image is being taken in".to_owned())));
         }
-        if image.is_adopted && !self.has_looked {
+        if image.is_adopted && !self.unseen.as_ref().is_some_and(BTreeSet::is_empty) {
             let text =
                 "it is not known yet whether somebody installs the image, as the service has just started";
             return Ok(Err(Refusal::NotAllowed(text.to_owned())));

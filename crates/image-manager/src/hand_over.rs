@@ -19,6 +19,8 @@ pub struct Limits {
     pub hold: Duration,
     /// An image waits so long for an installer.
     pub claim: Duration,
+    /// An installer that has it may take so long to become ready.
+    pub ready: Duration,
     /// What is over is shown so long.
     pub linger: Duration,
 }
@@ -36,6 +38,12 @@ pub enum Effect {
     Resume,
     /// Nobody installs it: its Activation is Invalid.
     Unclaimed,
+    /// Its installer does not want it.
+    Declined,
+    /// Its installer does not become ready.
+    Stuck,
+    /// It is installed, or as far as its installer goes.
+    Installed,
     /// It is removed.
     Remove,
 }
@@ -60,6 +68,8 @@ enum Stage {
     },
     Claimed {
         claim: Claim,
+        /// Since when it is not ready.
+        since: Duration,
     },
     /// Invalid.
     Over {
@@ -85,12 +95,23 @@ enum Wish {
     Past,
 }
 
+/// Which installer was told to begin, and has not come to an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Told {
+    Nobody,
+    /// By an earlier run of ours: it is not known which.
+    Somebody,
+    /// Its unique name.
+    Owner(String),
+}
+
 /// The life of one image.
 #[derive(Debug)]
 pub struct HandOver {
     limits: Limits,
     stage: Stage,
     wish: Wish,
+    told: Told,
     replied: Option<Duration>,
     was_read: bool,
     claim: Option<Claim>,
@@ -103,14 +124,15 @@ impl HandOver {
             ApplyTime::Immediate | ApplyTime::OnReset => Wish::Waiting,
             ApplyTime::OnActivationRequest => Wish::None,
         };
-        Self { limits, stage: Stage::TakingIn, wish, replied: None, was_read: false, claim: None }
+        let (stage, told) = (Stage::TakingIn, Told::Nobody);
+        Self { limits, stage, wish, told, replied: None, was_read: false, claim: None }
     }
 
     /// One that an earlier run had offered; `was_asked` when an installer was told to begin then.
     pub fn resumed(apply: ApplyTime, was_asked: bool, limits: Limits, now: Duration) -> Self {
         let new = Self::new(apply, limits);
-        let wish = if was_asked { Wish::Past } else { new.wish };
-        Self { stage: Stage::Offered { since: now }, wish, ..new }
+        let (wish, told) = if was_asked { (Wish::Past, Told::Somebody) } else { (new.wish, Told::Nobody) };
+        Self { stage: Stage::Offered { since: now }, wish, told, ..new }
     }
 
     /// One that an earlier run did not finish taking in.
@@ -149,9 +171,17 @@ impl HandOver {
         self.claim = claim;
     }
 
+    /// The installer that was told to begin, by its unique name.
+    pub fn told(&self) -> Option<&str> {
+        match &self.told {
+            Told::Owner(owner) => Some(owner),
+            Told::Nobody | Told::Somebody => None,
+        }
+    }
+
     /// The installer that is to be told to begin now.
     pub fn to_ask(&self, now: Duration) -> Option<&str> {
-        let Stage::Claimed { claim } = &self.stage else { return None };
+        let Stage::Claimed { claim, .. } = &self.stage else { return None };
         let is_due = match &self.wish {
             Wish::Waiting => true,
             Wish::Asking { next, .. } => next.is_some_and(|next| next <= now),
@@ -167,6 +197,9 @@ impl HandOver {
             _ => now,
         };
         self.wish = Wish::Asking { since, next: None };
+        if let Stage::Claimed { claim, .. } = &self.stage {
+            self.told = Told::Owner(claim.owner.clone());
+        }
     }
 
     /// It was told, or refused to hear. True when it will not be told again.
@@ -177,6 +210,7 @@ impl HandOver {
             Wish::Past
         } else if is_past {
             // It has not begun, so it is in nobody's way.
+            self.told = Told::Nobody;
             Wish::None
         } else {
             Wish::Asking { since, next: Some(now.saturating_add(ASK_AGAIN)) }
@@ -186,8 +220,12 @@ impl HandOver {
 
     /// Whether an installer has begun or been told to, by us or by a client, and has not come to an end.
     pub fn is_under_way(&self) -> bool {
-        let Stage::Claimed { claim } = &self.stage else { return false };
-        let was_told = matches!(self.wish, Wish::Asking { .. } | Wish::Past);
+        let Stage::Claimed { claim, .. } = &self.stage else { return false };
+        let was_told = match &self.told {
+            Told::Nobody => false,
+            Told::Somebody => true,
+            Told::Owner(owner) => *owner == claim.owner,
+        };
         let is_busy = claim.state.is_some_and(Activation::is_busy);
         is_busy || was_told && !claim.state.is_some_and(Activation::is_final)
     }
@@ -211,11 +249,11 @@ impl HandOver {
                 false => (Stage::Over { since: now }, Effect::Refuse),
             },
             Stage::Offered { since } => match self.claim.clone() {
-                Some(claim) => (Stage::Claimed { claim }, Effect::Yield),
+                Some(claim) => (Stage::Claimed { claim, since: now }, Effect::Yield),
                 None if after(*since, self.limits.claim) => (Stage::Over { since: now }, Effect::Unclaimed),
                 None => return None,
             },
-            Stage::Claimed { claim } => return self.follow(claim.clone(), now),
+            Stage::Claimed { claim, since } => return self.follow(claim.clone(), *since, now),
             Stage::Over { since } | Stage::Done { since }
                 if after(*since, self.limits.linger) && !self.is_at_work() =>
             {
@@ -235,7 +273,10 @@ impl HandOver {
             // Its files are not taken away under an installer; its end is a change that wakes us.
             Stage::Over { .. } | Stage::Done { .. } if self.is_at_work() => None,
             Stage::Over { since } | Stage::Done { since } => Some(since.saturating_add(self.limits.linger)),
-            Stage::Claimed { claim } => match self.wish {
+            Stage::Claimed { claim, since } if claim.is_coming() => {
+                Some(since.saturating_add(self.limits.ready))
+            }
+            Stage::Claimed { claim, .. } => match self.wish {
                 Wish::Asking { next, .. } if claim.state == Some(Activation::Ready) => next,
                 _ => None,
             },
@@ -258,29 +299,55 @@ impl HandOver {
     }
 
     /// What the installer's Activation came to.
-    fn follow(&mut self, before: Claim, now: Duration) -> Option<Effect> {
-        match self.claim.clone() {
-            Some(claim) if claim.state == Some(Activation::Active) => self.stage = Stage::Done { since: now },
-            Some(claim) => {
-                let has_begun = claim.state.is_some_and(|state| state.is_busy() || has_ended(state));
-                if has_begun && matches!(self.wish, Wish::Asking { .. }) {
-                    // Whatever it has answered.
-                    self.wish = Wish::Past;
-                }
-                self.stage = Stage::Claimed { claim };
-            }
+    fn follow(&mut self, before: Claim, since: Duration, now: Duration) -> Option<Effect> {
+        let Some(claim) = self.claim.clone() else {
             // It has come to an end with it, whichever, and took its leave.
-            None if before.state.is_some_and(has_ended) => self.stage = Stage::Done { since: now },
-            None => {
-                // A second installer is not told to begin: what the first has done is not known.
-                if matches!(self.wish, Wish::Asking { .. }) {
-                    self.wish = Wish::Past;
-                }
-                self.stage = Stage::Offered { since: now };
-                return Some(Effect::Resume);
+            if before.state.is_some_and(has_ended) {
+                self.stage = Stage::Done { since: now };
+                return Some(Effect::Installed);
             }
+            // A second installer is not told to begin: what the first has done is not known.
+            if matches!(self.wish, Wish::Asking { .. }) {
+                self.wish = Wish::Past;
+            }
+            self.told = Told::Nobody;
+            self.stage = Stage::Offered { since: now };
+            return Some(Effect::Resume);
+        };
+        let has_begun = claim.state.is_some_and(|state| state.is_busy() || has_ended(state));
+        if has_begun && matches!(self.wish, Wish::Asking { .. } | Wish::Waiting) {
+            // Whatever it has answered, and whoever told it: once is enough.
+            self.wish = Wish::Past;
         }
+        if claim.state.is_some_and(Activation::is_final) {
+            self.told = Told::Nobody;
+        }
+        match claim.state {
+            Some(Activation::Active) => {
+                self.stage = Stage::Done { since: now };
+                return Some(Effect::Installed);
+            }
+            Some(Activation::Invalid) => {
+                self.stage = Stage::Over { since: now };
+                return Some(Effect::Declined);
+            }
+            _ => {}
+        }
+        let is_coming = claim.is_coming() && before.is_coming() && claim.owner == before.owner;
+        let since = if is_coming { since } else { now };
+        if claim.is_coming() && now >= since.saturating_add(self.limits.ready) {
+            self.stage = Stage::Over { since: now };
+            return Some(Effect::Stuck);
+        }
+        self.stage = Stage::Claimed { claim, since };
         None
+    }
+}
+
+impl Claim {
+    /// Whether its installer still looks at it.
+    fn is_coming(&self) -> bool {
+        matches!(self.state, None | Some(Activation::NotReady))
     }
 }
 
@@ -296,6 +363,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         hold: Duration::from_millis(500),
         claim: Duration::from_secs(30),
+        ready: Duration::from_secs(300),
         linger: Duration::from_secs(30),
     };
 
@@ -348,7 +416,7 @@ mod tests {
         image.claimed(claim(Activation::Activating));
         image.go_on(ms(900));
         image.claimed(claim(Activation::Active));
-        assert_eq!(image.go_on(ms(1_000)), None);
+        assert_eq!(image.go_on(ms(1_000)), Some(Effect::Installed));
         assert!(!image.is_under_way());
         assert_eq!(image.go_on(ms(31_000)), Some(Effect::Remove));
         assert_eq!(image.go_on(ms(99_000)), None);
@@ -407,14 +475,20 @@ mod tests {
 
     #[test]
     fn an_installer_that_leaves_after_its_end_leaves_no_image_to_another() {
-        for state in [Activation::Active, Activation::Staged, Activation::Failed, Activation::Invalid] {
+        use Activation::{Active, Failed, Invalid, Staged};
+        for (state, at_once, at_leave) in [
+            (Active, Some(Effect::Installed), None),
+            (Staged, None, Some(Effect::Installed)),
+            (Failed, None, Some(Effect::Installed)),
+            (Invalid, Some(Effect::Declined), None),
+        ] {
             let mut image = offered(ApplyTime::Immediate);
             image.claimed(claim(Activation::Ready));
             image.go_on(ms(600));
             image.claimed(claim(state));
-            image.go_on(ms(700));
+            assert_eq!(image.go_on(ms(700)), at_once, "{state:?}");
             image.claimed(None);
-            assert_eq!(image.go_on(ms(800)), None, "{state:?}");
+            assert_eq!(image.go_on(ms(800)), at_leave, "{state:?}");
             assert!(!image.is_unclaimed() && !image.is_under_way(), "{state:?}");
             assert_eq!(image.go_on(ms(30_800)), Some(Effect::Remove), "{state:?}");
         }
@@ -426,7 +500,7 @@ mod tests {
         image.claimed(claim(Activation::Active));
         assert_eq!(image.go_on(ms(600)), Some(Effect::Yield));
         image.claimed(None);
-        assert_eq!(image.go_on(ms(700)), None);
+        assert_eq!(image.go_on(ms(700)), Some(Effect::Installed));
         assert_eq!(image.go_on(ms(30_700)), Some(Effect::Remove));
     }
 
@@ -457,6 +531,38 @@ mod tests {
             image.claimed(claim(Activation::Active));
             assert_eq!(image.go_on(ms(90_001)), Some(Effect::Remove));
         }
+    }
+
+    #[test]
+    fn whoever_was_quicker_than_we_has_told_the_installer() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(600));
+        assert!(image.waits_for_its_turn());
+        for state in [Activation::Activating, Activation::Failed, Activation::Ready] {
+            image.claimed(claim(state));
+            image.go_on(ms(700));
+            assert!(!image.waits_for_its_turn(), "{state:?}");
+        }
+        assert_eq!(image.to_ask(ms(800)), None, "what a client has begun is not begun again");
+        assert!(!image.is_under_way(), "nor is anybody kept waiting for it");
+    }
+
+    #[test]
+    fn an_installer_that_does_not_become_ready_is_not_waited_for_for_ever() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(Some(Claim { owner: ":1.7".to_owned(), state: None }));
+        assert_eq!(image.go_on(ms(1_000)), Some(Effect::Yield));
+        image.claimed(claim(Activation::NotReady));
+        assert_eq!((image.go_on(ms(200_000)), image.wake_at()), (None, Some(ms(301_000))));
+        assert_eq!(image.go_on(ms(301_000)), Some(Effect::Stuck));
+        assert_eq!(image.go_on(ms(331_000)), Some(Effect::Remove));
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::NotReady));
+        image.go_on(ms(1_000));
+        image.claimed(claim(Activation::Ready));
+        assert_eq!(image.go_on(ms(300_999)), None);
+        assert_eq!(image.go_on(ms(900_000)), None, "one that is ready may wait for its turn");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What other services of firmware say, and what follows from it.
 
+use crate::hand_over::HandOver;
 use crate::peers::{self, News};
 use crate::service::{Service, Step};
 use crate::settings::Multipart as Marker;
@@ -17,13 +18,13 @@ const MAPPER_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Dur
 impl Service {
     pub(crate) fn hear(&mut self, news: News) {
         match news {
-            News::Said(announcement) => {
+            News::Said(announcement, came) => {
                 if tells_of_a_marker(&announcement.said) {
                     self.ask_for_marker();
                 }
                 let images = &self.images.all;
                 let is_ours = |name: &str| VersionId::parse(name).is_ok_and(|id| images.contains_key(&id));
-                if let Some(name) = self.foreign.hear(announcement, is_ours) {
+                if let Some(name) = self.foreign.hear(announcement, came, is_ours) {
                     self.foreign_changed(&[name]);
                 }
             }
@@ -46,16 +47,22 @@ impl Service {
     pub(crate) fn look_around(&mut self) {
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         tokio::spawn(async move {
-            for owner in peers::present(&connection).await.unwrap_or_default() {
-                let objects = peers::objects(&connection, &owner).await;
-                let _ = steps.send(Step::Scanned(owner, objects));
-            }
-            let _ = steps.send(Step::LookedAround);
+            let present = peers::present(&connection).await.unwrap_or_default();
+            let _ = steps.send(Step::Present(present));
         });
         self.ask_for_marker();
     }
 
-    pub(crate) fn scan(&self, owner: String) {
+    /// These services of firmware were there before us.
+    pub(crate) fn look_at(&mut self, present: Vec<String>) {
+        for owner in &present {
+            self.scan(owner.clone());
+        }
+        self.unseen = Some(present.into_iter().collect());
+    }
+
+    pub(crate) fn scan(&mut self, owner: String) {
+        self.foreign.scanning(&owner);
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         tokio::spawn(async move {
             let objects = peers::objects(&connection, &owner).await;
@@ -104,9 +111,10 @@ impl Service {
     /// What is to be done since somebody's activation of an object of this name changed.
     pub(crate) fn foreign_changed(&mut self, names: &[String]) {
         for name in names {
-            let claim = self.foreign.claim(name);
             let Some(id) = VersionId::parse(name).ok() else { continue };
             let Some(image) = self.images.all.get_mut(&id) else { continue };
+            let told = image.hand_over.as_ref().and_then(HandOver::told);
+            let claim = self.foreign.claim(name, told);
             let has_begun = claim.as_ref().and_then(|claim| claim.state);
             image.was_activated |= has_begun.is_some_and(|state| state.is_busy() || state.is_final());
             if let Some(hand_over) = &mut image.hand_over {

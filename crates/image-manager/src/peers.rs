@@ -11,12 +11,15 @@ use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 use update_state::RequestedActivation;
-use zbus::message::Type as MessageType;
+use zbus::message::{Sequence, Type as MessageType};
 use zbus::{Connection, MatchRule, Message, MessageStream, ObjectPath, Variant};
 
 /// Signals that may wait for us.
 const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
+/// When the bus is asked whose a connection is; it may be busy, or the connection gone.
+const TRUST_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 /// The bus itself.
 const BUS: &str = "org.freedesktop.DBus";
 const BUS_PATH: &str = "/org/freedesktop/DBus";
@@ -24,8 +27,8 @@ const BUS_PATH: &str = "/org/freedesktop/DBus";
 /// What somebody said.
 #[derive(Debug)]
 pub enum News {
-    /// Of its objects.
-    Said(Announcement),
+    /// Of its objects, and when that came.
+    Said(Announcement, Sequence),
     /// A service of firmware has come: its unique name.
     Came(String),
     /// A connection, or a service of firmware, is gone.
@@ -87,7 +90,8 @@ impl Peers {
 
     fn read(&self, message: &Message) -> Option<News> {
         if let Some(announcement) = Announcement::of(message) {
-            return (announcement.sender != self.own).then_some(News::Said(announcement));
+            return (announcement.sender != self.own)
+                .then_some(News::Said(announcement, message.recv_position()));
         }
         if message.header().sender()?.as_str() != BUS {
             return None;
@@ -127,19 +131,23 @@ pub async fn present(connection: &Connection) -> zbus::Result<Vec<String>> {
     Ok(owners)
 }
 
-/// All objects of a service of firmware; nothing when it does not say.
-pub async fn objects(connection: &Connection, owner: &str) -> Objects {
-    announcement::managed_objects(connection, owner).await.unwrap_or_else(|error| {
-        log::debug!("{owner} does not tell its objects: {error}");
-        Objects::new()
-    })
+/// All objects of a service of firmware, and when the answer came; nothing when it does not say.
+pub async fn objects(connection: &Connection, owner: &str) -> Option<(Objects, Sequence)> {
+    let asked = announcement::managed_objects_at(connection, owner).await;
+    asked.inspect_err(|error| log::debug!("{owner} does not tell its objects: {error}")).ok()
 }
 
 /// Whether a connection may be believed: its process is root's, or our own user's.
 pub async fn is_trusted(connection: &Connection, owner: &str) -> bool {
-    let asked = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetConnectionUnixUser", &owner).await;
-    let user = asked.ok().and_then(|reply| reply.body().deserialize::<u32>().ok());
-    user.is_some_and(|user| user == 0 || user == nix::unistd::geteuid().as_raw())
+    for wait in TRUST_WAITS {
+        tokio::time::sleep(wait).await;
+        let asked =
+            connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetConnectionUnixUser", &owner).await;
+        if let Ok(user) = asked.and_then(|reply| reply.body().deserialize::<u32>()) {
+            return user == 0 || user == nix::unistd::geteuid().as_raw();
+        }
+    }
+    false
 }
 
 /// Tells an installer to begin.

@@ -49,6 +49,8 @@ pub enum Stage {
     TakingIn,
     /// It is, or is about to be, published.
     Published,
+    /// It was installed, or given up: it is to be removed.
+    Closed,
 }
 
 /// What its signatures came to.
@@ -156,6 +158,7 @@ impl Record {
         let stage = match self.stage {
             Stage::TakingIn => "taking-in",
             Stage::Published => "published",
+            Stage::Closed => "closed",
         };
         let verification = match self.verification {
             Verified::Signed => "signed",

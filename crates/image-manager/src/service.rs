@@ -26,7 +26,7 @@ use image_ingest::SignaturePolicy;
 use service_config::{Merged, SourceFile};
 use service_runtime::daemon::{Start, at};
 use service_runtime::{Exit, RuntimeLevel, bus};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -36,6 +36,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use zbus::Connection;
+use zbus::message::Sequence;
 
 /// Longest wait for any peer.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
@@ -79,7 +80,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         naming: 0,
         backlog: VecDeque::new(),
         has_orphans: false,
-        has_looked: false,
+        unseen: None,
         shows_marker: false,
         marker_asked: None,
         folder_checked: Instant::now(),
@@ -142,10 +143,10 @@ pub(crate) enum Step {
     Policy(SignaturePolicy),
     /// An id that nobody has, for an upload that was taken in.
     Named(Box<Named>),
-    /// The objects of a service of firmware.
-    Scanned(String, announcement::Objects),
-    /// All that were there before us have told theirs.
-    LookedAround,
+    /// The services of firmware that were there before us.
+    Present(Vec<String>),
+    /// The objects of a service of firmware, and when it told them; nothing when it did not.
+    Scanned(String, Option<(announcement::Objects, Sequence)>),
     /// Whether a connection may be believed.
     Trusted(String, bool),
     /// Whether another service shows the multipart marker.
@@ -211,8 +212,8 @@ pub(crate) struct Service {
     pub(crate) backlog: VecDeque<OsString>,
     /// Images may have lost their folders.
     pub(crate) has_orphans: bool,
-    /// All services of firmware that were there before us have told what they have.
-    pub(crate) has_looked: bool,
+    /// Services of firmware that were there before us and have not told yet what they have, once these are known.
+    pub(crate) unseen: Option<BTreeSet<String>>,
     pub(crate) steps: mpsc::UnboundedSender<Step>,
     pub(crate) watch: Option<Watch>,
     pub(crate) shows_marker: bool,
@@ -366,13 +367,16 @@ impl Service {
         match step {
             Step::Policy(signature) => return self.hand_to_thread(signature).await,
             Step::Named(named) => return self.name(*named).await,
-            Step::Scanned(owner, objects) => {
+            Step::Present(present) => self.look_at(present),
+            Step::Scanned(owner, answer) => {
                 let images = &self.images.all;
                 let is_ours = |name: &str| VersionId::parse(name).is_ok_and(|id| images.contains_key(&id));
-                let changed = self.foreign.scanned(&owner, &objects, is_ours);
+                let changed = self.foreign.scanned(&owner, answer, is_ours);
                 self.foreign_changed(&changed);
+                if let Some(unseen) = &mut self.unseen {
+                    unseen.remove(&owner);
+                }
             }
-            Step::LookedAround => self.has_looked = true,
             Step::Trusted(owner, is_trusted) => {
                 if !is_trusted {
                     log::warn!("{owner} shows activations of firmware and is not root's: it is not believed");

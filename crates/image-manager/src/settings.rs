@@ -33,6 +33,7 @@ pub struct Fragment {
     multipart: Option<Multipart>,
     multipart_object: Option<String>,
     claim_timeout_s: Option<u64>,
+    ready_timeout_s: Option<u64>,
     linger_s: Option<u64>,
     keep_alive_s: Option<u64>,
     hold_ms: Option<u64>,
@@ -123,6 +124,8 @@ pub struct Settings {
     pub multipart_object: String,
     /// How long an image of `StartUpdate` waits for somebody to install it.
     pub claim_limit: Duration,
+    /// How long whoever is to install it may take to become ready.
+    pub ready_limit: Duration,
     /// How long what came to an end is still shown.
     pub linger: Duration,
     /// How often it is said of an image that waits that it is not forgotten.
@@ -172,6 +175,7 @@ impl Fragment {
             multipart: self.multipart.unwrap_or(Multipart::Auto),
             multipart_object: self.multipart_object()?,
             claim_limit: seconds(self.claim_timeout_s, 30),
+            ready_limit: seconds(self.ready_timeout_s, 300),
             linger: seconds(self.linger_s, 30),
             keep_alive: seconds(self.keep_alive_s, 45).max(Duration::from_secs(1)),
             hold: Duration::from_millis(self.hold_ms.unwrap_or(500).min(NEVER_S)),

@@ -5,7 +5,7 @@ use crate::events::Event;
 use crate::hand_over::{Effect, HandOver, Limits};
 use crate::images::Image;
 use crate::peers;
-use crate::record::Record;
+use crate::record::{Record, Stage};
 use crate::service::{Service, Step, Update};
 use crate::source::Source;
 use crate::upload_folder::random;
@@ -27,7 +27,12 @@ const MAPPER_LIMIT: Duration = Duration::from_millis(50);
 impl Service {
     /// How long things may take.
     pub(crate) fn limits(&self) -> Limits {
-        Limits { hold: self.settings.hold, claim: self.settings.claim_limit, linger: self.settings.linger }
+        Limits {
+            hold: self.settings.hold,
+            claim: self.settings.claim_limit,
+            ready: self.settings.ready_limit,
+            linger: self.settings.linger,
+        }
     }
 
     /// Accepts an image, and shows its object.
@@ -194,6 +199,8 @@ impl Service {
             }
             Effect::Refuse => {
                 self.images.hide(id, &[Interface::ActivationProgress]).await?;
+                // A later run has nothing to tell any more.
+                self.records.remove(id);
                 self.invalid(id, None).await?;
             }
             Effect::Unclaimed => {
@@ -202,16 +209,22 @@ impl Service {
                 let limit = self.settings.claim_limit.as_secs();
                 let reason =
                     format!("no service installs this image of purpose {purpose}: none did within {limit} s");
-                log::error!("an image is given up id={id}: {reason}");
-                let event = Event::not_applicable(id.as_str(), object_path(id).as_str(), &reason);
-                if let Some(image) = self.images.all.get_mut(id) {
-                    image.failure = Some(event);
-                }
-                self.invalid(id, Some(reason)).await?;
-                // Nobody is to begin with what is about to be removed.
-                let announced: Vec<_> =
-                    Interface::ANNOUNCED.into_iter().chain([Interface::ApplyTime]).collect();
-                self.images.hide(id, &announced).await?;
+                self.give_up(id, reason).await?;
+            }
+            Effect::Declined => {
+                log::warn!("the installer of an image says that it is invalid id={id}");
+                self.close(id);
+                self.images.stage(id, "refused by its installer").await?;
+            }
+            Effect::Stuck => {
+                let limit = self.settings.ready_limit.as_secs();
+                let reason = format!("the service that installs this image was not ready within {limit} s");
+                self.give_up(id, reason).await?;
+            }
+            Effect::Installed => {
+                log::info!("an image is done with id={id}");
+                self.close(id);
+                self.images.stage(id, "done").await?;
             }
             Effect::Yield => {
                 log::info!("an image has an installer id={id}");
@@ -226,6 +239,30 @@ impl Service {
             Effect::Remove => self.remove(id).await?,
         }
         Ok(())
+    }
+
+    /// Nobody is going to install an image.
+    async fn give_up(&mut self, id: &VersionId, reason: String) -> anyhow::Result<()> {
+        log::error!("an image is given up id={id}: {reason}");
+        self.close(id);
+        let event = Event::not_applicable(id.as_str(), object_path(id).as_str(), &reason);
+        if let Some(image) = self.images.all.get_mut(id) {
+            image.failure = Some(event);
+        }
+        self.invalid(id, Some(reason)).await?;
+        // Nobody is to begin with what is about to be removed.
+        let announced: Vec<_> = Interface::ANNOUNCED.into_iter().chain([Interface::ApplyTime]).collect();
+        self.images.hide(id, &announced).await
+    }
+
+    /// A later run has nothing more to do for an image than to remove it.
+    fn close(&mut self, id: &VersionId) {
+        if let Some(image) = self.images.all.get_mut(id) {
+            image.record.stage = Stage::Closed;
+            if let Err(error) = self.records.save(id, &image.record) {
+                log::warn!("cannot keep a record id={id}: {error}");
+            }
+        }
     }
 
     async fn activation(&self, id: &VersionId, state: Activation, stage: &'static str) -> anyhow::Result<()> {

@@ -89,7 +89,7 @@ impl Service {
     pub(crate) fn is_full(&self) -> bool {
         let unclaimed = self.images.all.values().filter(|image| match &image.hand_over {
             Some(hand_over) => hand_over.is_unclaimed() || hand_over.is_taking_in(),
-            None => self.foreign.claim(image.id.as_str()).is_none(),
+            None => self.foreign.claim(image.id.as_str(), None).is_none(),
         });
         let at_work = usize::from(self.busy.as_ref().is_some_and(|busy| busy.id.is_none()));
         unclaimed.count() + self.naming + at_work >= self.settings.max_images

@@ -3,8 +3,12 @@
 use super::{ACTIVATION, ROOT};
 use crate::standard::{OBJECT_MANAGER, PROPERTIES};
 use std::collections::HashMap;
-use zbus::message::Type as MessageType;
+use zbus::message::{Sequence, Type as MessageType};
 use zbus::{Connection, MatchRule, Message, OwnedObjectPath, OwnedVariant};
+
+/// Longest signal that is read, bytes. What services say of firmware has a hundredth of it; whoever may say anything to us
+/// could have us copy as much as the bus passes on.
+const LONGEST: usize = 256 * 1024;
 
 /// Properties by name, `a{sv}`.
 pub type Properties = HashMap<String, OwnedVariant>;
@@ -62,9 +66,12 @@ pub fn everything_rule() -> zbus::Result<MatchRule<'static>> {
 }
 
 impl Announcement {
-    /// Reads a signal; `None` for one that is none of these, or malformed.
+    /// Reads a signal; `None` for one that is none of these, malformed, or longer than anything that is meant for us.
     pub fn of(message: &Message) -> Option<Self> {
         let (header, body) = (message.header(), message.body());
+        if body.len() > LONGEST {
+            return None;
+        }
         let sender = header.sender()?.to_string();
         let (path, said) = match header.member()?.as_str() {
             "InterfacesAdded" => {
@@ -90,9 +97,15 @@ impl Announcement {
 ///
 /// Errors: as the bus or the peer says, and the connection's method time limit.
 pub async fn managed_objects(connection: &Connection, owner: &str) -> zbus::Result<Objects> {
+    Ok(managed_objects_at(connection, owner).await?.0)
+}
+
+/// The same, and when the answer came among all that comes over the connection: signals of the same owner may have come
+/// after it and been heard before.
+pub async fn managed_objects_at(connection: &Connection, owner: &str) -> zbus::Result<(Objects, Sequence)> {
     let reply =
         connection.call_method(Some(owner), ROOT, Some(OBJECT_MANAGER), "GetManagedObjects", &()).await?;
-    reply.body().deserialize()
+    Ok((reply.body().deserialize()?, reply.recv_position()))
 }
 
 /// A text among properties.
