@@ -13,6 +13,7 @@ use dbus_api::software::view::Interface;
 use image_format::VersionId;
 use image_ingest::SignaturePolicy;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::time::Duration;
 use update_state::{Activation, ApplyTime, RequestedActivation};
 
@@ -22,10 +23,20 @@ const BROKEN: &str = "the service ended while it was taken in";
 impl Service {
     /// Brings back what an earlier run had; nobody is told yet.
     pub(crate) async fn adopt(&mut self) -> anyhow::Result<Vec<VersionId>> {
+        self.adopt_those(|_, _| true).await
+    }
+
+    async fn adopt_those(
+        &mut self,
+        is_wanted: impl Fn(&Self, (&VersionId, &Record)) -> bool,
+    ) -> anyhow::Result<Vec<VersionId>> {
         let mut adopted = Vec::new();
         let policy = rules::signature_policy(&self.connection, self.settings.policy).await;
         let is_required = policy == SignaturePolicy::Required;
         for (id, record) in self.records.load()? {
+            if !is_wanted(self, (&id, &record)) {
+                continue;
+            }
             let apply = record.apply_time();
             if record.stage == Stage::Closed {
                 self.let_go(&id, &record, "an image that was done with is removed");
@@ -62,7 +73,7 @@ impl Service {
     /// Removes an image's folder.
     fn withdraw(&self, id: &VersionId) {
         match self.folder.withdraw(id) {
-            Ok(path) => self.discard(path),
+            Ok(name) => self.discard(name),
             Err(error) => log::warn!("an image cannot be removed id={id}: {error}"),
         }
     }
@@ -210,17 +221,57 @@ impl Service {
         Ok(Ok(()))
     }
 
-    /// Removes images whose folders went with the upload folder.
-    pub(crate) async fn remove_orphans(&mut self) -> anyhow::Result<()> {
-        if !std::mem::take(&mut self.has_orphans) {
+    /// A folder has left the upload folder.
+    pub(crate) fn may_have_lost(&mut self, name: &OsStr) {
+        let id = name.to_str().and_then(|name| VersionId::parse(name).ok());
+        self.has_lost |= id.is_some_and(|id| self.images.all.contains_key(&id));
+    }
+
+    /// Published images whose folders are not where they were.
+    fn lost(&self) -> Vec<VersionId> {
+        let published = self.images.all.values().filter(|image| image.is_published());
+        let lost = published.filter(|image| !self.is_ours(&image.id, &image.record));
+        lost.map(|image| image.id.clone()).collect()
+    }
+
+    /// Removes images whose folders somebody has removed.
+    pub(crate) async fn remove_lost(&mut self) -> anyhow::Result<()> {
+        if self.is_another_folder || !std::mem::take(&mut self.has_lost) {
             return Ok(());
         }
-        let published = self.images.all.values().filter(|image| image.is_published());
-        let orphans = published.filter(|image| !self.is_ours(&image.id, &image.record));
-        let orphans: Vec<_> = orphans.map(|image| image.id.clone()).collect();
-        for id in orphans {
+        for id in self.lost() {
             log::warn!("the folder of an image is gone id={id}");
             self.remove(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// There is another upload folder: its images come, those of the one before go, and come back with it.
+    pub(crate) async fn exchange(&mut self) -> anyhow::Result<()> {
+        if !std::mem::take(&mut self.is_another_folder) {
+            return Ok(());
+        }
+        for id in self.lost() {
+            log::warn!("an image has gone with its folder id={id}");
+            self.images.remove(&id).await?;
+            self.foreign.forget(id.as_str());
+        }
+        // What is being unpacked may lie in this one.
+        if self.busy.is_none() && self.naming == 0 {
+            self.folder.sweep().unwrap_or_else(|error| {
+                log::warn!("cannot clean up {}: {error}", self.folder.path().display());
+            });
+        }
+        // What lies elsewhere may come back.
+        let comes_back = |service: &Self, (id, record): (&VersionId, &Record)| {
+            !service.is_known(id) && service.is_ours(id, record)
+        };
+        let adopted = self.adopt_those(comes_back).await?;
+        for id in &adopted {
+            self.announce_adopted(id).await?;
+        }
+        if !adopted.is_empty() {
+            self.look_around();
         }
         Ok(())
     }

@@ -9,9 +9,6 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use update_state::ApplyTime;
 
-/// Longest record that is read, bytes; one with 512 files and the longest manifest has less than a third.
-const LONGEST: u64 = 1024 * 1024;
-
 /// A record. Its file is `<id>.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -259,13 +256,14 @@ fn changed(found: &fs::Metadata) -> i64 {
 #[derive(Debug, Clone)]
 pub struct Records {
     folder: PathBuf,
+    longest: u64,
 }
 
 impl Records {
-    /// Records lie in this folder, which is made if need be.
-    pub fn open(folder: PathBuf) -> io::Result<Self> {
+    /// Records lie in this folder, which is made if need be; those with more than `longest` bytes are none.
+    pub fn open(folder: PathBuf, longest: u64) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder })
+        Ok(Self { folder, longest })
     }
 
     /// Writes a record.
@@ -289,13 +287,15 @@ impl Records {
             let path = entry?.path();
             let id = path.file_stem().and_then(|stem| VersionId::parse(stem.to_str()?).ok());
             let is_record = path.extension().is_some_and(|extension| extension == "toml");
-            match (id.filter(|_| is_record), read(&path)) {
+            match (id.filter(|_| is_record), read(&path, self.longest)) {
                 (Some(id), Ok(record)) => records.push((id, record)),
                 (_, read) => {
                     let reason =
                         read.err().map_or_else(|| "it is no record".to_owned(), |error| error.to_string());
                     log::warn!("{} is removed: {reason}", path.display());
-                    fs::remove_file(&path)?;
+                    if let Err(error) = fs::remove_file(&path) {
+                        log::warn!("{} cannot be removed: {error}", path.display());
+                    }
                 }
             }
         }
@@ -308,8 +308,8 @@ impl Records {
     }
 }
 
-fn read(path: &Path) -> io::Result<Record> {
-    if fs::symlink_metadata(path)?.len() > LONGEST {
+fn read(path: &Path, longest: u64) -> io::Result<Record> {
+    if fs::symlink_metadata(path)?.len() > longest {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     let record: Record = toml::from_str(&fs::read_to_string(path)?).map_err(io::Error::other)?;
@@ -334,7 +334,7 @@ mod tests {
     fn a_record_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("MANIFEST"), "abc").unwrap();
-        let records = Records::open(folder.path().join("records")).unwrap();
+        let records = Records::open(folder.path().join("records"), 1 << 20).unwrap();
         let (id, mut record) = (VersionId::of("v1"), record(folder.path()));
         record.folder = Some(Place { device: 1, inode: u64::from(u32::MAX) });
         record.upload =
@@ -354,12 +354,17 @@ mod tests {
     #[test]
     fn what_is_no_record_does_not_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let records = Records::open(folder.path().join("records")).unwrap();
+        let records = Records::open(folder.path().join("records"), 1 << 20).unwrap();
         for name in ["be0e872f.toml", "be0e872f.new", "other.toml"] {
             fs::write(folder.path().join("records").join(name), "stage = 1").unwrap();
         }
-        assert_eq!(records.load().unwrap(), []);
-        assert_eq!(fs::read_dir(folder.path().join("records")).unwrap().count(), 0);
+        // One that is none and cannot be removed like one is no reason to know of no other.
+        fs::create_dir(folder.path().join("records/67363d95.toml")).unwrap();
+        fs::write(folder.path().join("MANIFEST"), "abc").unwrap();
+        let (id, record) = (VersionId::of("v1"), record(folder.path()));
+        records.save(&id, &record).unwrap();
+        assert_eq!(records.load().unwrap(), [(id, record)]);
+        assert_eq!(fs::read_dir(folder.path().join("records")).unwrap().count(), 2);
     }
 
     #[test]

@@ -60,7 +60,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let folder = UploadFolder::open(&settings.upload_folder)
         .with_context(|| format!("cannot use {}", settings.upload_folder.display()))?;
     folder.sweep().with_context(|| format!("cannot clean up {}", settings.upload_folder.display()))?;
-    let records = Records::open(records_folder(&start)).context("cannot keep records")?;
+    let records = Records::open(records_folder(&start), settings.longest_record());
+    let records = records.context("cannot keep records")?;
     if settings.policy == crate::settings::Policy::Off {
         log::warn!("signatures are not checked: signature = \"off\"");
     }
@@ -79,7 +80,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         busy: None,
         naming: 0,
         backlog: VecDeque::new(),
-        has_orphans: false,
+        linked: BTreeSet::new(),
+        has_lost: false,
+        is_another_folder: false,
         unseen: None,
         shows_marker: false,
         marker_asked: None,
@@ -210,8 +213,12 @@ pub(crate) struct Service {
     pub(crate) naming: usize,
     /// Files that were found in the folder and are not queued yet.
     pub(crate) backlog: VecDeque<OsString>,
+    /// Files that have come by a link.
+    pub(crate) linked: BTreeSet<OsString>,
     /// Images may have lost their folders.
-    pub(crate) has_orphans: bool,
+    pub(crate) has_lost: bool,
+    /// The upload folder is not the one that images came to.
+    pub(crate) is_another_folder: bool,
     /// Services of firmware that were there before us and have not told yet what they have, once these are known.
     pub(crate) unseen: Option<BTreeSet<String>>,
     pub(crate) steps: mpsc::UnboundedSender<Step>,
@@ -311,7 +318,8 @@ impl Service {
     async fn go_on(&mut self) -> anyhow::Result<()> {
         self.live().await?;
         self.expire().await?;
-        self.remove_orphans().await?;
+        self.remove_lost().await?;
+        self.exchange().await?;
         self.tell_progress().await?;
         self.look_at_folder();
         self.begin_next()

@@ -144,6 +144,16 @@ pub struct Settings {
     pub manifest: ManifestLimits,
 }
 
+impl Settings {
+    /// Longest record of an image within the limits, bytes: every character of a text may have to be escaped.
+    pub fn longest_record(&self) -> u64 {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let file = number(self.names.bytes).saturating_mul(6).saturating_add(256);
+        let files = number(self.limits.members).saturating_mul(file);
+        number(self.manifest.bytes).saturating_mul(6).saturating_add(files).saturating_add(64 * 1024)
+    }
+}
+
 impl Fragment {
     /// Checks, and fills in defaults. Default paths lie below `root`.
     ///

@@ -131,7 +131,7 @@ impl Service {
                 let settled = self.settle(id, &taken.draft, &mut record);
                 match settled {
                     Ok(()) => self.keep(id, &record),
-                    Err(_) => self.discard(self.folder.join(&taken.draft)),
+                    Err(_) => self.discard(taken.draft),
                 }
                 settled.map(|()| record).map_err(|error| Failure::Rejected(self.unwritten(error)))
             }

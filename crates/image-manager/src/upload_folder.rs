@@ -12,7 +12,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,9 @@ pub enum NotTaken {
     /// It is something that is never followed.
     #[error("it is {0}")]
     NoFile(&'static str),
+    /// Others can reach it by another name.
+    #[error("it is a file with other names")]
+    MoreNames,
     /// The kernel refuses.
     #[error(transparent)]
     Refused(#[from] Errno),
@@ -191,15 +194,26 @@ impl UploadFolder {
         Ok(renamed?)
     }
 
-    /// Takes an image's folder out of sight at once; where it went is told, to be removed.
-    pub fn withdraw(&self, id: &VersionId) -> io::Result<PathBuf> {
+    /// Takes an image's folder out of sight at once; its name is told, for [`Self::discard`].
+    pub fn withdraw(&self, id: &VersionId) -> io::Result<String> {
         let name = format!("{DRAFT}{:08x}", random()?);
         let flags = RenameFlags::RENAME_NOREPLACE;
         renameat2(&*self.descriptor, id.as_str(), &*self.descriptor, name.as_str(), flags)?;
         if self.is_lasting {
             self.unmark(id);
         }
-        Ok(self.path.join(name))
+        Ok(name)
+    }
+
+    /// Removes a folder that was withdrawn, or was not unpacked to its end; says so where it cannot.
+    pub fn discard(&self, name: &str) {
+        // There may be another upload folder at the path by now.
+        let path = format!("/proc/self/fd/{}/{name}", self.descriptor.as_raw_fd());
+        if let Err(error) = fs::remove_dir_all(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::warn!("{} cannot be removed: {error}", self.join(name).display());
+        }
     }
 
     /// Folders that we have made and named, by their marks; marks without such a folder are removed.
@@ -247,14 +261,23 @@ impl UploadFolder {
         (kind(&found) == SFlag::S_IFDIR).then(|| Identity::of(&found))
     }
 
-    /// Removes what an earlier run left half done.
+    /// Removes what was left half done. What cannot be removed stays, and keeps nothing else from being done.
     pub fn sweep(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_folder && entry.file_name().as_bytes().starts_with(DRAFT.as_bytes()) {
-                log::info!("what was left of an upload is removed: {}", entry.path().display());
-                fs::remove_dir_all(entry.path())?;
+                let path = entry.path();
+                match fs::remove_dir_all(&path) {
+                    Ok(()) => log::info!("what was left of an upload is removed: {}", path.display()),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        log::warn!(
+                            "what was left of an upload cannot be removed: {}: {error}",
+                            path.display()
+                        );
+                    }
+                }
             }
         }
         Ok(())
@@ -313,7 +336,7 @@ fn kind(found: &FileStat) -> SFlag {
 fn judge(found: &FileStat) -> Result<(), NotTaken> {
     let what = match kind(found) {
         SFlag::S_IFREG if found.st_nlink <= 1 => return Ok(()),
-        SFlag::S_IFREG => "a file with other names",
+        SFlag::S_IFREG => return Err(NotTaken::MoreNames),
         SFlag::S_IFLNK => "a link",
         SFlag::S_IFDIR => "a folder",
         SFlag::S_IFIFO => "a FIFO",
@@ -359,7 +382,7 @@ mod tests {
         }
         assert!(matches!(folder.take(OsStr::new("nothing")), Err(NotTaken::Gone)));
         fs::hard_link(path.join("file"), path.join("second")).unwrap();
-        assert!(matches!(folder.take(OsStr::new("file")), Err(NotTaken::NoFile(_))));
+        assert!(matches!(folder.take(OsStr::new("file")), Err(NotTaken::MoreNames)));
     }
 
     #[test]
@@ -404,7 +427,9 @@ mod tests {
             folder.publish(&draft, id).unwrap();
         }
         let withdrawn = folder.withdraw(&gone).unwrap();
-        assert!(withdrawn.exists() && !folder.join(format!(".made-{gone}")).exists());
+        assert!(folder.join(&withdrawn).exists() && !folder.join(format!(".made-{gone}")).exists());
+        folder.discard(&withdrawn);
+        assert!(!folder.join(&withdrawn).exists());
         // One that has come to a name of ours, and one that has no mark.
         fs::write(folder.join(format!(".made-{gone}")), "1").unwrap();
         fs::create_dir(folder.join(gone.as_str())).unwrap();

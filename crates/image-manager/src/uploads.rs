@@ -16,9 +16,11 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+/// Most files that have come by a link and are kept in mind.
+const LINKS_KEPT: usize = 64;
 /// How often another name is tried.
 pub(crate) const NAME_TRIES: u32 = 16;
 /// Longest wait for the object mapper, which may be absent or hang.
@@ -36,7 +38,31 @@ impl Service {
                 self.intake.arrived(name, now);
             }
             Err(NotTaken::Gone) => {}
-            Err(error) => log::warn!("{} is left alone: {error}", self.subject(&name)),
+            Err(error) => {
+                log::warn!("{} is left alone: {error}", self.subject(&name));
+                self.watch_link(name);
+            }
+        }
+    }
+
+    /// Keeps in mind a file that has come by a link: nobody writes or moves it, but its other name may go.
+    pub(crate) fn watch_link(&mut self, name: OsString) {
+        if is_upload(&name) && self.linked.len() < LINKS_KEPT {
+            self.linked.insert(name);
+        }
+    }
+
+    /// Looks at files that have come by a link.
+    pub(crate) fn look_at_links(&mut self) {
+        for name in std::mem::take(&mut self.linked) {
+            match self.folder.look(&name) {
+                Ok(_) => {
+                    let now = self.now();
+                    self.intake.arrived(name, now);
+                }
+                Err(NotTaken::MoreNames) => self.watch_link(name),
+                Err(_) => {}
+            }
         }
     }
 
@@ -67,8 +93,11 @@ impl Service {
     pub(crate) fn look_at_uploads(&mut self) {
         let now = self.now();
         for name in self.intake.rested(now) {
-            let size = self.folder.look(&name).ok().map(|stamp| stamp.size);
-            self.intake.looked(&name, size, now);
+            let found = self.folder.look(&name);
+            self.intake.looked(&name, found.as_ref().ok().map(|stamp| stamp.size), now);
+            if let Err(NotTaken::MoreNames) = found {
+                self.watch_link(name);
+            }
         }
     }
 
@@ -141,7 +170,8 @@ impl Service {
             (Failure::Rejected(Rejection::Busy { needed, .. }), _) => Ending::NoRoom { needed: *needed },
             (Failure::Rejected(Rejection::Ignored { .. }), Some(stamp)) => Ending::LeftAlone(stamp.identity),
             // A fault of the machine is not the file's: it stays.
-            (Failure::Rejected(Rejection::Storage(_)), Some(_)) => Ending::NoRoom { needed: 0 },
+            (Failure::Rejected(Rejection::Storage(_)), Some(_))
+            | (Failure::NotTaken(NotTaken::Refused(_)), _) => Ending::NoRoom { needed: 0 },
             (Failure::Rejected(_), Some(stamp)) => {
                 let found = self.folder.look(name);
                 Ending::Bad { is_there: found.is_ok_and(|found| found.identity == stamp.identity) }
@@ -152,6 +182,9 @@ impl Service {
         let verdict = self.intake.ended(name, ending, now);
         match failure {
             Failure::NotTaken(NotTaken::Gone) => return,
+            Failure::NotTaken(reason @ NotTaken::Refused(_)) if verdict == Verdict::Kept => {
+                return log::error!("{subject} cannot be read and is tried again later: {reason}");
+            }
             Failure::NotTaken(reason) => return log::warn!("{subject} is left alone: {reason}"),
             Failure::Rejected(Rejection::Interrupted) => return,
             Failure::Rejected(reason @ Rejection::Ignored { .. }) => {
@@ -217,7 +250,7 @@ impl Service {
             }
             Err(error) => {
                 self.naming -= 1;
-                self.discard(self.folder.join(&taken.draft));
+                self.discard(taken.draft);
                 if let Some((name, stamp)) = upload {
                     let failure = Failure::Rejected(self.unwritten(error));
                     self.refuse_upload(&name, Some(stamp), &failure);
@@ -266,7 +299,8 @@ impl Service {
     /// in, or one that never got its name would be thought published.
     pub(crate) fn settle(&self, id: &VersionId, draft: &str, record: &mut Record) -> io::Result<()> {
         record.stage = Stage::TakingIn;
-        self.records.save(id, record)?;
+        // Want of room where records lie is none in the upload folder.
+        self.records.save(id, record).map_err(|error| io::Error::other(format!("no record: {error}")))?;
         self.folder.publish(draft, id).inspect_err(|_| self.records.remove(id))?;
         record.stage = Stage::Published;
         Ok(())
@@ -308,13 +342,10 @@ impl Service {
         crate::worker::unwritten(&self.folder, error)
     }
 
-    /// Removes a folder, off the bus's task.
-    pub(crate) fn discard(&self, path: PathBuf) {
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = std::fs::remove_dir_all(&path) {
-                log::warn!("{} cannot be removed: {error}", path.display());
-            }
-        });
+    /// Removes a folder that nobody sees any more, off the bus's task.
+    pub(crate) fn discard(&self, name: String) {
+        let folder = Arc::clone(&self.folder);
+        tokio::task::spawn_blocking(move || folder.discard(&name));
     }
 
     /// How a file is called in the log and the event log.

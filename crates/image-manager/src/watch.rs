@@ -12,6 +12,12 @@ use tokio::io::unix::AsyncFd;
 pub enum Happened {
     /// A file was written and closed, or came by its name.
     Arrived(OsString),
+    /// A name has appeared: of a new file, or one more of a file that there was before.
+    Created(OsString),
+    /// A file was opened, as new ones are by whoever makes them.
+    Opened(OsString),
+    /// A folder is gone from there.
+    FolderLeft(OsString),
     /// Something was missed: all is to be looked at.
     Overflow,
     /// The folder is gone, or lies elsewhere.
@@ -42,6 +48,10 @@ impl Watch {
     pub fn of(folder: &Path) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         let events = AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_OPEN
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_MOVED_FROM
             | AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_DELETE_SELF
             | AddWatchFlags::IN_MOVE_SELF
@@ -83,5 +93,13 @@ fn happened(event: InotifyEvent) -> Option<Happened> {
         return Some(Happened::Overflow);
     }
     let is_folder = event.mask.contains(AddWatchFlags::IN_ISDIR);
-    event.name.filter(|_| !is_folder).map(Happened::Arrived)
+    let leaves = event.mask.intersects(AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM);
+    let name = event.name?;
+    match (is_folder, leaves) {
+        (true, true) => Some(Happened::FolderLeft(name)),
+        (true, false) | (false, true) => None,
+        (false, false) if event.mask.contains(AddWatchFlags::IN_CREATE) => Some(Happened::Created(name)),
+        (false, false) if event.mask.contains(AddWatchFlags::IN_OPEN) => Some(Happened::Opened(name)),
+        (false, false) => Some(Happened::Arrived(name)),
+    }
 }

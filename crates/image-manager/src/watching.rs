@@ -27,8 +27,19 @@ impl Service {
     fn take_happened(&mut self, happened: Vec<Happened>) {
         for one in happened {
             match one {
-                Happened::Arrived(name) => self.arrived(name),
-                Happened::Overflow => self.rescan(),
+                Happened::Arrived(name) => {
+                    self.linked.remove(&name);
+                    self.arrived(name);
+                }
+                Happened::Created(name) => self.watch_link(name),
+                Happened::Opened(name) => {
+                    self.linked.remove(&name);
+                }
+                Happened::FolderLeft(name) => self.may_have_lost(&name),
+                Happened::Overflow => {
+                    self.has_lost = true;
+                    self.rescan();
+                }
                 Happened::FolderGone => self.watch = None,
             }
         }
@@ -58,7 +69,7 @@ impl Service {
             let folder = UploadFolder::open(&path)?;
             log::warn!("there is another upload folder now: {}", path.display());
             self.folder = Arc::new(folder);
-            self.has_orphans = true;
+            self.is_another_folder = true;
         }
         Watch::of(&path)
     }
@@ -70,6 +81,9 @@ impl Service {
             self.watch_folder();
         } else if is_due {
             self.folder_checked = Instant::now();
+        }
+        if is_due {
+            self.look_at_links();
         }
         self.look_at_uploads();
         let is_due = self.space_checked.elapsed() >= self.settings.space_retry;

@@ -192,10 +192,8 @@ fn unpack(
     let taken = ingest(Incoming { source, length }, &mut unpacked, &rules, progress);
     let finished =
         taken.and_then(|image| finish(&draft, &unpacked, folder, image).map_err(Rejection::Storage));
-    if finished.is_err()
-        && let Err(error) = std::fs::remove_dir_all(folder.join(&draft))
-    {
-        log::warn!("what was unpacked cannot be removed: {}: {error}", folder.join(&draft).display());
+    if finished.is_err() {
+        folder.discard(&draft);
     }
     Ok(finished?)
 }

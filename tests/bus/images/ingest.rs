@@ -181,3 +181,75 @@ fn another_upload_folder_is_watched_like_the_first() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// So sftp servers finish an upload where a file must not be replaced.
+#[test]
+fn an_upload_that_gets_its_name_by_a_link_is_taken_in_once_it_has_no_other() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let folder = bed.folder();
+    for (version, is_slow) in [("at-once", false), ("later", true)] {
+        let (part, whole) = (folder.join(format!("{version}.filepart")), folder.join(version));
+        std::fs::write(&part, image(version))?;
+        std::fs::hard_link(&part, &whole)?;
+        if is_slow {
+            // Heard of while it has two names.
+            bed.wait("a turn", || Ok(true))?;
+        }
+        std::fs::remove_file(&part)?;
+        bed.await_image(version)?;
+    }
+    // One that somebody still writes is nobody's business yet.
+    let mut open = File::create(folder.join("open"))?;
+    open.write_all(&image("open")[..1024])?;
+    std::fs::write(folder.join("other.filepart"), image("other"))?;
+    std::fs::hard_link(folder.join("other.filepart"), folder.join("other"))?;
+    std::fs::remove_file(folder.join("other.filepart"))?;
+    bed.await_image("other")?;
+    assert!(bed.files()?.contains(&"open".to_owned()));
+    assert_eq!(bed.events()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn an_image_whose_folder_somebody_removes_is_removed() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("max-images = 1")? else { return Ok(()) };
+    for version in ["first", "second"] {
+        bed.drop_file(version, &image(version))?;
+        let path = bed.await_image(version)?;
+        let folder = bed.folder().join(path.rsplit('/').next().unwrap_or_default());
+        if version == "first" {
+            std::fs::remove_dir_all(&folder)?;
+        } else {
+            std::fs::rename(&folder, bed.root().join("elsewhere"))?;
+        }
+        bed.until(|heard| {
+            heard.iter().any(|heard| heard.path == path && heard.removes(VERSION)).then_some(())
+        })?;
+        assert_eq!(bed.images()?, [""; 0]);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_upload_folder_that_was_away_comes_back_with_its_images() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    bed.drop_file("there", &image("there"))?;
+    let path = bed.await_image("there")?;
+    let (folder, away) = (bed.folder(), bed.root().join("away"));
+    std::fs::rename(&folder, &away)?;
+    bed.until(|heard| heard.iter().any(|heard| heard.path == path && heard.removes(VERSION)).then_some(()))?;
+    bed.drop_file("meanwhile", &image("meanwhile"))?;
+    let other = bed.await_image("meanwhile")?;
+    bed.forget()?;
+    // At once, as by an unmount: there is never no folder.
+    let (flags, at) = (nix::fcntl::RenameFlags::RENAME_EXCHANGE, nix::fcntl::AT_FDCWD);
+    nix::fcntl::renameat2(at, &folder, at, &away, flags)?;
+    assert_eq!(bed.await_image("there")?, path);
+    assert_eq!(bed.images()?, [&*path]);
+    assert_eq!(bed.delete(&path), Ok(()));
+    nix::fcntl::renameat2(at, &folder, at, &away, flags)?;
+    assert_eq!(bed.await_image("meanwhile")?, other);
+    bed.wait("the folder is gone", || Ok(std::fs::read_dir(&away)?.count() == 0))
+}
