@@ -19,6 +19,8 @@ use update_state::{Activation, ApplyTime, RequestedActivation};
 
 /// Why an image does not come back.
 const BROKEN: &str = "the service ended while it was taken in";
+/// Why an image goes that was taken in while signatures were not required.
+const UNSIGNED: &str = "it is not signed as it has to be now";
 
 impl Service {
     /// Brings back what an earlier run had; nobody is told yet.
@@ -32,25 +34,23 @@ impl Service {
     ) -> anyhow::Result<Vec<VersionId>> {
         let mut adopted = Vec::new();
         let policy = rules::signature_policy(&self.connection, self.settings.policy).await;
-        let is_required = policy == SignaturePolicy::Required;
+        let mark = rules::mark(&rules::load(&self.settings, policy));
         for (id, record) in self.records.load()? {
             if !is_wanted(self, (&id, &record)) {
                 continue;
             }
-            let apply = record.apply_time();
             if record.stage == Stage::Closed {
-                self.let_go(&id, &record, "an image that was done with is removed");
+                self.let_go(&id, &record, "it was done with");
                 continue;
             }
-            if self.is_unchanged(&id, &record, is_required) {
-                self.bring_back(&id, record).await?;
-            } else if let (Stage::TakingIn, Some(apply)) = (record.stage, apply) {
+            match (self.judge(&id, &record, policy, &mark), record.apply_time()) {
+                (Ok(()), _) => self.bring_back(&id, record).await?,
                 // Somebody may wait for it.
-                self.bring_back_broken(&id, record, apply).await?;
-            } else {
-                let reason = "an image was changed, or would not be taken in any more, and is removed";
-                self.let_go(&id, &record, reason);
-                continue;
+                (Err(reason), Some(apply)) => self.bring_back_broken(&id, record, apply, reason).await?,
+                (Err(reason), None) => {
+                    self.let_go(&id, &record, reason);
+                    continue;
+                }
             }
             adopted.push(id);
         }
@@ -68,6 +68,22 @@ impl Service {
             log::info!("an image of an earlier boot is removed id={id}");
             self.withdraw(id);
         }
+    }
+
+    /// The machine is in field mode: what was taken in without signatures goes, unless it is being installed.
+    pub(crate) async fn enforce(&mut self) -> anyhow::Result<()> {
+        let is_unsigned =
+            |image: &&Image| image.is_published() && image.record.verification != Verified::Signed;
+        let unsigned: Vec<_> =
+            self.images.all.values().filter(is_unsigned).map(|image| image.id.clone()).collect();
+        for id in unsigned {
+            if !self.foreign.is_busy(id.as_str(), "") {
+                log::error!("an image is removed id={id}: {UNSIGNED}");
+                self.reporter.report(Event::unsigned(UNSIGNED));
+                self.remove(&id).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes an image's folder.
@@ -96,11 +112,24 @@ impl Service {
         Ok(())
     }
 
-    fn is_unchanged(&self, id: &VersionId, record: &Record, is_required: bool) -> bool {
-        let is_same = self.is_ours(id, record) && record.matches(&self.folder.join(id.as_str()));
-        // A stricter policy than that of the earlier run counts.
-        let is_signed = record.verification == Verified::Signed || !is_required;
-        is_same && is_signed
+    /// Whether an image of an earlier run would be taken in again as it lies there.
+    fn judge(
+        &self,
+        id: &VersionId,
+        record: &Record,
+        policy: SignaturePolicy,
+        mark: &str,
+    ) -> Result<(), &'static str> {
+        if !self.is_ours(id, record) || !record.matches(&self.folder.join(id.as_str())) {
+            return Err(if record.stage == Stage::TakingIn { BROKEN } else { "its files were changed" });
+        }
+        if policy == SignaturePolicy::Required && record.verification != Verified::Signed {
+            return Err(UNSIGNED);
+        }
+        if record.rules != mark {
+            return Err("what images must keep to has changed since it was taken in");
+        }
+        Ok(())
     }
 
     /// Whether the folder is the one that we made.
@@ -146,8 +175,12 @@ impl Service {
         id: &VersionId,
         record: Record,
         apply: ApplyTime,
+        reason: &'static str,
     ) -> anyhow::Result<()> {
-        log::error!("an image is not taken in id={id}: {BROKEN}");
+        log::error!("an image does not come back id={id}: {reason}");
+        if self.is_ours(id, &record) {
+            self.withdraw(id);
+        }
         let now = self.now();
         let hand_over = HandOver::broken(apply, self.limits(), now);
         let image = Image::new(id.clone(), record, Some(hand_over), now);
@@ -155,20 +188,20 @@ impl Service {
             view.activation = Some(Activation::Invalid);
             view.requested = Some(RequestedActivation::None);
             view.stage = "failed";
-            view.reason = BROKEN.to_owned();
+            view.reason = reason.to_owned();
         });
         self.images.all.insert(id.clone(), image);
         // The next run has nothing to tell any more.
         self.records.remove(id);
         let object = crate::dbus::object_path(id);
-        self.reporter.report(Event::transfer_failed(id.as_str(), object.as_str(), BROKEN));
+        self.reporter.report(Event::transfer_failed(id.as_str(), object.as_str(), reason));
         self.images.put(id, &[Interface::Activation, Interface::Image]).await
     }
 
     /// Removes what is left of an image that does not come back; another's folder of its name stays.
     fn let_go(&self, id: &VersionId, record: &Record, reason: &str) {
         if self.is_ours(id, record) {
-            log::warn!("{reason} id={id}");
+            log::warn!("an image does not come back id={id}: {reason}");
             self.withdraw(id);
         }
         self.records.remove(id);

@@ -43,7 +43,7 @@ impl Event {
             Class::Manifest => with_path(event::MANIFEST_FILE_FAILURE),
             Class::Image => with_path(event::IMAGE_FAILURE).with(data::FAIL, fail(rejection)),
             Class::Busy => with_path(event::BUSY_FAILURE),
-            Class::Signature => Self::new(event::INVALID_SIGNATURE, Severity::Error),
+            Class::Signature => return Some(Self::unsigned(&rejection.to_string())),
             Class::Internal => {
                 Self::new(event::INTERNAL_FAILURE, Severity::Error).with(data::FAIL, fail(rejection))
             }
@@ -56,6 +56,11 @@ impl Event {
     /// There are too many images that nobody installs.
     pub fn too_many(subject: &str, reason: &str) -> Self {
         Self::new(event::BUSY_FAILURE, Severity::Error).with(data::PATH, subject).with(data::REASON, reason)
+    }
+
+    /// An image is not signed as it has to be.
+    pub fn unsigned(reason: &str) -> Self {
+        Self::new(event::INVALID_SIGNATURE, Severity::Error).with(data::REASON, reason)
     }
 
     /// Nobody installs such an image.

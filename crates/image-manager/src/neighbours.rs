@@ -2,8 +2,9 @@
 
 use crate::hand_over::HandOver;
 use crate::peers::{self, News};
+use crate::rules;
 use crate::service::{Service, Step};
-use crate::settings::Multipart as Marker;
+use crate::settings::{Multipart as Marker, Policy};
 use dbus_api::software;
 use dbus_api::software::announcement::Said;
 use dbus_api::software::root::Multipart;
@@ -21,6 +22,9 @@ impl Service {
             News::Said(announcement, came) => {
                 if tells_of_a_marker(&announcement.said) {
                     self.ask_for_marker();
+                }
+                if self.settings.policy == Policy::FieldMode && tells_of_field_mode(&announcement.said) {
+                    self.ask_for_field_mode();
                 }
                 let images = &self.images.all;
                 let is_ours = |name: &str| VersionId::parse(name).is_ok_and(|id| images.contains_key(&id));
@@ -89,6 +93,20 @@ impl Service {
         }
     }
 
+    /// Finds out whether what was taken in without a signature may stay.
+    fn ask_for_field_mode(&mut self) {
+        let (connection, steps) = (self.connection.clone(), self.steps.clone());
+        let asking = tokio::spawn(async move {
+            // One that does not say may be about to come back: what was taken in is not thrown away for that.
+            if rules::field_mode(&connection).await == Some(true) {
+                let _ = steps.send(Step::FieldMode);
+            }
+        });
+        if let Some(earlier) = self.field_mode_asked.replace(asking.abort_handle()) {
+            earlier.abort();
+        }
+    }
+
     pub(crate) async fn show_marker(&mut self, is_shown: bool) -> anyhow::Result<()> {
         if self.shows_marker == is_shown {
             return Ok(());
@@ -129,6 +147,15 @@ impl Service {
                 let _ = steps.send(Step::Trusted(owner, is_trusted));
             });
         }
+    }
+}
+
+/// Whether a field mode has changed, or come.
+fn tells_of_field_mode(said: &Said) -> bool {
+    match said {
+        Said::Added(interfaces) => interfaces.contains_key(software::FIELD_MODE),
+        Said::Removed(_) => false,
+        Said::Changed { interface, .. } => interface == software::FIELD_MODE,
     }
 }
 

@@ -4,8 +4,9 @@ use crate::settings::{Policy, Settings};
 use dbus_api::object_mapper;
 use dbus_api::software::FIELD_MODE;
 use dbus_api::standard::PROPERTIES;
-use image_format::OsRelease;
+use image_format::{DigestAlgorithm, OsRelease};
 use image_ingest::{DigestChoice, Rules, SignaturePolicy, TrustStore};
+use image_signature::digest;
 use std::time::Duration;
 use zbus::{Connection, OwnedVariant};
 
@@ -41,23 +42,36 @@ pub fn load(settings: &Settings, signature: SignaturePolicy) -> Rules {
     }
 }
 
+/// A mark of all that decides whether an image is taken, but for the signature policy: another mark, other rules.
+///
+/// Limits count only while unpacking.
+pub fn mark(rules: &Rules) -> String {
+    let Rules { trust, machine, floors, ignored_purposes, .. } = rules;
+    let flags = (rules.require_machine_name, rules.require_payload_digests, rules.allow_unknown_purpose);
+    // Keys are told apart by their fingerprints.
+    let all = format!("{trust:?} {machine:?} {floors:?} {ignored_purposes:?} {flags:?}");
+    digest(DigestAlgorithm::Sha256, all.as_bytes()).to_string()
+}
+
 /// Whether signatures are required now.
 pub async fn signature_policy(connection: &Connection, policy: Policy) -> SignaturePolicy {
     match policy {
         Policy::Required => SignaturePolicy::Required,
         Policy::Off => SignaturePolicy::Off,
-        Policy::FieldMode => {
-            let asked = tokio::time::timeout(FIELD_MODE_LIMIT, field_mode(connection)).await;
-            // Absent, silent and unreadable count as enabled.
-            match asked {
-                Ok(Some(false)) => SignaturePolicy::Advisory,
-                _ => SignaturePolicy::Required,
-            }
-        }
+        // Absent, silent and unreadable count as enabled.
+        Policy::FieldMode => match field_mode(connection).await {
+            Some(false) => SignaturePolicy::Advisory,
+            _ => SignaturePolicy::Required,
+        },
     }
 }
 
-async fn field_mode(connection: &Connection) -> Option<bool> {
+/// Whether the machine is in field mode; nothing when nobody says.
+pub async fn field_mode(connection: &Connection) -> Option<bool> {
+    tokio::time::timeout(FIELD_MODE_LIMIT, read_field_mode(connection)).await.ok().flatten()
+}
+
+async fn read_field_mode(connection: &Connection) -> Option<bool> {
     let objects = object_mapper::get_sub_tree(connection, "/", &[FIELD_MODE]).await.ok()?;
     let mut enabled = None;
     for (path, services) in objects {

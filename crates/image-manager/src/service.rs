@@ -86,6 +86,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         unseen: None,
         shows_marker: false,
         marker_asked: None,
+        field_mode_asked: None,
         folder_checked: Instant::now(),
         space_checked: Instant::now(),
         began: Instant::now(),
@@ -144,6 +145,8 @@ fn records_folder(start: &Start) -> PathBuf {
 pub(crate) enum Step {
     /// Whether signatures are required for the next image.
     Policy(SignaturePolicy),
+    /// The machine is in field mode now.
+    FieldMode,
     /// An id that nobody has, for an upload that was taken in.
     Named(Box<Named>),
     /// The services of firmware that were there before us.
@@ -226,6 +229,8 @@ pub(crate) struct Service {
     pub(crate) shows_marker: bool,
     /// Whoever asks the object mapper about the marker; one at a time.
     pub(crate) marker_asked: Option<AbortHandle>,
+    /// Whoever asks for the field mode since it has changed; one at a time.
+    pub(crate) field_mode_asked: Option<AbortHandle>,
     pub(crate) folder_checked: Instant,
     pub(crate) space_checked: Instant,
     worker: Worker,
@@ -374,6 +379,7 @@ impl Service {
     async fn take_step(&mut self, step: Step) -> anyhow::Result<()> {
         match step {
             Step::Policy(signature) => return self.hand_to_thread(signature).await,
+            Step::FieldMode => self.enforce().await?,
             Step::Named(named) => return self.name(*named).await,
             Step::Present(present) => self.look_at(present),
             Step::Scanned(owner, answer) => {

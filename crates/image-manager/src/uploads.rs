@@ -327,6 +327,7 @@ impl Service {
             apply_time: None,
             was_asked: false,
             verification: taken.verified(),
+            rules: taken.rules.clone(),
             image: Shown {
                 purpose: purpose.word().to_owned(),
                 version: manifest.version.clone(),

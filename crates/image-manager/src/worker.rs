@@ -7,7 +7,7 @@ use crate::upload_folder::{Identity, NotTaken, Stamp, UploadFolder};
 use crate::{record, rules};
 use image_format::VersionId;
 use image_ingest::{
-    Attendance, DiskFolder, Image, Incoming, Rejection, SignaturePolicy, Verification, ingest,
+    Attendance, DiskFolder, Image, Incoming, Rejection, Rules, SignaturePolicy, Verification, ingest,
     is_out_of_space,
 };
 use std::ffi::OsString;
@@ -103,6 +103,8 @@ pub struct Taken {
     pub image: Image,
     /// Its files, for the record.
     pub files: Vec<FileRecord>,
+    /// The mark of the rules that it was judged by.
+    pub rules: String,
 }
 
 impl Taken {
@@ -191,14 +193,20 @@ fn unpack(
     let (draft, mut unpacked) = folder.begin(settings.group).map_err(|error| unwritten(folder, error))?;
     let taken = ingest(Incoming { source, length }, &mut unpacked, &rules, progress);
     let finished =
-        taken.and_then(|image| finish(&draft, &unpacked, folder, image).map_err(Rejection::Storage));
+        taken.and_then(|image| finish(&draft, &unpacked, folder, image, &rules).map_err(Rejection::Storage));
     if finished.is_err() {
         folder.discard(&draft);
     }
     Ok(finished?)
 }
 
-fn finish(draft: &str, unpacked: &DiskFolder, folder: &UploadFolder, image: Image) -> io::Result<Taken> {
+fn finish(
+    draft: &str,
+    unpacked: &DiskFolder,
+    folder: &UploadFolder,
+    image: Image,
+    rules: &Rules,
+) -> io::Result<Taken> {
     let path = folder.join(draft);
     let files = image.members.iter();
     let files =
@@ -206,7 +214,7 @@ fn finish(draft: &str, unpacked: &DiskFolder, folder: &UploadFolder, image: Imag
     let files = files.collect::<io::Result<_>>()?;
     unpacked.complete()?;
     let identity = Identity::of(&nix::sys::stat::fstat(unpacked)?);
-    Ok(Taken { draft: draft.to_owned(), identity, image, files })
+    Ok(Taken { draft: draft.to_owned(), identity, image, files, rules: rules::mark(rules) })
 }
 
 /// What it means that something could not be written outside the images' own files.

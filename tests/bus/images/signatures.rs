@@ -375,6 +375,10 @@ fn field_mode_and_the_policy_say_whether_unsigned_images_pass() -> anyhow::Resul
     assert_eq!(try_out(&mut bed, &unsigned("off"))?, Ok("off".to_owned()));
     let enabled = (interface, "FieldModeEnabled", Variant::from(true));
     bed.call([service, path, PROPERTIES], "Set", &enabled)?;
+    // What was taken in before goes, with its reason.
+    let data = bed.await_event("Version.Error.InvalidSignature")?;
+    assert!(data["REASON"].contains("not signed as it has to be now"));
+    bed.wait("it is removed", || Ok(bed.images()?.is_empty()))?;
     let refused = |bed: &mut Bed, what: &str| -> anyhow::Result<()> {
         let end = try_out(bed, &unsigned(what))?;
         assert!(end.as_ref().is_err_and(|text| text.contains("InvalidSignature")), "{what}: {end:?}");
@@ -388,6 +392,7 @@ fn field_mode_and_the_policy_say_whether_unsigned_images_pass() -> anyhow::Resul
         bed.command("SetMode", &(peer, mode))?;
         refused(&mut bed, mode)?;
     }
+    assert_eq!(bed.images()?.len(), 1, "a field mode that nobody tells removes nothing");
     bed.command("SetMode", &("field-mode", "normal"))?;
     bed.command("SetMode", &("object-mapper", "absent"))?;
     refused(&mut bed, "no mapper")?;
