@@ -45,9 +45,13 @@ impl Service {
             }
             match (self.judge(&id, &record, policy, &mark), record.apply_time()) {
                 (Ok(()), _) => self.bring_back(&id, record).await?,
-                // Somebody may wait for it.
-                (Err(reason), Some(apply)) => self.bring_back_broken(&id, record, apply, reason).await?,
-                (Err(reason), None) => {
+                // Somebody may wait for it. What is not even there was taken away by somebody.
+                (Err(reason), Some(apply))
+                    if record.stage == Stage::TakingIn || self.is_ours(&id, &record) =>
+                {
+                    self.bring_back_broken(&id, record, apply, reason).await?
+                }
+                (Err(reason), _) => {
                     self.let_go(&id, &record, reason);
                     continue;
                 }

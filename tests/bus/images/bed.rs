@@ -316,8 +316,17 @@ pub fn image(version: &str) -> Vec<u8> {
 }
 
 pub fn image_of(version: &str, payload: &[u8]) -> Vec<u8> {
+    build(PSU, version, payload)
+}
+
+/// One for other power supplies.
+pub fn image_for(target: &str, version: &str) -> Vec<u8> {
+    build(target, version, b"firmware")
+}
+
+fn build(target: &str, version: &str, payload: &[u8]) -> Vec<u8> {
     let mut archive = Vec::new();
-    let builder = ImageBuilder::new(Purpose::Psu, version).extended_version(PSU).machine_name(MACHINE);
+    let builder = ImageBuilder::new(Purpose::Psu, version).extended_version(target).machine_name(MACHINE);
     let builder = builder.compatible_name("org.example.Software.Element.Supply.Type.Psu");
     builder.payload("psu.bin", payload).sign(&KEY, None).write(&mut archive).unwrap();
     archive

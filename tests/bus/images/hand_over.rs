@@ -2,7 +2,7 @@
 
 use super::bed::{
     ACTIVATION, Bed, COMPATIBLE, DELETE, EXTENDED_VERSION, FILE_PATH, IMAGE, IMMEDIATE, INSTALLER, NAME,
-    ON_REQUEST, ON_RESET, STATES, VERSION, error_name, image,
+    ON_REQUEST, ON_RESET, STATES, VERSION, error_name, image, image_for,
 };
 use super::ear::{Heard, Said};
 use std::collections::BTreeMap;
@@ -207,6 +207,45 @@ fn two_images_for_one_place_are_installed_one_after_the_other() -> anyhow::Resul
 }
 
 #[test]
+fn images_for_different_places_do_not_wait_for_each_other() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    bed.command("Behave", &("installer", "stay"))?;
+    let first = bed.start_update(&image_for("model=a,manufacturer=m", "first"), IMMEDIATE)?;
+    let second = bed.start_update(&image_for("model=b,manufacturer=m", "second"), IMMEDIATE)?;
+    for path in [first, second] {
+        await_installer(&bed, &path, "Activating")?;
+        assert_eq!(bed.requests(&path)?, 1);
+    }
+    Ok(())
+}
+
+/// The end of the one that was told is heard, whoever else would like to install the image.
+#[test]
+fn of_two_installers_the_one_that_was_told_counts() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    bed.command("Behave", &("installer", "stay"))?;
+    let first = bed.start_update(&image("first"), IMMEDIATE)?;
+    await_installer(&bed, &first, "Activating")?;
+    show_activation(&bed, &first, "Ready")?;
+    let second = bed.start_update(&image("second"), IMMEDIATE)?;
+    await_claims(&mut bed, &second, 1)?;
+    bed.command("Settle", &("installer", &first, "Active"))?;
+    await_installer(&bed, &second, "Activating")?;
+    bed.until(|heard| heard.iter().any(|heard| heard.path == first && heard.removes(VERSION)).then_some(()))?;
+    assert_eq!(bed.requests(&first)?, 1);
+    Ok(())
+}
+
+/// This test as an installer, which tells that it has an image.
+fn show_activation(bed: &Bed, path: &str, state: &str) -> anyhow::Result<()> {
+    let states = BTreeMap::from([("Activation", Variant::from(format!("{STATES}{state}")))]);
+    let body = (ObjectPath::try_from(path)?, BTreeMap::from([(ACTIVATION, states)]));
+    let (manager, root) = ("org.freedesktop.DBus.ObjectManager", super::bed::ROOT);
+    let signal = bed.client.emit_signal(None::<&str>, root, manager, "InterfacesAdded", &body);
+    Ok(bed.runtime.block_on(signal)?)
+}
+
+#[test]
 fn an_image_that_is_being_installed_is_removed_by_its_installer_only() -> anyhow::Result<()> {
     let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
     bed.command("Behave", &("installer", "stay"))?;
@@ -227,11 +266,7 @@ fn an_image_that_is_being_installed_is_removed_by_its_installer_only() -> anyhow
     bed.command("SetMode", &("installer", "absent"))?;
     bed.drop_file("image", &image("ours"))?;
     let path = bed.await_image("ours")?;
-    let states = BTreeMap::from([("Activation", Variant::from(format!("{STATES}Activating")))]);
-    let body = (ObjectPath::try_from(&*path)?, BTreeMap::from([(ACTIVATION, states)]));
-    let manager = "org.freedesktop.DBus.ObjectManager";
-    let root = super::bed::ROOT;
-    bed.runtime.block_on(bed.client.emit_signal(None::<&str>, root, manager, "InterfacesAdded", &body))?;
+    show_activation(&bed, &path, "Activating")?;
     let by_another = || {
         bed.machine.run(async |connection| {
             let deleted = connection.call_method(Some(NAME), &*path, Some(DELETE), "Delete", &()).await;

@@ -2,6 +2,7 @@
 
 use super::archives::noise;
 use super::bed::{Bed, FILE_PATH, IMMEDIATE, NAME, VERSION, image, image_of};
+use image_signature::DigestAlgorithm;
 use nix::sys::stat::Mode;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -32,6 +33,7 @@ fn an_upload_in_pieces_is_taken_in_once_it_is_whole() -> anyhow::Result<()> {
     bed.drop_file("in-two.part", &image("renamed"))?;
     std::fs::rename(bed.folder().join("in-two.part"), bed.folder().join("in-two"))?;
     bed.await_image("renamed")?;
+    assert!(!bed.folder().join("in-two").exists(), "its space is free before anybody begins with it");
     assert_eq!(bed.events()?, [""; 0]);
     bed.wait("all files are gone", || Ok(bed.files()?.len() == 3))
 }
@@ -252,4 +254,28 @@ fn an_upload_folder_that_was_away_comes_back_with_its_images() -> anyhow::Result
     nix::fcntl::renameat2(at, &folder, at, &away, flags)?;
     assert_eq!(bed.await_image("meanwhile")?, other);
     bed.wait("the folder is gone", || Ok(std::fs::read_dir(&away)?.count() == 0))
+}
+
+#[test]
+fn a_record_tells_whoever_installs_an_image_what_each_file_was() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    bed.drop_file("image", &image_of("recorded", &noise(100_000)))?;
+    let path = bed.await_image("recorded")?;
+    let id = path.rsplit('/').next().unwrap_or_default();
+    let record = bed.root().join(format!("run/vivianite/image-manager/{id}.toml"));
+    let record: toml::Table = toml::from_str(&std::fs::read_to_string(record)?)?;
+    let files = record["file"].as_array().into_iter().flatten();
+    let mut told: Vec<_> = files.map(|file| (file["name"].as_str(), file["sha256"].as_str())).collect();
+    told.sort_unstable();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(bed.folder().join(id))? {
+        let entry = entry?;
+        let sum = image_signature::digest(DigestAlgorithm::Sha256, &std::fs::read(entry.path())?);
+        found.push((entry.file_name().to_string_lossy().into_owned(), sum.to_string()));
+    }
+    found.sort();
+    let found: Vec<_> = found.iter().map(|(name, sum)| (Some(&**name), Some(&**sum))).collect();
+    assert_eq!(told, found);
+    assert!(told.len() > 2, "{told:?}");
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What configuration decides: which versions are taken, whose purposes are left alone, how long images are kept.
 
-use super::bed::{Bed, VERSION, image};
+use super::bed::{Bed, NAME, VERSION, image};
+use super::tar::{Entry, archive};
 
 #[test]
 fn a_version_below_the_floor_is_refused_with_both_versions() -> anyhow::Result<()> {
@@ -48,5 +49,40 @@ fn an_image_that_nobody_activates_is_removed_in_time() -> anyhow::Result<()> {
     })?;
     bed.wait("its folder is gone", || Ok(bed.files()?.is_empty()))?;
     assert_eq!(bed.images()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_file_of_settings_that_is_broken_takes_no_other_with_it() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("image-ttl-s = 0")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    let folder = bed.root().join("etc/vivianite/image-manager.d");
+    let floor = "[[version-floors]]\npurpose = \"PSU\"\nminimum = \"2\"\n";
+    for (name, text) in [("91-no-toml.toml", "= ="), ("92-floor.toml", floor), ("93-unknown.toml", "tll = 1")]
+    {
+        std::fs::write(folder.join(name), text)?;
+    }
+    bed.start()?;
+    bed.drop_file("old", &image("1"))?;
+    bed.await_event("Version.Error.Incompatible")?;
+    Ok(())
+}
+
+#[test]
+fn an_unknown_purpose_passes_only_where_that_is_allowed() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("signature = \"off\"")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let manifest = format!("{}Toaster\nversion=1\n", super::archives::PURPOSE);
+    let toaster = archive(&[Entry::file("MANIFEST", manifest), Entry::file("payload", "x")]);
+    bed.drop_file("image", &toaster)?;
+    bed.await_event("Image.Error.ImageFailure")?;
+    bed.stop()?;
+    bed.configure("signature = \"off\"\nallow-unknown-purpose = true")?;
+    bed.start()?;
+    bed.drop_file("image", &toaster)?;
+    let object = bed.await_image("1")?;
+    let purpose = bed.get(NAME, &object, VERSION, "Purpose");
+    assert_eq!(purpose, Ok("xyz.openbmc_project.Software.Version.VersionPurpose.Unknown".to_owned()));
     Ok(())
 }

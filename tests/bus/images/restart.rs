@@ -163,3 +163,58 @@ fn an_installer_that_was_told_is_not_told_again_after_a_restart() -> anyhow::Res
     bed.command("Settle", &("installer", &object, "Active"))?;
     bed.until(|heard| heard.iter().any(|heard| heard.path == object && heard.removes(VERSION)).then_some(()))
 }
+
+#[test]
+fn an_image_that_would_not_be_taken_in_any_more_does_not_come_back() -> anyhow::Result<()> {
+    let changes: [fn(&Bed) -> anyhow::Result<()>; 3] = [
+        |bed| bed.configure("[[version-floors]]\npurpose = \"PSU\"\nminimum = \"9\"\n"),
+        |bed| bed.configure("require-payload-digests = true\n"),
+        |bed| Ok(std::fs::remove_dir_all(bed.root().join("etc/activationdata"))?),
+    ];
+    for change in changes {
+        let Some(mut bed) = bed(&["event-log"])? else { return Ok(()) };
+        bed.drop_file("image", &image("1"))?;
+        bed.await_image("1")?;
+        let handed = bed.start_update(&image("2"), ON_REQUEST)?;
+        bed.await_image("2")?;
+        bed.stop()?;
+        change(&bed)?;
+        bed.forget()?;
+        bed.start()?;
+        // Somebody may wait for what was handed over.
+        assert_eq!(bed.images()?, [&*handed]);
+        assert_eq!(bed.get(NAME, &handed, ACTIVATION, "Activation"), Ok(format!("{STATES}Invalid")));
+        let reason = bed.get(NAME, &handed, IMAGE, "Reason").map_err(anyhow::Error::msg)?;
+        assert!(reason.contains("what images must keep to has changed"), "{reason}");
+        bed.await_event("Update.TransferFailed")?;
+        bed.wait("nothing is left", || Ok(bed.images()?.is_empty() && bed.files()?.is_empty()))?;
+        assert_eq!(bed.events()?, ["Update.TransferFailed"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_image_that_was_installed_or_given_up_does_not_come_back() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("linger-s = 60\nclaim-timeout-s = 1")? else { return Ok(()) };
+    bed.start_peers(&["event-log", "installer"])?;
+    bed.start()?;
+    let installed = bed.start_update(&image("installed"), IMMEDIATE)?;
+    let active = format!("{STATES}Active");
+    bed.wait("it is installed", || {
+        Ok(bed.get(INSTALLER, &installed, ACTIVATION, "Activation").as_ref() == Ok(&active))
+    })?;
+    bed.wait("the service knows", || Ok(bed.get(NAME, &installed, IMAGE, "Stage") == Ok("done".to_owned())))?;
+    bed.command("SetMode", &("installer", "absent"))?;
+    let given_up = bed.start_update(&image("given-up"), IMMEDIATE)?;
+    bed.await_event("Update.UpdateNotApplicable")?;
+    let refused = bed.start_update(b"no image at all, but long enough to be looked at", IMMEDIATE)?;
+    bed.await_state(&refused, "Invalid")?;
+    bed.await_state(&given_up, "Invalid")?;
+    bed.kill()?;
+    bed.forget()?;
+    bed.start()?;
+    assert_eq!(bed.images()?, [""; 0]);
+    bed.wait("nothing is left", || Ok(bed.files()?.is_empty()))?;
+    assert_eq!(bed.events()?, [""; 0], "what was told is not told again");
+    Ok(())
+}

@@ -112,3 +112,22 @@ pub async fn managed_objects_at(connection: &Connection, owner: &str) -> zbus::R
 pub fn text(properties: &Properties, name: &str) -> Option<String> {
     Some(properties.get(name)?.downcast_ref::<&str>().ok()?.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zbus::Variant;
+
+    fn changed(length: usize) -> Option<Announcement> {
+        let text = "x".repeat(length);
+        let body = (ACTIVATION, HashMap::from([("Activation", Variant::from(text))]), Vec::<String>::new());
+        let message = Message::signal(ROOT, PROPERTIES, "PropertiesChanged").sender(":1.7");
+        Announcement::of(&message.build(&body).unwrap())
+    }
+
+    #[test]
+    fn a_signal_that_is_longer_than_any_of_ours_is_not_read() {
+        assert!(changed(1_000).is_some());
+        assert!(changed(LONGEST).is_none());
+    }
+}
