@@ -36,6 +36,9 @@ pub enum ArchiveError {
         /// What its reader says, without control characters, and not endlessly.
         reason: String,
     },
+    /// Much of the compressed archive gives nothing, as no compressor makes it.
+    #[error("the compressed archive goes on and on without unpacking to anything")]
+    Barren,
     /// A header that is neither POSIX's nor GNU's.
     #[error("a header is neither POSIX's nor GNU's")]
     Mark,
@@ -92,7 +95,7 @@ pub(crate) fn walk<R: Read, F: Folder, A: Attendance>(
         return Err(LimitError::Archive { limit }.into());
     }
     let source = Source::new(incoming.source, meter, attendance, limit);
-    let decoder = Decoder::choose(source, &rules.limits, |error| meter.explain(error))?;
+    let decoder = Decoder::choose(source, &rules.limits, meter)?;
     if let (Decoder::Plain(_), Some(length)) = (&decoder, incoming.length) {
         // Members are nearly as long as their archive: better to know before anything is written.
         unpacker.require(length)?;

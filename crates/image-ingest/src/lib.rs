@@ -36,6 +36,7 @@ mod meter;
 mod pending;
 mod rejection;
 mod rules;
+mod streams;
 mod trust;
 mod unpack;
 mod verify;
