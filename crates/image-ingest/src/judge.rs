@@ -2,7 +2,7 @@
 
 use crate::{Rejection, Rules, VersionFloor};
 use image_format::{
-    DigestAlgorithm, DigestError, IdentityError, Manifest, Purpose, PurposeError, SupplyIdentity,
+    DigestAlgorithm, DigestError, Excerpt, IdentityError, Manifest, Purpose, PurposeError, SupplyIdentity,
     compare_versions,
 };
 use std::cmp::Ordering;
@@ -15,7 +15,7 @@ pub enum JudgeError {
     #[error("MANIFEST: {0}")]
     Purpose(#[from] PurposeError),
     /// It is for another machine.
-    #[error("Machine name does not match: the image is for {image}, this machine is {machine}")]
+    #[error("Machine name does not match: the image is for {}, this machine is {machine}", Excerpt::of(.image))]
     Machine {
         /// What the image says.
         image: String,
@@ -87,7 +87,7 @@ fn judge_version(manifest: &Manifest, purpose: Purpose, floor: &VersionFloor) ->
         return Err(Rejection::TooOld {
             minimum: floor.minimum.clone(),
             actual: manifest.version.clone(),
-            purpose: manifest.purpose.clone(),
+            purpose: purpose.full(),
         });
     }
     Ok(())
