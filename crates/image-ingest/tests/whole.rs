@@ -161,6 +161,36 @@ fn members(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
     entries.collect()
 }
 
+/// An archive of such members.
+fn put_together(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in parts {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, &**content).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+#[test]
+fn the_key_of_a_declared_second_set_of_signatures_is_no_stranger() {
+    let sha256 = image_signature::digest(DigestAlgorithm::Sha256, b"content").to_string();
+    let builder = ImageBuilder::new(Purpose::Host, "1")
+        .line("MLDSA_Hash_Type", "SHA512,second")
+        .line(PayloadDigest::KEY, PayloadDigest::value(&sha256, "a"))
+        .payload("a", b"content");
+    let mut parts = members(&archive(builder));
+    parts.push(("second/publickey".to_owned(), b"key".to_vec()));
+    parts.push(("second/a.sig".to_owned(), b"signature".to_vec()));
+    let taken = judge(&put_together(&parts), &rules());
+    assert!(taken.is_ok(), "{taken:?}");
+    // Another one's is, and needs a signature besides.
+    parts.push(("third/publickey".to_owned(), b"key".to_vec()));
+    let refused = judge(&put_together(&parts), &rules()).unwrap_err();
+    assert!(refused.to_string().contains("third/publickey has no signature"), "{refused}");
+}
+
 #[test]
 fn payloads_of_another_image_of_the_same_signer_are_noticed_where_they_are_listed() {
     let image = |version: &str, names: &[&str]| {
@@ -172,16 +202,6 @@ fn payloads_of_another_image_of_the_same_signer_are_noticed_where_they_are_liste
                 builder.line(PayloadDigest::KEY, PayloadDigest::value(&sha256, name)).payload(*name, content);
         }
         archive(builder)
-    };
-    let put_together = |parts: &[(String, Vec<u8>)]| {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (name, content) in parts {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(content.len() as u64);
-            header.set_mode(0o644);
-            archive.append_data(&mut header, name, &**content).unwrap();
-        }
-        archive.into_inner().unwrap()
     };
     let (old, new) = (members(&image("1", &["a", "b", "c"])), members(&image("2", &["a", "b"])));
     assert!(judge(&put_together(&new), &rules()).is_ok());
