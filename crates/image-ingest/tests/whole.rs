@@ -3,8 +3,8 @@
 use image_builder::{Compression, ImageBuilder};
 use image_format::{DigestAlgorithm, PayloadDigest, Purpose};
 use image_ingest::{
-    Class, DigestChoice, DiskFolder, Image, Incoming, KeySet, Nowhere, Rejection, Rules, SignaturePolicy,
-    TrustStore, Verification, VersionFloor, ingest,
+    Class, DigestChoice, DiskFolder, Image, Incoming, KeySet, Nowhere, Rejection, Remark, Rules,
+    SignaturePolicy, TrustStore, Verification, VersionFloor, ingest,
 };
 use image_signature::{PrivateKey, PublicKey};
 use std::sync::LazyLock;
@@ -146,6 +146,23 @@ fn what_the_manifest_says_must_suit_the_machine() {
     assert!(judge(&nameless, &rules()).is_ok());
     let strict = Rules { require_machine_name: true, ..rules() };
     assert_eq!(judge(&nameless, &strict).unwrap_err().class(), Class::Image);
+}
+
+#[test]
+fn an_image_for_whole_machines_that_names_none_is_remarked_on() {
+    let expected = [Purpose::Bmc, Purpose::Host, Purpose::System];
+    for purpose in Purpose::ALL {
+        let builder = || {
+            let builder = ImageBuilder::new(purpose, "1").extended_version("model=m,manufacturer=v");
+            builder.payload("image-bmc", b"content")
+        };
+        let rules = Rules { signature: SignaturePolicy::Off, ..rules() };
+        let remarks = |builder| judge(&archive(builder), &rules).unwrap().remarks;
+        let is_expected = expected.contains(&purpose);
+        assert_eq!(remarks(builder()) == [Remark::NoMachine], is_expected, "{purpose}");
+        assert_eq!(remarks(builder()).is_empty(), !is_expected, "{purpose}");
+        assert_eq!(remarks(builder().machine_name("bed")), [], "{purpose}");
+    }
 }
 
 /// The members of an archive, as they stand in it.

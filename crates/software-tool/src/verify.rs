@@ -37,6 +37,8 @@ struct Described {
     compatible: Vec<String>,
     /// The key set that vouches for it; none where nobody looked.
     key_set: Option<String>,
+    /// What somebody should know of it nevertheless.
+    remarks: Vec<String>,
     members: Vec<Member>,
 }
 
@@ -124,6 +126,7 @@ fn describe(image: Image) -> Described {
             Verification::Signed { key_set } => Some(key_set),
             Verification::Unsigned(_) | Verification::Unchecked => None,
         },
+        remarks: image.remarks.iter().map(ToString::to_string).collect(),
         members: members.collect(),
     }
 }
@@ -142,6 +145,7 @@ impl Report {
             ("extended version", vec![&image.extended_version]),
             ("machine", image.machine.iter().collect()),
             ("compatible", image.compatible.iter().collect()),
+            ("remark", image.remarks.iter().collect()),
         ] {
             for value in values.into_iter().filter(|value| !value.is_empty()) {
                 text.push_str(&format!("  {what}: {value}\n"));

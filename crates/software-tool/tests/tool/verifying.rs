@@ -30,6 +30,23 @@ fn an_image_for_another_machine_is_refused() {
 }
 
 #[test]
+fn an_image_for_a_machine_that_it_does_not_name_is_remarked_on() {
+    let desk = Desk::new();
+    for (purpose, more, is_remarked) in
+        [("Host", "", true), ("Host", "--machine big", false), ("Other", "", false)]
+    {
+        desk.done(&format!(
+            "pack @parts --unsigned --output @image.tar --version 1 --purpose {purpose} {more}"
+        ));
+        let said = desk.done("verify @image.tar --unsigned");
+        assert_eq!(said.contains("remark: MANIFEST has no MachineName"), is_remarked, "{said}");
+        let said = desk.done("verify @image.tar --unsigned --json");
+        let reports: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(reports[0]["remarks"].as_array().unwrap().len(), usize::from(is_remarked), "{said}");
+    }
+}
+
+#[test]
 fn json_has_members_with_their_digests() {
     let desk = Desk::new();
     desk.pack("--compatible a --compatible b");
