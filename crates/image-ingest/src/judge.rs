@@ -80,8 +80,7 @@ fn judge_machine(manifest: &Manifest, rules: &Rules) -> Result<(), JudgeError> {
 }
 
 fn judge_version(manifest: &Manifest, purpose: Purpose, floor: &VersionFloor) -> Result<(), Rejection> {
-    let is_meant =
-        |target: &String| manifest.extended_version == *target || manifest.compatible_names.contains(target);
+    let is_meant = |target: &String| is_for(manifest, target);
     let applies = floor.purpose == purpose && floor.target.as_ref().is_none_or(is_meant);
     if applies && compare_versions(&manifest.version, &floor.minimum) == Ordering::Less {
         return Err(Rejection::TooOld {
@@ -91,4 +90,17 @@ fn judge_version(manifest: &Manifest, purpose: Purpose, floor: &VersionFloor) ->
         });
     }
     Ok(())
+}
+
+/// Whether an image may be for a target: of one that names none, nobody can say that it is not.
+fn is_for(manifest: &Manifest, target: &str) -> bool {
+    let extended = Some(&manifest.extended_version).filter(|text| !text.is_empty());
+    let mut names = manifest.compatible_names.iter().chain(extended).peekable();
+    names.peek().is_none() || names.any(|name| is_same(name, target))
+}
+
+/// Whether two names are one target's. The same power supplies can be written in more than one way.
+fn is_same(name: &str, target: &str) -> bool {
+    let supplies = || SupplyIdentity::parse(name).ok().zip(SupplyIdentity::parse(target).ok());
+    name == target || supplies().is_some_and(|(name, target)| name == target)
 }

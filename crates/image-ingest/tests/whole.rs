@@ -149,6 +149,34 @@ fn what_the_manifest_says_must_suit_the_machine() {
 }
 
 #[test]
+fn a_version_floor_of_a_target_holds_however_the_target_is_written_and_where_none_is() {
+    let of = |purpose, target: &str| {
+        let floor = VersionFloor { purpose, target: Some(target.to_owned()), minimum: "2".to_owned() };
+        Rules { signature: SignaturePolicy::Off, floors: vec![floor], ..rules() }
+    };
+    let host = || ImageBuilder::new(Purpose::Host, "1").payload("x", b"y");
+    let supply =
+        |extended: &str| ImageBuilder::new(Purpose::Psu, "1").extended_version(extended).payload("x", b"y");
+    let target = "model=m,manufacturer=v";
+    for (name, builder, rules, is_refused) in [
+        ("other order", supply("manufacturer=v,model=m"), of(Purpose::Psu, target), true),
+        ("more keys", supply("model=m,x=1,manufacturer=v"), of(Purpose::Psu, target), true),
+        ("other order of the floor", supply(target), of(Purpose::Psu, "manufacturer=v,model=m"), true),
+        ("compatible", host().compatible_name("manufacturer=v,model=m"), of(Purpose::Host, target), true),
+        ("other model", supply("manufacturer=v,model=n"), of(Purpose::Psu, target), false),
+        ("exact text", host().extended_version("a").compatible_name("b"), of(Purpose::Host, "b"), true),
+        ("other text", host().extended_version("a").compatible_name("b"), of(Purpose::Host, "c"), false),
+        ("other extended version", host().extended_version("a"), of(Purpose::Host, "b"), false),
+        ("other compatible name", host().compatible_name("a"), of(Purpose::Host, "b"), false),
+        ("no target", host(), of(Purpose::Host, "b"), true),
+        ("no target, other purpose", host(), of(Purpose::Bmc, "b"), false),
+    ] {
+        let class = judge(&archive(builder), &rules).err().map(|rejection| rejection.class());
+        assert_eq!(class, is_refused.then_some(Class::Incompatible), "{name}");
+    }
+}
+
+#[test]
 fn an_image_for_whole_machines_that_names_none_is_remarked_on() {
     let expected = [Purpose::Bmc, Purpose::Host, Purpose::System];
     for purpose in Purpose::ALL {
