@@ -3,7 +3,7 @@
 use crate::arguments::Verify;
 use crate::exit::{Exit, Failure};
 use crate::parts::unreadable;
-use crate::screen::Screen;
+use crate::screen::{Screen, one_line};
 use crate::table::Table;
 use image_ingest::{
     DigestChoice, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, TrustStore, Verification,
@@ -133,14 +133,15 @@ fn describe(image: Image) -> Described {
 
 impl Report {
     fn text(&self) -> String {
+        let file = one_line(&self.file);
         let Some(image) = &self.image else {
-            return format!("{}: refused: {}\n", self.file, self.reason.as_deref().unwrap_or_default());
+            return format!("{file}: refused: {}\n", one_line(self.reason.as_deref().unwrap_or_default()));
         };
         let vouched = match &image.key_set {
-            Some(name) => format!("signed, key set {name} vouches for it"),
+            Some(name) => format!("signed, key set {} vouches for it", one_line(name)),
             None => "signatures were not looked at".to_owned(),
         };
-        let mut text = format!("{}: {} {}, {vouched}\n", self.file, image.purpose, image.version);
+        let mut text = format!("{file}: {} {}, {vouched}\n", image.purpose, one_line(&image.version));
         for (what, values) in [
             ("extended version", vec![&image.extended_version]),
             ("machine", image.machine.iter().collect()),
@@ -148,7 +149,7 @@ impl Report {
             ("remark", image.remarks.iter().collect()),
         ] {
             for value in values.into_iter().filter(|value| !value.is_empty()) {
-                text.push_str(&format!("  {what}: {value}\n"));
+                text.push_str(&format!("  {what}: {}\n", one_line(value)));
             }
         }
         let mut table = Table::new(["MEMBER", "SIZE", "SHA-256"]);

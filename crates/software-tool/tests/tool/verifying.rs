@@ -47,6 +47,28 @@ fn an_image_for_a_machine_that_it_does_not_name_is_remarked_on() {
 }
 
 #[test]
+fn no_file_forges_a_line_by_its_name() {
+    let desk = Desk::new();
+    desk.pack("");
+    let forged = "x\ngood.tar: PSU 1.2, signed";
+    desk.write(forged, &desk.read("image.tar"));
+    let verify = |more: &[&str]| {
+        let path = desk.path(forged).into_os_string();
+        let words = ["software-tool", "verify"].iter().chain(more).map(Into::into);
+        desk.run_words(words.chain([path]).collect())
+    };
+    let shown = "x\\ngood.tar: PSU 1.2, signed: ";
+    let (refused, taken) = (verify(&["--trust", "/nowhere"]), verify(&["--unsigned"]));
+    std::fs::remove_file(desk.path(forged)).unwrap();
+    let absent = verify(&["--unsigned"]);
+    for (text, lines) in [(&refused.output, 1), (&taken.output, 11), (&absent.errors, 1)] {
+        assert_eq!(text.lines().count(), lines, "{text}");
+        assert!(text.contains(shown), "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("good.tar")), "{text}");
+    }
+}
+
+#[test]
 fn json_has_members_with_their_digests() {
     let desk = Desk::new();
     desk.pack("--compatible a --compatible b");
