@@ -80,7 +80,11 @@ fn escape(text: &str, is_harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
     let mut cleaned = String::new();
     for character in text.chars() {
         if is_harmful(character) {
-            cleaned.extend(character.escape_default());
+            // In the one form that JSON knows, too; there are none above U+009F.
+            cleaned.push_str(&match character {
+                '\t' | '\n' | '\r' => character.escape_default().to_string(),
+                other => format!("\\u{:04x}", u32::from(other)),
+            });
         } else {
             cleaned.push(character);
         }
@@ -95,7 +99,7 @@ mod tests {
     #[test]
     fn a_text_commands_no_terminal() {
         assert_eq!(clean("1.2\n"), "1.2\n");
-        assert_eq!(clean("\u{1b}[2Jé\r\u{9b}m"), "\\u{1b}[2Jé\\r\\u{9b}m");
-        assert_eq!(one_line("a\nb\u{1b}"), "a\\nb\\u{1b}");
+        assert_eq!(clean("\u{1b}[2Jé\r\u{9b}m"), "\\u001b[2Jé\\r\\u009bm");
+        assert_eq!(one_line("a\nb\u{1b}"), "a\\nb\\u001b");
     }
 }

@@ -69,6 +69,17 @@ fn no_file_forges_a_line_by_its_name() {
 }
 
 #[test]
+fn json_stays_json_where_something_is_escaped() {
+    let desk = Desk::new();
+    desk.pack("");
+    desk.write("a\u{9b}\u{7f}b", &desk.read("image.tar"));
+    let said = desk.done("verify @a\u{9b}\u{7f}b --unsigned --json");
+    assert!(!said.contains(['\u{9b}', '\u{7f}']), "{said}");
+    let reports: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(reports[0]["file"].as_str().unwrap().ends_with("/a\u{9b}\u{7f}b"), "{said}");
+}
+
+#[test]
 fn json_has_members_with_their_digests() {
     let desk = Desk::new();
     desk.pack("--compatible a --compatible b");
