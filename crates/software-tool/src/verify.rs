@@ -21,8 +21,12 @@ struct Report {
     file: String,
     /// Whether it would be taken.
     accepted: bool,
+    /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Why nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     #[serde(flatten)]
     image: Option<Described>,
 }
@@ -53,11 +57,12 @@ pub(crate) fn run(arguments: &Verify, screen: &mut Screen<'_>) -> Result<Exit, F
     let rules = rules(arguments, screen);
     let (mut reports, mut exit) = (Vec::new(), Exit::Done);
     for path in &arguments.files {
-        let report = report(path, &rules)?;
-        if !report.accepted {
-            exit = Exit::BadImage;
-        }
-        if !arguments.json {
+        let (report, end) = report(path, &rules);
+        // A file that nobody could read may be worse than one that is refused.
+        exit = std::cmp::max_by_key(exit, end, |end| end.status());
+        if let Some(error) = &report.error {
+            screen.say(&format!("software-tool: {error}"));
+        } else if !arguments.json {
             screen.print(&report.text())?;
         }
         reports.push(report);
@@ -87,22 +92,35 @@ fn rules(arguments: &Verify, screen: &mut Screen<'_>) -> Rules {
     rules
 }
 
-fn report(path: &Path, rules: &Rules) -> Result<Report, Failure> {
-    let checked = if path.as_os_str() == "-" {
-        check(io::stdin().lock(), None, rules)
-    } else {
-        let file = File::open(path).map_err(|error| unreadable(error, path))?;
-        let metadata = file.metadata().map_err(|error| unreadable(error, path))?;
-        check(file, metadata.is_file().then_some(metadata.len()), rules)
-    };
+/// What is told of a file, and the end that it alone would lead to.
+fn report(path: &Path, rules: &Rules) -> (Report, Exit) {
     let file = path.display().to_string();
-    match checked {
-        Ok(image) => Ok(Report { file, accepted: true, reason: None, image: Some(describe(image)) }),
-        Err(Rejection::Source(error)) => Err(unreadable(error, path)),
-        Err(rejection) => {
-            Ok(Report { file, accepted: false, reason: Some(rejection.to_string()), image: None })
+    let mut report = Report { file, accepted: false, reason: None, error: None, image: None };
+    let exit = match check_file(path, rules) {
+        Ok(image) => {
+            (report.accepted, report.image) = (true, Some(describe(image)));
+            Exit::Done
         }
+        Err(Rejection::Source(error)) => {
+            let Failure { exit, cause } = unreadable(error, path);
+            report.error = Some(format!("{cause:#}"));
+            exit
+        }
+        Err(rejection) => {
+            report.reason = Some(rejection.to_string());
+            Exit::BadImage
+        }
+    };
+    (report, exit)
+}
+
+fn check_file(path: &Path, rules: &Rules) -> Result<Image, Rejection> {
+    if path.as_os_str() == "-" {
+        return check(io::stdin().lock(), None, rules);
     }
+    let file = File::open(path).map_err(Rejection::Source)?;
+    let metadata = file.metadata().map_err(Rejection::Source)?;
+    check(file, metadata.is_file().then_some(metadata.len()), rules)
 }
 
 /// Checks an image by its bytes; nothing of it is kept.

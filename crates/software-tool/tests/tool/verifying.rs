@@ -69,6 +69,29 @@ fn no_file_forges_a_line_by_its_name() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_hides_no_other() {
+    let desk = Desk::new();
+    desk.pack("");
+    desk.write("cut.tar", &desk.read("image.tar")[..2000]);
+    let files = "@image.tar @absent.tar @parts @cut.tar";
+    let run = desk.run(&format!("verify --json {files} --trust @trust"));
+    assert_eq!(run.status, 66, "{run:?}");
+    let reports: serde_json::Value = serde_json::from_str(&run.output).unwrap();
+    let said = ["image.tar", "absent.tar", "parts", "cut.tar"].iter().zip(reports.as_array().unwrap());
+    for (name, report) in said {
+        assert!(report["file"].as_str().unwrap().ends_with(name), "{report}");
+        assert_eq!(report["accepted"], *name == "image.tar", "{report}");
+        let is_unread = ["absent.tar", "parts"].contains(name);
+        assert_eq!(report["error"].as_str().is_some_and(|error| error.contains("cannot read")), is_unread);
+        assert_eq!(report["reason"].is_string(), *name == "cut.tar", "{report}");
+    }
+    assert_eq!(reports.as_array().unwrap().len(), 4);
+    let run = desk.run(&format!("verify {files} --trust @trust"));
+    assert_eq!((run.status, run.errors.lines().count()), (66, 2), "{run:?}");
+    assert!(run.output.contains("image.tar: PSU 1.2") && run.output.contains("cut.tar: refused"), "{run:?}");
+}
+
+#[test]
 fn json_stays_json_where_something_is_escaped() {
     let desk = Desk::new();
     desk.pack("");
