@@ -80,6 +80,8 @@ fn rules(arguments: &Verify, screen: &mut Screen<'_>) -> Rules {
     rules.machine.clone_from(&arguments.machine);
     rules.any_machine = arguments.machine.is_none();
     rules.digests = DigestChoice::All;
+    rules.floors.clone_from(&arguments.floors);
+    rules.require_payload_digests = arguments.require_payload_digests;
     if arguments.unsigned {
         rules.signature = SignaturePolicy::Off;
         return rules;

@@ -69,6 +69,34 @@ fn no_file_forges_a_line_by_its_name() {
 }
 
 #[test]
+fn floors_and_listed_payloads_are_asked_for_by_options() {
+    let desk = Desk::new();
+    desk.pack("");
+    for (floors, is_taken) in [
+        ("--floor PSU=1.2", true),
+        ("--floor psu=1.3", false),
+        ("--floor Host=9 --floor BMC=9", true),
+        ("--floor Host=9 --floor PSU=9", false),
+        ("--floor PSU=1.3:manufacturer=V,model=M", false),
+        ("--floor PSU=1.3:manufacturer=V,model=N", true),
+    ] {
+        let run = desk.run(&format!("verify @image.tar --trust @trust {floors}"));
+        assert_eq!(run.status, if is_taken { 0 } else { 65 }, "{floors}: {run:?}");
+        assert_eq!(run.output.contains("is older than"), !is_taken, "{run:?}");
+    }
+    desk.done("verify @image.tar --trust @trust --require-payload-digests");
+    let key = image_signature::PrivateKey::from_pem(&desk.read("key.pem")).unwrap();
+    let mut silent = Vec::new();
+    let builder = image_builder::ImageBuilder::new(image_format::Purpose::Host, "1").payload("a", b"a");
+    builder.sign(&key, None).write(&mut silent).unwrap();
+    desk.write("silent.tar", &silent);
+    desk.done("verify @silent.tar --trust @trust");
+    let run = desk.run("verify @silent.tar --trust @trust --require-payload-digests");
+    assert_eq!(run.status, 65);
+    assert!(run.output.contains("does not list the payloads"), "{run:?}");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_hides_no_other() {
     let desk = Desk::new();
     desk.pack("");
