@@ -105,7 +105,7 @@ pub fn signature_plan(
     if !members.contains(names::PUBLIC_KEY) {
         return Err(CoverageError::NoPublicKey);
     }
-    let payloads = members.iter().filter(|member| is_payload(member, declared)).collect::<Vec<_>>();
+    let payloads = members.iter().filter(|member| manifest.is_payload(member)).collect::<Vec<_>>();
     if payloads.is_empty() {
         return Err(CoverageError::NoPayload);
     }
@@ -136,13 +136,6 @@ fn refuse_post_quantum(declared: Option<&str>, trust: &PostQuantumTrust) -> Resu
         Some(folder) => Err(CoverageError::PostQuantum { folder: folder.clone() }),
         None => Ok(()),
     }
-}
-
-fn is_payload(member: &MemberName, declared: Option<&str>) -> bool {
-    let is_second_key =
-        declared.is_some_and(|folder| member.as_str() == format!("{folder}/{}", names::PUBLIC_KEY));
-    let is_known = matches!(member.as_str(), names::MANIFEST | names::PUBLIC_KEY);
-    !is_known && !is_second_key && !member.is_signature()
 }
 
 fn is_orphan(member: &MemberName, members: &BTreeSet<MemberName>, declared: Option<&str>) -> bool {

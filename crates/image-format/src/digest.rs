@@ -1,3 +1,4 @@
+use crate::Excerpt;
 use std::fmt;
 
 /// The hash that a signature is made over.
@@ -16,10 +17,10 @@ pub enum DigestAlgorithm {
 #[non_exhaustive]
 pub enum DigestError {
     /// It names one of the MD family or SHA-1, for which collisions can be made.
-    #[error("the digest {0:?} is too weak for signatures")]
+    #[error("the digest \"{}\" is too weak for signatures", Excerpt::of(.0))]
     Weak(String),
     /// It names none that is known.
-    #[error("the digest {0:?} is not known")]
+    #[error("the digest \"{}\" is not known", Excerpt::of(.0))]
     Unknown(String),
     /// The key set's text has no line `HashType=`.
     #[error("there is no line HashType=")]
@@ -148,6 +149,14 @@ mod tests {
             ["", "SHA224", "SHA512-256", "SHA3-256", "RSA-SHA256 ", "SHA", "sm3", "SHA256,SHA1", "RSA"]
         {
             assert_eq!(DigestAlgorithm::parse(name), Err(DigestError::Unknown(name.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_digest_without_end_is_cut_where_it_is_told() {
+        for name in ["x".repeat(4000), format!("md5-{}", "\u{10ffff}".repeat(1000))] {
+            let told = DigestAlgorithm::parse(&name).unwrap_err().to_string();
+            assert!(told.len() < 350 && told.contains('…'), "{told}");
         }
     }
 

@@ -3,7 +3,7 @@ mod lines;
 
 pub use error::ManifestError;
 
-use crate::{MemberName, NameLimits};
+use crate::{MemberName, NameLimits, names};
 use lines::Entry;
 
 /// What an image says of itself.
@@ -108,6 +108,15 @@ impl Manifest {
             draft.take(entry?)?;
         }
         draft.finish()
+    }
+
+    /// Whether a file of the image is a payload: neither what says or signs what the payloads are, nor the key of a second
+    /// set of signatures that is declared.
+    pub fn is_payload(&self, member: &MemberName) -> bool {
+        let is_second_key =
+            |second: &PostQuantum| member.as_str() == format!("{}/{}", second.folder, names::PUBLIC_KEY);
+        let is_known = matches!(member.as_str(), names::MANIFEST | names::PUBLIC_KEY);
+        !is_known && !member.is_signature() && !self.post_quantum.as_ref().is_some_and(is_second_key)
     }
 }
 

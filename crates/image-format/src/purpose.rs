@@ -1,3 +1,4 @@
+use crate::Excerpt;
 use std::fmt;
 
 /// What an image is for.
@@ -24,10 +25,10 @@ pub enum Purpose {
 #[non_exhaustive]
 pub enum PurposeError {
     /// It does not begin as members of the enum do.
-    #[error("the purpose {0:?} does not begin with {PREFIX}")]
+    #[error("the purpose \"{}\" does not begin with {PREFIX}", Excerpt::of(.0))]
     Prefix(String),
     /// The enum has no such member.
-    #[error("{0:?} is no member of {PREFIX}")]
+    #[error("\"{}\" is no member of {PREFIX}", Excerpt::of(.0))]
     Member(String),
 }
 

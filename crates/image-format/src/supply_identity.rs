@@ -1,3 +1,5 @@
+use crate::Excerpt;
+
 /// Which power supplies an image is for.
 ///
 /// Shape: `model=<model>,manufacturer=<manufacturer>`, each 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `+`, blank and `-`,
@@ -15,7 +17,7 @@ pub struct SupplyIdentity {
 #[non_exhaustive]
 pub enum IdentityError {
     /// A part between commas has no `=`.
-    #[error("{0:?} has no = in it")]
+    #[error("\"{}\" has no = in it", Excerpt::of(.0))]
     Field(String),
     /// One of the two is not there.
     #[error("it names no {key}")]
@@ -30,7 +32,7 @@ pub enum IdentityError {
         key: &'static str,
     },
     /// One of the two is empty, too long, or has other characters in it than a folder's name may have.
-    #[error("the {key} {value:?} is not 1 to 64 letters, digits, blanks and ._+-")]
+    #[error("the {key} \"{}\" is not 1 to 64 letters, digits, blanks and ._+-", Excerpt::of(.value))]
     Characters {
         /// `model` or `manufacturer`.
         key: &'static str,

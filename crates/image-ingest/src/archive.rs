@@ -6,7 +6,7 @@ use crate::meter::{Meter, Source, Stream};
 use crate::pending::Pending;
 use crate::unpack::Unpacker;
 use crate::{Attendance, Folder, Incoming, LimitError, Rejection, Rules};
-use image_format::{MemberName, NameError};
+use image_format::{Excerpt, MemberName, NameError};
 use std::io::{self, Read};
 use tar::{Archive, Entry};
 
@@ -33,9 +33,12 @@ pub enum ArchiveError {
     /// The archive or its compression is damaged.
     #[error("the archive is damaged: {reason}")]
     Damaged {
-        /// What its reader says, without control characters, and not endlessly.
+        /// What its reader says, as an [`Excerpt`].
         reason: String,
     },
+    /// Much of the compressed archive gives nothing, as no compressor makes it.
+    #[error("the compressed archive goes on and on without unpacking to anything")]
+    Barren,
     /// A header that is neither POSIX's nor GNU's.
     #[error("a header is neither POSIX's nor GNU's")]
     Mark,
@@ -61,7 +64,7 @@ pub enum ArchiveError {
     #[error("attributes of a member are malformed, or given twice, or without a member")]
     Attributes,
     /// A name that could lead elsewhere.
-    #[error("the name {} cannot be taken: {source}", .name.escape_ascii())]
+    #[error("the name {} cannot be taken: {source}", Excerpt::of(.name))]
     Name {
         /// As it is in the archive.
         name: Vec<u8>,
@@ -92,7 +95,7 @@ pub(crate) fn walk<R: Read, F: Folder, A: Attendance>(
         return Err(LimitError::Archive { limit }.into());
     }
     let source = Source::new(incoming.source, meter, attendance, limit);
-    let decoder = Decoder::choose(source, &rules.limits, |error| meter.explain(error))?;
+    let decoder = Decoder::choose(source, &rules.limits, meter)?;
     if let (Decoder::Plain(_), Some(length)) = (&decoder, incoming.length) {
         // Members are nearly as long as their archive: better to know before anything is written.
         unpacker.require(length)?;

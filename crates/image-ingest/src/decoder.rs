@@ -1,8 +1,9 @@
 //! The compressions of an archive, told by its first bytes.
 
 use crate::archive::ArchiveError;
+use crate::meter::Meter;
+use crate::streams::Streams;
 use crate::{Limits, Rejection};
-use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use std::io::{self, BufReader, Chain, Cursor, Read};
@@ -18,24 +19,21 @@ const READ_AHEAD: usize = 16 * 1024;
 type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 
 /// A reader of the unpacked stream.
-pub(crate) enum Decoder<R: Read> {
+pub(crate) enum Decoder<'a, R: Read> {
     Plain(Whole<R>),
     Gzip(Box<MultiGzDecoder<BufReader<Whole<R>>>>),
     Xz(Box<XzReader<BufReader<Whole<R>>>>),
-    Bzip2(Box<MultiBzDecoder<BufReader<Whole<R>>>>),
+    Bzip2(Box<Streams<'a, BufReader<Whole<R>>>>),
 }
 
-impl<R: Read> Decoder<R> {
+impl<'a, R: Read> Decoder<'a, R> {
     /// Looks at the first bytes and chooses.
     ///
-    /// Errors: `explain` makes them of what the reader says; [`ArchiveError::UnknownFormat`] and the like.
-    pub(crate) fn choose(
-        mut source: R,
-        limits: &Limits,
-        explain: impl Fn(io::Error) -> Rejection,
-    ) -> Result<Self, Rejection> {
+    /// Errors: what `meter` makes of those of the reader; [`ArchiveError::UnknownFormat`] and the like.
+    pub(crate) fn choose(mut source: R, limits: &Limits, meter: &'a Meter) -> Result<Self, Rejection> {
         let mut head = Vec::with_capacity(TAR_MARK.end);
-        source.by_ref().take(TAR_MARK.end as u64).read_to_end(&mut head).map_err(&explain)?;
+        let begin = source.by_ref().take(TAR_MARK.end as u64).read_to_end(&mut head);
+        begin.map_err(|error| meter.explain(error))?;
         if head.len() < LONGEST {
             return Err(Rejection::Truncated);
         }
@@ -49,7 +47,7 @@ impl<R: Read> Decoder<R> {
             Format::Xz => {
                 Self::Xz(Box::new(XzReader::new_mem_limit(ahead(whole), true, limits.dictionary_kib())))
             }
-            Format::Bzip2 => Self::Bzip2(Box::new(MultiBzDecoder::new(ahead(whole)))),
+            Format::Bzip2 => Self::Bzip2(Box::new(Streams::new(ahead(whole), meter))),
             Format::Refused(name) => return Err(ArchiveError::Compression { name }.into()),
             Format::Other if is_tar => Self::Plain(whole),
             Format::Other if is_short => return Err(Rejection::Truncated),
@@ -58,7 +56,7 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: Read> Read for Decoder<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(reader) => reader.read(buffer),

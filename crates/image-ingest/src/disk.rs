@@ -4,7 +4,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use nix::sys::statvfs::fstatvfs;
-use nix::unistd::{Gid, fchown};
+use nix::unistd::{Gid, fchown, fsync};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,6 +14,8 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct DiskFolder {
     folder: OwnedFd,
+    /// The folders in it, by name: there may be more than a process may have descriptors.
+    below: Vec<MemberName>,
     group: Option<Gid>,
     is_memory: bool,
 }
@@ -41,17 +43,20 @@ impl DiskFolder {
     fn of(folder: OwnedFd, group: Option<u32>) -> io::Result<Self> {
         let kind = fstatfs(&folder)?.filesystem_type();
         let is_memory = kind == TMPFS_MAGIC || kind == FsType(RAMFS_MAGIC as _);
-        Ok(Self { folder, group: group.map(Gid::from_raw), is_memory })
+        Ok(Self { folder, below: Vec::new(), group: group.map(Gid::from_raw), is_memory })
     }
 
-    /// Lets the group in and makes the folder last, where the file system outlives a loss of power.
+    /// Lets the group in and makes the folder last, with those in it, where the file system outlives a loss of power.
     pub fn complete(&self) -> io::Result<()> {
         fchown(&self.folder, None, self.group)?;
         fchmod(&self.folder, folder_mode())?;
-        if !self.is_memory {
-            nix::unistd::fsync(&self.folder)?;
+        if self.is_memory {
+            return Ok(());
         }
-        Ok(())
+        for name in &self.below {
+            fsync(openat(&self.folder, name.as_str(), folder_flags(), Mode::empty())?)?;
+        }
+        Ok(fsync(&self.folder)?)
     }
 
     /// Whether the file system is gone with the power anyway.
@@ -74,7 +79,9 @@ impl Folder for DiskFolder {
         mkdirat(&self.folder, name.as_str(), Mode::S_IRWXU)?;
         let made = openat(&self.folder, name.as_str(), folder_flags(), Mode::empty())?;
         fchown(&made, None, self.group)?;
-        Ok(fchmod(&made, folder_mode())?)
+        fchmod(&made, folder_mode())?;
+        self.below.push(name.clone());
+        Ok(())
     }
 
     fn create(&mut self, name: &MemberName) -> io::Result<File> {
@@ -113,4 +120,32 @@ fn folder_flags() -> OFlag {
 
 fn folder_mode() -> Mode {
     Mode::S_IRWXU | Mode::S_IRGRP | Mode::S_IXGRP
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image_format::NameLimits;
+
+    #[test]
+    fn each_folder_in_it_is_made_last_too() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("image");
+        let mut folder = DiskFolder::create(&path, None).unwrap();
+        for name in ["a", "a/b", "c"] {
+            let name = MemberName::parse_folder(name.as_bytes(), &NameLimits::default()).unwrap();
+            folder.create_folder(&name).unwrap();
+        }
+        // Nothing tells a flush from none but that it fails for a folder that is gone.
+        folder.is_memory = false;
+        folder.complete().unwrap();
+        for name in ["a/b", "c"] {
+            std::fs::remove_dir(path.join(name)).unwrap();
+            assert_eq!(folder.complete().unwrap_err().kind(), io::ErrorKind::NotFound, "{name}");
+            std::fs::create_dir(path.join(name)).unwrap();
+        }
+        folder.is_memory = true;
+        std::fs::remove_dir(path.join("c")).unwrap();
+        folder.complete().unwrap();
+    }
 }

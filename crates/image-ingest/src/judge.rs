@@ -2,7 +2,7 @@
 
 use crate::{Rejection, Rules, VersionFloor};
 use image_format::{
-    DigestAlgorithm, DigestError, IdentityError, Manifest, Purpose, PurposeError, SupplyIdentity,
+    DigestAlgorithm, DigestError, Excerpt, IdentityError, Manifest, Purpose, PurposeError, SupplyIdentity,
     compare_versions,
 };
 use std::cmp::Ordering;
@@ -15,7 +15,7 @@ pub enum JudgeError {
     #[error("MANIFEST: {0}")]
     Purpose(#[from] PurposeError),
     /// It is for another machine.
-    #[error("Machine name does not match: the image is for {image}, this machine is {machine}")]
+    #[error("Machine name does not match: the image is for {}, this machine is {machine}", Excerpt::of(.image))]
     Machine {
         /// What the image says.
         image: String,
@@ -80,15 +80,27 @@ fn judge_machine(manifest: &Manifest, rules: &Rules) -> Result<(), JudgeError> {
 }
 
 fn judge_version(manifest: &Manifest, purpose: Purpose, floor: &VersionFloor) -> Result<(), Rejection> {
-    let is_meant =
-        |target: &String| manifest.extended_version == *target || manifest.compatible_names.contains(target);
+    let is_meant = |target: &String| is_for(manifest, target);
     let applies = floor.purpose == purpose && floor.target.as_ref().is_none_or(is_meant);
     if applies && compare_versions(&manifest.version, &floor.minimum) == Ordering::Less {
         return Err(Rejection::TooOld {
             minimum: floor.minimum.clone(),
             actual: manifest.version.clone(),
-            purpose: manifest.purpose.clone(),
+            purpose: purpose.full(),
         });
     }
     Ok(())
+}
+
+/// Whether an image may be for a target: of one that names none, nobody can say that it is not.
+fn is_for(manifest: &Manifest, target: &str) -> bool {
+    let extended = Some(&manifest.extended_version).filter(|text| !text.is_empty());
+    let mut names = manifest.compatible_names.iter().chain(extended).peekable();
+    names.peek().is_none() || names.any(|name| is_same(name, target))
+}
+
+/// Whether two names are one target's. The same power supplies can be written in more than one way.
+fn is_same(name: &str, target: &str) -> bool {
+    let supplies = || SupplyIdentity::parse(name).ok().zip(SupplyIdentity::parse(target).ok());
+    name == target || supplies().is_some_and(|(name, target)| name == target)
 }

@@ -35,7 +35,9 @@ mod judge;
 mod meter;
 mod pending;
 mod rejection;
+mod remark;
 mod rules;
+mod streams;
 mod trust;
 mod unpack;
 mod verify;
@@ -46,6 +48,7 @@ pub use disk::DiskFolder;
 pub use folder::{Folder, Nowhere};
 pub use judge::JudgeError;
 pub use rejection::{Class, LimitError, Rejection, is_out_of_space};
+pub use remark::Remark;
 pub use rules::{DigestChoice, Limits, MinimumFree, Rules, SignaturePolicy, VersionFloor};
 pub use trust::{KeySet, TrustStore};
 pub use verify::{SignatureFault, Verification};
@@ -74,6 +77,8 @@ pub struct Image {
     pub members: Vec<Member>,
     /// What its signatures came to.
     pub verification: Verification,
+    /// What somebody should know of it nevertheless.
+    pub remarks: Vec<Remark>,
 }
 
 /// A file of an image.
@@ -110,5 +115,12 @@ pub fn ingest<R: Read, F: Folder, A: Attendance>(
         sha256: written.digests.sha256,
     });
     let judged = unpacked.judged;
-    Ok(Image { manifest: judged.manifest, purpose: judged.purpose, members: members.collect(), verification })
+    let remarks = remark::remarks(&judged.manifest, judged.purpose);
+    Ok(Image {
+        manifest: judged.manifest,
+        purpose: judged.purpose,
+        members: members.collect(),
+        verification,
+        remarks,
+    })
 }

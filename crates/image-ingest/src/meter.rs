@@ -3,12 +3,19 @@
 //! The readers of other crates stand between, and make of an error what they like; so a stop is noted here, and whoever
 //! sees an error asks here first what it was.
 
-use crate::{Attendance, LimitError, Limits, Rejection};
+use crate::{ArchiveError, Attendance, LimitError, Limits, Rejection};
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 
 /// Output that is allowed before its ratio to the input counts, bytes.
 const RATIO_FREE: u64 = 1024 * 1024;
+
+/// Input that may give nothing, bytes. No decoder needs more before it gives something than one of bzip2, whose longest block
+/// is 900 kB, and what was read ahead.
+const BARREN: u64 = 1024 * 1024;
+/// The part of its output by which input may be longer, as a divisor: what no compressor can shorten becomes longer by a
+/// hundredth at most.
+const OVERHEAD: u64 = 32;
 
 /// What passed so far.
 #[derive(Debug, Default)]
@@ -38,7 +45,8 @@ impl Meter {
         if self.source_ended.get() { Rejection::Truncated } else { Rejection::corrupt(&error) }
     }
 
-    fn stopped(&self, stop: impl Into<Rejection>) -> io::Error {
+    /// Notes why the next error is one, and makes one to be returned.
+    pub(crate) fn stopped(&self, stop: impl Into<Rejection>) -> io::Error {
         self.stop.replace(Some(stop.into()));
         io::Error::other("stopped")
     }
@@ -74,6 +82,10 @@ impl<R: Read, A: Attendance> Read for Source<'_, R, A> {
         self.meter.read.set(read);
         if read > self.limit {
             return Err(self.meter.stopped(LimitError::Archive { limit: self.limit }));
+        }
+        let unpacked = self.meter.unpacked.get();
+        if read > unpacked.saturating_add(unpacked / OVERHEAD).saturating_add(BARREN) {
+            return Err(self.meter.stopped(ArchiveError::Barren));
         }
         Ok(count)
     }

@@ -1,10 +1,7 @@
 use crate::{ArchiveError, JudgeError, SignatureFault};
-use image_format::ManifestError;
+use image_format::{Excerpt, ManifestError};
 use nix::errno::Errno;
 use std::io;
-
-/// Longest text of a reader, characters.
-const REASON: usize = 120;
 
 /// Why an image was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -113,9 +110,7 @@ impl Rejection {
         let text = error.to_string();
         // What tar adds is the member's name, as yet unread.
         let text = text.split(" when getting ").next().unwrap_or_default();
-        let tame =
-            |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
-        ArchiveError::Damaged { reason: text.chars().take(REASON).map(tame).collect() }.into()
+        ArchiveError::Damaged { reason: Excerpt::of(text).to_string() }.into()
     }
 }
 

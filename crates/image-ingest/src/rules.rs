@@ -125,7 +125,8 @@ pub enum DigestChoice {
 pub struct VersionFloor {
     /// What the image is for.
     pub purpose: Purpose,
-    /// Only images of this extended version or compatible name; all of the purpose otherwise.
+    /// Only images of this extended version or compatible name, and those that name neither; all of the purpose otherwise.
+    /// Two that name the same model and manufacturer of power supplies are one.
     pub target: Option<String>,
     /// The oldest version.
     pub minimum: String,

@@ -131,7 +131,8 @@ impl<F: Folder> Verifier<'_, F> {
 
     /// Whether the payloads are those that the manifest lists, where it does.
     fn check_belonging(&self) -> Result<(), SignatureFault> {
-        let listed = &self.unpacked.judged.manifest.payload_digests;
+        let manifest = &self.unpacked.judged.manifest;
+        let listed = &manifest.payload_digests;
         if listed.is_empty() {
             let is_needed = self.rules.require_payload_digests;
             return if is_needed { Err(SignatureFault::NothingListed) } else { Ok(()) };
@@ -143,11 +144,8 @@ impl<F: Folder> Verifier<'_, F> {
                 return Err(SignatureFault::Another(entry.name.clone()));
             }
         }
-        let is_payload = |name: &&MemberName| {
-            !name.is_signature() && ![names::MANIFEST, names::PUBLIC_KEY].contains(&name.as_str())
-        };
-        let stranger = self.unpacked.members.keys().filter(is_payload);
-        let mut strangers = stranger.filter(|name| !listed.iter().any(|entry| entry.name == **name));
+        let payloads = self.unpacked.members.keys().filter(|name| manifest.is_payload(name));
+        let mut strangers = payloads.filter(|name| !listed.iter().any(|entry| entry.name == **name));
         strangers.next().map_or(Ok(()), |name| Err(SignatureFault::Stranger(name.clone())))
     }
 

@@ -3,8 +3,8 @@
 use image_builder::{Compression, ImageBuilder};
 use image_format::{DigestAlgorithm, PayloadDigest, Purpose};
 use image_ingest::{
-    Class, DigestChoice, DiskFolder, Image, Incoming, KeySet, Nowhere, Rejection, Rules, SignaturePolicy,
-    TrustStore, Verification, VersionFloor, ingest,
+    Class, DigestChoice, DiskFolder, Image, Incoming, KeySet, Nowhere, Rejection, Remark, Rules,
+    SignaturePolicy, TrustStore, Verification, VersionFloor, ingest,
 };
 use image_signature::{PrivateKey, PublicKey};
 use std::sync::LazyLock;
@@ -148,6 +148,51 @@ fn what_the_manifest_says_must_suit_the_machine() {
     assert_eq!(judge(&nameless, &strict).unwrap_err().class(), Class::Image);
 }
 
+#[test]
+fn a_version_floor_of_a_target_holds_however_the_target_is_written_and_where_none_is() {
+    let of = |purpose, target: &str| {
+        let floor = VersionFloor { purpose, target: Some(target.to_owned()), minimum: "2".to_owned() };
+        Rules { signature: SignaturePolicy::Off, floors: vec![floor], ..rules() }
+    };
+    let host = || ImageBuilder::new(Purpose::Host, "1").payload("x", b"y");
+    let supply =
+        |extended: &str| ImageBuilder::new(Purpose::Psu, "1").extended_version(extended).payload("x", b"y");
+    let target = "model=m,manufacturer=v";
+    for (name, builder, rules, is_refused) in [
+        ("other order", supply("manufacturer=v,model=m"), of(Purpose::Psu, target), true),
+        ("more keys", supply("model=m,x=1,manufacturer=v"), of(Purpose::Psu, target), true),
+        ("other order of the floor", supply(target), of(Purpose::Psu, "manufacturer=v,model=m"), true),
+        ("compatible", host().compatible_name("manufacturer=v,model=m"), of(Purpose::Host, target), true),
+        ("other model", supply("manufacturer=v,model=n"), of(Purpose::Psu, target), false),
+        ("exact text", host().extended_version("a").compatible_name("b"), of(Purpose::Host, "b"), true),
+        ("other text", host().extended_version("a").compatible_name("b"), of(Purpose::Host, "c"), false),
+        ("other extended version", host().extended_version("a"), of(Purpose::Host, "b"), false),
+        ("other compatible name", host().compatible_name("a"), of(Purpose::Host, "b"), false),
+        ("no target", host(), of(Purpose::Host, "b"), true),
+        ("no target, other purpose", host(), of(Purpose::Bmc, "b"), false),
+    ] {
+        let class = judge(&archive(builder), &rules).err().map(|rejection| rejection.class());
+        assert_eq!(class, is_refused.then_some(Class::Incompatible), "{name}");
+    }
+}
+
+#[test]
+fn an_image_for_whole_machines_that_names_none_is_remarked_on() {
+    let expected = [Purpose::Bmc, Purpose::Host, Purpose::System];
+    for purpose in Purpose::ALL {
+        let builder = || {
+            let builder = ImageBuilder::new(purpose, "1").extended_version("model=m,manufacturer=v");
+            builder.payload("image-bmc", b"content")
+        };
+        let rules = Rules { signature: SignaturePolicy::Off, ..rules() };
+        let remarks = |builder| judge(&archive(builder), &rules).unwrap().remarks;
+        let is_expected = expected.contains(&purpose);
+        assert_eq!(remarks(builder()) == [Remark::NoMachine], is_expected, "{purpose}");
+        assert_eq!(remarks(builder()).is_empty(), !is_expected, "{purpose}");
+        assert_eq!(remarks(builder().machine_name("bed")), [], "{purpose}");
+    }
+}
+
 /// The members of an archive, as they stand in it.
 fn members(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
     use std::io::Read as _;
@@ -161,6 +206,36 @@ fn members(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
     entries.collect()
 }
 
+/// An archive of such members.
+fn put_together(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in parts {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, &**content).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+#[test]
+fn the_key_of_a_declared_second_set_of_signatures_is_no_stranger() {
+    let sha256 = image_signature::digest(DigestAlgorithm::Sha256, b"content").to_string();
+    let builder = ImageBuilder::new(Purpose::Host, "1")
+        .line("MLDSA_Hash_Type", "SHA512,second")
+        .line(PayloadDigest::KEY, PayloadDigest::value(&sha256, "a"))
+        .payload("a", b"content");
+    let mut parts = members(&archive(builder));
+    parts.push(("second/publickey".to_owned(), b"key".to_vec()));
+    parts.push(("second/a.sig".to_owned(), b"signature".to_vec()));
+    let taken = judge(&put_together(&parts), &rules());
+    assert!(taken.is_ok(), "{taken:?}");
+    // Another one's is, and needs a signature besides.
+    parts.push(("third/publickey".to_owned(), b"key".to_vec()));
+    let refused = judge(&put_together(&parts), &rules()).unwrap_err();
+    assert!(refused.to_string().contains("third/publickey has no signature"), "{refused}");
+}
+
 #[test]
 fn payloads_of_another_image_of_the_same_signer_are_noticed_where_they_are_listed() {
     let image = |version: &str, names: &[&str]| {
@@ -172,16 +247,6 @@ fn payloads_of_another_image_of_the_same_signer_are_noticed_where_they_are_liste
                 builder.line(PayloadDigest::KEY, PayloadDigest::value(&sha256, name)).payload(*name, content);
         }
         archive(builder)
-    };
-    let put_together = |parts: &[(String, Vec<u8>)]| {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (name, content) in parts {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(content.len() as u64);
-            header.set_mode(0o644);
-            archive.append_data(&mut header, name, &**content).unwrap();
-        }
-        archive.into_inner().unwrap()
     };
     let (old, new) = (members(&image("1", &["a", "b", "c"])), members(&image("2", &["a", "b"])));
     assert!(judge(&put_together(&new), &rules()).is_ok());

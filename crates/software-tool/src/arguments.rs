@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use image_format::Purpose;
+use image_ingest::VersionFloor;
 use std::path::PathBuf;
 use std::time::Duration;
 use update_state::ApplyTime;
@@ -32,7 +33,7 @@ pub(crate) enum Action {
     Delete(Delete),
     /// Print what changes about images, until interrupted
     Watch(Watch),
-    /// Check image files as image-manager does, without it
+    /// Check image files as image-manager does, without it and its settings
     Verify(Verify),
     /// Make an image of the files in a folder
     Pack(Pack),
@@ -116,6 +117,12 @@ pub(crate) struct Verify {
     /// The machine that images must be for, if they name one; any by default
     #[arg(long, value_name = "NAME")]
     pub(crate) machine: Option<String>,
+    /// The oldest version of a purpose, or of one target, such as PSU=1.2:model=M,manufacturer=V; may be repeated
+    #[arg(long = "floor", value_name = "PURPOSE=VERSION[:TARGET]", value_parser = floor)]
+    pub(crate) floors: Vec<VersionFloor>,
+    /// Refuse an image that does not list its payloads with their digests
+    #[arg(long, conflicts_with = "unsigned")]
+    pub(crate) require_payload_digests: bool,
     /// Do not look at signatures
     #[arg(long)]
     pub(crate) unsigned: bool,
@@ -229,4 +236,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn purpose(text: &str) -> Result<Purpose, String> {
     let known = Purpose::ALL.into_iter().find(|purpose| purpose.word().eq_ignore_ascii_case(text));
     known.ok_or_else(|| format!("one of {}", Purpose::ALL.map(Purpose::word).join(", ")))
+}
+
+fn floor(text: &str) -> Result<VersionFloor, String> {
+    let (word, rest) = text.split_once('=').ok_or("PURPOSE=VERSION, or PURPOSE=VERSION:TARGET")?;
+    let (minimum, target) = match rest.split_once(':') {
+        Some((minimum, target)) => (minimum, Some(target.to_owned())),
+        None => (rest, None),
+    };
+    if minimum.is_empty() || target.as_ref().is_some_and(String::is_empty) {
+        return Err("the version or the target is empty".to_owned());
+    }
+    Ok(VersionFloor { purpose: purpose(word)?, target, minimum: minimum.to_owned() })
 }

@@ -54,7 +54,7 @@ fn start(arguments: impl IntoIterator<Item = OsString>, screen: &mut Screen<'_>)
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            screen.say(error.to_string().trim_end());
+            screen.say_lines(error.to_string().trim_end());
             return Ok(Exit::Usage);
         }
         Err(error) => return screen.print(&error.to_string()).map(|()| Exit::Done),

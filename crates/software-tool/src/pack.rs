@@ -4,7 +4,7 @@ use crate::arguments::{Compress, Pack};
 use crate::draft::Draft;
 use crate::exit::{Exit, Failure};
 use crate::parts::{parts, unreadable};
-use crate::screen::Screen;
+use crate::screen::{Screen, one_line};
 use crate::verify::check;
 use anyhow::Context as _;
 use image_builder::{BuildError, Built, Compression};
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Pack, screen: &mut Screen<'_>) -> Result<Exit, Fai
         Compress::Xz => Compression::Xz,
         Compress::Bzip2 => Compression::Bzip2,
     });
-    let output = arguments.output.display();
+    let output = arguments.output.display().to_string();
     let cannot = |error: std::io::Error| {
         Failure::new(Exit::CannotCreate, anyhow::Error::new(error).context(format!("cannot make {output}")))
     };
@@ -51,13 +51,14 @@ pub(crate) fn run(arguments: &Pack, screen: &mut Screen<'_>) -> Result<Exit, Fai
         .with_context(|| format!("{output} is not made: image-manager would refuse it"))
         .map_err(|cause| Failure::new(Exit::BadImage, cause))?;
     draft.put_in_place().map_err(cannot)?;
-    screen.print(&format!("{output}: {} members\n", built.members.len()))?;
+    screen.print(&format!("{}: {} members\n", one_line(&output), built.members.len()))?;
     if let (Some(folder), Some(sign)) = (&arguments.write_trust, &sign) {
         let folder = folder.join(&key_type);
         write_trust(&folder, sign, &built)
             .with_context(|| format!("cannot make {}", folder.display()))
             .map_err(|cause| Failure::new(Exit::CannotCreate, cause))?;
-        screen.print(&format!("{}: key set of {}\n", folder.display(), sign.public().describe()))?;
+        let folder = folder.display().to_string();
+        screen.print(&format!("{}: key set of {}\n", one_line(&folder), sign.public().describe()))?;
     }
     Ok(Exit::Done)
 }

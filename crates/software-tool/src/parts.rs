@@ -68,7 +68,7 @@ pub(crate) fn parts(arguments: &Pack) -> Result<(ImageBuilder<'static>, String),
     }
     builder = compatible.into_iter().fold(builder, ImageBuilder::compatible_name);
     builder = further.into_iter().fold(builder, |builder, (key, value)| builder.line(key, value));
-    Ok((payloads(folder, builder)?, key_type))
+    Ok((payloads(folder, &arguments.output, builder)?, key_type))
 }
 
 /// What the folder's MANIFEST says, and its lines that no option stands for.
@@ -88,8 +88,13 @@ fn manifest(folder: &Path) -> Result<(Option<Manifest>, Vec<(String, String)>), 
     Ok((Some(manifest), further.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()))
 }
 
-/// Adds the folder's files, in the order of their names.
-fn payloads(folder: &Path, mut builder: ImageBuilder<'static>) -> Result<ImageBuilder<'static>, Failure> {
+/// Adds the folder's files, in the order of their names, but for the image that is to be replaced, if it lies there.
+fn payloads(
+    folder: &Path,
+    output: &Path,
+    mut builder: ImageBuilder<'static>,
+) -> Result<ImageBuilder<'static>, Failure> {
+    let output = fs::canonicalize(output).ok();
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let mut entries = entries.map_err(|error| unreadable(error, folder))?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -99,7 +104,8 @@ fn payloads(folder: &Path, mut builder: ImageBuilder<'static>) -> Result<ImageBu
             let sentence = format!("{} has a name that no image can have: rename it", path.display());
             return Err(Failure::say(Exit::BadImage, sentence));
         };
-        if name == names::MANIFEST {
+        let is_output = output.is_some() && fs::canonicalize(&path).ok() == output;
+        if name == names::MANIFEST || is_output {
             continue;
         }
         let metadata = fs::metadata(&path).map_err(|error| unreadable(error, &path))?;

@@ -48,7 +48,12 @@ impl Screen<'_> {
 
     /// Says something beside the result, on a line of its own.
     pub(crate) fn say(&mut self, line: &str) {
-        self.draw(&format!("{}\n", clean(line)));
+        self.draw(&format!("{}\n", one_line(line)));
+    }
+
+    /// Says something beside the result that has lines.
+    pub(crate) fn say_lines(&mut self, lines: &str) {
+        self.draw(&format!("{}\n", clean(lines)));
     }
 
     /// Draws on standard error as it is.
@@ -60,14 +65,26 @@ impl Screen<'_> {
 
 /// A text that cannot command a terminal, whoever wrote it: versions and reasons come from images and from services.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    let is_harmful = |character: char| character.is_control() && character != '\n';
-    if !text.contains(is_harmful) {
+    escape(text, |character| character.is_control() && character != '\n')
+}
+
+/// The same of what is a part of a line: a line of its own could say anything.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    escape(text, char::is_control)
+}
+
+fn escape(text: &str, is_harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_harmful) {
         return text.into();
     }
     let mut cleaned = String::new();
     for character in text.chars() {
         if is_harmful(character) {
-            cleaned.extend(character.escape_default());
+            // In the one form that JSON knows, too; there are none above U+009F.
+            cleaned.push_str(&match character {
+                '\t' | '\n' | '\r' => character.escape_default().to_string(),
+                other => format!("\\u{:04x}", u32::from(other)),
+            });
         } else {
             cleaned.push(character);
         }
@@ -82,6 +99,7 @@ mod tests {
     #[test]
     fn a_text_commands_no_terminal() {
         assert_eq!(clean("1.2\n"), "1.2\n");
-        assert_eq!(clean("\u{1b}[2Jé\r\u{9b}m"), "\\u{1b}[2Jé\\r\\u{9b}m");
+        assert_eq!(clean("\u{1b}[2Jé\r\u{9b}m"), "\\u001b[2Jé\\r\\u009bm");
+        assert_eq!(one_line("a\nb\u{1b}"), "a\\nb\\u001b");
     }
 }

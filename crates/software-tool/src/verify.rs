@@ -3,7 +3,7 @@
 use crate::arguments::Verify;
 use crate::exit::{Exit, Failure};
 use crate::parts::unreadable;
-use crate::screen::Screen;
+use crate::screen::{Screen, one_line};
 use crate::table::Table;
 use image_ingest::{
     DigestChoice, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, TrustStore, Verification,
@@ -21,8 +21,12 @@ struct Report {
     file: String,
     /// Whether it would be taken.
     accepted: bool,
+    /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Why nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     #[serde(flatten)]
     image: Option<Described>,
 }
@@ -37,6 +41,8 @@ struct Described {
     compatible: Vec<String>,
     /// The key set that vouches for it; none where nobody looked.
     key_set: Option<String>,
+    /// What somebody should know of it nevertheless.
+    remarks: Vec<String>,
     members: Vec<Member>,
 }
 
@@ -51,11 +57,12 @@ pub(crate) fn run(arguments: &Verify, screen: &mut Screen<'_>) -> Result<Exit, F
     let rules = rules(arguments, screen);
     let (mut reports, mut exit) = (Vec::new(), Exit::Done);
     for path in &arguments.files {
-        let report = report(path, &rules)?;
-        if !report.accepted {
-            exit = Exit::BadImage;
-        }
-        if !arguments.json {
+        let (report, end) = report(path, &rules);
+        // A file that nobody could read may be worse than one that is refused.
+        exit = std::cmp::max_by_key(exit, end, |end| end.status());
+        if let Some(error) = &report.error {
+            screen.say(&format!("software-tool: {error}"));
+        } else if !arguments.json {
             screen.print(&report.text())?;
         }
         reports.push(report);
@@ -73,6 +80,8 @@ fn rules(arguments: &Verify, screen: &mut Screen<'_>) -> Rules {
     rules.machine.clone_from(&arguments.machine);
     rules.any_machine = arguments.machine.is_none();
     rules.digests = DigestChoice::All;
+    rules.floors.clone_from(&arguments.floors);
+    rules.require_payload_digests = arguments.require_payload_digests;
     if arguments.unsigned {
         rules.signature = SignaturePolicy::Off;
         return rules;
@@ -85,22 +94,35 @@ fn rules(arguments: &Verify, screen: &mut Screen<'_>) -> Rules {
     rules
 }
 
-fn report(path: &Path, rules: &Rules) -> Result<Report, Failure> {
-    let checked = if path.as_os_str() == "-" {
-        check(io::stdin().lock(), None, rules)
-    } else {
-        let file = File::open(path).map_err(|error| unreadable(error, path))?;
-        let metadata = file.metadata().map_err(|error| unreadable(error, path))?;
-        check(file, metadata.is_file().then_some(metadata.len()), rules)
-    };
+/// What is told of a file, and the end that it alone would lead to.
+fn report(path: &Path, rules: &Rules) -> (Report, Exit) {
     let file = path.display().to_string();
-    match checked {
-        Ok(image) => Ok(Report { file, accepted: true, reason: None, image: Some(describe(image)) }),
-        Err(Rejection::Source(error)) => Err(unreadable(error, path)),
-        Err(rejection) => {
-            Ok(Report { file, accepted: false, reason: Some(rejection.to_string()), image: None })
+    let mut report = Report { file, accepted: false, reason: None, error: None, image: None };
+    let exit = match check_file(path, rules) {
+        Ok(image) => {
+            (report.accepted, report.image) = (true, Some(describe(image)));
+            Exit::Done
         }
+        Err(Rejection::Source(error)) => {
+            let Failure { exit, cause } = unreadable(error, path);
+            report.error = Some(format!("{cause:#}"));
+            exit
+        }
+        Err(rejection) => {
+            report.reason = Some(rejection.to_string());
+            Exit::BadImage
+        }
+    };
+    (report, exit)
+}
+
+fn check_file(path: &Path, rules: &Rules) -> Result<Image, Rejection> {
+    if path.as_os_str() == "-" {
+        return check(io::stdin().lock(), None, rules);
     }
+    let file = File::open(path).map_err(Rejection::Source)?;
+    let metadata = file.metadata().map_err(Rejection::Source)?;
+    check(file, metadata.is_file().then_some(metadata.len()), rules)
 }
 
 /// Checks an image by its bytes; nothing of it is kept.
@@ -124,27 +146,30 @@ fn describe(image: Image) -> Described {
             Verification::Signed { key_set } => Some(key_set),
             Verification::Unsigned(_) | Verification::Unchecked => None,
         },
+        remarks: image.remarks.iter().map(ToString::to_string).collect(),
         members: members.collect(),
     }
 }
 
 impl Report {
     fn text(&self) -> String {
+        let file = one_line(&self.file);
         let Some(image) = &self.image else {
-            return format!("{}: refused: {}\n", self.file, self.reason.as_deref().unwrap_or_default());
+            return format!("{file}: refused: {}\n", one_line(self.reason.as_deref().unwrap_or_default()));
         };
         let vouched = match &image.key_set {
-            Some(name) => format!("signed, key set {name} vouches for it"),
+            Some(name) => format!("signed, key set {} vouches for it", one_line(name)),
             None => "signatures were not looked at".to_owned(),
         };
-        let mut text = format!("{}: {} {}, {vouched}\n", self.file, image.purpose, image.version);
+        let mut text = format!("{file}: {} {}, {vouched}\n", image.purpose, one_line(&image.version));
         for (what, values) in [
             ("extended version", vec![&image.extended_version]),
             ("machine", image.machine.iter().collect()),
             ("compatible", image.compatible.iter().collect()),
+            ("remark", image.remarks.iter().collect()),
         ] {
             for value in values.into_iter().filter(|value| !value.is_empty()) {
-                text.push_str(&format!("  {what}: {value}\n"));
+                text.push_str(&format!("  {what}: {}\n", one_line(value)));
             }
         }
         let mut table = Table::new(["MEMBER", "SIZE", "SHA-256"]);

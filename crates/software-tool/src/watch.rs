@@ -4,7 +4,7 @@ use crate::arguments::Watch;
 use crate::catalogue::{Catalogue, id_of, word};
 use crate::exit::{Exit, Failure};
 use crate::link::{self, Link, News};
-use crate::screen::Screen;
+use crate::screen::{Screen, one_line};
 use dbus_api::software::announcement::{Announcement, Properties, Said};
 use serde::Serialize;
 use serde_json::Value;
@@ -39,7 +39,7 @@ pub(crate) async fn run(arguments: &Watch, screen: &mut Screen<'_>) -> Result<Ex
             } else {
                 event.line()
             };
-            if !screen.is_read(&(line + "\n"))? {
+            if !screen.is_read(&format!("{}\n", one_line(&line)))? {
                 return Ok(Exit::Done);
             }
         }

@@ -1,5 +1,5 @@
 use super::LONGEST_VERSION;
-use crate::NameError;
+use crate::{Excerpt, NameError};
 
 /// Why a MANIFEST is refused. Lines are counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +91,7 @@ pub enum ManifestError {
         line: usize,
     },
     /// A second set of signatures has no digest.
-    #[error("line {line} of the MANIFEST has {key} without a digest")]
+    #[error("line {line} of the MANIFEST has {} without a digest", Excerpt::of(.key))]
     PostQuantumDigest {
         /// The line.
         line: usize,
@@ -99,7 +99,7 @@ pub enum ManifestError {
         key: String,
     },
     /// A second set of signatures is in what is no folder at the top of an archive.
-    #[error("line {line} of the MANIFEST has {key} with a folder that cannot be")]
+    #[error("line {line} of the MANIFEST has {} with a folder that cannot be", Excerpt::of(.key))]
     PostQuantumFolder {
         /// The line.
         line: usize,

@@ -54,7 +54,11 @@ impl Desk {
             Some(name) => self.path(name).into_os_string(),
             None => word.into(),
         });
-        let arguments: Vec<OsString> = std::iter::once("software-tool".into()).chain(words).collect();
+        self.run_words(std::iter::once("software-tool".into()).chain(words).collect())
+    }
+
+    /// Runs the tool with words as they are.
+    pub fn run_words(&self, arguments: Vec<OsString>) -> Run {
         let (mut output, mut errors) = (Vec::new(), Vec::new());
         let mut screen =
             Screen { output: Box::new(&mut output), errors: Box::new(&mut errors), face: Face::Lines };

@@ -85,6 +85,23 @@ fn parts_that_make_no_image_are_named_and_leave_nothing() {
 }
 
 #[test]
+fn an_image_that_lies_among_its_parts_is_no_part_of_the_next() {
+    let desk = Desk::new();
+    let pack = |output: &str| {
+        desk.done(&format!("pack @parts --unsigned --output {output} --purpose Other --version 1"));
+        desk.read("parts/image.tar")
+    };
+    let first = pack("@parts/image.tar");
+    assert!(pack("@parts/image.tar") == first);
+    assert!(pack("@parts/../parts/image.tar") == first);
+    std::os::unix::fs::symlink("parts/image.tar", desk.path("link.tar")).unwrap();
+    assert!(pack("@link.tar") == first);
+    // Another image is a payload as any other.
+    let said = desk.done("pack @parts --unsigned --output @image.tar --purpose Other --version 1");
+    assert!(said.contains("4 members"), "{said}");
+}
+
+#[test]
 fn a_file_that_cannot_be_made_or_read_is_told_from_a_bad_image() {
     let desk = Desk::new();
     let what = "--purpose Other --version 1";
