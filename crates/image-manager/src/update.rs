@@ -9,7 +9,7 @@ use crate::record::{Record, Stage};
 use crate::service::{Service, Step, Update};
 use crate::source::Source;
 use crate::upload_folder::random;
-use crate::uploads::{NAME_TRIES, tell_fault, tell_taken};
+use crate::uploads::{NAME_TRIES, tell_faults, tell_taken};
 use crate::worker::{Failure, Progress, Taken};
 use dbus_api::software::parse_apply_time;
 use dbus_api::software::refusal::Refusal;
@@ -127,7 +127,7 @@ impl Service {
             Ok(taken) => {
                 let apply = self.images.all.get(id).and_then(|image| image.record.apply_time.clone());
                 let mut record = Record { apply_time: apply, ..self.record(&taken, None) };
-                tell_fault(id, &taken);
+                tell_faults(id, &taken);
                 let settled = self.settle(id, &taken.draft, &mut record);
                 match settled {
                     Ok(()) => self.keep(id, &record),

@@ -236,7 +236,7 @@ impl Service {
         let Named { id, is_taken, taken, upload, tries } = named;
         let tries = tries + 1;
         let mut record = self.record(&taken, upload.as_ref());
-        tell_fault(&id, &taken);
+        tell_faults(&id, &taken);
         let result = if is_taken || self.is_known(&id) {
             Err(io::ErrorKind::AlreadyExists.into())
         } else {
@@ -362,10 +362,13 @@ fn tame(text: &str) -> String {
         .collect()
 }
 
-/// Says what is wrong with the signatures of an image that is taken nevertheless.
-pub(crate) fn tell_fault(id: &VersionId, taken: &Taken) {
+/// Says what is to be known of an image that is taken nevertheless.
+pub(crate) fn tell_faults(id: &VersionId, taken: &Taken) {
     if let Verification::Unsigned(fault) = &taken.image.verification {
         log::warn!("an image is taken in though it is not signed as it should be id={id}: {fault}");
+    }
+    for remark in &taken.image.remarks {
+        log::warn!("an image is taken in id={id}: {remark}");
     }
 }
 
