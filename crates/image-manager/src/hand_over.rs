@@ -68,7 +68,7 @@ enum Stage {
     },
     Claimed {
         claim: Claim,
-        /// Since when it is not ready.
+        /// Since when it is not ready, or says that it never will be.
         since: Duration,
     },
     /// Invalid.
@@ -276,6 +276,9 @@ impl HandOver {
             Stage::Claimed { claim, since } if claim.is_coming() => {
                 Some(since.saturating_add(self.limits.ready))
             }
+            Stage::Claimed { claim, since } if claim.state == Some(Activation::Invalid) => {
+                Some(since.saturating_add(self.limits.linger))
+            }
             Stage::Claimed { claim, .. } => match self.wish {
                 Wish::Asking { next, .. } if claim.state == Some(Activation::Ready) => next,
                 _ => None,
@@ -314,7 +317,8 @@ impl HandOver {
             self.stage = Stage::Offered { since: now };
             return Some(Effect::Resume);
         };
-        let has_begun = claim.state.is_some_and(|state| state.is_busy() || has_ended(state));
+        let is_refused = claim.state == Some(Activation::Invalid);
+        let has_begun = claim.state.is_some_and(|state| state.is_busy() || has_ended(state)) && !is_refused;
         if has_begun && matches!(self.wish, Wish::Asking { .. } | Wish::Waiting) {
             // Whatever it has answered, and whoever told it: once is enough.
             self.wish = Wish::Past;
@@ -327,9 +331,17 @@ impl HandOver {
                 self.stage = Stage::Done { since: now };
                 return Some(Effect::Installed);
             }
+            // Another may want it yet.
             Some(Activation::Invalid) => {
-                self.stage = Stage::Over { since: now };
-                return Some(Effect::Declined);
+                let is_new = (before.state, &before.owner) != (claim.state, &claim.owner);
+                let since = if is_new { now } else { since };
+                let is_over = now >= since.saturating_add(self.limits.linger);
+                self.stage = if is_over { Stage::Removed } else { Stage::Claimed { claim, since } };
+                return match (is_over, is_new) {
+                    (true, _) => Some(Effect::Remove),
+                    (false, true) => Some(Effect::Declined),
+                    (false, false) => None,
+                };
             }
             _ => {}
         }
@@ -480,7 +492,7 @@ mod tests {
             (Active, Some(Effect::Installed), None),
             (Staged, None, Some(Effect::Installed)),
             (Failed, None, Some(Effect::Installed)),
-            (Invalid, Some(Effect::Declined), None),
+            (Invalid, Some(Effect::Declined), Some(Effect::Installed)),
         ] {
             let mut image = offered(ApplyTime::Immediate);
             image.claimed(claim(Activation::Ready));
@@ -531,6 +543,25 @@ mod tests {
             image.claimed(claim(Activation::Active));
             assert_eq!(image.go_on(ms(90_001)), Some(Effect::Remove));
         }
+    }
+
+    #[test]
+    fn an_image_that_its_installer_refuses_is_another_s_for_a_while() {
+        let refused = || {
+            let mut image = offered(ApplyTime::Immediate);
+            image.claimed(claim(Activation::Ready));
+            image.go_on(ms(600));
+            image.claimed(claim(Activation::Invalid));
+            assert_eq!(image.go_on(ms(700)), Some(Effect::Declined));
+            assert_eq!((image.go_on(ms(30_699)), image.wake_at()), (None, Some(ms(30_700))));
+            image
+        };
+        assert_eq!(refused().go_on(ms(30_700)), Some(Effect::Remove));
+        let mut image = refused();
+        image.claimed(Some(Claim { owner: ":1.9".to_owned(), state: Some(Activation::Ready) }));
+        assert_eq!(image.go_on(ms(30_699)), None);
+        assert_eq!(image.go_on(ms(99_000)), None);
+        assert_eq!(image.to_ask(ms(99_000)), Some(":1.9"), "nobody was told yet");
     }
 
     #[test]

@@ -213,7 +213,6 @@ impl Service {
             }
             Effect::Declined => {
                 log::warn!("the installer of an image says that it is invalid id={id}");
-                self.close(id);
                 self.images.stage(id, "refused by its installer").await?;
             }
             Effect::Stuck => {
