@@ -60,6 +60,17 @@ impl TrustStore {
         &self.sets
     }
 
+    /// The fingerprint of a key set's key, SHA-256 in hexadecimal.
+    pub fn fingerprint_of(&self, set: &str) -> Option<String> {
+        let found = self.sets.iter().find(|known| known.name == set)?;
+        Some(found.key.fingerprint().to_string())
+    }
+
+    /// Whether a post-quantum key is trusted.
+    pub(crate) fn has_post_quantum(&self) -> bool {
+        !self.post_quantum.is_empty()
+    }
+
     /// Post-quantum keys that are trusted and cannot be used: every signature fails for them.
     pub(crate) fn post_quantum(&self) -> PostQuantumTrust {
         self.post_quantum.iter().cloned().collect()

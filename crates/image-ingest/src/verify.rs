@@ -38,6 +38,9 @@ pub enum SignatureFault {
         /// What should be signed.
         subject: MemberName,
     },
+    /// The key that had signed it counts no more.
+    #[error("the key that signed it is none of this machine's any more")]
+    NoLonger,
     /// A key of the machine has signed the manifest, and not the image's key.
     #[error("{subject} is not signed by the key that signed MANIFEST: {source}")]
     OtherKey {

@@ -2,16 +2,17 @@
 
 use crate::events::Event;
 use crate::hand_over::HandOver;
-use crate::images::Image;
+use crate::images::{Doom, Image};
 use crate::record::{Record, Stage, Verified};
 use crate::rules;
 use crate::service::Service;
 use crate::upload_folder::Identity;
 use crate::uploads::parse_hex;
+use crate::worker::Failure;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::view::Interface;
-use image_format::VersionId;
-use image_ingest::SignaturePolicy;
+use image_format::{VersionId, names};
+use image_ingest::{Rules, review};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -34,29 +35,30 @@ impl Service {
     ) -> anyhow::Result<Vec<VersionId>> {
         let mut adopted = Vec::new();
         let policy = rules::signature_policy(&self.connection, self.settings.policy).await;
-        let mark = rules::mark(&rules::load(&self.settings, policy));
+        let rules = rules::load(&self.settings, policy);
         for (id, record) in self.records.load()? {
             if !is_wanted(self, (&id, &record)) {
                 continue;
             }
-            if record.stage == Stage::Closed {
-                self.let_go(&id, &record, "it was done with");
-                continue;
-            }
-            match (self.judge(&id, &record, policy, &mark), record.apply_time()) {
-                (Ok(()), _) => self.bring_back(&id, record).await?,
-                // Somebody may wait for it. What is not even there was taken away by somebody.
-                (Err(reason), Some(apply))
-                    if record.stage == Stage::TakingIn || self.is_ours(&id, &record) =>
-                {
-                    self.bring_back_broken(&id, record, apply, reason).await?
-                }
-                (Err(reason), _) => {
-                    self.let_go(&id, &record, reason);
+            let doom = match self.judge(&id, &record, &rules) {
+                Ok(()) => {
+                    self.bring_back(&id, record).await?;
+                    adopted.push(id);
                     continue;
                 }
+                Err(doom) => doom,
+            };
+            if self.is_ours(&id, &record) {
+                // Somebody may be at work on it: that is not known yet.
+                let image = Image::new(id.clone(), record, None, self.now());
+                self.images.all.insert(id, Image { is_adopted: true, doom: Some(doom), ..image });
+            } else if let (Stage::TakingIn, Some(apply)) = (record.stage, record.apply_time()) {
+                // Somebody may wait for it.
+                self.bring_back_broken(&id, record, apply, doom).await?;
+                adopted.push(id);
+            } else {
+                self.records.remove(&id);
             }
-            adopted.push(id);
         }
         self.leave_behind();
         Ok(adopted)
@@ -74,16 +76,45 @@ impl Service {
         }
     }
 
-    /// The machine is in field mode: what was taken in without signatures goes, unless it is being installed.
-    pub(crate) async fn enforce(&mut self) -> anyhow::Result<()> {
-        let is_unsigned =
-            |image: &&Image| image.is_published() && image.record.verification != Verified::Signed;
-        let unsigned: Vec<_> =
-            self.images.all.values().filter(is_unsigned).map(|image| image.id.clone()).collect();
-        for id in unsigned {
-            if !self.foreign.is_busy(id.as_str(), "") {
-                log::error!("an image is removed id={id}: {UNSIGNED}");
-                self.reporter.report(Event::unsigned(UNSIGNED));
+    /// What was taken in without signatures has to go once the machine is in field mode.
+    pub(crate) fn enforce(&mut self) {
+        if !self.is_enforcing {
+            return;
+        }
+        for image in self.images.all.values_mut() {
+            if image.is_published() && image.record.verification != Verified::Signed && image.doom.is_none() {
+                let event = Some(Event::unsigned(UNSIGNED));
+                image.doom = Some(Doom { reason: UNSIGNED.to_owned(), event, is_told: true });
+            }
+        }
+    }
+
+    /// Whether all services of firmware that were there before us have told what they have.
+    fn has_looked(&self) -> bool {
+        self.unseen.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+
+    /// Removes images that have to go, once it is known that nobody is at work on them.
+    pub(crate) async fn carry_out(&mut self) -> anyhow::Result<()> {
+        if !self.has_looked() {
+            return Ok(());
+        }
+        let is_due = |image: &&Image| image.doom.is_some() && !self.foreign.is_busy(image.id.as_str(), "");
+        let due: Vec<_> = self.images.all.values().filter(is_due).map(|image| image.id.clone()).collect();
+        for id in due {
+            let Some(image) = self.images.all.get_mut(&id) else { continue };
+            let Some(doom) = image.doom.take() else { continue };
+            let is_awaited = doom.is_told && !image.is_published();
+            if let (true, Some(apply)) = (is_awaited, image.record.apply_time()) {
+                let Some(image) = self.images.remove(&id).await? else { continue };
+                self.foreign.forget(id.as_str());
+                self.bring_back_broken(&id, image.record, apply, doom).await?;
+                self.announce_adopted(&id).await?;
+            } else {
+                log::warn!("an image has to go id={id}: {}", doom.reason);
+                if let Some(event) = doom.event {
+                    self.reporter.report(event);
+                }
                 self.remove(&id).await?;
             }
         }
@@ -116,24 +147,27 @@ impl Service {
         Ok(())
     }
 
-    /// Whether an image of an earlier run would be taken in again as it lies there.
-    fn judge(
-        &self,
-        id: &VersionId,
-        record: &Record,
-        policy: SignaturePolicy,
-        mark: &str,
-    ) -> Result<(), &'static str> {
-        if !self.is_ours(id, record) || !record.matches(&self.folder.join(id.as_str())) {
-            return Err(if record.stage == Stage::TakingIn { BROKEN } else { "its files were changed" });
+    /// Whether an image of an earlier run would be taken in again as it lies there; why not.
+    fn judge(&self, id: &VersionId, record: &Record, rules: &Rules) -> Result<(), Doom> {
+        let folder = self.folder.join(id.as_str());
+        let broken = |reason: &str| Doom { reason: reason.to_owned(), event: None, is_told: true };
+        if record.stage == Stage::Closed {
+            return Err(Doom { is_told: false, ..broken("it was done with") });
         }
-        if policy == SignaturePolicy::Required && record.verification != Verified::Signed {
-            return Err(UNSIGNED);
+        if !self.is_ours(id, record) || !record.matches(&folder) {
+            return Err(broken(if record.stage == Stage::TakingIn {
+                BROKEN
+            } else {
+                "its files were changed"
+            }));
         }
-        if record.rules != mark {
-            return Err("what images must keep to has changed since it was taken in");
-        }
-        Ok(())
+        let manifest =
+            std::fs::read(folder.join(names::MANIFEST)).map_err(|_| broken("it cannot be read"))?;
+        review(&manifest, record.signer.as_deref(), rules).map_err(|rejection| {
+            let reason = rejection.to_string();
+            let event = Event::of(&Failure::Rejected(rejection), &folder.display().to_string());
+            Doom { reason, event, is_told: true }
+        })
     }
 
     /// Whether the folder is the one that we made.
@@ -144,13 +178,18 @@ impl Service {
         known.zip(found).is_some_and(|(known, found)| known == found)
     }
 
-    async fn bring_back(&mut self, id: &VersionId, record: Record) -> anyhow::Result<()> {
+    async fn bring_back(&mut self, id: &VersionId, mut record: Record) -> anyhow::Result<()> {
         let now = self.now();
-        if let Some(upload) = &record.upload
-            && let Some(name) = parse_hex(&upload.name)
-            && let Err(error) = self.folder.remove_upload(&name, Identity::from(&upload.place), upload.size)
-        {
-            log::warn!("an upload that was taken in cannot be removed: {error}");
+        if let Some(upload) = record.upload.take() {
+            if let Some(name) = parse_hex(&upload.name)
+                && let Err(error) =
+                    self.folder.remove_upload(&name, Identity::from(&upload.place), upload.size)
+            {
+                log::warn!("an upload that was taken in cannot be removed: {error}");
+            }
+            // A later file of its name is another.
+            record.stage = Stage::Published;
+            self.keep(id, &record);
         }
         log::info!("an image is still here id={id} version={}", record.image.version);
         let hand_over =
@@ -179,36 +218,31 @@ impl Service {
         id: &VersionId,
         record: Record,
         apply: ApplyTime,
-        reason: &'static str,
+        doom: Doom,
     ) -> anyhow::Result<()> {
+        let Doom { reason, event, .. } = doom;
         log::error!("an image does not come back id={id}: {reason}");
         if self.is_ours(id, &record) {
             self.withdraw(id);
         }
         let now = self.now();
         let hand_over = HandOver::broken(apply, self.limits(), now);
+        // Its folder is not its any more.
+        let record = Record { folder: None, ..record };
         let image = Image::new(id.clone(), record, Some(hand_over), now);
+        let object = crate::dbus::object_path(id);
+        let event = event.unwrap_or_else(|| Event::transfer_failed(id.as_str(), object.as_str(), &reason));
         image.view.send_modify(|view| {
             view.activation = Some(Activation::Invalid);
             view.requested = Some(RequestedActivation::None);
             view.stage = "failed";
-            view.reason = reason.to_owned();
+            view.reason = reason;
         });
         self.images.all.insert(id.clone(), image);
         // The next run has nothing to tell any more.
         self.records.remove(id);
-        let object = crate::dbus::object_path(id);
-        self.reporter.report(Event::transfer_failed(id.as_str(), object.as_str(), reason));
+        self.reporter.report(event);
         self.images.put(id, &[Interface::Activation, Interface::Image]).await
-    }
-
-    /// Removes what is left of an image that does not come back; another's folder of its name stays.
-    fn let_go(&self, id: &VersionId, record: &Record, reason: &str) {
-        if self.is_ours(id, record) {
-            log::warn!("an image does not come back id={id}: {reason}");
-            self.withdraw(id);
-        }
-        self.records.remove(id);
     }
 
     /// Removes an image: object, folder, record.
@@ -216,6 +250,8 @@ impl Service {
         let Some(image) = self.images.remove(id).await? else { return Ok(()) };
         if self.is_ours(id, &image.record) {
             self.withdraw(id);
+        } else if let Some(folder) = &image.record.folder {
+            self.folder.unmark(id, folder.inode);
         }
         self.records.remove(id);
         self.foreign.forget(id.as_str());
@@ -235,7 +271,7 @@ impl Service {
         if image.hand_over.as_ref().is_some_and(HandOver::is_taking_in) {
             return Ok(Err(Refusal::NotAllowed("the image is being taken in".to_owned())));
         }
-        if image.is_adopted && !self.unseen.as_ref().is_some_and(BTreeSet::is_empty) {
+        if image.is_adopted && !self.has_looked() {
             let text =
                 "it is not known yet whether somebody installs the image, as the service has just started";
             return Ok(Err(Refusal::NotAllowed(text.to_owned())));
@@ -255,6 +291,13 @@ impl Service {
                 log::info!("an image stays id={id}: {refusal}");
             }
         }
+        // Those whose folders are away are not to come back with them.
+        for (id, mut record) in self.records.load()? {
+            if !self.is_known(&id) && record.stage != Stage::Closed {
+                record.stage = Stage::Closed;
+                self.keep(&id, &record);
+            }
+        }
         Ok(Ok(()))
     }
 
@@ -264,10 +307,10 @@ impl Service {
         self.has_lost |= id.is_some_and(|id| self.images.all.contains_key(&id));
     }
 
-    /// Published images whose folders are not where they were.
+    /// Images whose folders are not where they were.
     fn lost(&self) -> Vec<VersionId> {
-        let published = self.images.all.values().filter(|image| image.is_published());
-        let lost = published.filter(|image| !self.is_ours(&image.id, &image.record));
+        let unpacked = self.images.all.values().filter(|image| image.record.folder.is_some());
+        let lost = unpacked.filter(|image| !self.is_ours(&image.id, &image.record));
         lost.map(|image| image.id.clone()).collect()
     }
 

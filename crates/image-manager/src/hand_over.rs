@@ -190,6 +190,14 @@ impl HandOver {
         (is_due && claim.state == Some(Activation::Ready)).then_some(&*claim.owner)
     }
 
+    /// Another is installed at its place: it waits for the end of that.
+    pub fn put_off(&mut self) {
+        if matches!(self.wish, Wish::Asking { .. }) {
+            self.wish = Wish::Waiting;
+            self.told = Told::Nobody;
+        }
+    }
+
     /// It is being told.
     pub fn asking(&mut self, now: Duration) {
         let since = match self.wish {
@@ -202,9 +210,9 @@ impl HandOver {
         }
     }
 
-    /// It was told, or refused to hear. True when it will not be told again.
+    /// It was told, or refused to hear. True when it will not be told again, for that.
     pub fn asked(&mut self, is_told: bool, now: Duration) -> bool {
-        let Wish::Asking { since, .. } = self.wish else { return true };
+        let Wish::Asking { since, .. } = self.wish else { return false };
         let is_past = is_told || now >= since.saturating_add(ASK_LIMIT);
         self.wish = if is_told {
             Wish::Past
@@ -317,6 +325,15 @@ impl HandOver {
             self.stage = Stage::Offered { since: now };
             return Some(Effect::Resume);
         };
+        if claim.owner != before.owner && matches!(self.wish, Wish::Asking { .. }) {
+            // As if the first were gone: another takes its place while it is not known what it has heard.
+            self.wish = Wish::Past;
+            self.told = Told::Nobody;
+        }
+        if self.told == Told::Somebody && claim.state == Some(Activation::Ready) {
+            // Whoever was told by an earlier run has not begun, or is not there any more.
+            self.told = Told::Nobody;
+        }
         let is_refused = claim.state == Some(Activation::Invalid);
         let has_begun = claim.state.is_some_and(|state| state.is_busy() || has_ended(state)) && !is_refused;
         if has_begun && matches!(self.wish, Wish::Asking { .. } | Wish::Waiting) {
@@ -609,6 +626,43 @@ mod tests {
         image.claimed(claim(Activation::Ready));
         image.go_on(ms(800));
         assert_eq!(image.to_ask(ms(800)), Some(":1.7"));
+    }
+
+    #[test]
+    fn an_installer_that_takes_the_place_of_one_that_is_being_told_is_not_told() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(600));
+        image.asking(ms(600));
+        image.claimed(Some(Claim { owner: ":1.9".to_owned(), state: Some(Activation::Ready) }));
+        image.go_on(ms(700));
+        assert!(!image.asked(false, ms(800)), "the answer was the first one's");
+        assert_eq!(image.to_ask(ms(5_000)), None);
+        assert!(!image.is_under_way());
+    }
+
+    #[test]
+    fn an_image_that_must_wait_for_another_keeps_nobody_awake() {
+        let mut image = offered(ApplyTime::Immediate);
+        image.claimed(claim(Activation::Ready));
+        image.go_on(ms(600));
+        image.asking(ms(600));
+        image.asked(false, ms(700));
+        assert_eq!(image.to_ask(ms(1_700)), Some(":1.7"));
+        image.put_off();
+        assert_eq!(image.wake_at(), None);
+        assert_eq!(image.to_ask(ms(9_000)), Some(":1.7"), "when its turn has come");
+    }
+
+    #[test]
+    fn an_image_of_an_earlier_run_that_was_told_for_nothing_is_in_nobodys_way() {
+        let mut image = HandOver::resumed(ApplyTime::Immediate, true, LIMITS, ms(0));
+        image.claimed(claim(Activation::Ready));
+        assert_eq!((image.go_on(ms(1)), image.go_on(ms(2))), (Some(Effect::Yield), None));
+        assert_eq!((image.to_ask(ms(3)), image.is_under_way()), (None, false));
+        image.claimed(claim(Activation::Activating));
+        image.go_on(ms(4));
+        assert!(image.is_under_way());
     }
 
     #[test]

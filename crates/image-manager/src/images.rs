@@ -37,12 +37,25 @@ pub struct Image {
     pub is_adopted: bool,
     /// An installer has begun with it.
     pub was_activated: bool,
+    /// It goes as soon as nobody is at work on it.
+    pub doom: Option<Doom>,
     /// What the event log hears when it turns out to be invalid.
     pub failure: Option<crate::events::Event>,
     /// Since when it has told nobody that it goes on.
     pub quiet_since: Duration,
     /// Set when somebody has read its activation.
     pub was_read: Arc<AtomicBool>,
+}
+
+/// Why an image has to go.
+#[derive(Debug)]
+pub struct Doom {
+    /// For people.
+    pub reason: String,
+    /// What the event log hears.
+    pub event: Option<crate::events::Event>,
+    /// Whoever has handed it over is told.
+    pub is_told: bool,
 }
 
 impl Image {
@@ -57,6 +70,7 @@ impl Image {
             since: now,
             is_adopted: false,
             was_activated: false,
+            doom: None,
             failure: None,
             quiet_since: now,
             was_read: Arc::default(),

@@ -97,9 +97,12 @@ impl Service {
     fn ask_for_field_mode(&mut self) {
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         let asking = tokio::spawn(async move {
-            // One that does not say may be about to come back: what was taken in is not thrown away for that.
-            if rules::field_mode(&connection).await == Some(true) {
-                let _ = steps.send(Step::FieldMode);
+            for wait in MAPPER_WAITS {
+                tokio::time::sleep(wait).await;
+                // One that does not say may be about to come back: what was taken in is not thrown away for that.
+                if let Some(is_enabled) = rules::field_mode(&connection).await {
+                    let _ = steps.send(Step::FieldMode(is_enabled));
+                }
             }
         });
         if let Some(earlier) = self.field_mode_asked.replace(asking.abort_handle()) {

@@ -30,9 +30,9 @@ pub struct Record {
     /// Its signatures were right, or nobody cared.
     #[serde(default)]
     pub verification: Verified,
-    /// The mark of the rules that it was judged by.
+    /// Fingerprint of the machine's key that vouches for it.
     #[serde(default)]
-    pub rules: String,
+    pub signer: Option<String>,
     /// What the manifest says.
     #[serde(default)]
     pub image: Shown,
@@ -148,7 +148,7 @@ impl Record {
             apply_time: Some(apply.word().to_owned()),
             was_asked: false,
             verification: Verified::Unchecked,
-            rules: String::new(),
+            signer: None,
             image: Shown::default(),
             files: Vec::new(),
         }
@@ -168,7 +168,9 @@ impl Record {
         };
         let asked = self.was_asked;
         let mut text = format!("stage = {stage:?}\nverification = {verification:?}\nwas-asked = {asked}\n");
-        text += &format!("rules = {}\n", quoted(&self.rules));
+        if let Some(signer) = &self.signer {
+            text += &format!("signer = {}\n", quoted(signer));
+        }
         if let Some(time) = &self.apply_time {
             text += &format!("apply-time = {}\n", quoted(time));
         }
@@ -344,7 +346,7 @@ mod tests {
         record.folder = Some(Place { device: 1, inode: u64::from(u32::MAX) });
         record.upload =
             Some(UploadPlace { name: "ff".to_owned(), size: 9, place: Place { device: 2, inode: 3 } });
-        record.rules = "of today".to_owned();
+        record.signer = Some("abcd".to_owned());
         record.image = Shown {
             purpose: "PSU".to_owned(),
             version: "a \"quoted\" \\ größe\t\u{7f}\u{1}\n".to_owned(),

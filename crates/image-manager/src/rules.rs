@@ -4,9 +4,8 @@ use crate::settings::{Policy, Settings};
 use dbus_api::object_mapper;
 use dbus_api::software::FIELD_MODE;
 use dbus_api::standard::PROPERTIES;
-use image_format::{DigestAlgorithm, OsRelease};
+use image_format::OsRelease;
 use image_ingest::{DigestChoice, Rules, SignaturePolicy, TrustStore};
-use image_signature::digest;
 use std::time::Duration;
 use zbus::{Connection, OwnedVariant};
 
@@ -40,17 +39,6 @@ pub fn load(settings: &Settings, signature: SignaturePolicy) -> Rules {
         floors: settings.floors.clone(),
         digests: DigestChoice::AsNeeded,
     }
-}
-
-/// A mark of all that decides whether an image is taken, but for the signature policy: another mark, other rules.
-///
-/// Limits count only while unpacking.
-pub fn mark(rules: &Rules) -> String {
-    let Rules { trust, machine, floors, ignored_purposes, .. } = rules;
-    let flags = (rules.require_machine_name, rules.require_payload_digests, rules.allow_unknown_purpose);
-    // Keys are told apart by their fingerprints.
-    let all = format!("{trust:?} {machine:?} {floors:?} {ignored_purposes:?} {flags:?}");
-    digest(DigestAlgorithm::Sha256, all.as_bytes()).to_string()
 }
 
 /// Whether signatures are required now.

@@ -86,6 +86,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         unseen: None,
         shows_marker: false,
         marker_asked: None,
+        is_enforcing: false,
         field_mode_asked: None,
         folder_checked: Instant::now(),
         space_checked: Instant::now(),
@@ -145,8 +146,8 @@ fn records_folder(start: &Start) -> PathBuf {
 pub(crate) enum Step {
     /// Whether signatures are required for the next image.
     Policy(SignaturePolicy),
-    /// The machine is in field mode now.
-    FieldMode,
+    /// Whether the machine is in field mode.
+    FieldMode(bool),
     /// An id that nobody has, for an upload that was taken in.
     Named(Box<Named>),
     /// The services of firmware that were there before us.
@@ -229,6 +230,8 @@ pub(crate) struct Service {
     pub(crate) shows_marker: bool,
     /// Whoever asks the object mapper about the marker; one at a time.
     pub(crate) marker_asked: Option<AbortHandle>,
+    /// Field mode was enabled: nothing without signatures stays.
+    pub(crate) is_enforcing: bool,
     /// Whoever asks for the field mode since it has changed; one at a time.
     pub(crate) field_mode_asked: Option<AbortHandle>,
     pub(crate) folder_checked: Instant,
@@ -325,6 +328,8 @@ impl Service {
         self.expire().await?;
         self.remove_lost().await?;
         self.exchange().await?;
+        self.enforce();
+        self.carry_out().await?;
         self.tell_progress().await?;
         self.look_at_folder();
         self.begin_next()
@@ -378,8 +383,12 @@ impl Service {
 
     async fn take_step(&mut self, step: Step) -> anyhow::Result<()> {
         match step {
-            Step::Policy(signature) => return self.hand_to_thread(signature).await,
-            Step::FieldMode => self.enforce().await?,
+            Step::Policy(signature) => {
+                // Somebody has said so.
+                self.is_enforcing &= signature != SignaturePolicy::Advisory;
+                return self.hand_to_thread(signature).await;
+            }
+            Step::FieldMode(is_enabled) => self.is_enforcing = is_enabled,
             Step::Named(named) => return self.name(*named).await,
             Step::Present(present) => self.look_at(present),
             Step::Scanned(owner, answer) => {

@@ -218,6 +218,9 @@ impl Service {
             Effect::Stuck => {
                 let limit = self.settings.ready_limit.as_secs();
                 let reason = format!("the service that installs this image was not ready within {limit} s");
+                // Ours is what whoever has handed it over looks at.
+                self.images.hide(id, &[Interface::ActivationProgress]).await?;
+                self.images.show(id, &[Interface::Activation]).await?;
                 self.give_up(id, reason).await?;
             }
             Effect::Installed => {
@@ -289,7 +292,7 @@ impl Service {
 
     /// Tells an installer to begin, if it is time, and it installs nothing else at the same place.
     async fn ask(&mut self, id: &VersionId, now: Duration) -> anyhow::Result<()> {
-        let Some(image) = self.images.all.get(id) else { return Ok(()) };
+        let Some(image) = self.images.all.get(id).filter(|image| image.doom.is_none()) else { return Ok(()) };
         let Some(owner) = image.hand_over.as_ref().and_then(|hand_over| hand_over.to_ask(now)) else {
             return Ok(());
         };
@@ -300,6 +303,9 @@ impl Service {
                 && other.hand_over.as_ref().is_some_and(HandOver::is_under_way)
         });
         if is_taken {
+            if let Some(hand_over) = self.hand_over(id) {
+                hand_over.put_off();
+            }
             return Ok(());
         }
         self.images.hide(id, &[Interface::ActivationProgress]).await?;
@@ -342,6 +348,15 @@ impl Service {
             let waits = |hand_over: &HandOver| hand_over.is_taking_in() || hand_over.waits_for_its_turn();
             image.hand_over.as_ref().is_some_and(waits) && now.saturating_sub(image.quiet_since) >= keep_alive
         };
+        let is_past = |image: &&Image| {
+            let waits = |hand_over: &HandOver| hand_over.is_taking_in() || hand_over.waits_for_its_turn();
+            image.shown.contains(&Interface::ActivationProgress)
+                && !image.hand_over.as_ref().is_some_and(waits)
+        };
+        let past: Vec<_> = self.images.all.values().filter(is_past).map(|image| image.id.clone()).collect();
+        for id in past {
+            self.images.hide(&id, &[Interface::ActivationProgress]).await?;
+        }
         let mut due = Vec::new();
         for image in self.images.all.values_mut().filter(is_due) {
             image.quiet_since = now;

@@ -11,7 +11,7 @@ use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -183,13 +183,14 @@ impl UploadFolder {
 
     /// Gives an unpacked folder its final name. Errors: `AlreadyExists` when something has that name.
     pub fn publish(&self, draft: &str, id: &VersionId) -> io::Result<()> {
+        let inode = fstatat(&*self.descriptor, draft, AtFlags::AT_SYMLINK_NOFOLLOW)?.st_ino;
         if self.is_lasting {
-            self.mark(draft, id)?;
+            self.mark(id, inode)?;
         }
         let flags = RenameFlags::RENAME_NOREPLACE;
         let renamed = renameat2(&*self.descriptor, draft, &*self.descriptor, id.as_str(), flags);
-        if renamed.is_err() && self.is_lasting {
-            self.unmark(id);
+        if renamed.is_err() {
+            self.unmark(id, inode);
         }
         Ok(renamed?)
     }
@@ -199,9 +200,8 @@ impl UploadFolder {
         let name = format!("{DRAFT}{:08x}", random()?);
         let flags = RenameFlags::RENAME_NOREPLACE;
         renameat2(&*self.descriptor, id.as_str(), &*self.descriptor, name.as_str(), flags)?;
-        if self.is_lasting {
-            self.unmark(id);
-        }
+        let moved = fstatat(&*self.descriptor, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        self.unmark(id, moved.st_ino);
         Ok(name)
     }
 
@@ -216,35 +216,48 @@ impl UploadFolder {
         }
     }
 
-    /// Folders that we have made and named, by their marks; marks without such a folder are removed.
+    /// Folders that we have made and named, by their marks; marks of ours without such a folder are removed.
     pub fn marked(&self) -> io::Result<Vec<VersionId>> {
         let mut marked = Vec::new();
         for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(id) = name.to_str().and_then(|name| name.strip_prefix(MARK)) else { continue };
-            let Ok(id) = VersionId::parse(id) else { continue };
-            // A folder of another's may have come to that name.
-            let inode = fs::read_to_string(entry.path()).ok().and_then(|text| text.parse().ok());
-            if inode.is_some() && self.folder_of(&id).map(|found| found.inode) == inode {
+            let name = entry?.file_name();
+            let Some((id, inode)) = name.to_str().and_then(parse_mark) else { continue };
+            // Others may write in the folder, though they cannot make files of ours.
+            let is_ours = |name: &str| {
+                let found = fstatat(&*self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+                found.ok().filter(|found| found.st_uid == nix::unistd::geteuid().as_raw())
+            };
+            let Some(mark) = is_ours(&mark_of(&id, inode)) else { continue };
+            if kind(&mark) != SFlag::S_IFREG {
+                continue;
+            }
+            let is_there = is_ours(id.as_str())
+                .is_some_and(|found| kind(&found) == SFlag::S_IFDIR && found.st_ino == inode);
+            if is_there {
                 marked.push(id);
             } else {
-                self.unmark(&id);
+                self.unmark(&id, inode);
             }
         }
         Ok(marked)
     }
 
-    fn mark(&self, draft: &str, id: &VersionId) -> io::Result<()> {
-        let inode = fstatat(&*self.descriptor, draft, AtFlags::AT_SYMLINK_NOFOLLOW)?.st_ino;
+    /// What it says stands in its name, so that it is there as soon as the folder's own name is.
+    fn mark(&self, id: &VersionId, inode: u64) -> io::Result<()> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let mark = openat(&*self.descriptor, mark_of(id).as_str(), flags, mode)?;
-        File::from(mark).write_all(inode.to_string().as_bytes()).inspect_err(|_| self.unmark(id))
+        match openat(&*self.descriptor, mark_of(id, inode).as_str(), flags, mode) {
+            Ok(_) | Err(Errno::EEXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    fn unmark(&self, id: &VersionId) {
-        match unlinkat(&*self.descriptor, mark_of(id).as_str(), UnlinkatFlags::NoRemoveDir) {
+    /// The folder of this id and inode is not there any more.
+    pub fn unmark(&self, id: &VersionId, inode: u64) {
+        if !self.is_lasting {
+            return;
+        }
+        match unlinkat(&*self.descriptor, mark_of(id, inode).as_str(), UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => {}
             Err(error) => log::warn!("a mark cannot be removed id={id}: {error}"),
         }
@@ -325,8 +338,13 @@ pub fn random() -> io::Result<u32> {
     Ok(u32::from_ne_bytes(bytes))
 }
 
-fn mark_of(id: &VersionId) -> String {
-    format!("{MARK}{id}")
+fn mark_of(id: &VersionId, inode: u64) -> String {
+    format!("{MARK}{id}-{inode}")
+}
+
+fn parse_mark(name: &str) -> Option<(VersionId, u64)> {
+    let (id, inode) = name.strip_prefix(MARK)?.split_once('-')?;
+    Some((VersionId::parse(id).ok()?, inode.parse().ok()?))
 }
 
 fn kind(found: &FileStat) -> SFlag {
@@ -421,24 +439,32 @@ mod tests {
     fn marks_tell_our_folders_from_those_of_others() {
         let root = tempfile::tempdir().unwrap();
         let folder = UploadFolder { is_lasting: true, ..UploadFolder::open(root.path()).unwrap() };
+        let marks = || {
+            let names = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.filter(|name| name.to_str().is_some_and(|name| name.starts_with(MARK))).count()
+        };
         let (ours, foreign, gone) = (VersionId::of("ours"), VersionId::of("foreign"), VersionId::of("gone"));
         for id in [&ours, &gone] {
             let (draft, _) = folder.begin(None).unwrap();
             folder.publish(&draft, id).unwrap();
         }
+        assert_eq!(marks(), 2);
         let withdrawn = folder.withdraw(&gone).unwrap();
-        assert!(folder.join(&withdrawn).exists() && !folder.join(format!(".made-{gone}")).exists());
+        assert!(folder.join(&withdrawn).exists());
         folder.discard(&withdrawn);
         assert!(!folder.join(&withdrawn).exists());
-        // One that has come to a name of ours, and one that has no mark.
-        fs::write(folder.join(format!(".made-{gone}")), "1").unwrap();
+        assert_eq!(marks(), 1);
+        // A folder that has come to a name of ours, one that has no mark, and marks that are none.
+        fs::write(folder.join(mark_of(&gone, 1)), "").unwrap();
         fs::create_dir(folder.join(gone.as_str())).unwrap();
         fs::create_dir(folder.join(foreign.as_str())).unwrap();
+        let inode = folder.folder_of(&foreign).unwrap().inode;
+        let pipe = folder.join(mark_of(&foreign, inode));
+        nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
         let (draft, _) = folder.begin(None).unwrap();
         assert_eq!(folder.publish(&draft, &foreign).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(folder.marked().unwrap(), [ours]);
-        assert!(!folder.join(format!(".made-{gone}")).exists(), "a mark that is wrong goes");
-        assert!(!folder.join(format!(".made-{foreign}")).exists(), "nothing was made");
+        assert_eq!(marks(), 2, "a mark that is wrong goes, and nothing else");
     }
 
     #[test]

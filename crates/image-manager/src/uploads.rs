@@ -38,10 +38,14 @@ impl Service {
                 self.intake.arrived(name, now);
             }
             Err(NotTaken::Gone) => {}
-            Err(error) => {
-                log::warn!("{} is left alone: {error}", self.subject(&name));
-                self.watch_link(name);
-            }
+            Err(error) => self.pass_over(name, &error),
+        }
+    }
+
+    fn pass_over(&mut self, name: OsString, reason: &NotTaken) {
+        log::warn!("{} is left alone: {reason}", self.subject(&name));
+        if let NotTaken::MoreNames = reason {
+            self.watch_link(name);
         }
     }
 
@@ -84,7 +88,7 @@ impl Service {
             match self.folder.look(&name) {
                 Ok(stamp) => self.intake.found(name, Some(stamp.identity), now),
                 Err(NotTaken::Gone) => {}
-                Err(error) => log::warn!("{} is left alone: {error}", self.subject(&name)),
+                Err(error) => self.pass_over(name, &error),
             }
         }
     }
@@ -116,7 +120,8 @@ impl Service {
 
     /// Whether there are as many images as may be kept unclaimed.
     pub(crate) fn is_full(&self) -> bool {
-        let unclaimed = self.images.all.values().filter(|image| match &image.hand_over {
+        let kept = self.images.all.values().filter(|image| image.doom.is_none());
+        let unclaimed = kept.filter(|image| match &image.hand_over {
             Some(hand_over) => hand_over.is_unclaimed() || hand_over.is_taking_in(),
             None => self.foreign.claim(image.id.as_str(), None).is_none(),
         });
@@ -147,7 +152,8 @@ impl Service {
     /// The thread is done with an image.
     pub(crate) async fn conclude(&mut self, outcome: Outcome) -> anyhow::Result<()> {
         self.busy = None;
-        match (outcome.subject, outcome.result) {
+        let result = outcome.result.and_then(|taken| self.admit(taken));
+        match (outcome.subject, result) {
             (Subject::Update(id), result) => self.conclude_update(&id, result).await?,
             (Subject::Upload(name, Some(stamp)), Ok(taken)) => {
                 self.naming += 1;
@@ -161,6 +167,17 @@ impl Service {
         }
         self.feed();
         Ok(())
+    }
+
+    /// Refuses what was taken in without signatures when field mode was enabled meanwhile.
+    fn admit(&self, taken: Taken) -> Result<Taken, Failure> {
+        match taken.image.verification {
+            Verification::Unsigned(fault) if self.is_enforcing => {
+                self.discard(taken.draft);
+                Err(Failure::Rejected(fault.into()))
+            }
+            _ => Ok(taken),
+        }
     }
 
     fn refuse_upload(&mut self, name: &OsStr, found: Option<Stamp>, failure: &Failure) {
@@ -185,7 +202,7 @@ impl Service {
             Failure::NotTaken(reason @ NotTaken::Refused(_)) if verdict == Verdict::Kept => {
                 return log::error!("{subject} cannot be read and is tried again later: {reason}");
             }
-            Failure::NotTaken(reason) => return log::warn!("{subject} is left alone: {reason}"),
+            Failure::NotTaken(reason) => return self.pass_over(name.to_owned(), reason),
             Failure::Rejected(Rejection::Interrupted) => return,
             Failure::Rejected(reason @ Rejection::Ignored { .. }) => {
                 return log::info!("{subject} is left alone: {reason}");
@@ -327,7 +344,7 @@ impl Service {
             apply_time: None,
             was_asked: false,
             verification: taken.verified(),
-            rules: taken.rules.clone(),
+            signer: taken.signer.clone(),
             image: Shown {
                 purpose: purpose.word().to_owned(),
                 version: manifest.version.clone(),

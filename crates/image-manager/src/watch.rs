@@ -7,6 +7,9 @@ use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::path::Path;
 use tokio::io::unix::AsyncFd;
 
+/// Most reads in a row: whoever makes events as fast as they are read does not keep us.
+const PIECES: usize = 1_024;
+
 /// What happened in the folder.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Happened {
@@ -76,8 +79,9 @@ impl Watch {
 impl Watch {
     /// What has happened already, without waiting.
     pub fn pending(&self) -> Vec<Happened> {
-        let read = self.inotify.get_ref().0.read_events();
-        read.unwrap_or_default().into_iter().filter_map(happened).collect()
+        let read = || self.inotify.get_ref().0.read_events().ok().filter(|events| !events.is_empty());
+        // One read gives as many as fit.
+        std::iter::from_fn(read).take(PIECES).flatten().filter_map(happened).collect()
     }
 }
 

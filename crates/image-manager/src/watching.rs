@@ -1,7 +1,7 @@
 //! The upload folder: watched, looked after, found again.
 
 use crate::service::{FOLDER_INTERVAL, Service};
-use crate::upload_folder::UploadFolder;
+use crate::upload_folder::{NotTaken, UploadFolder};
 use crate::watch::{Happened, Watch};
 use std::io;
 use std::sync::Arc;
@@ -32,8 +32,11 @@ impl Service {
                     self.arrived(name);
                 }
                 Happened::Created(name) => self.watch_link(name),
+                // Whoever makes a file has it open; one with two names was there before.
                 Happened::Opened(name) => {
-                    self.linked.remove(&name);
+                    if !matches!(self.folder.look(&name), Err(NotTaken::MoreNames)) {
+                        self.linked.remove(&name);
+                    }
                 }
                 Happened::FolderLeft(name) => self.may_have_lost(&name),
                 Happened::Overflow => {

@@ -103,8 +103,8 @@ pub struct Taken {
     pub image: Image,
     /// Its files, for the record.
     pub files: Vec<FileRecord>,
-    /// The mark of the rules that it was judged by.
-    pub rules: String,
+    /// Fingerprint of the machine's key that vouches for it.
+    pub signer: Option<String>,
 }
 
 impl Taken {
@@ -214,7 +214,11 @@ fn finish(
     let files = files.collect::<io::Result<_>>()?;
     unpacked.complete()?;
     let identity = Identity::of(&nix::sys::stat::fstat(unpacked)?);
-    Ok(Taken { draft: draft.to_owned(), identity, image, files, rules: rules::mark(rules) })
+    let signer = match &image.verification {
+        Verification::Signed { key_set } => rules.trust.fingerprint_of(key_set),
+        Verification::Unsigned(_) | Verification::Unchecked => None,
+    };
+    Ok(Taken { draft: draft.to_owned(), identity, image, files, signer })
 }
 
 /// What it means that something could not be written outside the images' own files.

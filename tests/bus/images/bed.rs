@@ -221,7 +221,10 @@ impl Bed {
         }
         names.sort();
         let all = names.clone();
-        names.retain(|name| !name.strip_prefix(".made-").is_some_and(|id| all.iter().any(|name| name == id)));
+        let is_mark_of =
+            |mark: &str, name: &String| mark.strip_prefix(name).is_some_and(|end| end.starts_with('-'));
+        let is_mark = |mark: &str| all.iter().any(|name| is_mark_of(mark, name));
+        names.retain(|name| !name.strip_prefix(".made-").is_some_and(is_mark));
         Ok(names)
     }
 
