@@ -26,7 +26,7 @@ use image_ingest::SignaturePolicy;
 use service_config::{Merged, SourceFile};
 use service_runtime::daemon::{Start, at};
 use service_runtime::{Exit, RuntimeLevel, bus};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -80,7 +80,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         busy: None,
         naming: 0,
         backlog: VecDeque::new(),
-        linked: BTreeSet::new(),
+        linked: BTreeMap::new(),
         has_lost: false,
         is_another_folder: false,
         unseen: None,
@@ -217,8 +217,8 @@ pub(crate) struct Service {
     pub(crate) naming: usize,
     /// Files that were found in the folder and are not queued yet.
     pub(crate) backlog: VecDeque<OsString>,
-    /// Files that have come by a link.
-    pub(crate) linked: BTreeSet<OsString>,
+    /// Files that may have come by a link, and whether they were seen to have another name.
+    pub(crate) linked: BTreeMap<OsString, bool>,
     /// Images may have lost their folders.
     pub(crate) has_lost: bool,
     /// The upload folder is not the one that images came to.

@@ -45,26 +45,26 @@ impl Service {
     fn pass_over(&mut self, name: OsString, reason: &NotTaken) {
         log::warn!("{} is left alone: {reason}", self.subject(&name));
         if let NotTaken::MoreNames = reason {
-            self.watch_link(name);
+            self.watch_link(name, true);
         }
     }
 
     /// Keeps in mind a file that has come by a link: nobody writes or moves it, but its other name may go.
-    pub(crate) fn watch_link(&mut self, name: OsString) {
+    pub(crate) fn watch_link(&mut self, name: OsString, has_another: bool) {
         if is_upload(&name) && self.linked.len() < LINKS_KEPT {
-            self.linked.insert(name);
+            self.linked.insert(name, has_another);
         }
     }
 
     /// Looks at files that have come by a link.
     pub(crate) fn look_at_links(&mut self) {
-        for name in std::mem::take(&mut self.linked) {
+        for (name, _) in std::mem::take(&mut self.linked) {
             match self.folder.look(&name) {
                 Ok(_) => {
                     let now = self.now();
                     self.intake.arrived(name, now);
                 }
-                Err(NotTaken::MoreNames) => self.watch_link(name),
+                Err(NotTaken::MoreNames) => self.watch_link(name, true),
                 Err(_) => {}
             }
         }
@@ -100,7 +100,7 @@ impl Service {
             let found = self.folder.look(&name);
             self.intake.looked(&name, found.as_ref().ok().map(|stamp| stamp.size), now);
             if let Err(NotTaken::MoreNames) = found {
-                self.watch_link(name);
+                self.watch_link(name, true);
             }
         }
     }

@@ -31,10 +31,13 @@ impl Service {
                     self.linked.remove(&name);
                     self.arrived(name);
                 }
-                Happened::Created(name) => self.watch_link(name),
+                Happened::Created(name) => {
+                    let has_another = matches!(self.folder.look(&name), Err(NotTaken::MoreNames));
+                    self.watch_link(name, has_another);
+                }
                 // Whoever makes a file has it open; one with two names was there before.
                 Happened::Opened(name) => {
-                    if !matches!(self.folder.look(&name), Err(NotTaken::MoreNames)) {
+                    if self.linked.get(&name) == Some(&false) {
                         self.linked.remove(&name);
                     }
                 }

@@ -219,6 +219,26 @@ fn images_for_different_places_do_not_wait_for_each_other() -> anyhow::Result<()
     Ok(())
 }
 
+#[test]
+fn an_installer_that_does_not_become_ready_is_given_up_where_the_client_sees_it() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("ready-timeout-s = 1\nkeep-alive-s = 1")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let path = bed.start_update(&image("stuck"), IMMEDIATE)?;
+    bed.await_image("stuck")?;
+    // This test as the installer.
+    show_activation(&bed, &path, "NotReady")?;
+    await_claims(&mut bed, &path, 1)?;
+    bed.forget()?;
+    bed.await_state(&path, "Invalid")?;
+    let reason = bed.get(NAME, &path, IMAGE, "Reason").map_err(anyhow::Error::msg)?;
+    assert!(reason.contains("was not ready within 1 s"), "{reason}");
+    assert_eq!(bed.await_event("Update.UpdateNotApplicable")?["REASON"], reason);
+    bed.until(|heard| heard.iter().any(|heard| heard.path == path && heard.removes(IMAGE)).then_some(()))?;
+    assert_eq!(bed.images()?, [""; 0]);
+    bed.wait("its folder is gone", || Ok(bed.files()?.is_empty()))
+}
+
 /// The end of the one that was told is heard, whoever else would like to install the image.
 #[test]
 fn of_two_installers_the_one_that_was_told_counts() -> anyhow::Result<()> {

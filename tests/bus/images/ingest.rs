@@ -202,6 +202,15 @@ fn an_upload_that_gets_its_name_by_a_link_is_taken_in_once_it_has_no_other() -> 
         std::fs::remove_file(&part)?;
         bed.await_image(version)?;
     }
+    // Linked while nobody looked, and read by somebody else meanwhile.
+    bed.stop()?;
+    std::fs::write(folder.join("before.filepart"), image("before"))?;
+    std::fs::hard_link(folder.join("before.filepart"), folder.join("before"))?;
+    bed.start()?;
+    std::fs::read(folder.join("before"))?;
+    bed.wait("a turn", || Ok(true))?;
+    std::fs::remove_file(folder.join("before.filepart"))?;
+    bed.await_image("before")?;
     // One that somebody still writes is nobody's business yet.
     let mut open = File::create(folder.join("open"))?;
     open.write_all(&image("open")[..1024])?;

@@ -1,8 +1,9 @@
 //! Signatures as upstream's build makes them, with `openssl` and `tar`, and what is wrong with them.
 
-use super::bed::{Bed, IMMEDIATE, KEY, MACHINE, NAME, OTHER_KEY, PROPERTIES, image, is_soak};
+use super::bed::{Bed, IMAGE, IMMEDIATE, KEY, MACHINE, NAME, OTHER_KEY, PROPERTIES, image, is_soak};
 use super::ear::Said;
 use anyhow::Context as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
@@ -366,7 +367,7 @@ fn unsigned(version: &str) -> Vec<u8> {
 
 #[test]
 fn field_mode_and_the_policy_say_whether_unsigned_images_pass() -> anyhow::Result<()> {
-    let Some(mut bed) = Bed::new("signature = \"field-mode\"\n")? else { return Ok(()) };
+    let Some(mut bed) = Bed::new("signature = \"field-mode\"\nstall-limit-s = 60\n")? else { return Ok(()) };
     bed.start_peers(&["event-log", "object-mapper", "field-mode"])?;
     bed.start()?;
     let (service, path) = ("xyz.openbmc_project.Software.BMC.Updater", "/xyz/openbmc_project/software");
@@ -374,10 +375,20 @@ fn field_mode_and_the_policy_say_whether_unsigned_images_pass() -> anyhow::Resul
     bed.command("Map", &(path, service, [interface].as_slice()))?;
     assert_eq!(try_out(&mut bed, &unsigned("off"))?, Ok("off".to_owned()));
     let enabled = (interface, "FieldModeEnabled", Variant::from(true));
+    // One that is on its way while it is enabled is no exception.
+    let (reader, mut writer) = std::io::pipe()?;
+    let on_its_way = bed.hand_over(&reader, IMMEDIATE)?;
+    bed.wait("it is being unpacked", || {
+        Ok(bed.get(NAME, &on_its_way, IMAGE, "Stage").as_deref() == Ok("unpacking"))
+    })?;
     bed.call([service, path, PROPERTIES], "Set", &enabled)?;
     // What was taken in before goes, with its reason.
     let data = bed.await_event("Version.Error.InvalidSignature")?;
     assert!(data["REASON"].contains("not signed as it has to be now"));
+    bed.wait("it is removed", || Ok(bed.images()? == [&*on_its_way]))?;
+    writer.write_all(&unsigned("on-its-way"))?;
+    drop((reader, writer));
+    bed.await_state(&on_its_way, "Invalid")?;
     bed.wait("it is removed", || Ok(bed.images()?.is_empty()))?;
     let refused = |bed: &mut Bed, what: &str| -> anyhow::Result<()> {
         let end = try_out(bed, &unsigned(what))?;
