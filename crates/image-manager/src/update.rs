@@ -292,17 +292,18 @@ impl Service {
 
     /// Tells an installer to begin, if it is time, and it installs nothing else at the same place.
     async fn ask(&mut self, id: &VersionId, now: Duration) -> anyhow::Result<()> {
-        let Some(image) = self.images.all.get(id).filter(|image| image.doom.is_none()) else { return Ok(()) };
+        let Some(image) = self.images.all.get(id) else { return Ok(()) };
         let Some(owner) = image.hand_over.as_ref().and_then(|hand_over| hand_over.to_ask(now)) else {
             return Ok(());
         };
         let (owner, target) = (owner.to_owned(), image.target());
+        let has_to_go = image.doom.is_some();
         let is_taken = self.images.all.values().any(|other| {
             other.id != *id
                 && other.target() == target
                 && other.hand_over.as_ref().is_some_and(HandOver::is_under_way)
         });
-        if is_taken {
+        if is_taken || has_to_go {
             if let Some(hand_over) = self.hand_over(id) {
                 hand_over.put_off();
             }
