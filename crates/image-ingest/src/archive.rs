@@ -10,8 +10,9 @@ use image_format::{Excerpt, MemberName, NameError};
 use std::io::{self, Read};
 use tar::{Archive, Entry};
 
-/// Zeros that may follow the entries, bytes: what `tar` fills its last record with, and more.
-const PADDING: usize = 64 * 1024;
+/// Zeros that may follow the entries, bytes: what `tar` fills its last record with, and more. As many may follow the
+/// compressed streams.
+pub(crate) const PADDING: usize = 64 * 1024;
 /// Longest attributes of an entry, bytes.
 const ATTRIBUTES: u64 = 64 * 1024;
 /// Headers for each member that is allowed: a long name, a long link, attributes, and itself.
@@ -100,7 +101,7 @@ pub(crate) fn walk<R: Read, F: Folder, A: Attendance>(
         // Members are nearly as long as their archive: better to know before anything is written.
         unpacker.require(length)?;
     }
-    let mut archive = Archive::new(Stream::new(decoder, meter, &rules.limits));
+    let mut archive = Archive::new(Stream::new(decoder, meter, incoming.length, &rules.limits));
     let entries = archive.entries().map_err(|error| meter.explain(error))?.raw(true);
     let mut walk = Walk { pending: Pending::default(), headers: 0, rules };
     for entry in entries {
@@ -113,7 +114,8 @@ pub(crate) fn walk<R: Read, F: Folder, A: Attendance>(
     if !walk.pending.is_empty() {
         return Err(ArchiveError::Attributes.into());
     }
-    check_padding(archive.into_inner(), meter)
+    check_padding(archive.into_inner(), meter)?;
+    Ok(meter.check_ratio(&rules.limits)?)
 }
 
 struct Walk<'a> {
