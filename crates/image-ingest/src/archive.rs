@@ -100,7 +100,7 @@ pub(crate) fn walk<R: Read, F: Folder, A: Attendance>(
         // Members are nearly as long as their archive: better to know before anything is written.
         unpacker.require(length)?;
     }
-    let mut archive = Archive::new(Stream::new(decoder, meter, &rules.limits));
+    let mut archive = Archive::new(Stream::new(decoder, meter, incoming.length, &rules.limits));
     let entries = archive.entries().map_err(|error| meter.explain(error))?.raw(true);
     let mut walk = Walk { pending: Pending::default(), headers: 0, rules };
     for entry in entries {
@@ -113,7 +113,8 @@ pub(crate) fn walk<R: Read, F: Folder, A: Attendance>(
     if !walk.pending.is_empty() {
         return Err(ArchiveError::Attributes.into());
     }
-    check_padding(archive.into_inner(), meter)
+    check_padding(archive.into_inner(), meter)?;
+    Ok(meter.check_ratio(&rules.limits)?)
 }
 
 struct Walk<'a> {

@@ -7,7 +7,7 @@ use crate::{ArchiveError, Attendance, LimitError, Limits, Rejection};
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 
-/// Output that is allowed before its ratio to the input counts, bytes.
+/// Output that is allowed whatever its ratio to the input, bytes.
 const RATIO_FREE: u64 = 1024 * 1024;
 
 /// Input that may give nothing, bytes. No decoder needs more before it gives something than one of bzip2, whose longest block
@@ -49,6 +49,17 @@ impl Meter {
     pub(crate) fn stopped(&self, stop: impl Into<Rejection>) -> io::Error {
         self.stop.replace(Some(stop.into()));
         io::Error::other("stopped")
+    }
+
+    /// Whether all that was unpacked is in proportion to all that was read.
+    pub(crate) fn check_ratio(&self, limits: &Limits) -> Result<(), LimitError> {
+        self.check_ratio_to(self.read.get(), limits.ratio)
+    }
+
+    fn check_ratio_to(&self, archive: u64, limit: u64) -> Result<(), LimitError> {
+        let unpacked = self.unpacked.get();
+        let is_kept = unpacked <= RATIO_FREE || unpacked <= archive.saturating_mul(limit);
+        if is_kept { Ok(()) } else { Err(LimitError::Ratio { limit }) }
     }
 }
 
@@ -92,15 +103,20 @@ impl<R: Read, A: Attendance> Read for Source<'_, R, A> {
 }
 
 /// The unpacked stream, counted.
+///
+/// The ratio is that of the whole: erased flash ahead of a payload unpacks to thousands of times what was read of it so
+/// far. So a stream is stopped by what can still become of the archive, and [`Meter::check_ratio`] follows at its end.
 pub(crate) struct Stream<'a, D> {
     inner: D,
     meter: &'a Meter,
+    /// How long the archive is, or at most.
+    length: u64,
     ratio: u64,
 }
 
 impl<'a, D> Stream<'a, D> {
-    pub(crate) fn new(inner: D, meter: &'a Meter, limits: &Limits) -> Self {
-        Self { inner, meter, ratio: limits.ratio }
+    pub(crate) fn new(inner: D, meter: &'a Meter, length: Option<u64>, limits: &Limits) -> Self {
+        Self { inner, meter, length: length.unwrap_or(limits.archive), ratio: limits.ratio }
     }
 }
 
@@ -108,12 +124,10 @@ impl<D: Read> Read for Stream<'_, D> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.meter.stream_ended.set(count == 0 && !buffer.is_empty());
-        let unpacked = self.meter.unpacked.get().saturating_add(count as u64);
-        self.meter.unpacked.set(unpacked);
-        let allowed = self.meter.read.get().saturating_mul(self.ratio);
-        if unpacked > RATIO_FREE && unpacked > allowed {
-            return Err(self.meter.stopped(LimitError::Ratio { limit: self.ratio }));
-        }
+        self.meter.unpacked.set(self.meter.unpacked.get().saturating_add(count as u64));
+        // A file may have grown since.
+        let length = self.length.max(self.meter.read.get());
+        self.meter.check_ratio_to(length, self.ratio).map_err(|error| self.meter.stopped(error))?;
         Ok(count)
     }
 }

@@ -47,7 +47,7 @@ pub struct Limits {
     pub member: u64,
     /// How many members, folders counted.
     pub members: usize,
-    /// Unpacked bytes for each byte of the archive, after the first MiB.
+    /// Unpacked bytes for each byte of the archive, after the first MiB; of the whole, not of its beginning.
     pub ratio: u64,
     /// Bytes of an xz dictionary, which is kept in memory.
     pub dictionary: u64,

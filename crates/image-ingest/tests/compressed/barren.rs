@@ -1,15 +1,9 @@
 //! Compressed archives of which much unpacks to nothing, and those that only look so.
 
-use image_builder::{Compression, ImageBuilder, Purpose};
+use crate::packing::{archive, noise};
+use image_builder::Compression;
 use image_ingest::{ArchiveError, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, ingest};
 use std::io::Write as _;
-
-fn archive(compression: Compression, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let builder = ImageBuilder::new(Purpose::Other, "1").compression(compression);
-    builder.payload("payload", payload).write(&mut bytes).unwrap();
-    bytes
-}
 
 fn judge(bytes: &[u8]) -> Result<Image, Rejection> {
     let rules = Rules { signature: SignaturePolicy::Off, ..Rules::default() };
@@ -30,18 +24,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// An xz stream without blocks: header, index, footer.
 const EMPTY_XZ: &[u8] = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4F\0\0\0\0\x1c\xdfD!\x1f\xb6\xf3}\x01\0\0\0\0\x04YZ";
-
-/// Bytes that nothing shortens.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    (0..length).map(|_| next()).collect()
-}
 
 #[test]
 fn streams_that_give_nothing_are_not_endlessly_read() {

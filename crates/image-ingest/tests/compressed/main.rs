@@ -1,0 +1,5 @@
+//! Compressed archives.
+
+mod barren;
+mod packing;
+mod ratio;
