@@ -10,8 +10,9 @@ use image_format::{Excerpt, MemberName, NameError};
 use std::io::{self, Read};
 use tar::{Archive, Entry};
 
-/// Zeros that may follow the entries, bytes: what `tar` fills its last record with, and more.
-const PADDING: usize = 64 * 1024;
+/// Zeros that may follow the entries, bytes: what `tar` fills its last record with, and more. As many may follow the
+/// compressed streams.
+pub(crate) const PADDING: usize = 64 * 1024;
 /// Longest attributes of an entry, bytes.
 const ATTRIBUTES: u64 = 64 * 1024;
 /// Headers for each member that is allowed: a long name, a long link, attributes, and itself.

@@ -1,10 +1,10 @@
 //! The compressions of an archive, told by its first bytes.
 
 use crate::archive::ArchiveError;
+use crate::gzip::Gzip;
 use crate::meter::Meter;
 use crate::streams::Streams;
 use crate::{Limits, Rejection};
-use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
@@ -21,7 +21,7 @@ type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 /// A reader of the unpacked stream.
 pub(crate) enum Decoder<'a, R: Read> {
     Plain(Whole<R>),
-    Gzip(Box<MultiGzDecoder<BufReader<Whole<R>>>>),
+    Gzip(Box<Gzip<'a, BufReader<Whole<R>>>>),
     Xz(Box<XzReader<BufReader<Whole<R>>>>),
     Bzip2(Box<Streams<'a, BufReader<Whole<R>>>>),
 }
@@ -43,7 +43,7 @@ impl<'a, R: Read> Decoder<'a, R> {
         let whole = Cursor::new(head).chain(source);
         let ahead = |whole| BufReader::with_capacity(READ_AHEAD, whole);
         Ok(match format {
-            Format::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(ahead(whole)))),
+            Format::Gzip => Self::Gzip(Box::new(Gzip::new(ahead(whole), meter))),
             Format::Xz => {
                 Self::Xz(Box::new(XzReader::new_mem_limit(ahead(whole), true, limits.dictionary_kib())))
             }

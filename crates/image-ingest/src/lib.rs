@@ -26,10 +26,12 @@
 
 mod archive;
 mod attendance;
+mod behind;
 mod decoder;
 mod digests;
 mod disk;
 mod folder;
+mod gzip;
 mod header;
 mod judge;
 mod meter;

@@ -1,4 +1,5 @@
 use crate::archive::ArchiveError;
+use crate::behind::Behind;
 use crate::meter::Meter;
 use bzip2::bufread::BzDecoder;
 use std::io::{self, BufRead, Read};
@@ -14,19 +15,20 @@ const LEAST: u64 = 4096;
 pub(crate) struct Streams<'a, R> {
     stream: Option<BzDecoder<R>>,
     meter: &'a Meter,
+    behind: Behind<'a>,
     further: u64,
     given: u64,
 }
 
 impl<'a, R: BufRead> Streams<'a, R> {
     pub(crate) fn new(source: R, meter: &'a Meter) -> Self {
-        Self { stream: Some(BzDecoder::new(source)), meter, further: 0, given: 0 }
+        Self { stream: Some(BzDecoder::new(source)), meter, behind: Behind::new(meter), further: 0, given: 0 }
     }
 
     /// Begins the stream that follows. False where none does.
     fn goes_on(&mut self) -> io::Result<bool> {
         let Some(stream) = &mut self.stream else { return Ok(false) };
-        if stream.get_mut().fill_buf()?.is_empty() {
+        if !self.behind.is_stream(stream.get_mut())? {
             return Ok(false);
         }
         self.further = self.further.saturating_add(1);

@@ -1,25 +1,12 @@
 //! Compressed archives of which much unpacks to nothing, and those that only look so.
 
-use crate::packing::{archive, noise};
+use crate::packing::{archive, bzip2, gzip, noise};
 use image_builder::Compression;
 use image_ingest::{ArchiveError, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, ingest};
-use std::io::Write as _;
 
 fn judge(bytes: &[u8]) -> Result<Image, Rejection> {
     let rules = Rules { signature: SignaturePolicy::Off, ..Rules::default() };
     ingest(Incoming { source: bytes, length: None }, &mut Nowhere, &rules, &())
-}
-
-fn bzip2(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(1));
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// An xz stream without blocks: header, index, footer.

@@ -2,4 +2,5 @@
 
 mod barren;
 mod packing;
+mod padding;
 mod ratio;
