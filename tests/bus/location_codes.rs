@@ -97,6 +97,41 @@ fn a_blank_identity_is_one_event_until_it_is_there_over_restarts_too() -> anyhow
 }
 
 #[test]
+fn an_orderly_stop_waits_for_the_event_that_is_on_its_way() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::with_inventory()? else { return Ok(()) };
+    bed.start_event_log("slow 400")?;
+    bed.configure("report-after-ms = 0\n")?;
+    bed.publish(vec![system("139F230"), chassis(b"    ", b"WZS003T"), marker(BOARD)])?;
+    bed.start_updater()?;
+    bed.await_events(1)?;
+    assert!(bed.stop_updater()?.success());
+    assert_eq!(bed.entries()?, 1, "the answer came first");
+    assert!(bed.record()?.contains("blank-VCEN"), "{}", bed.record()?);
+    bed.start_updater()?;
+    bed.publish(vec![chassis(b"78DA", b"WZS003T")])?;
+    bed.await_code(BOARD, "U78DA.N00.WZS003T-P0")?;
+    bed.publish(vec![chassis(b"78DA", b"")])?;
+    bed.await_code(BOARD, "Ufcs-P0")?;
+    assert!(bed.await_events(2)?[1].contains("SE is blank"), "it was told once");
+    Ok(())
+}
+
+#[test]
+fn an_event_that_is_lost_during_an_orderly_stop_is_told_by_the_next_run() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::with_inventory()? else { return Ok(()) };
+    bed.start_event_log("hanging")?;
+    bed.configure("report-after-ms = 0\n")?;
+    bed.publish(vec![system("139F230"), chassis(b"    ", b"WZS003T"), marker(BOARD)])?;
+    bed.start_updater()?;
+    bed.await_events(1)?;
+    bed.ask_updater_to_stop()?;
+    bed.kill_event_log()?;
+    assert!(bed.stop_updater()?.success());
+    assert!(!bed.record()?.contains("blank-VCEN"), "{}", bed.record()?);
+    Ok(())
+}
+
+#[test]
 fn an_inventory_that_comes_late_is_not_waited_for_for_ever_and_served_when_it_comes() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::without_inventory()? else { return Ok(()) };
     bed.configure("inventory-limit-ms = 100\n")?;

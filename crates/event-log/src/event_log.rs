@@ -1,6 +1,10 @@
 use crate::{BackOff, Deliverer, Event, Ledger, Limits, Notice, Notices, Pair, StateFile};
 use std::path::PathBuf;
+use std::time::Duration;
 use zbus::Connection;
+
+/// Longest wait of a service that ends for an answer of the event log; much shorter than systemd's for the service.
+const ENDING_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// A service's events: ledger, file and deliverer in one, for an owner that has a loop.
 #[derive(Debug)]
@@ -69,6 +73,25 @@ impl EventLog {
 
     /// Does what follows from a notice.
     pub fn take(&mut self, notice: Notice) {
+        self.note(notice);
+        self.go_on();
+    }
+
+    /// Ends in order: waits a moment for what comes of the event that is on its way, and begins no other. The next run
+    /// would else say again what was sent and not noted, or never say what is refused after this.
+    pub async fn end(mut self) {
+        let ending = async {
+            while self.ledger.is_under_way() {
+                let notice = self.notices.next().await;
+                self.note(notice);
+            }
+        };
+        if tokio::time::timeout(ENDING_LIMIT, ending).await.is_err() {
+            log::info!("the event log does not answer, it is not waited for any longer");
+        }
+    }
+
+    fn note(&mut self, notice: Notice) {
         match notice {
             Notice::Free => self.is_free = true,
             Notice::Sent => self.ledger.sent(),
@@ -82,7 +105,6 @@ impl EventLog {
             }
         }
         self.file.save(&self.ledger);
-        self.go_on();
     }
 
     /// What stands, and what of it is delivered.

@@ -189,6 +189,11 @@ impl Ledger {
         }
     }
 
+    /// Whether an event is on its way.
+    pub fn is_under_way(&self) -> bool {
+        self.in_hand.is_some()
+    }
+
     /// The events that the event log does not have yet, the one on its way not counted.
     pub fn pending(&self) -> impl Iterator<Item = &Event> {
         self.pending.iter()

@@ -186,6 +186,38 @@ async fn what_was_sent_is_not_repeated_by_a_restart_before_the_answer() {
 }
 
 #[tokio::test]
+async fn what_was_sent_when_the_service_ends_is_noted_before_it_does() {
+    let Some(bed) = Bed::with("slow 300").await else { return };
+    let mut events = bed.start();
+    until(&mut events, |notice| *notice == Notice::Free).await;
+    events.update([event("a"), event("b")]);
+    // It is sent, and the service is told to end before it has taken any notice of that.
+    let sent = async { while bed.asked().await.is_empty() {} };
+    tokio::time::timeout(test_bus::LIMIT, sent).await.unwrap();
+    events.end().await;
+    assert_eq!(bed.asked().await, ["a"], "no other is begun");
+    let mut events = bed.start();
+    events.update([event("a"), event("b")]);
+    until_delivered(&mut events).await;
+    until_nothing_more_comes(&mut events).await;
+    assert_eq!(bed.asked().await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_silent_logging_service_does_not_keep_a_service_from_ending() {
+    let Some(bed) = Bed::with("hanging").await else { return };
+    let mut events = bed.start();
+    events.update([event("a")]);
+    until(&mut events, |notice| *notice == Notice::Sent).await;
+    tokio::time::timeout(test_bus::LIMIT, events.end()).await.unwrap();
+    bed.set_mode("normal").await;
+    let mut events = bed.start();
+    events.update([event("a")]);
+    until_nothing_more_comes(&mut events).await;
+    assert_eq!(bed.asked().await, ["a"]);
+}
+
+#[tokio::test]
 async fn what_was_refused_is_tried_again_until_it_is_taken() {
     let Some(bed) = Bed::with("refusing").await else { return };
     let mut events = bed.start();

@@ -129,6 +129,7 @@ impl Service {
             }
         }
         start.readiness.stopping();
+        self.events.end().await;
         Ok(())
     }
 

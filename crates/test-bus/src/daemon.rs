@@ -71,16 +71,22 @@ impl Daemon {
         Ok(())
     }
 
+    /// Asks the daemon politely to end, and does not wait for that.
+    pub fn ask_to_end(&mut self) -> Result<()> {
+        // A pid fits, and a child that is not reaped yet has its own still.
+        match (self.child.try_wait()?, i32::try_from(self.child.id())) {
+            (None, Ok(pid)) => kill(Pid::from_raw(pid), Signal::SIGTERM)
+                .with_context(|| format!("asking {} to end", self.name)),
+            _ => Ok(()),
+        }
+    }
+
     /// Ends the daemon, first politely, then not; tells how it ended.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         if let Some(status) = self.child.try_wait()? {
             return Ok(status);
         }
-        // A pid fits, and the child is not reaped yet, so the pid is still its own.
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            kill(Pid::from_raw(pid), Signal::SIGTERM)
-                .with_context(|| format!("asking {} to end", self.name))?;
-        }
+        self.ask_to_end()?;
         let started = Instant::now();
         while started.elapsed() < GRACE {
             if let Some(status) = self.child.try_wait()? {

@@ -194,6 +194,8 @@ impl Service {
             }
         }
         start.readiness.stopping();
+        // Calls are kept meanwhile and answered by nobody, as those that come after the end are.
+        self.event_log.end().await;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ASSET_TAG, ITEM, LOCATION_CODE, located, manager, records};
+use dbus_api::logging;
 use house_tests::Machine;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -132,6 +133,17 @@ impl Bed {
         self.updater.take().context("it does not run")?.stop()
     }
 
+    pub fn ask_updater_to_stop(&mut self) -> anyhow::Result<()> {
+        self.updater.as_mut().context("it does not run")?.ask_to_end()
+    }
+
+    /// What the updater keeps of the events that it told.
+    pub fn record(&self) -> anyhow::Result<String> {
+        let root = self.machine.root();
+        let folder = root.parent().context("a folder")?.join("location-code-updater.state");
+        Ok(std::fs::read_to_string(folder.join("events"))?)
+    }
+
     pub fn publish(&self, objects: Vec<Object<'_>>) -> anyhow::Result<()> {
         let notification = Notification { objects };
         self.machine.run(async |connection| Ok(manager::notify(&connection, &notification).await?))
@@ -194,6 +206,28 @@ impl Bed {
         self.peers = Some(self.machine.start("test-peers")?);
         self.creations = Some(self.machine.run(async |connection| monitor(connection, "Create").await)?);
         Ok(())
+    }
+
+    /// The event log crashes.
+    pub fn kill_event_log(&mut self) -> anyhow::Result<()> {
+        self.peers.take().context("there is no event log")?.kill()
+    }
+
+    /// How many entries the event log has at this moment, however slow it was so far; it is not from here on.
+    pub fn entries(&self) -> anyhow::Result<usize> {
+        self.machine.run(async |connection| {
+            let peers = "io.vivianite.Test.Peers";
+            let (path, interface) = ("/io/vivianite/test/peers", Some("io.vivianite.Test.Peers1"));
+            let mode = ("event-log", "normal");
+            connection.call_method(Some(peers), path, interface, "SetMode", &mode).await?;
+            let (path, interface) = (logging::PATH, Some("org.freedesktop.DBus.ObjectManager"));
+            let log = Some(logging::BUS_NAME);
+            let reply = connection.call_method(log, path, interface, "GetManagedObjects", &()).await?;
+            type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
+            let body = reply.body();
+            let objects: Objects = body.deserialize()?;
+            Ok(objects.len())
+        })
     }
 
     /// Waits until the event log has been asked for so many entries in all, and gives a line for each.

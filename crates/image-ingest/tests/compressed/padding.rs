@@ -1,8 +1,6 @@
 //! What may follow the last compressed stream.
 
-mod common;
-
-use common::archive;
+use crate::packing::archive;
 use image_builder::Compression;
 use image_ingest::{ArchiveError, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, ingest};
 
@@ -52,7 +50,7 @@ fn nothing_but_a_few_zeros_may_follow_the_last_stream() {
 #[test]
 fn an_archive_that_is_cut_into_streams_is_one() {
     let whole = archive(Compression::None, &[7; 10_000]);
-    for compress in [common::gzip, common::bzip2] {
+    for compress in [crate::packing::gzip, crate::packing::bzip2] {
         let parts: Vec<u8> = whole.chunks(999).flat_map(compress).collect();
         let taken = judge(&[&parts, &[0; 100]]);
         assert!(taken.is_ok(), "{taken:?}");

@@ -1,7 +1,5 @@
 //! Archives that several tests need.
 
-#![allow(dead_code)] // each test needs some of it
-
 use image_builder::{Compression, ImageBuilder, Purpose};
 use std::io::Write as _;
 

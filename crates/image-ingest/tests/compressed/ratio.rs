@@ -1,8 +1,6 @@
 //! How much an archive may unpack to: in proportion to all of it, whatever comes first.
 
-mod common;
-
-use common::{archive, noise};
+use crate::packing::{archive, noise};
 use image_builder::{Compression, ImageBuilder, Purpose};
 use image_ingest::{
     Attendance, Image, Incoming, LimitError, Limits, Nowhere, Rejection, Rules, SignaturePolicy, ingest,

@@ -1,8 +1,6 @@
 //! Compressed archives of which much unpacks to nothing, and those that only look so.
 
-mod common;
-
-use common::{archive, bzip2, gzip, noise};
+use crate::packing::{archive, bzip2, gzip, noise};
 use image_builder::Compression;
 use image_ingest::{ArchiveError, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, ingest};
 

@@ -1,0 +1,6 @@
+//! Compressed archives.
+
+mod barren;
+mod packing;
+mod padding;
+mod ratio;
