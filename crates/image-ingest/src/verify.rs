@@ -38,6 +38,9 @@ pub enum SignatureFault {
         /// What should be signed.
         subject: MemberName,
     },
+    /// It was taken in without signatures, or nobody had looked at them.
+    #[error("it was taken in without signatures")]
+    Unvouched,
     /// The key that had signed it counts no more.
     #[error("the key that signed it is none of this machine's any more")]
     NoLonger,

@@ -11,7 +11,7 @@ use crate::upload_folder::{NotTaken, Stamp, is_upload, random};
 use crate::worker::{Failure, Outcome, Subject, Taken};
 use dbus_api::software::view::Interface;
 use image_format::VersionId;
-use image_ingest::{Rejection, Verification};
+use image_ingest::{LimitError, Rejection, Verification};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
@@ -183,7 +183,11 @@ impl Service {
     fn refuse_upload(&mut self, name: &OsStr, found: Option<Stamp>, failure: &Failure) {
         let (subject, now) = (self.subject(name), self.now());
         let ending = match (failure, found) {
-            (Failure::Rejected(Rejection::Truncated), Some(stamp)) => Ending::Early { size: stamp.size },
+            // What has come so far may be more than its share of padding.
+            (
+                Failure::Rejected(Rejection::Truncated | Rejection::Limit(LimitError::Ratio { .. })),
+                Some(stamp),
+            ) => Ending::Early { size: stamp.size },
             (Failure::Rejected(Rejection::Busy { needed, .. }), _) => Ending::NoRoom { needed: *needed },
             (Failure::Rejected(Rejection::Ignored { .. }), Some(stamp)) => Ending::LeftAlone(stamp.identity),
             // A fault of the machine is not the file's: it stays.

@@ -1,6 +1,6 @@
 //! Files that are dropped: slowly, in pieces, by name, again, under odd names; and the folder that goes away.
 
-use super::archives::noise;
+use super::archives::{compressed, noise};
 use super::bed::{Bed, FILE_PATH, IMMEDIATE, NAME, VERSION, image, image_of};
 use image_signature::DigestAlgorithm;
 use nix::sys::stat::Mode;
@@ -36,6 +36,26 @@ fn an_upload_in_pieces_is_taken_in_once_it_is_whole() -> anyhow::Result<()> {
     assert!(!bed.folder().join("in-two").exists(), "its space is free before anybody begins with it");
     assert_eq!(bed.events()?, [""; 0]);
     bed.wait("all files are gone", || Ok(bed.files()?.len() == 3))
+}
+
+/// Erased flash comes first in many images: what has come of them by then unpacks to a thousand times its length.
+#[test]
+fn an_upload_in_pieces_may_begin_with_padding() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("settle-ms = 2000\n")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let mut payload = vec![0xff; 8_000_000];
+    payload.extend(noise(2_000_000));
+    let whole = compressed("gzip", &image_of("padded", &payload));
+    let path = bed.folder().join("pieces");
+    std::fs::write(&path, &whole[..20_000])?;
+    // One after the other: it was looked at before this one.
+    bed.drop_file("other", &image("other"))?;
+    bed.await_image("other")?;
+    OpenOptions::new().append(true).open(&path)?.write_all(&whole[20_000..])?;
+    bed.await_image("padded")?;
+    assert_eq!(bed.events()?, [""; 0]);
+    Ok(())
 }
 
 #[test]
