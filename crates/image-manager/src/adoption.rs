@@ -104,6 +104,15 @@ impl Service {
         for id in due {
             let Some(image) = self.images.all.get_mut(&id) else { continue };
             let Some(doom) = image.doom.take() else { continue };
+            let claim = self.foreign.claim(id.as_str(), None).and_then(|claim| claim.state);
+            if matches!(claim, Some(Activation::Active | Activation::Staged)) {
+                // It was installed while it waited for that: nobody is told that it failed.
+                if image.hand_over.is_none() {
+                    log::info!("an image that was installed is removed id={id}");
+                    self.remove(&id).await?;
+                }
+                continue;
+            }
             let is_awaited = doom.is_told && !image.is_published();
             if let (true, Some(apply)) = (is_awaited, image.record.apply_time()) {
                 let Some(image) = self.images.remove(&id).await? else { continue };
@@ -350,9 +359,9 @@ impl Service {
         for id in &adopted {
             self.announce_adopted(id).await?;
         }
-        if !adopted.is_empty() {
-            self.look_around();
-        }
+        // Whoever is at work on what has come back was not heard meanwhile.
+        self.unseen = None;
+        self.look_around();
         Ok(())
     }
 

@@ -38,6 +38,9 @@ impl Service {
             }
             News::Left { owner, is_firmware } => {
                 let changed = self.foreign.left(&owner);
+                if let Some(unseen) = &mut self.unseen {
+                    unseen.remove(&owner);
+                }
                 self.foreign_changed(&changed);
                 // Every client that ends is heard of, and matters only if it may have had the marker.
                 if is_firmware || !self.shows_marker {

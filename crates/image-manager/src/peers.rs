@@ -18,6 +18,8 @@ use zbus::{Connection, MatchRule, Message, MessageStream, ObjectPath, Variant};
 
 /// Signals that may wait for us.
 const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
+/// How often a service of firmware is asked that does not answer within the time that a call may take.
+const SCANS: usize = 60;
 /// When the bus is asked whose a connection is; it may be busy, or the connection gone.
 const TRUST_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 /// The bus itself.
@@ -131,10 +133,21 @@ pub async fn present(connection: &Connection) -> zbus::Result<Vec<String>> {
     Ok(owners)
 }
 
-/// All objects of a service of firmware, and when the answer came; nothing when it does not say.
+/// All objects of a service of firmware, and when the answer came; nothing when it has none to tell, or is silent for long.
 pub async fn objects(connection: &Connection, owner: &str) -> Option<(Objects, Sequence)> {
-    let asked = announcement::managed_objects_at(connection, owner).await;
-    asked.inspect_err(|error| log::debug!("{owner} does not tell its objects: {error}")).ok()
+    for _ in 0..SCANS {
+        match announcement::managed_objects_at(connection, owner).await {
+            Ok(told) => return Some(told),
+            // Some write a flash before they answer anybody.
+            Err(zbus::Error::InputOutput(error)) if error.kind() == std::io::ErrorKind::TimedOut => {}
+            Err(error) => {
+                log::debug!("{owner} does not tell its objects: {error}");
+                return None;
+            }
+        }
+    }
+    log::warn!("{owner} does not tell its objects");
+    None
 }
 
 /// Whether a connection may be believed: its process is root's, or our own user's.

@@ -183,7 +183,8 @@ impl UploadFolder {
 
     /// Gives an unpacked folder its final name. Errors: `AlreadyExists` when something has that name.
     pub fn publish(&self, draft: &str, id: &VersionId) -> io::Result<()> {
-        let inode = fstatat(&*self.descriptor, draft, AtFlags::AT_SYMLINK_NOFOLLOW)?.st_ino;
+        let found = fstatat(&*self.descriptor, draft, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let inode = Identity::of(&found).inode;
         if self.is_lasting {
             self.mark(id, inode)?;
         }
@@ -201,7 +202,7 @@ impl UploadFolder {
         let flags = RenameFlags::RENAME_NOREPLACE;
         renameat2(&*self.descriptor, id.as_str(), &*self.descriptor, name.as_str(), flags)?;
         let moved = fstatat(&*self.descriptor, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        self.unmark(id, moved.st_ino);
+        self.unmark(id, Identity::of(&moved).inode);
         Ok(name)
     }
 
@@ -232,7 +233,7 @@ impl UploadFolder {
                 continue;
             }
             let is_there = is_ours(id.as_str())
-                .is_some_and(|found| kind(&found) == SFlag::S_IFDIR && found.st_ino == inode);
+                .is_some_and(|found| kind(&found) == SFlag::S_IFDIR && Identity::of(&found).inode == inode);
             if is_there {
                 marked.push(id);
             } else {

@@ -279,7 +279,8 @@ fn an_upload_folder_that_was_away_comes_back_with_its_images() -> anyhow::Result
     nix::fcntl::renameat2(at, &folder, at, &away, flags)?;
     assert_eq!(bed.await_image("there")?, path);
     assert_eq!(bed.images()?, [&*path]);
-    assert_eq!(bed.delete(&path), Ok(()));
+    // Once it is known that nobody installs it.
+    bed.wait("it may be deleted", || Ok(bed.delete(&path).is_ok()))?;
     nix::fcntl::renameat2(at, &folder, at, &away, flags)?;
     assert_eq!(bed.await_image("meanwhile")?, other);
     bed.wait("the folder is gone", || Ok(std::fs::read_dir(&away)?.count() == 0))

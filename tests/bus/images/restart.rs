@@ -273,5 +273,9 @@ fn a_restart_takes_no_image_from_an_installer_that_is_at_work() -> anyhow::Resul
     assert!(bed.get(NAME, &object, ACTIVATION, "Activation").is_err(), "the installer's is the only one");
     assert_eq!(bed.events()?, [""; 0]);
     bed.command("Settle", &("installer", &object, "Active"))?;
-    bed.wait("it is removed then", || Ok(!folder.exists()))
+    bed.wait("it is removed then", || Ok(!folder.exists()))?;
+    assert_eq!(bed.events()?, [""; 0], "what was installed has not failed");
+    let is_shown = bed.heard()?.iter().any(|heard| heard.path == object && heard.adds(IMAGE));
+    assert!(!is_shown, "nor is it shown as if it had");
+    Ok(())
 }
