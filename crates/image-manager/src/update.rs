@@ -261,9 +261,9 @@ impl Service {
     fn close(&mut self, id: &VersionId) {
         if let Some(image) = self.images.all.get_mut(id) {
             image.record.stage = Stage::Closed;
-            if let Err(error) = self.records.save(id, &image.record) {
-                log::warn!("cannot keep a record id={id}: {error}");
-            }
+        }
+        if let Some(image) = self.images.all.get(id) {
+            self.keep(id, &image.record);
         }
     }
 
@@ -313,11 +313,11 @@ impl Service {
         let Some(image) = self.images.all.get_mut(id) else { return Ok(()) };
         // Whether it was told cannot be known after a crash in between, and twice is worse than not at all.
         image.record.was_asked = true;
-        if let Err(error) = self.records.save(id, &image.record) {
-            log::warn!("cannot keep a record id={id}: {error}");
-        }
         if let Some(hand_over) = &mut image.hand_over {
             hand_over.asking(now);
+        }
+        if let Some(image) = self.images.all.get(id) {
+            self.keep(id, &image.record);
         }
         let (connection, steps, id) = (self.connection.clone(), self.steps.clone(), id.clone());
         tokio::spawn(async move {
@@ -345,15 +345,12 @@ impl Service {
     /// Says that an image which waits for long has not been forgotten: watchers count such signals.
     pub(crate) async fn keep_alive(&mut self) -> anyhow::Result<()> {
         let (now, keep_alive) = (self.now(), self.settings.keep_alive);
-        let is_due = |image: &&mut Image| {
+        let waits = |image: &Image| {
             let waits = |hand_over: &HandOver| hand_over.is_taking_in() || hand_over.waits_for_its_turn();
-            image.hand_over.as_ref().is_some_and(waits) && now.saturating_sub(image.quiet_since) >= keep_alive
+            image.hand_over.as_ref().is_some_and(waits)
         };
-        let is_past = |image: &&Image| {
-            let waits = |hand_over: &HandOver| hand_over.is_taking_in() || hand_over.waits_for_its_turn();
-            image.shown.contains(&Interface::ActivationProgress)
-                && !image.hand_over.as_ref().is_some_and(waits)
-        };
+        let is_due = |image: &&mut Image| waits(image) && now.saturating_sub(image.quiet_since) >= keep_alive;
+        let is_past = |image: &&Image| image.shown.contains(&Interface::ActivationProgress) && !waits(image);
         let past: Vec<_> = self.images.all.values().filter(is_past).map(|image| image.id.clone()).collect();
         for id in past {
             self.images.hide(&id, &[Interface::ActivationProgress]).await?;
