@@ -39,7 +39,7 @@ mod serve {
         /// Where the level is kept.
         pub level: L,
         /// The service's name.
-        pub name: &'static str,
+        pub name: String,
     }
 
     #[zbus::interface(name = "org.freedesktop.LogControl1")]
@@ -72,7 +72,7 @@ mod serve {
 
         #[zbus(property)]
         fn syslog_identifier(&self) -> &str {
-            self.name
+            &self.name
         }
     }
 }

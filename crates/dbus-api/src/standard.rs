@@ -25,10 +25,54 @@ pub mod error {
     pub const UNKNOWN_PROPERTY: &str = "org.freedesktop.DBus.Error.UnknownProperty";
     /// The property cannot be written.
     pub const PROPERTY_READ_ONLY: &str = "org.freedesktop.DBus.Error.PropertyReadOnly";
+    /// The service does not do that.
+    pub const NOT_SUPPORTED: &str = "org.freedesktop.DBus.Error.NotSupported";
     /// A file or directory could not be read or written.
     pub const IO_ERROR: &str = "org.freedesktop.DBus.Error.IOError";
     /// OpenBMC: an argument has a value that cannot be accepted.
     pub const OPENBMC_INVALID_ARGUMENT: &str = "xyz.openbmc_project.Common.Error.InvalidArgument";
     /// OpenBMC: something inside the service failed.
     pub const OPENBMC_INTERNAL_FAILURE: &str = "xyz.openbmc_project.Common.Error.InternalFailure";
+}
+
+/// Parts of what an object says of itself (`Introspect`), for services that describe their objects by themselves.
+pub mod introspection {
+    /// The first lines of a description.
+    pub const DOCTYPE: &str = "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n \
+                       \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n";
+
+    /// The interfaces that every object has.
+    pub const STANDARD: &str = r#"  <interface name="org.freedesktop.DBus.Peer">
+    <method name="Ping"/>
+    <method name="GetMachineId">
+      <arg name="machine_uuid" type="s" direction="out"/>
+    </method>
+  </interface>
+  <interface name="org.freedesktop.DBus.Introspectable">
+    <method name="Introspect">
+      <arg name="xml_data" type="s" direction="out"/>
+    </method>
+  </interface>
+  <interface name="org.freedesktop.DBus.Properties">
+    <method name="Get">
+      <arg name="interface_name" type="s" direction="in"/>
+      <arg name="property_name" type="s" direction="in"/>
+      <arg name="value" type="v" direction="out"/>
+    </method>
+    <method name="GetAll">
+      <arg name="interface_name" type="s" direction="in"/>
+      <arg name="properties" type="a{sv}" direction="out"/>
+    </method>
+    <method name="Set">
+      <arg name="interface_name" type="s" direction="in"/>
+      <arg name="property_name" type="s" direction="in"/>
+      <arg name="value" type="v" direction="in"/>
+    </method>
+    <signal name="PropertiesChanged">
+      <arg name="interface_name" type="s"/>
+      <arg name="changed_properties" type="a{sv}"/>
+      <arg name="invalidated_properties" type="as"/>
+    </signal>
+  </interface>
+"#;
 }

@@ -11,7 +11,7 @@
 //! use event_log::{Event, EventLog, Limits};
 //! use dbus_api::logging::{Severity, message_id};
 //!
-//! let mut events = EventLog::start(&connection, std::env::var_os("STATE_DIRECTORY").map(Into::into), Limits::default());
+//! let mut events = EventLog::start(&connection, service_runtime::folders::state(), Limits::default());
 //! events.update([Event::new("10-0050", "blank", message_id::BLANK_SYSTEM_VPD, Severity::Error)]);
 //! loop {
 //!     // One of the things that the owner's loop waits for.

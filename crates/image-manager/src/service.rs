@@ -15,8 +15,6 @@ use crate::watch::{Happened, Watch};
 use crate::worker::{Input, Job, Outcome, Progress, Taken, Worker};
 use crate::{NAME, rules};
 use anyhow::Context as _;
-use dbus_api::call;
-use dbus_api::log_control::{self, LogControl};
 use dbus_api::software;
 use dbus_api::software::announcement;
 use dbus_api::software::root::{Multipart, Root, Update as UpdateFace};
@@ -24,8 +22,8 @@ use dbus_api::software::view::{Interface, Interfaces, Objects, Properties};
 use image_format::VersionId;
 use image_ingest::SignaturePolicy;
 use service_config::{Merged, SourceFile};
-use service_runtime::daemon::{Start, at};
-use service_runtime::{Exit, RuntimeLevel, bus};
+use service_runtime::daemon::{self, Lifecycle, Start, Turn};
+use service_runtime::{Exit, bus, folders};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
@@ -56,7 +54,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         return service_runtime::print(&merged.describe());
     }
     let connection = bus::connect(CALL_LIMIT).await?;
-    refuse_a_second(&connection).await?;
+    // Two services must not share a folder: one would sweep away what the other unpacks.
+    bus::refuse_second(&connection, software::IMAGE_MANAGER).await?;
     let folder = UploadFolder::open(&settings.upload_folder)
         .with_context(|| format!("cannot use {}", settings.upload_folder.display()))?;
     folder.sweep().with_context(|| format!("cannot clean up {}", settings.upload_folder.display()))?;
@@ -97,18 +96,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         connection,
         steps,
     };
-    service.run(start, commands, Channels { given, taken, outcomes }).await
-}
-
-/// Two services must not share a folder: one would sweep away what the other unpacks.
-async fn refuse_a_second(connection: &Connection) -> anyhow::Result<()> {
-    let is_taken =
-        call::has_owner(connection, software::IMAGE_MANAGER).await.context(Exit::PeerUnavailable)?;
-    if is_taken {
-        return Err(anyhow::anyhow!("{} has an owner already", software::IMAGE_MANAGER))
-            .context(Exit::Configuration);
-    }
-    Ok(())
+    service.run(start.lifecycle, commands, Channels { given, taken, outcomes }).await
 }
 
 /// A broken file must not keep a machine from being updated: it is reported and left out.
@@ -137,8 +125,7 @@ fn load(start: &Start) -> anyhow::Result<(Merged<Fragment>, Settings)> {
 
 /// Where records lie: what systemd made for us, else below the root.
 fn records_folder(start: &Start) -> PathBuf {
-    let given = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    given.unwrap_or_else(|| start.root.join("run/vivianite").join(NAME))
+    folders::runtime().unwrap_or_else(|| start.root.join("run/vivianite").join(NAME))
 }
 
 /// What a task of ours has found out.
@@ -243,7 +230,7 @@ pub(crate) struct Service {
 impl Service {
     async fn run(
         mut self,
-        mut start: Start,
+        mut lifecycle: Lifecycle,
         commands: Commands,
         mut channels: Channels,
     ) -> anyhow::Result<()> {
@@ -255,32 +242,25 @@ impl Service {
         }
         self.watch_folder();
         self.look_around();
-        start.readiness.ready();
-        let watchdog = start.readiness.watchdog_interval();
-        let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
+        lifecycle.ready();
         let reads = self.images.reads();
         loop {
             self.go_on().await?;
-            start.readiness.status(&self.status());
-            let wake_at = self.wake_at();
+            lifecycle.status(&self.status());
+            let wake_at = Some(self.wake_at());
             tokio::select! {
                 // In this order: who calls us after it has heard of a change must find that we have heard of it too.
                 biased;
-                () = start.termination.requested() => break,
+                turn = lifecycle.turn(wake_at) => if turn == Turn::Stop { break },
                 news = peers.next() => self.hear(news?),
                 Some(command) = channels.given.recv() => self.perform(command).await?,
                 Some(step) = channels.taken.recv() => self.take_step(step).await?,
                 Some(outcome) = channels.outcomes.recv() => self.conclude(outcome).await?,
                 happened = next(&mut self.watch) => self.happened(happened),
                 () = reads.notified() => {}
-                () = tokio::time::sleep_until(wake_at) => {}
-                () = at(alive_at) => {
-                    start.readiness.alive();
-                    alive_at = watchdog.map(|interval| Instant::now() + interval);
-                }
             }
         }
-        start.readiness.stopping();
+        lifecycle.stopping();
         self.stop(channels).await
     }
 
@@ -303,8 +283,7 @@ impl Service {
             server.at(&*self.settings.multipart_object, Multipart).await?;
             self.shows_marker = true;
         }
-        server.at(log_control::PATH, LogControl { level: RuntimeLevel, name: NAME }).await?;
-        bus::own(&self.connection, software::IMAGE_MANAGER).await
+        daemon::serve(&self.connection, NAME, software::IMAGE_MANAGER).await
     }
 
     /// What is unpacked is thrown away; dropped files stay for the next start.

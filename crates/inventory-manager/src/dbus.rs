@@ -2,7 +2,6 @@
 
 mod call;
 mod introspection;
-pub mod log_control;
 mod payload;
 
 pub use call::{Call, Request};

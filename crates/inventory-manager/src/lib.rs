@@ -26,3 +26,6 @@ pub mod store;
 pub mod types;
 
 pub use service::start;
+
+/// The service's name.
+pub const NAME: &str = "inventory-manager";

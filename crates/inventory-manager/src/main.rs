@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service_runtime::daemon::run("inventory-manager", inventory_manager::start)
+    service_runtime::daemon::run(inventory_manager::NAME, inventory_manager::start)
 }

@@ -1,7 +1,7 @@
 //! What each request does to the inventory, and what the bus hears of it.
 
 use crate::associations::Associations;
-use crate::dbus::{self, Call, Request, log_control};
+use crate::dbus::{self, Call, Request};
 use crate::error::CallFailure;
 use crate::inventory::{HostedInterface, Inventory, Plan, Update};
 use crate::schema::Schema;
@@ -9,6 +9,7 @@ use crate::store::{Entry, RealDisk, Store};
 use dbus_api::inventory::ROOT;
 use dbus_api::inventory::received::{Given, Received};
 use dbus_api::standard::{OBJECT_MANAGER, PROPERTIES, error};
+use service_runtime::daemon::raw;
 use std::collections::{BTreeMap, BTreeSet};
 use zbus::Message;
 use zbus::message::Header;
@@ -36,12 +37,9 @@ impl State<'_> {
     /// Performs one call: its signals are added to `signals`, its reply is the result.
     pub fn perform(&mut self, call: &Call<'_>, header: &Header<'_>, signals: &mut Vec<Message>) -> Reply {
         let reply = || Message::method_return(header);
-        if call.path == log_control::PATH {
-            return log_control::perform(&call.request()?, call, header);
-        }
         Ok(match call.request()? {
             Request::Ping => reply().build(&()),
-            Request::MachineId => reply().build(&machine_id()),
+            Request::MachineId => reply().build(&raw::machine_id()),
             Request::Introspect => reply().build(&self.introspect(call)?),
             Request::Get { interface, property } => {
                 let hosted = self.hosted(call, interface)?;
@@ -222,9 +220,4 @@ fn queue(signal: zbus::Result<Message>, signals: &mut Vec<Message>) {
         Ok(signal) => signals.push(signal),
         Err(error) => log::error!("{}: cannot build a signal: {error}", error::OPENBMC_INTERNAL_FAILURE),
     }
-}
-
-/// The machine's id, empty when it has none.
-pub fn machine_id() -> String {
-    std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned()
 }

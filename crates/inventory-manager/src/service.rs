@@ -1,5 +1,6 @@
 //! The owner of the inventory: one task, one message at a time.
 
+use crate::NAME;
 use crate::adoption::{self, Orders, Source};
 use crate::associations::Associations;
 use crate::dbus::Call;
@@ -11,13 +12,10 @@ use crate::settings::{self, Settings};
 use crate::store::{RealDisk, Restored, Store};
 use anyhow::Context as _;
 use dbus_api::inventory::manager;
-use futures_core::Stream;
-use service_runtime::daemon::{Start, at};
-use service_runtime::{Exit, Readiness, bus};
+use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
+use service_runtime::{Exit, bus, folders};
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
 use zbus::message::{Flags, Type as MessageType};
@@ -29,17 +27,14 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 /// Reads settings, schema and state, takes the name and serves until told to stop.
-pub async fn start(mut start: Start) -> anyhow::Result<()> {
-    let fragment =
-        service_config::load::<settings::Fragment>(&start.root, start.name).context(Exit::Configuration)?;
-    if start.print_config {
-        return service_runtime::print(&fragment.describe());
-    }
-    let settings = Settings::new(&fragment.fragment, std::env::var_os("STATE_DIRECTORY").map(Into::into));
+pub async fn start(start: Start) -> anyhow::Result<()> {
+    let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };
+    let settings = Settings::new(&fragment, folders::state());
     let schema = load_schema(&start)?;
     let mut associations = Associations::load(&start.root).context(Exit::Configuration)?;
     let connection = bus::connect(CALL_LIMIT).await?;
-    refuse_a_second_inventory(&connection).await?;
+    // Two inventories must not share a state folder; the name tells before the folder is touched.
+    bus::refuse_second(&connection, manager::BUS_NAME).await?;
     let (mut store, restored) = Store::open(&settings.state_directory, RealDisk)
         .with_context(|| format!("cannot use {}", settings.state_directory.display()))?;
     let restored = match settings.adopt_from(&start.root) {
@@ -49,14 +44,17 @@ pub async fn start(mut start: Start) -> anyhow::Result<()> {
     let mut inventory = Inventory::default();
     restore(&schema, &mut inventory, restored);
     inventory.apply(&associations.updates(&schema, &inventory));
+    // Calls are answered in the order in which they come, and what a call has changed is told before its reply: zbus's
+    // object server has a task per call, and keeps neither.
     let mut messages = MessageStream::from(&connection);
     bus::own(&connection, manager::BUS_NAME).await?;
+    let mut lifecycle = start.lifecycle;
     let mut service =
         Service { settings, schema, inventory, associations, store, connection, failed_at: None };
-    service.tell_status(&start.readiness);
-    start.readiness.ready();
-    let outcome = service.serve(&mut messages, &mut start).await;
-    start.readiness.stopping();
+    service.tell_status(&lifecycle);
+    lifecycle.ready();
+    let outcome = service.serve(&mut messages, &mut lifecycle).await;
+    lifecycle.stopping();
     service.store.checkpoint().context("cannot carry the journal over")?;
     outcome
 }
@@ -84,25 +82,6 @@ fn adopt(store: &mut Store, folder: PathBuf, schema: &Schema, root: &Path) -> Ve
         Orders::new()
     });
     adoption::adopt(store, &Source { folder, schema, orders: &orders })
-}
-
-/// Two inventories must not share a state folder; the name tells before the folder is touched.
-async fn refuse_a_second_inventory(connection: &Connection) -> anyhow::Result<()> {
-    let reply = connection
-        .call_method(
-            Some("org.freedesktop.DBus"),
-            "/org/freedesktop/DBus",
-            Some("org.freedesktop.DBus"),
-            "NameHasOwner",
-            &manager::BUS_NAME,
-        )
-        .await
-        .context(Exit::PeerUnavailable)?;
-    if reply.body().deserialize()? {
-        return Err(anyhow::anyhow!("{} has an owner already", manager::BUS_NAME))
-            .context(Exit::Configuration);
-    }
-    Ok(())
 }
 
 /// Puts persisted values back under today's schema.
@@ -144,35 +123,29 @@ struct Service {
 }
 
 impl Service {
-    async fn serve(&mut self, messages: &mut MessageStream, start: &mut Start) -> anyhow::Result<()> {
-        let watchdog = start.readiness.watchdog_interval();
-        let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
+    async fn serve(&mut self, messages: &mut MessageStream, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
         // A start may have left something to carry over.
         let mut checkpoint_at = self.checkpoint_due();
         loop {
             tokio::select! {
-                () = start.termination.requested() => return Ok(()),
-                message = next(messages) => {
-                    let message = message.context("the bus went away").context(Exit::PeerUnavailable)?
-                        .context("the connection to the bus broke").context(Exit::PeerUnavailable)?;
+                turn = lifecycle.turn(checkpoint_at) => match turn {
+                    Turn::Stop => return Ok(()),
+                    Turn::Due => {
+                        self.checkpoint();
+                        checkpoint_at = self.checkpoint_due();
+                    }
+                },
+                message = bus::next(messages) => {
                     let written = self.store.journal_length();
-                    let outgoing = self.take(&message, &start.readiness)?;
+                    let outgoing = self.take(&message?, lifecycle)?;
                     tokio::select! {
-                        () = start.termination.requested() => return Ok(()),
+                        _stop = lifecycle.turn(None) => return Ok(()),
                         sent = self.send(&outgoing) => sent?,
                     }
                     // Who only reads must not put the checkpoint off for ever.
                     if self.store.journal_length() != written || checkpoint_at.is_none() {
                         checkpoint_at = self.checkpoint_due();
                     }
-                }
-                () = at(checkpoint_at) => {
-                    self.checkpoint();
-                    checkpoint_at = self.checkpoint_due();
-                }
-                () = at(alive_at) => {
-                    start.readiness.alive();
-                    alive_at = watchdog.map(|interval| Instant::now() + interval);
                 }
             }
         }
@@ -192,19 +165,19 @@ impl Service {
         };
     }
 
-    fn tell_status(&self, readiness: &Readiness) {
+    fn tell_status(&self, lifecycle: &Lifecycle) {
         let objects = self.inventory.objects().len();
-        readiness.status(&format!("{objects} objects, {} interfaces known", self.schema.len()));
+        lifecycle.status(&format!("{objects} objects, {} interfaces known", self.schema.len()));
     }
 
     /// Performs a call; what is to be sent is the result.
-    fn take(&mut self, message: &Message, readiness: &Readiness) -> anyhow::Result<Vec<Message>> {
+    fn take(&mut self, message: &Message, lifecycle: &Lifecycle) -> anyhow::Result<Vec<Message>> {
         if message.message_type() != MessageType::MethodCall {
             return Ok(Vec::new());
         }
         let (mut outgoing, reply) = self.answer(message);
         if !outgoing.is_empty() {
-            self.tell_status(readiness);
+            self.tell_status(lifecycle);
         }
         if !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED) {
             outgoing.push(reply.context("cannot build a reply")?);
@@ -228,6 +201,9 @@ impl Service {
 
     /// The signals that a call causes, and its reply.
     fn answer(&mut self, message: &Message) -> (Vec<Message>, zbus::Result<Message>) {
+        if let Some(reply) = raw::log_control(message, NAME) {
+            return (Vec::new(), reply);
+        }
         let (header, body) = (message.header(), message.body());
         let mut state = State {
             schema: &self.schema,
@@ -251,8 +227,4 @@ impl Service {
         });
         (signals, reply)
     }
-}
-
-async fn next(messages: &mut MessageStream) -> Option<zbus::Result<Message>> {
-    poll_fn(|context| Pin::new(&mut *messages).poll_next(context)).await
 }

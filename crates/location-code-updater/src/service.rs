@@ -10,13 +10,12 @@ use crate::signals::{News, Signals};
 use anyhow::Context as _;
 use dbus_api::call::CallError;
 use dbus_api::inventory::ROOT;
-use dbus_api::log_control::{self, LogControl};
 use dbus_api::logging::{Severity, data_key, message_id};
 use dbus_api::vpd::location;
 use event_log::{Event, EventLog, Limits};
-use service_runtime::daemon::{Start, at};
-use service_runtime::{Exit, RuntimeLevel, bus};
-use std::path::{Path, PathBuf};
+use service_runtime::daemon::{self, Lifecycle, Start, Turn};
+use service_runtime::{Exit, bus, folders};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use system_index::{Locations, places};
@@ -29,27 +28,22 @@ type Outcome = Result<Done, CallError>;
 
 /// Reads the system's location codes, takes the name, and keeps the inventory right until told to stop.
 pub async fn start(start: Start) -> anyhow::Result<()> {
-    let merged =
-        service_config::load::<settings::Fragment>(&start.root, NAME).context(Exit::Configuration)?;
-    if start.print_config {
-        return service_runtime::print(&merged.describe());
-    }
-    let mut settings = merged.fragment.settings();
+    let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };
+    let mut settings = fragment.settings();
     let plan = load(&places::active(&start.root))?;
     if plan.is_empty() {
         // There is nothing to wait for.
         settings.limits.inventory = Duration::ZERO;
     }
     let connection = bus::connect(CALL_LIMIT).await?;
-    serve(&connection).await?;
+    daemon::serve(&connection, NAME, location::BUS_NAME).await?;
     let signals = Signals::subscribe(&connection).await.context(Exit::PeerUnavailable)?;
     let mut schedule = Schedule::new(settings.limits);
     let began = Instant::now();
     if signals.is_here() && !plan.is_empty() {
         schedule.inventory_came(Duration::ZERO);
     }
-    let assigned = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
-    let events = EventLog::start(&connection, assigned, Limits::default());
+    let events = EventLog::start(&connection, folders::state(), Limits::default());
     let (ended, outcomes) = mpsc::channel(1);
     let service = Service {
         plan: Arc::new(plan),
@@ -61,7 +55,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         began,
         state: String::new(),
     };
-    service.run(start, signals, outcomes).await
+    service.run(start.lifecycle, signals, outcomes).await
 }
 
 /// Without a chosen system, or for one without location codes, there is nothing to publish.
@@ -83,13 +77,6 @@ fn load(active: &Path) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// Objects first, name last.
-async fn serve(connection: &Connection) -> anyhow::Result<()> {
-    let log_control = LogControl { level: RuntimeLevel, name: NAME };
-    connection.object_server().at(log_control::PATH, log_control).await?;
-    bus::own(connection, location::BUS_NAME).await
-}
-
 struct Service {
     plan: Arc<Plan>,
     connection: Connection,
@@ -106,29 +93,22 @@ struct Service {
 impl Service {
     async fn run(
         mut self,
-        mut start: Start,
+        mut lifecycle: Lifecycle,
         mut signals: Signals,
         mut outcomes: mpsc::Receiver<Outcome>,
     ) -> anyhow::Result<()> {
         let plan = Arc::clone(&self.plan);
-        let watchdog = start.readiness.watchdog_interval();
-        let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
         loop {
-            self.go_on(&start);
+            self.go_on(&lifecycle);
             let wake_at = self.wake_at().map(|elapsed| self.began + elapsed);
             tokio::select! {
-                () = start.termination.requested() => break,
+                turn = lifecycle.turn(wake_at) => if turn == Turn::Stop { break },
                 news = signals.next(&plan) => self.hear(news?),
                 Some(outcome) = outcomes.recv() => self.conclude(outcome),
                 notice = self.events.notice() => self.events.take(notice),
-                () = at(wake_at) => {}
-                () = at(alive_at) => {
-                    start.readiness.alive();
-                    alive_at = watchdog.map(|interval| Instant::now() + interval);
-                }
             }
         }
-        start.readiness.stopping();
+        lifecycle.stopping();
         self.events.end().await;
         Ok(())
     }
@@ -142,7 +122,7 @@ impl Service {
     }
 
     /// Does what is due.
-    fn go_on(&mut self, start: &Start) {
+    fn go_on(&mut self, lifecycle: &Lifecycle) {
         let now = self.now();
         if self.schedule.begins(now) {
             self.begin();
@@ -150,10 +130,10 @@ impl Service {
         if let Some(missing) = self.complaints.due(now) {
             self.events.update(missing.iter().map(event));
         }
-        start.readiness.status(&self.status());
+        lifecycle.status(&self.status());
         if self.schedule.becomes_ready(now) {
             log::info!("{}", self.status());
-            start.readiness.ready();
+            lifecycle.ready();
         }
     }
 

@@ -20,21 +20,19 @@
 #![forbid(unsafe_code)]
 
 pub mod bus;
+pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod durable;
 mod exit;
+pub mod folders;
 mod invocation;
 mod logging;
-#[cfg(feature = "daemon")]
-mod readiness;
 
 pub use exit::Exit;
 pub use invocation::{Invocation, print};
 #[cfg(feature = "daemon")]
 pub use logging::RuntimeLevel;
-#[cfg(feature = "daemon")]
-pub use readiness::Readiness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

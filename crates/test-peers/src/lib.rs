@@ -62,9 +62,10 @@ pub async fn start(mut start: Start) -> anyhow::Result<()> {
         peers.insert(*kind, peer);
     }
     let names: Vec<&str> = peers.keys().map(|kind| kind.word()).collect();
-    start.readiness.status(&names.join(", "));
+    start.lifecycle.status(&names.join(", "));
     let _control = control::serve(peers, plan).await?;
-    start.readiness.ready();
-    start.termination.requested().await;
+    start.lifecycle.ready();
+    // Without a moment to wait for, it ends with the wish that the process end.
+    start.lifecycle.turn(None).await;
     Ok(())
 }

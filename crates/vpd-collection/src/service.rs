@@ -17,15 +17,13 @@ use crate::watchers;
 use anyhow::Context as _;
 use dbus_api::call::{self, has_owner};
 use dbus_api::inventory::manager;
-use dbus_api::log_control::{self, LogControl};
 use dbus_api::vpd::collection::{self, CollectionObject, Refusal};
 use event_log::EventLog;
 use fru_publication::{EepromKey, Fragment};
-use service_runtime::daemon::{Start, at};
-use service_runtime::{Exit, RuntimeLevel, bus};
+use service_runtime::daemon::{self, Lifecycle, Start, Turn};
+use service_runtime::{Exit, bus, clock, folders};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 use system_index::{Cause, MachineIndex, SystemFru, SystemIndex, places};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -36,23 +34,19 @@ const CALLS_KEPT: usize = 64;
 
 /// Reads what the system should have, takes the name, and collects until told to stop.
 pub async fn start(start: Start) -> anyhow::Result<()> {
-    let merged =
-        service_config::load::<settings::Fragment>(&start.root, NAME).context(Exit::Configuration)?;
-    if start.print_config {
-        return service_runtime::print(&merged.describe());
-    }
+    let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };
+    let limits = fragment.limits();
     let active = places::active(&start.root);
     let choice = Choice::load(&start.root);
     let index = load_index(&active)?;
     let is_known =
         index.is_some() && (choice.cause != Cause::NoChoice.to_string() || !has_choice(&start.root));
     let frus = index.unwrap_or_default();
-    let mut collection = Collection::new(merged.fragment.limits(), frus.iter().map(Plan::from));
-    let assigned = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let (records, known) = Records::open(assigned);
+    let mut collection = Collection::new(limits, frus.iter().map(Plan::from));
+    let (records, known) = Records::open(folders::runtime());
     collection.resume(known);
     let current = frus.iter().flat_map(|fru| fru.objects.iter().cloned()).collect();
-    let state = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let state = folders::state();
     let objects = Objects::load(state.clone(), current, is_known);
     if !objects.departed.is_empty() {
         collection.add_departed(departed::KEY);
@@ -66,9 +60,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     serve(&connection, requests).await?;
     let (events, answers) = mpsc::unbounded_channel();
     let settled = events.clone();
-    let limit = merged.fragment.limits().settle;
     std::thread::spawn(move || {
-        devices::wait_until_settled(limit);
+        devices::wait_until_settled(limits.settle);
         // Nobody listens at the service's end.
         let _ = settled.send(Event::Settled);
     });
@@ -88,9 +81,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         devices,
         performer,
         began: Instant::now(),
-        started: wall(),
+        started: clock::wall(),
     };
-    service.run(start, signals, calls, answers).await
+    service.run(start.lifecycle, signals, calls, answers).await
 }
 
 /// Begins to listen to whoever says something about parts, or about what they depend on.
@@ -139,10 +132,8 @@ fn file_of(active: &Path, key: &EepromKey) -> Option<PathBuf> {
 
 /// Objects first, name last.
 async fn serve(connection: &Connection, requests: mpsc::Sender<Request>) -> anyhow::Result<()> {
-    let server = connection.object_server();
-    server.at(collection::PATH, CollectionObject(Line(requests))).await?;
-    server.at(log_control::PATH, LogControl { level: RuntimeLevel, name: NAME }).await?;
-    bus::own(connection, collection::BUS_NAME).await
+    connection.object_server().at(collection::PATH, CollectionObject(Line(requests))).await?;
+    daemon::serve(connection, NAME, collection::BUS_NAME).await
 }
 
 struct Service {
@@ -164,56 +155,52 @@ struct Service {
 impl Service {
     async fn run(
         mut self,
-        mut start: Start,
+        mut lifecycle: Lifecycle,
         mut signals: Signals,
         mut calls: mpsc::Receiver<Request>,
         mut answers: mpsc::UnboundedReceiver<Event>,
     ) -> anyhow::Result<()> {
-        self.begin(&start).await?;
-        let watchdog = start.readiness.watchdog_interval();
-        let mut alive_at = watchdog.map(|interval| Instant::now() + interval);
+        self.begin(&lifecycle).await?;
         loop {
             let wake_at = self.collection.wake_at(self.now()).map(|elapsed| self.began + elapsed);
             tokio::select! {
-                () = start.termination.requested() => break,
-                Some(event) = answers.recv() => self.take(event, &start),
-                Some(request) = calls.recv() => self.answer(request, &start),
+                turn = lifecycle.turn(wake_at) => match turn {
+                    Turn::Stop => break,
+                    Turn::Due => self.take(Event::Tick, &lifecycle),
+                },
+                Some(event) = answers.recv() => self.take(event, &lifecycle),
+                Some(request) = calls.recv() => self.answer(request, &lifecycle),
                 message = next(&mut signals.jobs) => {
                     if let Some(event) = signals.job_removed(&message?) {
-                        self.take(event, &start);
+                        self.take(event, &lifecycle);
                     }
                 }
-                message = next(&mut signals.owners) => self.owner_changed(&message?, &start),
-                news = self.devices.news() => self.hear(news, &start),
+                message = next(&mut signals.owners) => self.owner_changed(&message?, &lifecycle),
+                news = self.devices.news() => self.hear(news, &lifecycle),
                 notice = self.event_log.notice() => self.event_log.take(notice),
-                () = at(wake_at) => self.take(Event::Tick, &start),
-                () = at(alive_at) => {
-                    start.readiness.alive();
-                    alive_at = watchdog.map(|interval| Instant::now() + interval);
-                }
             }
         }
-        start.readiness.stopping();
+        lifecycle.stopping();
         // Calls are kept meanwhile and answered by nobody, as those that come after the end are.
         self.event_log.end().await;
         Ok(())
     }
 
-    async fn begin(&mut self, start: &Start) -> anyhow::Result<()> {
+    async fn begin(&mut self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
         // The subscription came first, so a change since then is not missed.
         if has_owner(&self.performer.connection, manager::BUS_NAME).await.context(Exit::PeerUnavailable)? {
-            self.take(Event::Inventory(Presence::Here), start);
+            self.take(Event::Inventory(Presence::Here), lifecycle);
         }
-        self.look_at_all(start);
+        self.look_at_all(lifecycle);
         Ok(())
     }
 
     fn now(&self) -> Now {
-        Now { elapsed: self.began.elapsed(), wall: wall() }
+        Now { elapsed: self.began.elapsed(), wall: clock::wall() }
     }
 
     /// Lets the collection take an event, and does what follows.
-    fn take(&mut self, event: Event, start: &Start) {
+    fn take(&mut self, event: Event, lifecycle: &Lifecycle) {
         log::debug!("event {event:?}");
         let mut effects: Vec<Effect> = self.collection.step(event, self.now());
         while !effects.is_empty() {
@@ -230,7 +217,7 @@ impl Service {
                         }
                         effects.extend(self.collection.step(Event::LookedAgain, self.now()));
                     }
-                    Effect::Ready => self.become_ready(start),
+                    Effect::Ready => self.become_ready(lifecycle),
                     effect => self.performer.perform(effect, self.collection.power()),
                 }
             }
@@ -240,7 +227,7 @@ impl Service {
         }
         let status = self.status();
         self.records.update(&status.frus);
-        start.readiness.status(&status::one_line(&status));
+        lifecycle.status(&status::one_line(&status));
         // Before everything was dealt with once, what is not wrong may just not be known.
         if self.collection.ready().is_some() {
             let wrong = self.wrongs.update(&status, |key| facts(&self.index, &self.collection, key));
@@ -248,7 +235,7 @@ impl Service {
         }
     }
 
-    fn become_ready(&self, start: &Start) {
+    fn become_ready(&self, lifecycle: &Lifecycle) {
         let status = self.status();
         let text = status::one_line(&status);
         if status.complete {
@@ -256,44 +243,44 @@ impl Service {
         } else {
             log::warn!("{text}")
         }
-        start.readiness.status(&text);
-        start.readiness.ready();
+        lifecycle.status(&text);
+        lifecycle.ready();
     }
 
     fn sights(&self) -> Vec<(String, Sight)> {
         self.collection.keys().map(|key| (key.to_owned(), self.devices.look(key))).collect()
     }
 
-    fn look_at_all(&mut self, start: &Start) {
+    fn look_at_all(&mut self, lifecycle: &Lifecycle) {
         for (key, sight) in self.sights() {
-            self.take(Event::Device(key, sight), start);
+            self.take(Event::Device(key, sight), lifecycle);
         }
     }
 
-    fn hear(&mut self, news: News, start: &Start) {
+    fn hear(&mut self, news: News, lifecycle: &Lifecycle) {
         match news {
             News::Lost(seen) => {
-                self.hear_all(seen, start);
-                self.look_at_all(start);
+                self.hear_all(seen, lifecycle);
+                self.look_at_all(lifecycle);
             }
-            News::Seen(seen) => self.hear_all(seen, start),
+            News::Seen(seen) => self.hear_all(seen, lifecycle),
         }
     }
 
-    fn hear_all(&mut self, seen: Vec<(String, Sight)>, start: &Start) {
+    fn hear_all(&mut self, seen: Vec<(String, Sight)>, lifecycle: &Lifecycle) {
         for (key, sight) in seen {
-            self.take(Event::Device(key, sight), start);
+            self.take(Event::Device(key, sight), lifecycle);
         }
     }
 
-    fn owner_changed(&mut self, message: &Message, start: &Start) {
+    fn owner_changed(&mut self, message: &Message, lifecycle: &Lifecycle) {
         let Some(owner) = call::new_owner(message) else { return };
         let presence = if owner.is_empty() { Presence::Away } else { Presence::Here };
         log::info!("the inventory is {}", if owner.is_empty() { "away" } else { "here" });
-        self.take(Event::Inventory(presence), start);
+        self.take(Event::Inventory(presence), lifecycle);
     }
 
-    fn answer(&mut self, request: Request, start: &Start) {
+    fn answer(&mut self, request: Request, lifecycle: &Lifecycle) {
         match request {
             Request::Report(report, image, acknowledge) => {
                 if self.collection.has(&report.key) {
@@ -301,7 +288,7 @@ impl Service {
                 } else {
                     log::info!("a report of an EEPROM that the system does not have fru={}", report.key);
                 }
-                self.take(Event::Report(*report), start);
+                self.take(Event::Report(*report), lifecycle);
                 // The parser may have given up waiting.
                 let _ = acknowledge.send(());
             }
@@ -315,7 +302,7 @@ impl Service {
                         "to be read again: {}",
                         if keys.is_empty() { "all".to_owned() } else { keys.join(" ") }
                     );
-                    self.take(Event::Recollect(keys), start);
+                    self.take(Event::Recollect(keys), lifecycle);
                 }
                 let _ = answer.send(refusal.map_or(Ok(()), Err));
             }
@@ -323,7 +310,7 @@ impl Service {
                 let refusal = self.refusal(&keys);
                 if refusal.is_none() {
                     log::info!("to be taken out: {}", keys.join(" "));
-                    self.take(Event::Remove(keys), start);
+                    self.take(Event::Remove(keys), lifecycle);
                 }
                 let _ = answer.send(refusal.map_or(Ok(()), Err));
             }
@@ -364,10 +351,4 @@ fn facts(index: &BTreeMap<String, SystemFru>, collection: &Collection, key: &str
         is_line: problem.is_some_and(|(_, is_line)| is_line),
         slot: problem.map(|(reason, _)| reason.to_owned()),
     }
-}
-
-/// Microseconds since 1970; a clock set before that counts as 1970.
-fn wall() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
 }

@@ -22,8 +22,7 @@ use arguments::Arguments;
 use collect::{Collected, Verdict};
 use deliver::Delivery;
 use fru_publication::{Fragment, WantedFormat, publish};
-use service_runtime::{Exit, Invocation};
-use std::time::{SystemTime, UNIX_EPOCH};
+use service_runtime::{Exit, Invocation, clock};
 use vpd_format::Format;
 
 /// The formats that one parser service takes.
@@ -58,7 +57,7 @@ pub fn start(invocation: &Invocation, family: Family) -> anyhow::Result<Exit> {
 }
 
 fn run(invocation: &Invocation, family: Family, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let started = now();
+    let started = clock::wall();
     let fragment = load_fragment(arguments)?;
     if let WantedFormat::Pinned(format) = fragment.format
         && !family.takes(format)
@@ -94,7 +93,7 @@ fn conclude(
     collected: &Collected,
     started: i64,
 ) -> anyhow::Result<Exit> {
-    let times = fru_publication::Times { started, completed: now() };
+    let times = fru_publication::Times { started, completed: clock::wall() };
     let publication = publish(fragment, collected.reading(), times);
     collect::log(&arguments.key, collected, &publication);
     let mut report = collect::report(&arguments.key, collected, times);
@@ -107,17 +106,11 @@ fn conclude(
         &publication,
         &mut report,
         || keep::image(collected, fragment),
-        now,
+        clock::wall,
     ))?;
     let exit = match delivery {
         Delivery::Published => collected.exit(),
         Delivery::Refused => Exit::Configuration,
     };
     Ok(exit)
-}
-
-/// Microseconds since 1970; a clock set before that counts as 1970.
-fn now() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 use anyhow::Context as _;
 use lexopt::Arg;
-use service_runtime::{Exit, Invocation};
+use service_runtime::{Exit, Invocation, folders};
 use std::path::PathBuf;
 use system_index::places;
 
@@ -29,8 +29,7 @@ impl Arguments {
         }
         // The link that is made below it has to lead there from everywhere.
         let root = std::path::absolute(root).context("--root names no folder").context(Exit::Usage)?;
-        let assigned = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
-        let state = assigned.unwrap_or_else(|| root.join(places::STATE));
+        let state = folders::state().unwrap_or_else(|| root.join(places::STATE));
         Ok(Some(Self { root, state }))
     }
 }

@@ -1,46 +1,9 @@
 use crate::inventory::Inventory;
 use crate::schema::{Access, Schema};
 use dbus_api::inventory::{ROOT, deletion, manager};
-use dbus_api::log_control;
+use dbus_api::standard::introspection::{DOCTYPE, STANDARD};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-
-const DOCTYPE: &str = "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n \
-                       \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n";
-
-const STANDARD: &str = r#"  <interface name="org.freedesktop.DBus.Peer">
-    <method name="Ping"/>
-    <method name="GetMachineId">
-      <arg name="machine_uuid" type="s" direction="out"/>
-    </method>
-  </interface>
-  <interface name="org.freedesktop.DBus.Introspectable">
-    <method name="Introspect">
-      <arg name="xml_data" type="s" direction="out"/>
-    </method>
-  </interface>
-  <interface name="org.freedesktop.DBus.Properties">
-    <method name="Get">
-      <arg name="interface_name" type="s" direction="in"/>
-      <arg name="property_name" type="s" direction="in"/>
-      <arg name="value" type="v" direction="out"/>
-    </method>
-    <method name="GetAll">
-      <arg name="interface_name" type="s" direction="in"/>
-      <arg name="properties" type="a{sv}" direction="out"/>
-    </method>
-    <method name="Set">
-      <arg name="interface_name" type="s" direction="in"/>
-      <arg name="property_name" type="s" direction="in"/>
-      <arg name="value" type="v" direction="in"/>
-    </method>
-    <signal name="PropertiesChanged">
-      <arg name="interface_name" type="s"/>
-      <arg name="changed_properties" type="a{sv}"/>
-      <arg name="invalidated_properties" type="as"/>
-    </signal>
-  </interface>
-"#;
 
 const AT_ROOT: &str = r#"  <interface name="org.freedesktop.DBus.ObjectManager">
     <method name="GetManagedObjects">
@@ -99,16 +62,6 @@ pub fn describe(schema: &Schema, inventory: &Inventory, path: &str) -> Option<St
     }
     xml.push_str("</node>\n");
     Some(xml)
-}
-
-/// The XML of the object by which the log's level is changed.
-pub fn describe_log_control() -> String {
-    let mut xml = format!("{DOCTYPE}<node>\n{STANDARD}  <interface name=\"{}\">\n", log_control::INTERFACE);
-    for (name, writable) in log_control::PROPERTIES {
-        let access = if writable { "readwrite" } else { "read" };
-        let _ = writeln!(xml, "    <property name=\"{name}\" type=\"s\" access=\"{access}\"/>");
-    }
-    xml + "  </interface>\n</node>\n"
 }
 
 fn describe_interface(schema: &Schema, interface: &str, xml: &mut String) {
