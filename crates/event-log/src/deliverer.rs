@@ -1,12 +1,10 @@
-use crate::{BackOff, Event};
-use dbus_api::call::{self, CallError};
+use crate::Event;
+use dbus_api::call::CallError;
 use dbus_api::logging;
-use futures_core::Stream as _;
-use std::future::poll_fn;
-use std::pin::Pin;
+use peer::{BackOff, Peer};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
-use zbus::{Connection, MessageStream};
+use zbus::Connection;
 
 /// What the deliverer tells its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +65,7 @@ impl Deliverer {
                 task.run(received).await
             };
             if let Err(error) = running.await {
-                log::warn!("events cannot be delivered any more: {error}");
+                log::warn!("events cannot be delivered any more: {error:#}");
             }
         });
         (Self { events, task: task.abort_handle() }, Notices(given))
@@ -83,9 +81,7 @@ struct Task {
     connection: Connection,
     notices: UnboundedSender<Notice>,
     back_off: BackOff,
-    owners: MessageStream,
-    /// Unique name of the logging service.
-    owner: Option<String>,
+    logging: Peer,
 }
 
 /// How an attempt ended that was begun.
@@ -100,18 +96,15 @@ impl Task {
         connection: Connection,
         notices: UnboundedSender<Notice>,
         back_off: BackOff,
-    ) -> zbus::Result<Self> {
-        let rule = call::owner_rule(logging::BUS_NAME)?;
-        let owners = MessageStream::for_match_rule(rule, &connection, None).await?;
-        // The subscription came first, so a change since then is not missed.
-        let owner = call::owner(&connection, logging::BUS_NAME).await.ok();
-        Ok(Self { connection, notices, back_off, owners, owner })
+    ) -> anyhow::Result<Self> {
+        let logging = Peer::follow(&connection, logging::BUS_NAME, []).await?;
+        Ok(Self { connection, notices, back_off, logging })
     }
 
-    async fn run(mut self, mut events: mpsc::Receiver<Event>) -> zbus::Result<()> {
+    async fn run(mut self, mut events: mpsc::Receiver<Event>) -> anyhow::Result<()> {
         loop {
-            while self.owner.is_none() {
-                self.owner = next_owner(&mut self.owners).await?;
+            while self.logging.owner().is_none() {
+                self.logging.next().await?;
             }
             self.tell(Notice::Free);
             let event = loop {
@@ -120,7 +113,7 @@ impl Task {
                         Some(event) => break event,
                         None => return Ok(()),
                     },
-                    owner = next_owner(&mut self.owners) => self.owner = owner?,
+                    news = self.logging.next() => drop(news?),
                 }
             };
             match self.attempt(&event).await? {
@@ -137,8 +130,10 @@ impl Task {
     }
 
     /// Sends an event and waits for what comes of it.
-    async fn attempt(&mut self, event: &Event) -> zbus::Result<Result<Option<String>, String>> {
-        let Some(owner) = &self.owner else { return Ok(Err("there is no logging service".to_owned())) };
+    async fn attempt(&mut self, event: &Event) -> anyhow::Result<Result<Option<String>, String>> {
+        let Some(owner) = self.logging.owner() else {
+            return Ok(Err("there is no logging service".to_owned()));
+        };
         let begun =
             logging::begin_create(&self.connection, owner, event.id, event.severity, &event.data).await;
         let mut outstanding = match begun {
@@ -151,12 +146,9 @@ impl Task {
                 // An answer that is there counts, even when the name went right after it.
                 biased;
                 answer = outstanding.answer() => break Ending::Answered(answer),
-                owner = next_owner(&mut self.owners) => {
-                    let owner = owner?;
-                    if owner != self.owner {
-                        self.owner = owner;
-                        break Ending::Deserted;
-                    }
+                news = self.logging.next() => {
+                    news?;
+                    break Ending::Deserted;
                 }
             }
         };
@@ -170,15 +162,15 @@ impl Task {
     }
 
     /// Waits before the next attempt; another logging service is worth one at once.
-    async fn wait(&mut self) -> zbus::Result<()> {
+    async fn wait(&mut self) -> anyhow::Result<()> {
         let waited = tokio::time::sleep(self.back_off.failed());
         tokio::pin!(waited);
         loop {
             tokio::select! {
                 () = &mut waited => return Ok(()),
-                owner = next_owner(&mut self.owners) => {
-                    self.owner = owner?;
-                    if self.owner.is_some() {
+                news = self.logging.next() => {
+                    news?;
+                    if self.logging.owner().is_some() {
                         return Ok(());
                     }
                 }
@@ -189,17 +181,5 @@ impl Task {
     fn tell(&self, notice: Notice) {
         // Nobody listens at the owner's end.
         let _ = self.notices.send(notice);
-    }
-}
-
-/// Waits until the logging service's name has another owner, or none.
-async fn next_owner(owners: &mut MessageStream) -> zbus::Result<Option<String>> {
-    loop {
-        let message = poll_fn(|context| Pin::new(&mut *owners).poll_next(context)).await;
-        let message =
-            message.unwrap_or_else(|| Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()))?;
-        if let Some(owner) = call::new_owner(&message) {
-            return Ok(Some(owner).filter(|owner| !owner.is_empty()));
-        }
     }
 }

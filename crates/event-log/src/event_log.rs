@@ -1,4 +1,5 @@
-use crate::{BackOff, Deliverer, Event, Ledger, Limits, Notice, Notices, Pair, StateFile};
+use crate::{Deliverer, Event, Ledger, Limits, Notice, Notices, Pair, StateFile};
+use peer::BackOff;
 use std::path::PathBuf;
 use std::time::Duration;
 use zbus::Connection;

@@ -25,7 +25,6 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
-mod back_off;
 mod deliverer;
 mod event;
 mod event_log;
@@ -33,7 +32,6 @@ mod ledger;
 mod ledger_text;
 mod state_file;
 
-pub use back_off::BackOff;
 pub use deliverer::{Deliverer, Notice, Notices};
 pub use event::{Event, Pair};
 pub use event_log::EventLog;

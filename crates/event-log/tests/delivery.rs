@@ -1,7 +1,8 @@
 //! Events on a private bus, with a logging service that is absent, slow, silent or refusing.
 
 use dbus_api::logging::{Severity, data_key, message_id};
-use event_log::{BackOff, Event, EventLog, Limits, Notice};
+use event_log::{Event, EventLog, Limits, Notice};
+use peer::BackOff;
 use std::time::Duration;
 use tempfile::TempDir;
 use test_bus::{Daemon, PrivateBus};

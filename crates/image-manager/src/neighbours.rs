@@ -54,7 +54,7 @@ impl Service {
     pub(crate) fn look_around(&mut self) {
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         tokio::spawn(async move {
-            let present = peers::present(&connection).await.unwrap_or_default();
+            let present = peers::present(&connection).await;
             let _ = steps.send(Step::Present(present));
         });
         self.ask_for_marker();

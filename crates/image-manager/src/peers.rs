@@ -1,20 +1,15 @@
 //! What others say on the bus: who installs images, who comes and goes.
 
-use anyhow::Context as _;
 use dbus_api::object_mapper;
 use dbus_api::software::announcement::{self, Announcement, Objects};
 use dbus_api::software::{ACTIVATION, MULTIPART_UPDATE, NAMESPACE, requested_activation};
 use dbus_api::standard::PROPERTIES;
-use futures_core::Stream as _;
-use service_runtime::Exit;
-use std::future::poll_fn;
+use peer::{Namespace, NamespaceNews, is_privileged};
 use std::num::NonZeroUsize;
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 use update_state::RequestedActivation;
-use zbus::message::{Sequence, Type as MessageType};
-use zbus::{Connection, MatchRule, Message, MessageStream, ObjectPath, Variant};
+use zbus::message::Sequence;
+use zbus::{Connection, ObjectPath, Variant};
 
 /// Signals that may wait for us.
 const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
@@ -22,9 +17,6 @@ const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 const SCANS: usize = 60;
 /// When the bus is asked whose a connection is; it may be busy, or the connection gone.
 const TRUST_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
-/// The bus itself.
-const BUS: &str = "org.freedesktop.DBus";
-const BUS_PATH: &str = "/org/freedesktop/DBus";
 
 /// What somebody said.
 #[derive(Debug)]
@@ -44,93 +36,38 @@ pub enum News {
 
 /// The signals.
 #[derive(Debug)]
-pub struct Peers {
-    own: String,
-    streams: [MessageStream; 2],
-}
+pub struct Peers(Namespace);
 
 impl Peers {
     /// Begins to listen.
     pub async fn listen(connection: &Connection) -> anyhow::Result<Self> {
-        let own = connection.unique_name().map(ToString::to_string).unwrap_or_default();
-        let owners = MatchRule::builder()
-            .msg_type(MessageType::Signal)
-            .sender(BUS)
-            .interface(BUS)
-            .member("NameOwnerChanged")
-            .build();
-        let listening = async {
-            // What is said of objects comes in one stream, or its order would be lost.
-            let (said, owners) = (announcement::everything_rule()?, owners?);
-            let listen = |rule| MessageStream::for_match_rule(rule, connection, Some(SIGNALS_KEPT));
-            Ok::<_, zbus::Error>([listen(said).await?, listen(owners).await?])
-        };
-        let streams = listening.await.context("cannot listen on the bus").context(Exit::PeerUnavailable)?;
-        Ok(Self { own, streams })
+        let said = announcement::everything_rule()?;
+        Ok(Self(Namespace::follow(connection, NAMESPACE, [said], SIGNALS_KEPT).await?))
     }
 
     /// Waits for what is said next; dropping the future loses nothing.
     pub async fn next(&mut self) -> anyhow::Result<News> {
         loop {
-            let message = poll_fn(|context| {
-                // What somebody says before it leaves is heard before.
-                for stream in &mut self.streams {
-                    if let Poll::Ready(message) = Pin::new(stream).poll_next(context) {
-                        return Poll::Ready(message);
-                    }
-                }
-                Poll::Pending
-            });
-            let message = message.await.context("the bus went away").context(Exit::PeerUnavailable)?;
-            let message =
-                message.context("the connection to the bus broke").context(Exit::PeerUnavailable)?;
-            if let Some(news) = self.read(&message) {
+            if let Some(news) = read(self.0.next().await?) {
                 return Ok(news);
             }
         }
     }
-
-    fn read(&self, message: &Message) -> Option<News> {
-        if let Some(announcement) = Announcement::of(message) {
-            return (announcement.sender != self.own)
-                .then_some(News::Said(announcement, message.recv_position()));
-        }
-        if message.header().sender()?.as_str() != BUS {
-            return None;
-        }
-        let (name, old, new): (String, String, String) = message.body().deserialize().ok()?;
-        let is_firmware = is_firmware(&name);
-        if name.starts_with(':') && new.is_empty() {
-            Some(News::Left { owner: name, is_firmware: false })
-        } else if is_firmware && !new.is_empty() && new != self.own {
-            Some(News::Came(new))
-        } else if is_firmware && new.is_empty() && old != self.own {
-            Some(News::Left { owner: old, is_firmware: true })
-        } else {
-            None
-        }
-    }
 }
 
-fn is_firmware(name: &str) -> bool {
-    name.strip_prefix(NAMESPACE).is_some_and(|rest| rest.starts_with('.'))
+fn read(news: NamespaceNews) -> Option<News> {
+    Some(match news {
+        NamespaceNews::Said(message) => News::Said(Announcement::of(&message)?, message.recv_position()),
+        NamespaceNews::Came { owner, .. } => News::Came(owner),
+        NamespaceNews::Left { owner, .. } => News::Left { owner, is_firmware: true },
+        NamespaceNews::Gone { owner } => News::Left { owner, is_firmware: false },
+    })
 }
 
 /// Unique names of the services of firmware that are there, without our own.
-pub async fn present(connection: &Connection) -> zbus::Result<Vec<String>> {
-    let own = connection.unique_name().map(ToString::to_string).unwrap_or_default();
-    let reply = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "ListNames", &()).await?;
-    let names: Vec<String> = reply.body().deserialize()?;
-    let mut owners = Vec::new();
-    for name in names.into_iter().filter(|name| is_firmware(name)) {
-        // One that has gone meanwhile is no loss.
-        let asked = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &name).await;
-        if let Ok(reply) = asked {
-            owners.push(reply.body().deserialize::<String>()?);
-        }
-    }
-    owners.retain(|owner| *owner != own);
-    Ok(owners)
+pub async fn present(connection: &Connection) -> Vec<String> {
+    let present = Namespace::present(connection, NAMESPACE).await.unwrap_or_default();
+    present.into_iter().map(|(_, owner)| owner).collect()
 }
 
 /// All objects of a service of firmware, and when the answer came; nothing when it has none to tell, or is silent for long.
@@ -154,10 +91,8 @@ pub async fn objects(connection: &Connection, owner: &str) -> Option<(Objects, S
 pub async fn is_trusted(connection: &Connection, owner: &str) -> bool {
     for wait in TRUST_WAITS {
         tokio::time::sleep(wait).await;
-        let asked =
-            connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetConnectionUnixUser", &owner).await;
-        if let Ok(user) = asked.and_then(|reply| reply.body().deserialize::<u32>()) {
-            return user == 0 || user == nix::unistd::geteuid().as_raw();
+        if let Ok(is_trusted) = is_privileged(connection, owner).await {
+            return is_trusted;
         }
     }
     false

@@ -1,6 +1,6 @@
 //! When the inventory is read, and when the service is ready. Pure, on a clock that the caller has.
 
-use event_log::BackOff;
+use peer::BackOff;
 use std::time::Duration;
 
 /// Limits of time, from the settings.

@@ -37,7 +37,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     }
     let connection = bus::connect(CALL_LIMIT).await?;
     daemon::serve(&connection, NAME, location::BUS_NAME).await?;
-    let signals = Signals::subscribe(&connection).await.context(Exit::PeerUnavailable)?;
+    let signals = Signals::subscribe(&connection).await?;
     let mut schedule = Schedule::new(settings.limits);
     let began = Instant::now();
     if signals.is_here() && !plan.is_empty() {

@@ -56,6 +56,9 @@ pub fn added_rule() -> zbus::Result<MatchRule<'static>> {
 
 /// The object of such a signal, relative to the root, and whether it has got more than a location code or an asset tag.
 pub fn added(message: &Message) -> Option<(String, bool)> {
+    if message.header().member().is_none_or(|member| member.as_str() != "InterfacesAdded") {
+        return None;
+    }
     let body = message.body();
     let Added(path, shown) = body.deserialize().ok()?;
     Some((relative(&path)?, shown.others > 0 || shown.enclosure.is_some() || shown.system.is_some()))
@@ -70,7 +73,9 @@ pub fn changed_rule(record: &str) -> zbus::Result<MatchRule<'static>> {
 
 /// The object of such a signal, relative to the root.
 pub fn changed(message: &Message) -> Option<String> {
-    relative(message.header().path()?)
+    let header = message.header();
+    let is_change = header.member().is_some_and(|member| member.as_str() == "PropertiesChanged");
+    header.path().filter(|_| is_change).and_then(|path| relative(path))
 }
 
 fn relative(path: &str) -> Option<String> {

@@ -1,0 +1,46 @@
+//! Following other services on the bus.
+//!
+//! What every follower has to get right is here once: it subscribes before it asks, so that no change is missed; it goes
+//! by unique names, since any connection may send a signal that looks like a service's; it takes owner changes and
+//! signals in the order in which the bus sent them; and when a service comes back, it asks anew.
+//!
+//! | type | follows |
+//! |---|---|
+//! | [`Peer`] | one service by its bus name: when it comes and goes, and its signals |
+//! | [`PropertyFollower`] | one property of a service, asked for and followed |
+//! | [`Namespace`] | all services below a bus name, and signals of any connection |
+//! | [`Ordered`] | signals of several rules, in one order |
+//! | [`BackOff`] | how long to wait before a failed call is tried again |
+//!
+//! ```no_run
+//! # async fn run(connection: zbus::Connection, rule: zbus::MatchRule<'static>) -> anyhow::Result<()> {
+//! use peer::{News, Peer};
+//!
+//! let mut inventory = Peer::follow(&connection, "xyz.openbmc_project.Inventory.Manager", [rule]).await?;
+//! loop {
+//!     match inventory.next().await? {
+//!         News::Came => { /* what it showed before is not known any more: ask it */ }
+//!         News::Went => {}
+//!         News::Said(signal) => { /* sent by the service itself */ }
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! Must not know: what services say.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod back_off;
+mod namespace;
+mod ordered;
+mod property;
+mod service;
+mod trust;
+
+pub use back_off::BackOff;
+pub use namespace::{Namespace, NamespaceNews};
+pub use ordered::Ordered;
+pub use property::PropertyFollower;
+pub use service::{News, Peer};
+pub use trust::is_privileged;
