@@ -156,7 +156,7 @@ const BUS: Target = Target {
 };
 
 /// Tells the ways of failing apart.
-pub(crate) fn classify(destination: &'static str, error: zbus::Error) -> CallError {
+pub fn classify(destination: &'static str, error: zbus::Error) -> CallError {
     match error {
         zbus::Error::FDO(error) => classify_standard(destination, *error),
         zbus::Error::MethodError(name, text, _) => {

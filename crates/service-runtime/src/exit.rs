@@ -42,6 +42,25 @@ impl Exit {
     }
 }
 
+impl Exit {
+    const ALL: [Self; 9] = [
+        Self::Done,
+        Self::Usage,
+        Self::BadData,
+        Self::DeviceAbsent,
+        Self::Internal,
+        Self::Refused,
+        Self::LineRefused,
+        Self::PeerUnavailable,
+        Self::Configuration,
+    ];
+
+    /// What a status means that another of our programs ended with, as systemd tells it.
+    pub fn of_status(status: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| i32::from(exit.status()) == status)
+    }
+}
+
 impl fmt::Display for Exit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -83,6 +102,7 @@ mod tests {
         ];
         for (exit, status) in all {
             assert_eq!(exit.status(), status, "{exit}");
+            assert_eq!(Exit::of_status(i32::from(status)), Some(exit));
         }
     }
 

@@ -10,7 +10,6 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-use dbus_api::systemd::{UnitState, Verb};
 use dbus_api::vpd::collection::{FruStatus, Report};
 use fru::{Fru, Phase};
 pub use plan::Plan;
@@ -18,6 +17,7 @@ pub use power::{Host, Power};
 use slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use unit_jobs::{EndedJob, JobResult, UnitState, Verb};
 
 /// How long things may take, and how often they are tried.
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +73,8 @@ pub enum Event {
     JobQueued(Ticket, String),
     /// Process 1 has not.
     JobRefused(Ticket, String),
-    /// A job has ended: its path, its unit, its result.
-    JobRemoved(String, String, String),
+    /// A job has ended.
+    JobEnded(EndedJob),
     /// A parser reports.
     Report(Report),
     /// Process 1 has said what it knows of the unit.
@@ -258,7 +258,7 @@ impl Collection {
             Event::Inventory(presence) => self.inventory_changed(presence, now),
             Event::JobQueued(ticket, job) => self.job_queued(&ticket, job, now, &mut effects),
             Event::JobRefused(ticket, reason) => self.job_refused(&ticket, &reason, now, &mut effects),
-            Event::JobRemoved(job, unit, result) => self.job_removed(job, &unit, result, now, &mut effects),
+            Event::JobEnded(job) => self.job_ended(&job, now, &mut effects),
             Event::Report(report) => self.report(report, now, &mut effects),
             Event::Inspected(ticket, state) => self.inspected(&ticket, state, now, &mut effects),
             Event::Tidied(ticket, result) => {
@@ -403,8 +403,8 @@ impl Collection {
         }
         let Some(fru) = self.holder(ticket) else { return };
         if let Some(result) = fru.queued(&job) {
-            let unit = fru.unit.clone();
-            self.job_removed(job, &unit, result, now, effects);
+            let ended = EndedJob { job, unit: fru.unit.clone(), result };
+            self.job_ended(&ended, now, effects);
         }
     }
 
@@ -419,14 +419,15 @@ impl Collection {
         }
     }
 
-    fn job_removed(&mut self, job: String, unit: &str, result: String, now: Now, effects: &mut Vec<Effect>) {
-        if self.slot_job_removed(&job, unit, &result, now, effects) {
+    fn job_ended(&mut self, ended: &EndedJob, now: Now, effects: &mut Vec<Effect>) {
+        if self.slot_job_ended(ended, now, effects) {
             return;
         }
-        let Some((key, fru)) = self.frus.iter_mut().find(|(_, fru)| fru.unit == unit) else { return };
+        let EndedJob { job, unit, result } = ended;
+        let Some((key, fru)) = self.frus.iter_mut().find(|(_, fru)| fru.unit == *unit) else { return };
         self.progress_at = now.elapsed;
-        if fru.job_ended(job, result) {
-            if fru.has_fresh_report() && fru.job == "done" {
+        if fru.job_ended(job, *result) {
+            if fru.has_fresh_report() && *result == JobResult::Done {
                 fru.conclude(&self.limits, now);
             } else {
                 fru.phase = Phase::Inspecting;

@@ -24,7 +24,6 @@ mod performer;
 mod records;
 mod service;
 mod settings;
-mod signals;
 mod status;
 mod watchers;
 

@@ -4,7 +4,7 @@ use crate::collection::{Effect, Event, Extent, Power, Ticket};
 use crate::departed;
 use crate::inventory;
 use dbus_api::call::CallError;
-use dbus_api::systemd::{self, Verb};
+use dbus_api::systemd;
 use dbus_api::vpd::collection::Report;
 use fru_publication::Role;
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
+use unit_jobs::Verb;
 use zbus::Connection;
 
 /// Longest wait for an answer of process 1 or the inventory, queueing included.
@@ -68,8 +69,8 @@ impl Performer {
     async fn start(&self, ticket: Ticket, unit: &str, verb: Verb) -> Event {
         let starting = async {
             // A unit that was started too often, by events of its device, must not refuse us.
-            systemd::reset_failed(&self.connection, unit).await?;
-            systemd::start(&self.connection, unit, verb).await
+            unit_jobs::reset_failed(&self.connection, unit).await?;
+            unit_jobs::start(&self.connection, unit, verb).await
         };
         match limited(systemd::BUS_NAME, starting).await {
             Ok(job) => Event::JobQueued(ticket, job),
@@ -78,7 +79,7 @@ impl Performer {
     }
 
     async fn inspect(&self, ticket: Ticket, unit: &str) -> Event {
-        let state = limited(systemd::BUS_NAME, systemd::inspect(&self.connection, unit)).await;
+        let state = limited(systemd::BUS_NAME, unit_jobs::inspect(&self.connection, unit)).await;
         Event::Inspected(ticket, state.map_err(|error| error.to_string()))
     }
 

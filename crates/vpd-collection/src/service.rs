@@ -11,15 +11,14 @@ use crate::lines;
 use crate::performer::{CALL_LIMIT, Performer};
 use crate::records::Records;
 use crate::settings;
-use crate::signals::{Signals, next};
 use crate::status::{self, Choice};
 use crate::watchers;
 use anyhow::Context as _;
-use dbus_api::call::{self, has_owner};
 use dbus_api::inventory::manager;
 use dbus_api::vpd::collection::{self, CollectionObject, Refusal};
 use event_log::EventLog;
 use fru_publication::{EepromKey, Fragment};
+use peer::Peer;
 use service_runtime::daemon::{self, Lifecycle, Start, Turn};
 use service_runtime::{Exit, bus, clock, folders};
 use std::collections::BTreeMap;
@@ -27,7 +26,8 @@ use std::path::{Path, PathBuf};
 use system_index::{Cause, MachineIndex, SystemFru, SystemIndex, places};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use zbus::{Connection, Message};
+use unit_jobs::{JobNews, Jobs};
+use zbus::Connection;
 
 /// Calls that may wait for us; a parser waits for its answer, so there is one per EEPROM at most.
 const CALLS_KEPT: usize = 64;
@@ -56,7 +56,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
 
     let connection = bus::connect(CALL_LIMIT).await?;
     let (requests, calls) = mpsc::channel(CALLS_KEPT);
-    let signals = Signals::subscribe(&connection).await.context(Exit::PeerUnavailable)?;
+    let jobs = Jobs::follow(&connection).await?;
+    let inventory = Peer::follow(&connection, manager::BUS_NAME, []).await?;
     serve(&connection, requests).await?;
     let (events, answers) = mpsc::unbounded_channel();
     let settled = events.clone();
@@ -83,7 +84,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         began: Instant::now(),
         started: clock::wall(),
     };
-    service.run(start.lifecycle, signals, calls, answers).await
+    service.run(start.lifecycle, Sources { jobs, inventory, calls, answers }).await
 }
 
 /// Begins to listen to whoever says something about parts, or about what they depend on.
@@ -136,6 +137,18 @@ async fn serve(connection: &Connection, requests: mpsc::Sender<Request>) -> anyh
     daemon::serve(connection, NAME, collection::BUS_NAME).await
 }
 
+/// What the service waits for, beside what its own parts have to say.
+struct Sources {
+    /// Jobs of PID 1.
+    jobs: Jobs,
+    /// The inventory, when it comes and goes.
+    inventory: Peer,
+    /// Calls of clients and parsers.
+    calls: mpsc::Receiver<Request>,
+    /// What came of effects, and what watchers have seen.
+    answers: mpsc::UnboundedReceiver<Event>,
+}
+
 struct Service {
     event_log: EventLog,
     images: Images,
@@ -153,14 +166,11 @@ struct Service {
 }
 
 impl Service {
-    async fn run(
-        mut self,
-        mut lifecycle: Lifecycle,
-        mut signals: Signals,
-        mut calls: mpsc::Receiver<Request>,
-        mut answers: mpsc::UnboundedReceiver<Event>,
-    ) -> anyhow::Result<()> {
-        self.begin(&lifecycle).await?;
+    async fn run(mut self, mut lifecycle: Lifecycle, mut sources: Sources) -> anyhow::Result<()> {
+        if sources.inventory.owner().is_some() {
+            self.take(Event::Inventory(Presence::Here), &lifecycle);
+        }
+        self.look_at_all(&lifecycle);
         loop {
             let wake_at = self.collection.wake_at(self.now()).map(|elapsed| self.began + elapsed);
             tokio::select! {
@@ -168,14 +178,12 @@ impl Service {
                     Turn::Stop => break,
                     Turn::Due => self.take(Event::Tick, &lifecycle),
                 },
-                Some(event) = answers.recv() => self.take(event, &lifecycle),
-                Some(request) = calls.recv() => self.answer(request, &lifecycle),
-                message = next(&mut signals.jobs) => {
-                    if let Some(event) = signals.job_removed(&message?) {
-                        self.take(event, &lifecycle);
-                    }
-                }
-                message = next(&mut signals.owners) => self.owner_changed(&message?, &lifecycle),
+                Some(event) = sources.answers.recv() => self.take(event, &lifecycle),
+                Some(request) = sources.calls.recv() => self.answer(request, &lifecycle),
+                news = sources.jobs.next() => if let JobNews::Ended(job) = news? {
+                    self.take(Event::JobEnded(job), &lifecycle);
+                },
+                news = sources.inventory.next() => self.hear_of_inventory(&news?, &lifecycle),
                 news = self.devices.news() => self.hear(news, &lifecycle),
                 notice = self.event_log.notice() => self.event_log.take(notice),
             }
@@ -183,15 +191,6 @@ impl Service {
         lifecycle.stopping();
         // Calls are kept meanwhile and answered by nobody, as those that come after the end are.
         self.event_log.end().await;
-        Ok(())
-    }
-
-    async fn begin(&mut self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
-        // The subscription came first, so a change since then is not missed.
-        if has_owner(&self.performer.connection, manager::BUS_NAME).await.context(Exit::PeerUnavailable)? {
-            self.take(Event::Inventory(Presence::Here), lifecycle);
-        }
-        self.look_at_all(lifecycle);
         Ok(())
     }
 
@@ -273,10 +272,13 @@ impl Service {
         }
     }
 
-    fn owner_changed(&mut self, message: &Message, lifecycle: &Lifecycle) {
-        let Some(owner) = call::new_owner(message) else { return };
-        let presence = if owner.is_empty() { Presence::Away } else { Presence::Here };
-        log::info!("the inventory is {}", if owner.is_empty() { "away" } else { "here" });
+    fn hear_of_inventory(&mut self, news: &peer::News, lifecycle: &Lifecycle) {
+        let (presence, word) = match news {
+            peer::News::Came => (Presence::Here, "here"),
+            peer::News::Went => (Presence::Away, "away"),
+            peer::News::Said(_) => return,
+        };
+        log::info!("the inventory is {word}");
         self.take(Event::Inventory(presence), lifecycle);
     }
 

@@ -1,27 +1,19 @@
 //! Peers that say what collection depends on: the power of the chassis, the host, and what others say of parts in the
-//! inventory. Each is listened to in a task of its own: one that hangs holds nobody up.
+//! inventory. Each is followed in a task of its own, so that one that hangs delays no other.
 
 use crate::collection::{Event, Host, Power, Told};
-use dbus_api::call::{self, CallError};
 use dbus_api::inventory::{self, ITEM, manager};
 use dbus_api::state::{self, StateProperty};
-use futures_core::Stream;
+use peer::{News, Peer, PropertyFollower};
 use std::collections::BTreeMap;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
-use zbus::{Connection, Message, MessageStream};
+use zbus::{Connection, Message};
 
-/// Longest wait for a peer's answer, and the pause before it is asked again.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_secs(5);
-
-/// Follows the power of the chassis; `None` of a text means that nobody says.
+/// Follows the power of the chassis.
 pub fn watch_power(connection: &Connection, events: UnboundedSender<Event>) {
     let power = |text: Option<&str>| match text {
         Some(state::POWER_OFF) => Power::Off,
-        // What is in between counts as on; without anybody to say, the collection's own limit decides.
+        // What is in between counts as on; without a service that says, the collection's own limit decides.
         Some(_) => Power::On,
         None => Power::Unknown,
     };
@@ -43,72 +35,24 @@ fn follow(
     connection: &Connection,
     property: StateProperty,
     events: UnboundedSender<Event>,
-    event: impl Fn(Option<&str>) -> Event + Send + 'static,
+    event: impl Fn(Option<&str>) -> Event + Send + Sync + 'static,
 ) {
     let connection = connection.clone();
+    let service = property.service;
     tokio::spawn(async move {
-        if let Err(error) = follow_until_end(&connection, &property, &events, event).await {
-            log::warn!("nobody listens to {} any more: {error}", property.service);
+        let following = async {
+            let mut follower = PropertyFollower::follow(&connection, property).await?;
+            loop {
+                let text = follower.next().await?;
+                if events.send(event(text.as_deref())).is_err() {
+                    return Ok::<_, anyhow::Error>(());
+                }
+            }
+        };
+        if let Err(error) = following.await {
+            log::warn!("stopped following {service}: {error:#}");
         }
     });
-}
-
-async fn follow_until_end(
-    connection: &Connection,
-    property: &StateProperty,
-    events: &UnboundedSender<Event>,
-    event: impl Fn(Option<&str>) -> Event,
-) -> zbus::Result<()> {
-    let mut owners =
-        MessageStream::for_match_rule(call::owner_rule(property.service)?, connection, None).await?;
-    let mut changes = MessageStream::for_match_rule(property.changed_rule()?, connection, None).await?;
-    let mut owner = call::owner(connection, property.service).await.unwrap_or_default();
-    let mut is_asked_for = true;
-    loop {
-        if is_asked_for {
-            let answer = ask(connection, property, &owner).await;
-            is_asked_for = answer.is_err();
-            if events.send(event(answer.ok().flatten().as_deref())).is_err() {
-                return Ok(());
-            }
-        }
-        tokio::select! {
-            message = next(&mut owners) => match message {
-                Some(message) => {
-                    if let Some(new) = call::new_owner(&message) {
-                        owner = new;
-                        is_asked_for = true;
-                    }
-                }
-                None => return Ok(()),
-            },
-            message = next(&mut changes) => match message {
-                Some(message) => {
-                    let text = property.changed(&message).filter(|_| is_from(&message, &owner));
-                    // Who says that by itself need not be asked, and may not answer.
-                    is_asked_for &= text.is_none();
-                    if text.is_some() && events.send(event(text.as_deref())).is_err() {
-                        return Ok(());
-                    }
-                }
-                None => return Ok(()),
-            },
-            () = tokio::time::sleep(PAUSE), if is_asked_for => {}
-        }
-    }
-}
-
-/// What a peer says now: nothing when there is none.
-async fn ask(
-    connection: &Connection,
-    property: &StateProperty,
-    owner: &str,
-) -> Result<Option<String>, CallError> {
-    if owner.is_empty() {
-        return Ok(None);
-    }
-    let answer = tokio::time::timeout(ANSWER_LIMIT, property.get(connection)).await;
-    answer.unwrap_or(Err(CallError::TimedOut { destination: property.service })).map(Some)
 }
 
 /// Follows what others say of the presence of objects, which have the keys of their EEPROMs.
@@ -123,7 +67,7 @@ pub fn watch_presence(
     let connection = connection.clone();
     tokio::spawn(async move {
         if let Err(error) = follow_presence(&connection, &objects, &events).await {
-            log::warn!("nobody listens any more to what is said of parts: {error}");
+            log::warn!("stopped following the presence of parts in the inventory: {error:#}");
         }
     });
 }
@@ -132,25 +76,15 @@ async fn follow_presence(
     connection: &Connection,
     objects: &BTreeMap<String, String>,
     events: &UnboundedSender<Event>,
-) -> zbus::Result<()> {
+) -> anyhow::Result<()> {
     let rule = inventory::shown::presence_rule()?;
-    let mut owners =
-        MessageStream::for_match_rule(call::owner_rule(manager::BUS_NAME)?, connection, None).await?;
-    let mut changes = MessageStream::for_match_rule(rule, connection, None).await?;
-    let mut owner = call::owner(connection, manager::BUS_NAME).await.unwrap_or_default();
+    let mut inventory = Peer::follow(connection, manager::BUS_NAME, [rule]).await?;
     loop {
-        tokio::select! {
-            message = next(&mut owners) => match message {
-                Some(message) => owner = call::new_owner(&message).unwrap_or(owner),
-                None => return Ok(()),
-            },
-            message = next(&mut changes) => {
-                let Some(message) = message else { return Ok(()) };
-                let Some((key, told)) = said(&message, objects).filter(|_| is_from(&message, &owner)) else { continue };
-                if events.send(Event::Told(key, told)).is_err() {
-                    return Ok(());
-                }
-            }
+        let News::Said(signal) = inventory.next().await? else { continue };
+        if let Some((key, told)) = said(&signal, objects)
+            && events.send(Event::Told(key, told)).is_err()
+        {
+            return Ok(());
         }
     }
 }
@@ -163,13 +97,4 @@ fn said(message: &Message, objects: &BTreeMap<String, String>) -> Option<(String
     let present = changed.get("Present").filter(|_| interface == ITEM)?.downcast_ref::<bool>().ok()?;
     let told = if present { Told::There } else { Told::Gone };
     objects.get(&relative).map(|key| (key.clone(), told))
-}
-
-/// Anybody may send a signal that looks like a peer's, straight to us.
-fn is_from(message: &Message, owner: &str) -> bool {
-    message.header().sender().is_some_and(|sender| sender.as_str() == owner)
-}
-
-async fn next(messages: &mut MessageStream) -> Option<Message> {
-    poll_fn(|context| Pin::new(&mut *messages).poll_next(context)).await?.ok()
 }

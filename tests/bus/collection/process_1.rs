@@ -83,6 +83,14 @@ impl Drop for Process1 {
     }
 }
 
+#[derive(Debug, zbus::DBusError)]
+#[zbus(prefix = "org.freedesktop.systemd1")]
+enum UnitError {
+    #[zbus(error)]
+    Bus(zbus::Error),
+    NoSuchUnit(String),
+}
+
 struct Manager(Shared);
 
 impl Manager {
@@ -172,11 +180,15 @@ impl Manager {
 
     fn reset_failed_unit(&self, _name: &str) {}
 
-    async fn load_unit(
+    /// A unit that never ran is in nobody's memory.
+    async fn get_unit(
         &self,
         name: &str,
         #[zbus(connection)] connection: &Connection,
-    ) -> zbus::fdo::Result<OwnedObjectPath> {
+    ) -> Result<OwnedObjectPath, UnitError> {
+        if !lock(&self.0).units.contains_key(name) {
+            return Err(UnitError::NoSuchUnit(format!("Unit {name} not loaded.")));
+        }
         let escaped: String = name.bytes().map(|byte| format!("_{byte:02x}")).collect();
         let path = path(&format!("{PATH}/unit/{escaped}"));
         let state = || (Arc::clone(&self.0), name.to_owned());

@@ -3,9 +3,9 @@
 mod ends;
 
 use super::{Limits, Now, Plan, Presence, Sight};
-use dbus_api::systemd::Verb;
 use dbus_api::vpd::collection::{FruStatus, Report};
 use std::time::Duration;
+use unit_jobs::{Job, JobResult, Verb};
 
 /// Where on its way an EEPROM is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +21,10 @@ pub enum Phase {
     Absent,
     /// It is to be started at that moment.
     Waiting(Duration, Verb),
-    /// Process 1 was asked to do this; jobs of the unit that ended meanwhile, with their results.
-    Queueing(Verb, Vec<(String, String)>),
-    /// Process 1 has this job.
-    Queued(String),
+    /// PID 1 was asked to do this.
+    Queueing(Verb, Job),
+    /// PID 1 has the job.
+    Queued(Job),
     /// Process 1 was asked what became of it.
     Inspecting,
     /// What an earlier part left is to be emptied at that moment, or is being emptied (none).
@@ -60,7 +60,7 @@ pub struct Fru {
     /// Nobody waits for it any longer; it may still be dealt with.
     pub is_overdue: bool,
     /// How the last job ended.
-    pub job: String,
+    pub job: Option<JobResult>,
     attempts: u32,
     reason: String,
     seen: i64,
@@ -93,7 +93,7 @@ impl Fru {
             phase: Phase::Unsettled,
             ticket: 0,
             is_overdue: false,
-            job: String::new(),
+            job: None,
             attempts: 0,
             reason: String::new(),
             seen: 0,
@@ -147,7 +147,7 @@ impl Fru {
             state: state.to_owned(),
             reason: self.reason.clone(),
             attempts: self.attempts,
-            job: self.job.clone(),
+            job: self.job.map_or("", JobResult::as_str).to_owned(),
             seen: self.seen,
             settled: self.settled,
             report: self.report.clone().unwrap_or_default(),
@@ -221,7 +221,7 @@ impl Fru {
                     // This run begins after all that was said of an absence.
                     self.absent_until = 0;
                 }
-                self.phase = Phase::Queueing(verb, Vec::new());
+                self.phase = Phase::Queueing(verb, Job::default());
                 Step::Start(verb)
             }
             Phase::Leaving(_) => {
@@ -296,7 +296,7 @@ impl Fru {
         (self.is_overdue, self.is_back) = (false, false);
         (self.is_wanted_again, self.lacks_peer) = (false, false);
         self.reason.clear();
-        self.job.clear();
+        self.job = None;
     }
 
     /// The inventory is back: what it did not take is tried again, and so is what failed for its lack.
@@ -342,26 +342,19 @@ impl Fru {
     }
 
     /// The job's path is known. Gives its result, if it has ended already.
-    pub fn queued(&mut self, job: &str) -> Option<String> {
-        let Phase::Queueing(_, ended) = &mut self.phase else { return None };
-        let early = ended.iter().position(|(path, _)| *path == job).map(|index| ended.swap_remove(index));
-        self.phase = Phase::Queued(job.to_owned());
-        early.map(|(_, result)| result)
+    pub fn queued(&mut self, path: &str) -> Option<JobResult> {
+        let Phase::Queueing(_, job) = &mut self.phase else { return None };
+        let early = job.queued(path);
+        self.phase = Phase::Queued(std::mem::take(job));
+        early
     }
 
     /// A job of the unit has ended; whether it is the one that is waited for.
-    pub fn job_ended(&mut self, job: String, result: String) -> bool {
-        /// Other jobs of one unit that can end while process 1 answers; more than that is none of ours.
-        const KEPT: usize = 16;
-        match &mut self.phase {
-            Phase::Queued(path) if *path == job => {
-                self.job = result;
-                return true;
-            }
-            Phase::Queueing(_, ended) if ended.len() < KEPT => ended.push((job, result)),
-            _ => {}
-        }
-        false
+    pub fn job_ended(&mut self, path: &str, result: JobResult) -> bool {
+        let (Phase::Queueing(_, job) | Phase::Queued(job)) = &mut self.phase else { return false };
+        let ended = job.ended(path, result);
+        self.job = ended.or(self.job);
+        ended.is_some()
     }
 
     /// Process 1 has not queued the job.

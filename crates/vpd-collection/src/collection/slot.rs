@@ -2,16 +2,11 @@
 //! part since.
 
 use super::Plan;
-use dbus_api::systemd::UnitState;
 use fru_publication::EepromKey;
+use service_runtime::Exit;
 use std::collections::VecDeque;
 use system_index::{Phase, units};
-
-/// Statuses of the unit; see `CONTRIBUTING.md`.
-const DEVICE_ABSENT: i32 = 69;
-const DRIVER_REFUSED: i32 = 71;
-const LINE_REFUSED: i32 = 74;
-const CONFIGURATION: i32 = 78;
+use unit_jobs::{ActiveState, Job, JobResult, RunResult, UnitState};
 
 /// What the last preparation said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +30,10 @@ pub enum Knowledge {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Work {
     Idle,
-    /// Process 1 was asked to start it; jobs that ended meanwhile, with their results.
-    Queueing(Vec<(String, String)>),
-    /// Process 1 has this job.
-    Queued(String),
-    /// The job has ended with this result, and process 1 was asked what became of the unit.
-    Inspecting(String),
+    /// PID 1 was asked to start it.
+    Started(Job),
+    /// The job has ended with this result, and PID 1 was asked what became of the unit.
+    Inspecting(JobResult),
 }
 
 /// One slot.
@@ -170,49 +163,52 @@ impl Slot {
         self.is_shut = phase == Phase::Failed || (self.is_shut && phase == Phase::After);
         let unit = units::slot_unit(phase, &self.key, &ccin);
         self.current = Some((phase, unit.clone()));
-        self.work = Work::Queueing(Vec::new());
+        self.work = Work::Started(Job::default());
         Some(unit)
     }
 
-    /// The job's path is known. Gives its result, if it has ended already.
-    pub fn queued(&mut self, job: &str) -> Option<String> {
-        let Work::Queueing(ended) = &mut self.work else { return None };
-        let early = ended.iter().position(|(path, _)| *path == job).map(|index| ended.swap_remove(index));
-        self.work = Work::Queued(job.to_owned());
-        early.map(|(_, result)| result)
+    /// The job's path is known; whether it has ended already, so that PID 1 is to be asked.
+    pub fn queued(&mut self, path: &str) -> bool {
+        let Work::Started(job) = &mut self.work else { return false };
+        let result = job.queued(path);
+        self.inspects(result)
     }
 
-    /// A job of its unit has ended; whether it is the one that is waited for, so that process 1 is to be asked.
-    pub fn job_ended(&mut self, job: &str, result: &str) -> bool {
-        /// Other jobs of one unit that can end while process 1 answers.
-        const KEPT: usize = 16;
-        match &mut self.work {
-            Work::Queued(path) if *path == job => {
-                self.work = Work::Inspecting(result.to_owned());
-                return true;
-            }
-            Work::Queueing(ended) if ended.len() < KEPT => ended.push((job.to_owned(), result.to_owned())),
-            _ => {}
-        }
-        false
+    /// A job of its unit has ended; whether it is the one that is waited for, so that PID 1 is to be asked.
+    pub fn job_ended(&mut self, path: &str, result: JobResult) -> bool {
+        let Work::Started(job) = &mut self.work else { return false };
+        let result = job.ended(path, result);
+        self.inspects(result)
+    }
+
+    fn inspects(&mut self, result: Option<JobResult>) -> bool {
+        let Some(result) = result else { return false };
+        self.work = Work::Inspecting(result);
+        true
     }
 
     /// What process 1 says of the unit; gives the phase that has ended.
     pub fn inspected(&mut self, state: Result<UnitState, String>) -> Option<Phase> {
-        let Work::Inspecting(job) = &self.work else { return None };
-        let is_cut_short = matches!(&state, Ok(state) if !matches!(&*state.result, "success" | "exit-code"));
+        let Work::Inspecting(job) = self.work else { return None };
+        let has_ended = |state: &UnitState| matches!(state.result, RunResult::Success | RunResult::ExitCode);
+        let is_cut_short = state.as_ref().is_ok_and(|state| !has_ended(state));
         let broken = |reason: String, is_line: bool| Knowledge::Broken { reason, is_line };
         let knows = match state {
-            // It did not run to its end, so what process 1 says is of an earlier run, or of none.
-            Ok(state) if state.result == "success" && job != "done" => {
+            // It did not run to its end, so what PID 1 says is of an earlier run, or of none.
+            Ok(state) if state.result == RunResult::Success && job != JobResult::Done => {
                 broken(format!("the job of its slot's unit ended: {job}"), false)
             }
-            Ok(state) if state.result == "success" && state.status == DEVICE_ABSENT => Knowledge::Empty,
-            Ok(state) if state.result == "success" => Knowledge::Ready,
-            Ok(state) if state.result == "exit-code" => {
+            Ok(state) if state.active == ActiveState::NotLoaded => {
+                broken("PID 1 does not know any more how its slot's unit ended".to_owned(), false)
+            }
+            Ok(state) if state.result == RunResult::Success => {
+                let is_empty = Exit::of_status(state.status) == Some(Exit::DeviceAbsent);
+                if is_empty { Knowledge::Empty } else { Knowledge::Ready }
+            }
+            Ok(state) if state.result == RunResult::ExitCode => {
                 let unit = self.unit().unwrap_or_default();
                 let reason = format!("{}; the journal of {unit} says which", words(state.status));
-                broken(reason, state.status == LINE_REFUSED)
+                broken(reason, Exit::of_status(state.status) == Some(Exit::LineRefused))
             }
             Ok(state) => broken(format!("its slot's unit: {}", state.result), false),
             Err(reason) => broken(format!("process 1 does not answer: {reason}"), false),
@@ -282,11 +278,11 @@ impl Slot {
 
 /// What a unit's exit status says of its slot; see the README of `vpd-slot`.
 fn words(status: i32) -> String {
-    match status {
-        DRIVER_REFUSED => "a driver or attribute of its slot refused".to_owned(),
-        LINE_REFUSED => "a line of its slot cannot be used".to_owned(),
-        CONFIGURATION => "its slot names a line that there is not, or cannot be read".to_owned(),
-        other => format!("its slot's unit ended with exit status {other}"),
+    match Exit::of_status(status) {
+        Some(Exit::Refused) => "a driver or attribute of its slot refused".to_owned(),
+        Some(Exit::LineRefused) => "a line of its slot cannot be used".to_owned(),
+        Some(Exit::Configuration) => "its slot names a line that there is not, or cannot be read".to_owned(),
+        _ => format!("its slot's unit ended with exit status {status}"),
     }
 }
 
@@ -302,8 +298,8 @@ mod tests {
 
     fn state(result: &str, status: i32) -> Result<UnitState, String> {
         Ok(UnitState {
-            active: "inactive".to_owned(),
-            result: result.to_owned(),
+            active: ActiveState::Inactive,
+            result: RunResult::parse(result),
             status,
             ..UnitState::default()
         })
@@ -311,8 +307,8 @@ mod tests {
 
     fn done(slot: &mut Slot, state: Result<UnitState, String>) -> Option<Phase> {
         slot.begin(true).unwrap();
-        assert_eq!(slot.queued("/job/1"), None);
-        assert!(slot.job_ended("/job/1", "done"));
+        assert!(!slot.queued("/job/1"));
+        assert!(slot.job_ended("/job/1", JobResult::Done));
         slot.inspected(state)
     }
 
@@ -378,8 +374,7 @@ mod tests {
         let mut slot = slot();
         slot.want_prepared();
         slot.begin(true).unwrap();
-        assert!(!slot.job_ended("/job/2", "done"));
-        assert_eq!(slot.queued("/job/2").as_deref(), Some("done"));
-        assert!(slot.job_ended("/job/2", "done"));
+        assert!(!slot.job_ended("/job/2", JobResult::Done));
+        assert!(slot.queued("/job/2"));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::slot::{Knowledge, Slot};
 use super::{Collection, Effect, Extent, Now, Power, Presence, Priming, Sight, Ticket, Told, Whose};
-use dbus_api::systemd::{UnitState, Verb};
 use dbus_api::vpd::collection::FruStatus;
 use system_index::Phase;
+use unit_jobs::{EndedJob, UnitState, Verb};
 
 /// Slots at which something is done at one time.
 const AT_ONCE: usize = 4;
@@ -135,27 +135,19 @@ impl Collection {
 
     pub(super) fn slot_queued(&mut self, ticket: &Ticket, job: &str, effects: &mut Vec<Effect>) {
         let Some(slot) = self.holding(ticket) else { return };
-        if let Some(result) = slot.queued(job)
-            && slot.job_ended(job, &result)
-        {
+        if slot.queued(job) {
             self.inspect_slot(&ticket.key, effects);
         }
     }
 
     /// Whether a job was one of a slot.
-    pub(super) fn slot_job_removed(
-        &mut self,
-        job: &str,
-        unit: &str,
-        result: &str,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) -> bool {
+    pub(super) fn slot_job_ended(&mut self, ended: &EndedJob, now: Now, effects: &mut Vec<Effect>) -> bool {
+        let EndedJob { job, unit, result } = ended;
         let Some((key, slot)) = self.slots.iter_mut().find(|(_, slot)| slot.unit() == Some(unit)) else {
             return false;
         };
         self.progress_at = now.elapsed;
-        if slot.job_ended(job, result) {
+        if slot.job_ended(job, *result) {
             let key = key.clone();
             self.inspect_slot(&key, effects);
         }

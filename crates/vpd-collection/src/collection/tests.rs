@@ -8,6 +8,7 @@ use super::*;
 use dbus_api::vpd::collection::Report;
 use fru_publication::EepromKey;
 use system_index::{Phase as SlotPhase, units};
+use unit_jobs::{ActiveState, RunResult};
 
 const KEY: &str = "10-0050";
 const UNIT: &str = "ipz-vpd-parser@10\\x2d0050.service";
@@ -161,7 +162,7 @@ impl Play {
     /// The unit of the slot that was started ends; what process 1 says of it.
     fn slot_ends(&mut self, started: (Ticket, String), job: &str, state: UnitState) {
         self.event(Event::JobQueued(started.0, "/job/slot".to_owned()));
-        self.event(Event::JobRemoved("/job/slot".to_owned(), started.1, job.to_owned()));
+        self.event(job_ended("/job/slot", started.1, job));
         let question = self.inspects();
         self.event(Event::Inspected(question, Ok(state)));
     }
@@ -221,7 +222,7 @@ impl Play {
     }
 
     fn job_ends(&mut self, job: &str, result: &str) {
-        self.event(Event::JobRemoved(job.to_owned(), UNIT.to_owned(), result.to_owned()));
+        self.event(job_ended(job, UNIT, result));
     }
 
     /// One run of the unit, with its report, to the end of its job.
@@ -252,9 +253,19 @@ impl Play {
     }
 }
 
+pub(super) fn job_ended(job: impl Into<String>, unit: impl Into<String>, result: &str) -> Event {
+    let result = JobResult::parse(result);
+    Event::JobEnded(EndedJob { job: job.into(), unit: unit.into(), result })
+}
+
 fn unit_state(active: &str, invocation: &str, result: &str, status: i32) -> UnitState {
-    let text = str::to_owned;
-    UnitState { active: text(active), invocation: text(invocation), result: text(result), status }
+    UnitState {
+        active: ActiveState::parse(active),
+        invocation: invocation.to_owned(),
+        result: RunResult::parse(result),
+        status,
+        ..UnitState::default()
+    }
 }
 
 #[test]
@@ -417,7 +428,7 @@ fn a_failure_that_is_not_the_parts_is_named() {
         let mut play = Play::with_device();
         let ticket = play.starts(Verb::Start);
         play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
-        play.job_ends("/job/1", if state.active == "failed" { "failed" } else { "done" });
+        play.job_ends("/job/1", if state.active == ActiveState::Failed { "failed" } else { "done" });
         let ticket = play.inspects();
         play.event(Event::Inspected(ticket, Ok(state)));
         assert_eq!(play.status().state, "failed");

@@ -2,8 +2,10 @@
 
 use super::super::*;
 use super::Dice;
+use crate::collection::tests::job_ended;
 use dbus_api::vpd::collection::Report;
 use std::collections::VecDeque;
+use unit_jobs::{ActiveState, RunResult};
 
 pub(super) const KEY: &str = "10-0050";
 const UNIT: &str = "ipz-vpd-parser@10\\x2d0050.service";
@@ -364,7 +366,7 @@ impl Machine {
 
     pub(super) fn end_job(&mut self, result: &str) {
         if let Some(job) = self.job.take() {
-            self.said.push_back(Event::JobRemoved(job, UNIT.to_owned(), result.to_owned()));
+            self.said.push_back(job_ended(job, UNIT, result));
         }
     }
 
@@ -402,18 +404,19 @@ impl Machine {
                 if self.job.is_none() {
                     let result = if self.is_heard_of { "done" } else { "dependency" };
                     let at = if dice.one_in(2) { self.said.len() } else { self.said.len().saturating_sub(1) };
-                    self.said.insert(at, Event::JobRemoved(job, unit, result.to_owned()));
+                    self.said.insert(at, job_ended(job, unit, result));
                 }
                 if is_forgetful && dice.one_in(8) {
-                    self.said.retain(|event| !matches!(event, Event::JobRemoved(..)));
+                    self.said.retain(|event| !matches!(event, Event::JobEnded(..)));
                 }
             }
             Effect::Inspect(ticket, _) => {
                 let state = UnitState {
-                    active: self.active.to_owned(),
+                    active: ActiveState::parse(self.active),
                     invocation: self.invocation.to_string(),
-                    result: self.result.to_owned(),
+                    result: RunResult::parse(self.result),
                     status: self.status,
+                    ..UnitState::default()
                 };
                 let answer = if is_forgetful && dice.one_in(6) { Err("late".to_owned()) } else { Ok(state) };
                 self.said.push_back(Event::Inspected(ticket, answer));
@@ -438,6 +441,7 @@ impl Machine {
                 self.jobs += 1;
                 format!("/job/{}", self.jobs)
             }
+            (Verb::Stop, _) => panic!("the collection stops no unit of a parser"),
             (_, None) => {
                 let job = self.begin_job();
                 self.begin_run();

@@ -3,9 +3,10 @@
 use super::super::*;
 use super::Dice;
 use super::machine::{Faults, KEY, Machine, Place, Wish};
-use crate::collection::tests::limits;
+use crate::collection::tests::{job_ended, limits};
 use fru_publication::EepromKey;
 use std::collections::VecDeque;
+use unit_jobs::{ActiveState, RunResult};
 
 const PREPARE: &str = "vpd-slot@prepare:";
 
@@ -110,8 +111,8 @@ impl Machine {
     pub(super) fn slot_unit_is_asked_about(&mut self, ticket: Ticket, dice: &mut Dice) {
         let is_late = self.faults == Faults::Process1 && dice.one_in(6);
         let state = UnitState {
-            active: "inactive".to_owned(),
-            result: self.slot.result.to_owned(),
+            active: ActiveState::Inactive,
+            result: RunResult::parse(self.slot.result),
             status: self.slot.status,
             ..UnitState::default()
         };
@@ -149,7 +150,7 @@ impl Machine {
         self.log.push(format!("{} {unit} ends {end:?}", self.seconds));
         (self.slot.status, self.slot.result) = (end.0, end.1);
         if !(self.faults == Faults::Process1 && dice.one_in(8)) {
-            self.said.push_back(Event::JobRemoved(job, unit, end.2.to_owned()));
+            self.said.push_back(job_ended(job, unit, end.2));
         }
         self.devices_follow();
     }

@@ -1,11 +1,9 @@
 //! How runs of the unit end, and what follows from that.
 
 use super::{Fru, Limits, Now, Phase};
-use dbus_api::systemd::{UnitState, Verb};
+use service_runtime::Exit;
 use std::time::Duration;
-
-/// A parser's status when the bus or the inventory was not to be had; see `CONTRIBUTING.md`.
-const PEER_UNAVAILABLE: i32 = 75;
+use unit_jobs::{ActiveState, JobResult, RunResult, UnitState, Verb};
 
 impl Fru {
     /// What process 1 says of the unit. Whether the device must be looked at again.
@@ -25,35 +23,37 @@ impl Fru {
             }
         };
         let is_of_this_run = self.report.as_ref().is_some_and(|report| report.invocation == state.invocation);
-        if self.has_fresh_report() || (is_of_this_run && state.active == "active") {
+        if self.has_fresh_report() || (is_of_this_run && state.active == ActiveState::Active) {
             self.is_fresh = true;
             self.conclude(limits, now);
-        } else if self.job.is_empty() {
+        } else if self.job.is_none() {
             // What an earlier run of the service knew does not hold any more.
             self.report = None;
             self.begin(now);
-            if state.active == "active" {
+            if state.active == ActiveState::Active {
                 self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
             }
-        } else if state.active == "active" {
+        } else if state.active == ActiveState::Active {
             self.try_again(limits, "it ran and its report was lost", Verb::Restart, now);
-        } else if matches!(&*self.job, "dependency" | "canceled") {
+        } else if let Some(job @ (JobResult::Dependency | JobResult::Canceled)) = self.job {
             // The device went, or came and went; what is there now decides.
-            let reason = format!("its job ended: {}", self.job);
+            let reason = format!("its job ended: {job}");
             self.try_again(limits, &reason, Verb::Start, now);
             return true;
-        } else if state.result == "exit-code" && state.status == PEER_UNAVAILABLE {
+        } else if state.result == RunResult::ExitCode
+            && Exit::of_status(state.status) == Some(Exit::PeerUnavailable)
+        {
             self.lacks_peer = true;
             self.try_again(limits, "the bus or the inventory was not reached", Verb::Start, now);
         } else {
-            self.fail(&failure(&state, &self.job), now);
+            self.fail(&failure(&state, self.job), now);
         }
         false
     }
 
     /// Publishes the absence once no run of the unit can contradict it, or nobody can tell.
     fn left(&mut self, state: Result<UnitState, String>, limits: &Limits, now: Now) {
-        let is_running = state.is_ok_and(|state| state.active.ends_with("ing"));
+        let is_running = state.is_ok_and(|state| state.active.is_changing());
         self.tries += 1;
         if is_running && self.tries < limits.attempts {
             self.phase = Phase::Leaving(Some(now.elapsed + back_off(limits, self.tries)));
@@ -162,11 +162,17 @@ fn back_off(limits: &Limits, failures: u32) -> Duration {
 }
 
 /// Why a unit did not do its work, in words.
-fn failure(state: &UnitState, job: &str) -> String {
-    match &*state.result {
-        "success" if job == "done" => "its conditions do not hold, so it was not run".to_owned(),
-        "exit-code" => format!("the parser ended with exit status {}", state.status),
-        "signal" | "core-dump" => format!("the parser was ended by signal {}", state.status),
-        result => format!("the unit's result is {result}, its job's {job}"),
+fn failure(state: &UnitState, job: Option<JobResult>) -> String {
+    let is_done = job == Some(JobResult::Done);
+    match &state.result {
+        _ if state.active == ActiveState::NotLoaded && is_done => {
+            "it has not reported, and PID 1 does not know any more how it ended".to_owned()
+        }
+        RunResult::Success if is_done => "its conditions do not hold, so it was not run".to_owned(),
+        RunResult::ExitCode => format!("the parser ended with exit status {}", state.status),
+        RunResult::Signal | RunResult::CoreDump => {
+            format!("the parser was ended by signal {}", state.status)
+        }
+        result => format!("the unit's result is {result}, its job's {}", job.map_or("", JobResult::as_str)),
     }
 }

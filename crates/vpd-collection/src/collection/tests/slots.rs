@@ -218,7 +218,7 @@ fn something_is_done_at_four_slots_at_a_time() {
     let (ticket, unit) = first.unwrap();
     play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
     assert_eq!(begin(&mut play).0, 0);
-    play.event(Event::JobRemoved("/job/1".to_owned(), unit, "done".to_owned()));
+    play.event(job_ended("/job/1", unit, "done"));
     let question = play.inspects();
     play.event(Event::Inspected(question, Ok(unit_state("inactive", "", "success", 69))));
     assert_eq!(begin(&mut play).0, 1);
