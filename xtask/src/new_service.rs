@@ -11,17 +11,20 @@ use crate::workspace::Workspace;
 use crate::{output, tidy};
 
 /// Path and content of each file; both may name the service.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 13] = [
     ("crates/@NAME@/Cargo.toml", include_str!("../data/new-service/Cargo.toml.in")),
     ("crates/@NAME@/README.md", include_str!("../data/new-service/README.md.in")),
     ("crates/@NAME@/src/main.rs", include_str!("../data/new-service/src/main.rs.in")),
     ("crates/@NAME@/src/lib.rs", include_str!("../data/new-service/src/lib.rs.in")),
+    ("crates/@NAME@/src/core.rs", include_str!("../data/new-service/src/core.rs.in")),
     ("crates/@NAME@/src/service.rs", include_str!("../data/new-service/src/service.rs.in")),
-    ("crates/@NAME@/src/dbus.rs", include_str!("../data/new-service/src/dbus.rs.in")),
-    ("crates/@NAME@/src/error.rs", include_str!("../data/new-service/src/error.rs.in")),
     ("crates/@NAME@/src/settings.rs", include_str!("../data/new-service/src/settings.rs.in")),
     ("crates/@NAME@/tests/service.rs", include_str!("../data/new-service/tests/service.rs.in")),
+    ("crates/dbus-api/src/@CRATE@.rs", include_str!("../data/new-service/dbus-api.rs.in")),
     ("configs/@NAME@.d/10-defaults.toml", include_str!("../data/new-service/defaults.toml.in")),
+    ("units/@NAME@.service", include_str!("../data/new-service/unit.service.in")),
+    ("units/dbus/vivianite-@NAME@.conf", include_str!("../data/new-service/bus-policy.conf.in")),
+    ("units/sysusers/vivianite-@NAME@.conf", include_str!("../data/new-service/sysusers.conf.in")),
 ];
 
 /// What to create.
@@ -35,8 +38,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     write(&workspace.root, &arguments.name)?;
+    // Where imports stand among others depends on the name.
+    Step::cargo().args(["fmt", "-p", &arguments.name]).dir(&workspace.root).run_quietly()?;
     output::line(format!(
-        "crates/{0} is there; give it a paragraph in ARCHITECTURE.md and a unit",
+        "crates/{0}, its unit, user and bus policy are there; give it a paragraph in ARCHITECTURE.md",
         arguments.name
     ));
     Ok(())
@@ -58,7 +63,7 @@ pub fn try_out(workspace: &Workspace) -> Result<()> {
             .deadline(Duration::from_secs(900))
             .run_quietly()
     };
-    cargo(&["fmt", "-p", NAME, "--check"])?;
+    cargo(&["fmt", "-p", NAME])?;
     cargo(&["clippy", "-p", NAME, "--all-targets", "--offline", "--", "-D", "warnings"])?;
     cargo(&["test", "-p", NAME, "--offline"])?;
     let breaches: Vec<String> =
@@ -79,11 +84,29 @@ fn write(root: &Path, name: &str) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         fs::write(&target, fill(text, name)).with_context(|| format!("writing {}", target.display()))?;
     }
-    Ok(())
+    declare(&root.join("crates/dbus-api/src/lib.rs"), &name.replace('-', "_"))
+}
+
+/// Declares the module of the service's interface, in its place among the others.
+fn declare(library: &Path, module: &str) -> Result<()> {
+    let text = fs::read_to_string(library).with_context(|| format!("reading {}", library.display()))?;
+    let line = format!("pub mod {module};");
+    let is_later = |other: &str| other.starts_with("pub mod ") && other.trim_end_matches([';', '{']) > &*line;
+    let mut lines: Vec<&str> = text.lines().collect();
+    let last = lines.iter().rposition(|other| other.starts_with("pub mod "));
+    let place = lines.iter().position(|other| is_later(other)).or(last.map(|last| last + 1));
+    lines.insert(place.context("dbus-api declares no module")?, &line);
+    fs::write(library, lines.join("\n") + "\n").with_context(|| format!("writing {}", library.display()))
 }
 
 fn fill(text: &str, name: &str) -> String {
-    text.replace("@NAME@", name).replace("@CRATE@", &name.replace('-', "_"))
+    let camel: String = name.split('-').map(capitalised).collect();
+    text.replace("@NAME@", name).replace("@CRATE@", &name.replace('-', "_")).replace("@CAMEL@", &camel)
+}
+
+fn capitalised(word: &str) -> String {
+    let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+    first.to_ascii_uppercase() + rest
 }
 
 fn is_kebab_case(name: &str) -> bool {
@@ -116,10 +139,13 @@ mod tests {
     #[test]
     fn skeleton_is_written_once_and_names_the_service() {
         let root = tempfile::tempdir().unwrap();
+        let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
+        fs::create_dir_all(root.path().join("crates/dbus-api/src")).unwrap();
+        fs::write(root.path().join("crates/dbus-api/src/lib.rs"), "pub mod call;\npub mod vpd;\n").unwrap();
         write(root.path(), "fan-watch").unwrap();
-        let main = fs::read_to_string(root.path().join("crates/fan-watch/src/main.rs")).unwrap();
-        assert!(main.contains("run(\"fan-watch\", fan_watch::start)"), "{main}");
-        assert!(main.lines().count() < 40);
+        assert!(read("crates/fan-watch/src/main.rs").contains("fan_watch::main()"));
+        assert!(read("units/fan-watch.service").contains("BusName=io.vivianite.FanWatch\n"));
+        assert_eq!(read("crates/dbus-api/src/lib.rs"), "pub mod call;\npub mod fan_watch;\npub mod vpd;\n");
         assert!(write(root.path(), "fan-watch").unwrap_err().to_string().contains("exists"));
     }
 
