@@ -27,6 +27,7 @@ use kept::Kept;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use tempfile::TempDir;
 
 /// Most pieces that one write is torn into; shorter ones are torn at each byte.
 const TEARS: usize = 32;
@@ -88,7 +89,7 @@ pub fn every_cut<T>(
     judge: impl Fn(&Path, &Cut, T),
 ) -> usize {
     let run = |step: usize, torn: Option<usize>, fate: Fate| {
-        let folder = tempfile::tempdir().expect("a folder for the disk");
+        let folder = folder();
         prepare(folder.path());
         let disk = CutDisk::cutting(step, torn);
         let result = operate(folder.path(), &disk);
@@ -109,6 +110,11 @@ pub fn every_cut<T>(
         }
     }
     ways
+}
+
+/// A folder in memory where there is one, since what `prepare` flushes would take most of the time.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder for the disk")
 }
 
 /// Lengths at which a write of some length is torn.

@@ -49,6 +49,12 @@ impl Disk for RealDisk {
     }
 }
 
+impl<D: Disk + ?Sized> Disk for &D {
+    fn perform(&self, step: &Step) -> io::Result<()> {
+        (**self).perform(step)
+    }
+}
+
 impl Step {
     /// What it is about; of a rename, the name that stays.
     pub fn path(&self) -> &Path {
