@@ -119,16 +119,21 @@ pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result
 ///
 /// Errors: [`LoadError`]. A file that cannot be believed is set aside first, so that it is told once and in nobody's way.
 pub fn load<T: Document>(disk: &impl Disk, path: &Path) -> Result<Option<T>, LoadError> {
+    load_within(disk, path, T::LONGEST)
+}
+
+/// As [`load`], of a file whose longest length, bytes, is a setting's matter.
+pub fn load_within<T: Document>(disk: &impl Disk, path: &Path, longest: u64) -> Result<Option<T>, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
     let read = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
         Ok(found) if !found.is_file() => Err(Fault::NoFile),
-        Ok(_) => Ok(read(path, T::LONGEST).map_err(unreadable)?),
+        Ok(_) => Ok(read(path, longest).map_err(unreadable)?),
     };
     let decoded = read.and_then(|bytes| {
-        let is_short = bytes.len() as u64 <= T::LONGEST;
-        if is_short { decode(&bytes) } else { Err(Fault::TooLong { limit: T::LONGEST }) }
+        let is_short = bytes.len() as u64 <= longest;
+        if is_short { decode(&bytes) } else { Err(Fault::TooLong { limit: longest }) }
     });
     decoded.map(Some).map_err(|fault| {
         let (path, kept) = (path.to_owned(), set_aside(path));

@@ -67,6 +67,11 @@ impl<D: Disk> StateFolder<D> {
         crate::load(&self.disk, &self.file(name))
     }
 
+    /// See [`crate::load_within`].
+    pub fn load_within<T: Document>(&self, name: &str, longest: u64) -> Result<Option<T>, LoadError> {
+        crate::load_within(&self.disk, &self.file(name), longest)
+    }
+
     /// See [`crate::remove`].
     pub fn remove(&self, name: &str) -> io::Result<()> {
         crate::remove(&self.disk, &self.file(name))

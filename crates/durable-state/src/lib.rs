@@ -60,11 +60,12 @@ mod replace;
 pub mod simulation;
 mod step;
 
-pub use document::{Document, Fault, LoadError, decode, encode, load, save, set_aside};
+pub use document::{Document, Fault, LoadError, decode, encode, load, load_within, save, set_aside};
 pub use draft::Draft;
 pub use folder::StateFolder;
 pub use journal::{Journal, encode_line, next_line};
 pub use replace::{
-    create_folder, is_draft, remove, remove_unflushed, replace, replace_link, replace_unflushed, sweep,
+    create_folder, draft_of, is_draft, remove, remove_unflushed, replace, replace_link, replace_unflushed,
+    sweep,
 };
 pub use step::{Disk, RealDisk, Step, at};

@@ -87,6 +87,13 @@ pub fn is_draft(name: &OsStr) -> bool {
     name.starts_with(b".") && name.ends_with(DRAFT.as_bytes())
 }
 
+/// The draft of a file or folder: what is written there is not yet what the name stands for.
+///
+/// Errors: the path has no last part.
+pub fn draft_of(path: &Path) -> io::Result<PathBuf> {
+    Ok(places(path)?.1)
+}
+
 /// The folder of a file, and its draft.
 fn places(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     let mut draft = OsString::from(".");

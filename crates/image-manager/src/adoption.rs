@@ -260,7 +260,7 @@ impl Service {
         if self.is_ours(id, &image.record) {
             self.withdraw(id);
         } else if let Some(folder) = &image.record.folder {
-            self.folder.unmark(id, folder.inode);
+            self.folder.unmark(id, Identity::from(folder).inode);
         }
         self.records.remove(id);
         self.foreign.forget(id.as_str());

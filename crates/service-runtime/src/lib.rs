@@ -22,7 +22,6 @@
 pub mod bus;
 #[cfg(feature = "daemon")]
 pub mod daemon;
-pub mod durable;
 mod exit;
 mod invocation;
 mod logging;

@@ -1,13 +1,13 @@
 //! `software-tool pack`: an image of the files in a folder.
 
 use crate::arguments::{Compress, Pack};
-use crate::draft::Draft;
 use crate::exit::{Exit, Failure};
 use crate::parts::{parts, unreadable};
 use crate::screen::{Screen, one_line};
 use crate::verify::check;
 use anyhow::Context as _;
 use image_builder::{BuildError, Built, Compression};
+use durable_state::Draft;
 use image_format::{Manifest, ManifestLimits};
 use image_ingest::{DigestChoice, KeySet, Rules, SignaturePolicy, TrustStore};
 use image_signature::{DigestAlgorithm, PrivateKey};
