@@ -29,7 +29,7 @@ pub struct Changes {
 
 /// Which events stand, and which of them the event log has.
 ///
-/// A pair is delivered once until it clears. Without I/O and clock; the owner keeps [`Ledger::to_text`] in a file.
+/// A pair is delivered once until it clears. Without I/O and clock; the owner keeps [`Ledger::kept`] in a file.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Ledger {
     limits: Limits,

@@ -28,12 +28,13 @@
 mod deliverer;
 mod event;
 mod event_log;
+mod kept;
 mod ledger;
-mod ledger_text;
 mod state_file;
 
 pub use deliverer::{Deliverer, Notice, Notices};
 pub use event::{Event, Pair};
 pub use event_log::EventLog;
+pub use kept::Kept;
 pub use ledger::{Changes, Ledger, Limits};
 pub use state_file::StateFile;

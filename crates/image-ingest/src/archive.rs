@@ -1,12 +1,12 @@
 //! Walks an archive, entry by entry.
 
+use crate::Incoming;
 use crate::decoder::Decoder;
 use crate::header::{BLOCK, Header, Kind};
 use crate::meter::{Meter, Source, Stream};
 use crate::pending::Pending;
-use crate::unpack::Unpacker;
-use crate::{Attendance, Folder, Incoming, LimitError, Rejection, Rules};
-use image_format::{Excerpt, MemberName, NameError};
+use image_check::{ArchiveError, Attendance, Folder, LimitError, MemberError, Receiver, Rejection, Rules};
+use image_format::MemberName;
 use std::io::{self, Read};
 use tar::{Archive, Entry};
 
@@ -18,78 +18,13 @@ const ATTRIBUTES: u64 = 64 * 1024;
 /// Headers for each member that is allowed: a long name, a long link, attributes, and itself.
 const HEADERS_PER_MEMBER: usize = 4;
 
-/// Why an archive is none.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArchiveError {
-    /// The first bytes are those of no archive.
-    #[error("this is no tar archive, nor one compressed with gzip, xz or bzip2")]
-    UnknownFormat,
-    /// A compression that is known and not taken.
-    #[error("the compression {name} is not taken")]
-    Compression {
-        /// Its name.
-        name: &'static str,
-    },
-    /// The archive or its compression is damaged.
-    #[error("the archive is damaged: {reason}")]
-    Damaged {
-        /// What its reader says, as an [`Excerpt`].
-        reason: String,
-    },
-    /// Much of the compressed archive gives nothing, as no compressor makes it.
-    #[error("the compressed archive goes on and on without unpacking to anything")]
-    Barren,
-    /// A header that is neither POSIX's nor GNU's.
-    #[error("a header is neither POSIX's nor GNU's")]
-    Mark,
-    /// A name with a NUL in it.
-    #[error("the name of a member goes on after its end")]
-    AfterName,
-    /// A length that is no number, negative, or too large for one.
-    #[error("a length is no number")]
-    Size,
-    /// The header's length and that of its attributes differ.
-    #[error("a header and its attributes state different lengths")]
-    ContradictingSize,
-    /// A folder that claims to have bytes.
-    #[error("a folder has content")]
-    FolderWithContent,
-    /// Something that an image cannot have.
-    #[error("a member is {what}")]
-    Kind {
-        /// What it is.
-        what: &'static str,
-    },
-    /// Attributes that are malformed, given twice, or belong to nothing.
-    #[error("attributes of a member are malformed, or given twice, or without a member")]
-    Attributes,
-    /// A name that could lead elsewhere.
-    #[error("the name {} cannot be taken: {source}", Excerpt::of(.name))]
-    Name {
-        /// As it is in the archive.
-        name: Vec<u8>,
-        /// Why.
-        source: NameError,
-    },
-    /// Two members of one name.
-    #[error("{0} comes twice")]
-    Duplicate(MemberName),
-    /// A member below something that is no folder.
-    #[error("{0} lies below a file")]
-    BelowFile(MemberName),
-    /// Something after the end.
-    #[error("the archive goes on after its end")]
-    Trailing,
-}
-
 /// Reads the archive to its end and hands each member over.
 pub(crate) fn walk<R: Read, F: Folder, A: Attendance>(
     incoming: Incoming<R>,
     rules: &Rules,
     meter: &Meter,
     attendance: &A,
-    unpacker: &mut Unpacker<'_, F>,
+    receiver: &mut Receiver<'_, F>,
 ) -> Result<(), Rejection> {
     let limit = rules.limits.archive;
     if incoming.length.is_some_and(|length| length > limit) {
@@ -99,14 +34,14 @@ pub(crate) fn walk<R: Read, F: Folder, A: Attendance>(
     let decoder = Decoder::choose(source, &rules.limits, meter)?;
     if let (Decoder::Plain(_), Some(length)) = (&decoder, incoming.length) {
         // Members are nearly as long as their archive: better to know before anything is written.
-        unpacker.require(length)?;
+        receiver.require(length)?;
     }
     let mut archive = Archive::new(Stream::new(decoder, meter, incoming.length, &rules.limits));
     let entries = archive.entries().map_err(|error| meter.explain(error))?.raw(true);
     let mut walk = Walk { pending: Pending::default(), headers: 0, rules };
     for entry in entries {
         let entry = entry.map_err(|error| meter.explain(error))?;
-        walk.enter(entry, meter, unpacker)?;
+        walk.enter(entry, meter, receiver)?;
     }
     if meter.stream_ended() {
         return Err(Rejection::Truncated);
@@ -129,7 +64,7 @@ impl Walk<'_> {
         &mut self,
         mut entry: Entry<'_, R>,
         meter: &Meter,
-        unpacker: &mut Unpacker<'_, F>,
+        receiver: &mut Receiver<'_, F>,
     ) -> Result<(), Rejection> {
         self.headers += 1;
         if self.headers > self.rules.limits.members.saturating_mul(HEADERS_PER_MEMBER) {
@@ -141,14 +76,14 @@ impl Walk<'_> {
             Kind::File => {
                 let raw = self.pending.resolve(&header)?;
                 let name = MemberName::parse(&raw, &self.rules.names);
-                let name = name.map_err(|source| ArchiveError::Name { name: raw, source })?;
-                unpacker.file(name, header.size, &mut entry, explain)?;
+                let name = name.map_err(|source| MemberError::Name { name: raw, source })?;
+                receiver.file(name, header.size, &mut entry, explain)?;
             }
             Kind::Folder => {
                 let raw = self.pending.resolve(&header)?;
                 let name = MemberName::parse_folder(&raw, &self.rules.names);
-                let name = name.map_err(|source| ArchiveError::Name { name: raw, source })?;
-                unpacker.folder(name)?;
+                let name = name.map_err(|source| MemberError::Name { name: raw, source })?;
+                receiver.folder(name)?;
             }
             Kind::LongName => self.pending.long_name(&attributes(&mut entry, &header, explain)?)?,
             Kind::LongLink => {

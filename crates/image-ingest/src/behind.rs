@@ -1,5 +1,6 @@
-use crate::archive::{ArchiveError, PADDING};
+use crate::archive::PADDING;
 use crate::meter::Meter;
+use image_check::ArchiveError;
 use std::io::{self, BufRead};
 
 /// What follows a stream: another, or zeros to the end.

@@ -1,10 +1,10 @@
 //! The compressions of an archive, told by its first bytes.
 
-use crate::archive::ArchiveError;
 use crate::gzip::Gzip;
 use crate::meter::Meter;
 use crate::streams::Streams;
-use crate::{Limits, Rejection};
+use image_check::ArchiveError;
+use image_check::{Limits, Rejection};
 use lzma_rust2::XzReader;
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
@@ -26,6 +26,11 @@ pub(crate) enum Decoder<'a, R: Read> {
     Bzip2(Box<Streams<'a, BufReader<Whole<R>>>>),
 }
 
+/// The memory that an xz decoder may take, KiB: its dictionary, and the 104 KiB that it adds itself.
+fn dictionary_kib(limits: &Limits) -> u32 {
+    u32::try_from(limits.dictionary.div_ceil(1024).saturating_add(104)).unwrap_or(u32::MAX)
+}
+
 impl<'a, R: Read> Decoder<'a, R> {
     /// Looks at the first bytes and chooses.
     ///
@@ -45,7 +50,7 @@ impl<'a, R: Read> Decoder<'a, R> {
         Ok(match format {
             Format::Gzip => Self::Gzip(Box::new(Gzip::new(ahead(whole), meter))),
             Format::Xz => {
-                Self::Xz(Box::new(XzReader::new_mem_limit(ahead(whole), true, limits.dictionary_kib())))
+                Self::Xz(Box::new(XzReader::new_mem_limit(ahead(whole), true, dictionary_kib(limits))))
             }
             Format::Bzip2 => Self::Bzip2(Box::new(Streams::new(ahead(whole), meter))),
             Format::Refused(name) => return Err(ArchiveError::Compression { name }.into()),

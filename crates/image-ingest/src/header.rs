@@ -1,6 +1,6 @@
 //! What a tar header says, taken strictly: parsers that disagree about a header are how archives are smuggled.
 
-use crate::archive::ArchiveError;
+use image_check::ArchiveError;
 
 /// A header block, bytes.
 pub(crate) const BLOCK: usize = 512;

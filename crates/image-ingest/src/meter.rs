@@ -3,7 +3,8 @@
 //! The readers of other crates stand between, and make of an error what they like; so a stop is noted here, and whoever
 //! sees an error asks here first what it was.
 
-use crate::{ArchiveError, Attendance, LimitError, Limits, Rejection};
+use image_check::{ArchiveError, Attendance, LimitError, Limits, Rejection};
+use image_format::Excerpt;
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 
@@ -42,7 +43,7 @@ impl Meter {
             return LimitError::Dictionary.into();
         }
         // Whoever asked for more than there was has not seen the end of the archive: it may be still on its way.
-        if self.source_ended.get() { Rejection::Truncated } else { Rejection::corrupt(&error) }
+        if self.source_ended.get() { Rejection::Truncated } else { corrupt(&error) }
     }
 
     /// Notes why the next error is one, and makes one to be returned.
@@ -61,6 +62,14 @@ impl Meter {
         let is_kept = unpacked <= RATIO_FREE || unpacked <= archive.saturating_mul(limit);
         if is_kept { Ok(()) } else { Err(LimitError::Ratio { limit }) }
     }
+}
+
+fn corrupt(error: &io::Error) -> Rejection {
+    // Readers repeat what they read, which must not reach a log or a terminal as it is.
+    let text = error.to_string();
+    // What tar adds is the member's name, as yet unread.
+    let text = text.split(" when getting ").next().unwrap_or_default();
+    ArchiveError::Damaged { reason: Excerpt::of(text).to_string() }.into()
 }
 
 /// The archive's bytes, counted.

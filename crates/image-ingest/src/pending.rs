@@ -1,7 +1,7 @@
 //! What earlier blocks say of the entry that comes next: GNU long names, pax attributes.
 
-use crate::archive::ArchiveError;
 use crate::header::Header;
+use image_check::ArchiveError;
 use tar::PaxExtensions;
 
 /// Attributes that wait for their entry.

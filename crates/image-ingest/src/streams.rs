@@ -1,7 +1,7 @@
-use crate::archive::ArchiveError;
 use crate::behind::Behind;
 use crate::meter::Meter;
 use bzip2::bufread::BzDecoder;
+use image_check::ArchiveError;
 use std::io::{self, BufRead, Read};
 
 /// Streams that may follow the first whatever they give.

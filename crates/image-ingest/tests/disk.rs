@@ -1,7 +1,8 @@
 //! What an image becomes on disk: modes, owners, bytes.
 
+use image_check::{DiskFolder, Image, Rules, SignaturePolicy};
 use image_format::DigestAlgorithm;
-use image_ingest::{DiskFolder, Image, Incoming, Rules, SignaturePolicy, ingest};
+use image_ingest::{Incoming, ingest};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

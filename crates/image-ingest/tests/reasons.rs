@@ -1,6 +1,7 @@
 //! Reasons repeat what images say, and stay short and on one line whatever that is.
 
-use image_ingest::{Class, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, ingest};
+use image_check::{Class, Nowhere, Rejection, Rules, SignaturePolicy};
+use image_ingest::{Incoming, ingest};
 
 /// Longest reason, bytes: two excerpts and a sentence.
 const LONGEST: usize = 700;

@@ -1,11 +1,12 @@
 //! Whole archives, made by the one maker of correct images, taken in from bytes.
 
 use image_builder::{Compression, ImageBuilder};
-use image_format::{DigestAlgorithm, PayloadDigest, Purpose};
-use image_ingest::{
-    Class, DigestChoice, DiskFolder, Image, Incoming, KeySet, Nowhere, Rejection, Remark, Rules,
-    SignaturePolicy, TrustStore, Verification, VersionFloor, ingest,
+use image_check::{
+    Class, DigestChoice, DiskFolder, Image, KeySet, Nowhere, Rejection, Remark, Rules, SignaturePolicy,
+    TrustStore, Verification, VersionFloor,
 };
+use image_format::{DigestAlgorithm, PayloadDigest, Purpose};
+use image_ingest::{Incoming, ingest};
 use image_signature::{PrivateKey, PublicKey};
 use std::sync::LazyLock;
 

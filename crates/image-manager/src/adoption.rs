@@ -11,8 +11,8 @@ use crate::uploads::parse_hex;
 use crate::worker::Failure;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::view::Interface;
+use image_check::{Rules, review};
 use image_format::{VersionId, names};
-use image_ingest::{Rules, review};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -260,7 +260,7 @@ impl Service {
         if self.is_ours(id, &image.record) {
             self.withdraw(id);
         } else if let Some(folder) = &image.record.folder {
-            self.folder.unmark(id, folder.inode);
+            self.folder.unmark(id, Identity::from(folder).inode);
         }
         self.records.remove(id);
         self.foreign.forget(id.as_str());

@@ -4,7 +4,7 @@ use crate::worker::Failure;
 use dbus_api::call::{self};
 use dbus_api::logging::{self, Severity};
 use dbus_api::software::event::{self, data};
-use image_ingest::{Class, JudgeError, Rejection};
+use image_check::{Class, JudgeError, Rejection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,7 +133,7 @@ impl Reporter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image_ingest::LimitError;
+    use image_check::LimitError;
 
     #[test]
     fn each_kind_of_failure_has_upstreams_event() {

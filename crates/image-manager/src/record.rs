@@ -1,8 +1,9 @@
 //! What is known of an image across restarts of the service.
 
 use crate::upload_folder::Identity;
+use durable_state::{Document, LoadError, StateFolder};
 use image_format::{MemberName, NameLimits, Purpose, VersionId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use update_state::ApplyTime;
 
 /// A record. Its file is `<id>.toml`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Record {
     /// How far the image is.
@@ -42,7 +43,7 @@ pub struct Record {
 }
 
 /// How far an image is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// It is being unpacked.
@@ -54,7 +55,7 @@ pub enum Stage {
 }
 
 /// What its signatures came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verified {
     /// They are right.
@@ -66,17 +67,17 @@ pub enum Verified {
     Unchecked,
 }
 
-/// A folder or file on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// A folder or file on disk. Both numbers as signed ones, since TOML has no others of 64 bits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Device number.
-    pub device: u64,
+    pub device: i64,
     /// Inode number.
-    pub inode: u64,
+    pub inode: i64,
 }
 
 /// The dropped file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadPlace {
     /// Its name, as bytes in hexadecimal.
     pub name: String,
@@ -87,7 +88,7 @@ pub struct UploadPlace {
 }
 
 /// What the bus shows.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Shown {
     /// The bare word of the purpose.
@@ -101,9 +102,10 @@ pub struct Shown {
 }
 
 /// One unpacked file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// Its name below the folder.
+    #[serde(deserialize_with = "member_name")]
     pub name: String,
     /// Its length, bytes.
     pub size: u64,
@@ -113,21 +115,15 @@ pub struct FileRecord {
     pub changed: i64,
 }
 
-impl Place {
-    fn to_text(&self) -> String {
-        format!("{{ device = {}, inode = {} }}", self.device, self.inode)
-    }
-}
-
 impl From<Identity> for Place {
     fn from(identity: Identity) -> Self {
-        Self { device: identity.device, inode: identity.inode }
+        Self { device: identity.device.cast_signed(), inode: identity.inode.cast_signed() }
     }
 }
 
 impl From<&Place> for Identity {
     fn from(place: &Place) -> Self {
-        Self { device: place.device, inode: place.inode }
+        Self { device: place.device.cast_unsigned(), inode: place.inode.cast_unsigned() }
     }
 }
 
@@ -136,6 +132,12 @@ impl Shown {
     pub fn purpose(&self) -> Purpose {
         Purpose::from_word(&self.purpose).unwrap_or(Purpose::Unknown)
     }
+}
+
+impl Document for Record {
+    const FORMAT: u32 = 1;
+    /// What settings allow comes below it, see [`Records::open`].
+    const LONGEST: u64 = u64::MAX;
 }
 
 impl Record {
@@ -152,51 +154,6 @@ impl Record {
             image: Shown::default(),
             files: Vec::new(),
         }
-    }
-
-    /// As it stands in its file. By hand, since TOML's own writer would add a twentieth to the program.
-    fn to_text(&self) -> String {
-        let stage = match self.stage {
-            Stage::TakingIn => "taking-in",
-            Stage::Published => "published",
-            Stage::Closed => "closed",
-        };
-        let verification = match self.verification {
-            Verified::Signed => "signed",
-            Verified::Unsigned => "unsigned",
-            Verified::Unchecked => "unchecked",
-        };
-        let asked = self.was_asked;
-        let mut text = format!("stage = {stage:?}\nverification = {verification:?}\nwas-asked = {asked}\n");
-        if let Some(signer) = &self.signer {
-            text += &format!("signer = {}\n", quoted(signer));
-        }
-        if let Some(time) = &self.apply_time {
-            text += &format!("apply-time = {}\n", quoted(time));
-        }
-        if let Some(place) = &self.folder {
-            text += &format!("folder = {}\n", place.to_text());
-        }
-        if let Some(UploadPlace { name, size, place }) = &self.upload {
-            text += &format!(
-                "upload = {{ name = {}, size = {size}, place = {} }}\n",
-                quoted(name),
-                place.to_text()
-            );
-        }
-        let image = &self.image;
-        let compatible: Vec<_> = image.compatible.iter().map(|name| quoted(name)).collect();
-        text += &format!("\n[image]\npurpose = {}\n", quoted(&image.purpose));
-        text += &format!("version = {}\n", quoted(&image.version));
-        text += &format!("extended-version = {}\n", quoted(&image.extended_version));
-        text += &format!("compatible = [{}]\n", compatible.join(", "));
-        for FileRecord { name, size, sha256, changed } in &self.files {
-            let (name, sha256) = (quoted(name), quoted(sha256));
-            text += &format!(
-                "\n[[file]]\nname = {name}\nsize = {size}\nsha256 = {sha256}\nchanged = {changed}\n"
-            );
-        }
-        text
     }
 
     /// When it is to be applied.
@@ -242,19 +199,6 @@ impl FileRecord {
     }
 }
 
-/// A text as a TOML basic string.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            other if other.is_control() => quoted += &format!("\\u{:04X}", u32::from(other)),
-            other => quoted.push(other),
-        }
-    }
-    quoted + "\""
-}
-
 fn changed(found: &fs::Metadata) -> i64 {
     found.ctime().saturating_mul(1_000_000_000).saturating_add(found.ctime_nsec())
 }
@@ -262,69 +206,71 @@ fn changed(found: &fs::Metadata) -> i64 {
 /// The folder of records.
 #[derive(Debug, Clone)]
 pub struct Records {
-    folder: PathBuf,
+    folder: StateFolder,
     longest: u64,
 }
 
 impl Records {
     /// Records lie in this folder, which is made if need be; those with more than `longest` bytes are none.
     pub fn open(folder: PathBuf, longest: u64) -> io::Result<Self> {
-        fs::create_dir_all(&folder)?;
+        let folder = StateFolder::at(folder);
+        folder.open()?;
         Ok(Self { folder, longest })
     }
 
     /// Writes a record.
     pub fn save(&self, id: &VersionId, record: &Record) -> io::Result<()> {
-        service_runtime::durable::replace(&self.path(id), &record.to_text())
+        self.folder.save(&name(id), record)
     }
 
     /// Removes a record.
     pub fn remove(&self, id: &VersionId) {
-        if let Err(error) = fs::remove_file(self.path(id))
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            log::warn!("a record cannot be removed: {}: {error}", self.path(id).display());
+        if let Err(error) = self.folder.remove(&name(id)) {
+            log::warn!("a record cannot be removed: {error}");
         }
     }
 
-    /// All records; what cannot be read is removed, as nobody would ever remove it.
+    /// All records. What is damaged is set aside; what is no record is removed, as nothing else would remove it.
     pub fn load(&self) -> io::Result<Vec<(VersionId, Record)>> {
         let mut records = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            let id = path.file_stem().and_then(|stem| VersionId::parse(stem.to_str()?).ok());
-            let is_record = path.extension().is_some_and(|extension| extension == "toml");
-            match (id.filter(|_| is_record), read(&path, self.longest)) {
-                (Some(id), Ok(record)) => records.push((id, record)),
-                (_, read) => {
-                    let reason =
-                        read.err().map_or_else(|| "it is no record".to_owned(), |error| error.to_string());
-                    log::warn!("{} is removed: {reason}", path.display());
-                    if let Err(error) = fs::remove_file(&path) {
-                        log::warn!("{} cannot be removed: {error}", path.display());
-                    }
-                }
+        for file in self.folder.names()? {
+            let Some(id) = file.strip_suffix(EXTENSION).and_then(|stem| VersionId::parse(stem).ok()) else {
+                self.remove_foreign(&file);
+                continue;
+            };
+            match self.read(&file) {
+                Ok(record) => records.extend(record.map(|record| (id, record))),
+                Err(error) => log::warn!("an image is not known any more: {error}"),
             }
         }
         records.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(records)
     }
 
-    fn path(&self, id: &VersionId) -> PathBuf {
-        self.folder.join(format!("{id}.toml"))
+    fn read(&self, file: &str) -> Result<Option<Record>, LoadError> {
+        self.folder.load_within(file, self.longest)
+    }
+
+    fn remove_foreign(&self, file: &str) {
+        log::warn!("{} is removed: it is no record", self.folder.file(file).display());
+        if let Err(error) = self.folder.remove(file) {
+            log::warn!("it stays: {error}");
+        }
     }
 }
 
-fn read(path: &Path, longest: u64) -> io::Result<Record> {
-    if fs::symlink_metadata(path)?.len() > longest {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let record: Record = toml::from_str(&fs::read_to_string(path)?).map_err(io::Error::other)?;
-    let names = NameLimits { bytes: usize::MAX, depth: usize::MAX };
-    for file in &record.files {
-        MemberName::parse(file.name.as_bytes(), &names).map_err(io::Error::other)?;
-    }
-    Ok(record)
+const EXTENSION: &str = ".toml";
+
+fn name(id: &VersionId) -> String {
+    format!("{id}{EXTENSION}")
+}
+
+/// A name that a member of an image can have: it is looked for below the image's folder.
+fn member_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let limits = NameLimits { bytes: usize::MAX, depth: usize::MAX };
+    MemberName::parse(name.as_bytes(), &limits).map_err(serde::de::Error::custom)?;
+    Ok(name)
 }
 
 #[cfg(test)]
@@ -343,7 +289,7 @@ mod tests {
         fs::write(folder.path().join("MANIFEST"), "abc").unwrap();
         let records = Records::open(folder.path().join("records"), 1 << 20).unwrap();
         let (id, mut record) = (VersionId::of("v1"), record(folder.path()));
-        record.folder = Some(Place { device: 1, inode: u64::from(u32::MAX) });
+        record.folder = Some(Place { device: 1, inode: i64::MIN });
         record.upload =
             Some(UploadPlace { name: "ff".to_owned(), size: 9, place: Place { device: 2, inode: 3 } });
         record.signer = Some("abcd".to_owned());
@@ -363,7 +309,7 @@ mod tests {
     fn what_is_no_record_does_not_stay() {
         let folder = tempfile::tempdir().unwrap();
         let records = Records::open(folder.path().join("records"), 1 << 20).unwrap();
-        for name in ["be0e872f.toml", "be0e872f.new", "other.toml"] {
+        for name in ["be0e872f.toml", ".be0e872f.toml.draft", "be0e872f.new", "other.toml"] {
             fs::write(folder.path().join("records").join(name), "stage = 1").unwrap();
         }
         // One that is none and cannot be removed like one is no reason to know of no other.
@@ -371,8 +317,35 @@ mod tests {
         fs::write(folder.path().join("MANIFEST"), "abc").unwrap();
         let (id, record) = (VersionId::of("v1"), record(folder.path()));
         records.save(&id, &record).unwrap();
+        let records = Records::open(folder.path().join("records"), 1 << 20).unwrap();
         assert_eq!(records.load().unwrap(), [(id, record)]);
-        assert_eq!(fs::read_dir(folder.path().join("records")).unwrap().count(), 2);
+        // Two are set aside, to be looked into.
+        assert_eq!(fs::read_dir(folder.path().join("records")).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_record_with_a_flipped_bit_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("MANIFEST"), "abc").unwrap();
+        let records = Records::open(folder.path().join("records"), 1 << 20).unwrap();
+        let mut record = record(folder.path());
+        record.image.version = "1.0".to_owned();
+        records.save(&VersionId::of("v1"), &record).unwrap();
+        let file = records.folder.file(&name(&VersionId::of("v1")));
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("version = \"1.0\"", "version = \"9.0\"")).unwrap();
+        assert_eq!(records.load().unwrap(), []);
+    }
+
+    #[test]
+    fn a_record_names_no_file_that_an_image_cannot_have() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("MANIFEST"), "abc").unwrap();
+        let records = Records::open(folder.path().join("records"), 1 << 20).unwrap();
+        let mut record = record(folder.path());
+        record.files[0].name = "../MANIFEST".to_owned();
+        records.save(&VersionId::of("v1"), &record).unwrap();
+        assert_eq!(records.load().unwrap(), []);
     }
 
     #[test]

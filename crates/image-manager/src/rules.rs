@@ -4,8 +4,8 @@ use crate::settings::{Policy, Settings};
 use dbus_api::object_mapper;
 use dbus_api::software::FIELD_MODE;
 use dbus_api::standard::PROPERTIES;
+use image_check::{DigestChoice, Rules, SignaturePolicy, TrustStore};
 use image_format::OsRelease;
-use image_ingest::{DigestChoice, Rules, SignaturePolicy, TrustStore};
 use std::time::Duration;
 use zbus::{Connection, OwnedVariant};
 

@@ -2,8 +2,8 @@
 
 use crate::source::Patience;
 use anyhow::{Context as _, bail};
+use image_check::{Limits, MinimumFree, VersionFloor};
 use image_format::{ManifestLimits, NameLimits, Purpose};
-use image_ingest::{Limits, MinimumFree, VersionFloor};
 use nix::unistd::Group;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -100,15 +100,15 @@ pub struct Settings {
     pub group: Option<u32>,
     /// Whether signatures are required.
     pub policy: Policy,
-    /// See [`image_ingest::Rules`].
+    /// See [`image_check::Rules`].
     pub require_machine_name: bool,
-    /// See [`image_ingest::Rules`].
+    /// See [`image_check::Rules`].
     pub require_payload_digests: bool,
-    /// See [`image_ingest::Rules`].
+    /// See [`image_check::Rules`].
     pub allow_unknown_purpose: bool,
-    /// See [`image_ingest::Rules`].
+    /// See [`image_check::Rules`].
     pub ignored_purposes: Vec<Purpose>,
-    /// See [`image_ingest::Rules`].
+    /// See [`image_check::Rules`].
     pub floors: Vec<VersionFloor>,
     /// How long a file must rest before its early end counts.
     pub settle: Duration,

@@ -2,8 +2,8 @@
 //!
 //! All is done relative to a descriptor of it, so that nobody can put another folder in its place meanwhile.
 
+use image_check::DiskFolder;
 use image_format::VersionId;
-use image_ingest::DiskFolder;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};

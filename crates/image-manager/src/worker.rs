@@ -5,11 +5,11 @@ use crate::settings::Settings;
 use crate::source::Source;
 use crate::upload_folder::{Identity, NotTaken, Stamp, UploadFolder};
 use crate::{record, rules};
-use image_format::VersionId;
-use image_ingest::{
-    Attendance, DiskFolder, Image, Incoming, Rejection, Rules, SignaturePolicy, Verification, ingest,
-    is_out_of_space,
+use image_check::{
+    Attendance, DiskFolder, Image, Rejection, Rules, SignaturePolicy, Verification, is_out_of_space,
 };
+use image_format::VersionId;
+use image_ingest::{Incoming, ingest};
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;

@@ -12,7 +12,8 @@ mod gather;
 pub use archive::Order;
 
 use crate::schema::Schema;
-use crate::store::{Disk, Entry, Restored, Store};
+use crate::store::{Entry, Restored, Store};
+use durable_state::Disk;
 use gather::Gathering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -12,18 +12,15 @@
 //! cut at any point leaves each batch whole or absent, and a call that was answered is kept.
 //!
 //! Every change of the disk is a [`Step`], performed by a [`Disk`]; tests cut the list of steps at
-//! every index.
+//! every index. Values stay JSON: `durable_state` says why.
 
-mod disk;
 mod first_use;
 mod journal;
 
-pub use disk::{Disk, RealDisk, Step};
-
+use durable_state::{Disk, Journal, RealDisk, Step, at, replace_unflushed};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
-use std::fs::File;
-use std::io::{self, BufReader, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A change to be kept.
@@ -62,11 +59,9 @@ pub struct Restored {
 pub struct Store<D = RealDisk> {
     folder: PathBuf,
     disk: D,
-    journal_length: u64,
+    journal: Journal,
     /// A file could not be replaced: the journal holds more than the files do.
     behind: bool,
-    /// A refused batch may still stand behind the journal's end, where a start would find it.
-    tail_in_doubt: bool,
     /// What the folder was to begin with, while the disk does not take it.
     owed: Option<first_use::Owed>,
 }
@@ -80,9 +75,8 @@ impl<D: Disk> Store<D> {
         let mut store = Self {
             folder: folder.to_owned(),
             disk,
-            journal_length: 0,
+            journal: Journal::at(folder.join("journal")),
             behind: false,
-            tail_in_doubt: false,
             owed: None,
         };
         store.disk.perform(&Step::CreateFolder(store.objects()))?;
@@ -99,8 +93,8 @@ impl<D: Disk> Store<D> {
     }
 
     /// What the journal holds that the files do not: the same state, without a disk that can be written.
-    fn overlay(&self, restored: &mut Vec<Restored>) -> io::Result<()> {
-        let mut reader = BufReader::new(File::open(self.journal()).map_err(disk::at(&self.journal()))?);
+    fn overlay(&mut self, restored: &mut Vec<Restored>) -> io::Result<()> {
+        let Some(mut reader) = self.journal.read()? else { return Ok(()) };
         while let Some(batch) = journal::next(&mut reader)? {
             for entry in batch {
                 match entry {
@@ -127,21 +121,7 @@ impl<D: Disk> Store<D> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.cut_tail()?;
-        let line = journal::encode(batch);
-        let append = Step::Append {
-            path: self.journal(),
-            offset: self.journal_length,
-            bytes: line.clone().into_bytes(),
-        };
-        if let Err(error) = self.disk.perform(&append) {
-            self.tail_in_doubt = true;
-            if let Err(error) = self.cut_tail() {
-                log::error!("a refused change cannot be taken back from the journal yet: {error}");
-            }
-            return Err(error);
-        }
-        self.journal_length += line.len() as u64;
+        self.journal.append(&self.disk, journal::encode(batch).into_bytes())?;
         if let Err(error) = self.replace_files(batch) {
             log::warn!("the inventory's files lag behind their journal: {error}");
             self.behind = true;
@@ -149,28 +129,19 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Takes a refused batch out of the journal, if one may be there.
-    fn cut_tail(&mut self) -> io::Result<()> {
-        if self.tail_in_doubt {
-            self.disk.perform(&Step::Truncate { path: self.journal(), length: self.journal_length })?;
-            self.tail_in_doubt = false;
-        }
-        Ok(())
-    }
-
     /// Whether the journal holds nothing that a checkpoint would carry over.
     pub fn is_settled(&self) -> bool {
-        self.journal_length == 0 && !self.tail_in_doubt
+        self.journal.is_settled()
     }
 
     /// Bytes in the journal.
     pub fn journal_length(&self) -> u64 {
-        self.journal_length
+        self.journal.length()
     }
 
     /// Makes the files durable and empties the journal.
     pub fn checkpoint(&mut self) -> io::Result<()> {
-        self.cut_tail()?;
+        self.journal.settle(&self.disk)?;
         if self.behind {
             self.replay()?;
             self.behind = false;
@@ -179,24 +150,15 @@ impl<D: Disk> Store<D> {
     }
 
     fn finish_checkpoint(&mut self) -> io::Result<()> {
-        if self.journal_length > 0 {
+        if self.journal.length() > 0 {
             self.disk.perform(&Step::SyncFileSystem(self.folder.clone()))?;
-            self.disk.perform(&Step::Truncate { path: self.journal(), length: 0 })?;
-            self.journal_length = 0;
+            self.journal.clear(&self.disk)?;
         }
         Ok(())
     }
 
     fn replay(&mut self) -> io::Result<()> {
-        let file = match File::open(self.journal()) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(disk::at(&self.journal())(error)),
-        };
-        // A checkpoint may come while more is behind the end than counts.
-        let length = if self.journal_length > 0 { self.journal_length } else { file.metadata()?.len() };
-        self.journal_length = length;
-        let mut reader = BufReader::new(file.take(length));
+        let Some(mut reader) = self.journal.read()? else { return Ok(()) };
         while let Some(batch) = journal::next(&mut reader)? {
             self.replace_files(&batch)?;
         }
@@ -220,11 +182,9 @@ impl<D: Disk> Store<D> {
         match entry {
             Entry::Set { path, interface, properties } => {
                 let folder = self.object_folder(path);
-                let new = folder.join(format!("{UNFINISHED}{interface}"));
                 let text = Json::Object(properties.clone()).to_string();
                 self.disk.perform(&Step::CreateFolder(folder.clone()))?;
-                self.disk.perform(&Step::Write { path: new.clone(), bytes: text.into_bytes() })?;
-                self.disk.perform(&Step::Rename { from: new, to: folder.join(interface) })
+                replace_unflushed(&self.disk, &folder.join(interface), text.as_bytes())
             }
             Entry::Remove { path } => self.remove_files(&self.object_folder(path)),
         }
@@ -246,13 +206,13 @@ impl<D: Disk> Store<D> {
     }
 
     fn read_folder(&mut self, folder: &Path, path: &str, restored: &mut Vec<Restored>) -> io::Result<()> {
-        for entry in std::fs::read_dir(folder).map_err(disk::at(folder))? {
+        for entry in std::fs::read_dir(folder).map_err(at(folder))? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let kind = entry.file_type()?;
             if kind.is_dir() && is_path_element(&name) {
                 self.read_folder(&entry.path(), &format!("{path}/{name}"), restored)?;
-            } else if kind.is_file() && name.contains('.') && !name.starts_with(UNFINISHED) {
+            } else if kind.is_file() && name.contains('.') && !name.starts_with('.') {
                 self.read_file(&entry.path(), path, name, restored)?;
             } else {
                 self.remove_foreign(&entry.path(), kind.is_dir());
@@ -280,10 +240,10 @@ impl<D: Disk> Store<D> {
         interface: String,
         restored: &mut Vec<Restored>,
     ) -> io::Result<()> {
-        let decoded = match std::fs::metadata(file).map_err(disk::at(file))?.len() {
+        let decoded = match std::fs::metadata(file).map_err(at(file))?.len() {
             length if length > FILE_LIMIT => Err(format!("it has {length} bytes")),
             _ => {
-                let bytes = std::fs::read(file).map_err(disk::at(file))?;
+                let bytes = std::fs::read(file).map_err(at(file))?;
                 serde_json::from_slice(&bytes).map_err(|error| error.to_string())
             }
         };
@@ -295,10 +255,6 @@ impl<D: Disk> Store<D> {
             }
         }
         Ok(())
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.folder.join("journal")
     }
 
     fn objects(&self) -> PathBuf {
@@ -317,9 +273,6 @@ pub(crate) fn is_path_element(name: &str) -> bool {
 
 /// Largest file of one interface, bytes: four times the largest call, as bytes are kept as hex.
 const FILE_LIMIT: u64 = 4 * crate::requests::BODY_LIMIT as u64;
-
-/// Prefix of files that are not in place yet; no interface name can start like this.
-const UNFINISHED: &str = ".new-";
 
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,6 @@ pub mod bus;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod daemon;
-pub mod durable;
 mod exit;
 pub mod folders;
 mod invocation;

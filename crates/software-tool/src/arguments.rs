@@ -1,8 +1,8 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use image_check::VersionFloor;
 use image_format::Purpose;
-use image_ingest::VersionFloor;
 use std::path::PathBuf;
 use std::time::Duration;
 use update_state::ApplyTime;

@@ -11,7 +11,6 @@ mod activate;
 mod arguments;
 mod catalogue;
 mod delete;
-mod draft;
 mod exit;
 mod follow;
 mod follower;

@@ -1,15 +1,15 @@
 //! `software-tool pack`: an image of the files in a folder.
 
 use crate::arguments::{Compress, Pack};
-use crate::draft::Draft;
 use crate::exit::{Exit, Failure};
 use crate::parts::{parts, unreadable};
 use crate::screen::{Screen, one_line};
 use crate::verify::check;
 use anyhow::Context as _;
+use durable_state::Draft;
 use image_builder::{BuildError, Built, Compression};
+use image_check::{DigestChoice, KeySet, Rules, SignaturePolicy, TrustStore};
 use image_format::{Manifest, ManifestLimits};
-use image_ingest::{DigestChoice, KeySet, Rules, SignaturePolicy, TrustStore};
 use image_signature::{DigestAlgorithm, PrivateKey};
 use std::fs;
 use std::io::{BufWriter, Write as _};

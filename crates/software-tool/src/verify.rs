@@ -5,10 +5,10 @@ use crate::exit::{Exit, Failure};
 use crate::parts::unreadable;
 use crate::screen::{Screen, one_line};
 use crate::table::Table;
-use image_ingest::{
-    DigestChoice, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, TrustStore, Verification,
-    ingest,
+use image_check::{
+    DigestChoice, Image, Nowhere, Rejection, Rules, SignaturePolicy, TrustStore, Verification,
 };
+use image_ingest::{Incoming, ingest};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Read};

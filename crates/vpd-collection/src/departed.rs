@@ -1,8 +1,8 @@
 //! Objects that the machine had and has no more: another system was chosen, or its description has changed.
 
-use service_runtime::durable;
+use durable_state::{Document, StateFolder};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 
 /// The key under which what departed is dealt with; no EEPROM can have it.
@@ -11,7 +11,7 @@ pub const KEY: &str = "departed";
 /// The objects that this service has had a hand in, kept over power-off.
 #[derive(Debug)]
 pub struct Objects {
-    file: Option<PathBuf>,
+    folder: Option<StateFolder>,
     current: BTreeSet<String>,
     /// What was published once and belongs to nothing of this system.
     pub departed: BTreeSet<String>,
@@ -21,12 +21,10 @@ impl Objects {
     /// Compares what is kept in systemd's state folder with what the system has now. When nobody knows what system this
     /// is, nothing has departed.
     pub fn load(folder: Option<PathBuf>, current: BTreeSet<String>, is_known: bool) -> Self {
-        let file = folder.map(|folder| folder.join("objects"));
-        let text = file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        let known: BTreeSet<String> =
-            text.lines().filter(|line| is_object_path(line)).map(str::to_owned).collect();
+        let folder = folder.map(StateFolder::at);
+        let known = folder.as_ref().map(read).unwrap_or_default();
         let departed = known.difference(&current).filter(|_| is_known).cloned().collect();
-        let objects = Self { file, current, departed };
+        let objects = Self { folder, current, departed };
         // Nothing is published before it is remembered.
         if !objects.current.is_subset(&known) {
             objects.keep(objects.current.union(&known));
@@ -42,8 +40,8 @@ impl Objects {
     }
 
     fn keep<'a>(&self, objects: impl IntoIterator<Item = &'a String>) {
-        let text: String = objects.into_iter().map(|path| format!("{path}\n")).collect();
-        let written = self.file.as_deref().map_or(Ok(()), |file| durable::replace(file, &text));
+        let kept = Kept { objects: objects.into_iter().cloned().collect() };
+        let written = self.folder.as_ref().map_or(Ok(()), |folder| folder.save(NAME, &kept));
         if let Err(error) = written {
             log::warn!(
                 "objects of an earlier system may stay in the inventory: cannot remember them: {error}"
@@ -52,10 +50,39 @@ impl Objects {
     }
 }
 
-/// One line that a failing flash chip has changed must not keep the others from being dealt with, boot after boot.
-fn is_object_path(line: &str) -> bool {
-    let object = format!("{}{line}", dbus_api::inventory::ROOT);
-    line.len() > 1 && line.starts_with('/') && zbus::ObjectPath::try_from(object).is_ok()
+/// Its file below the state folder.
+const NAME: &str = "objects";
+
+/// What the file says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    /// Paths of objects below the inventory's root.
+    objects: BTreeSet<String>,
+}
+
+impl Document for Kept {
+    const FORMAT: u32 = 1;
+    const LONGEST: u64 = 4 * 1024 * 1024;
+}
+
+fn read(folder: &StateFolder) -> BTreeSet<String> {
+    match folder.load(NAME) {
+        Ok(kept) => {
+            let kept = kept.map(|Kept { objects }| objects).unwrap_or_default();
+            kept.into_iter().filter(|path| is_object_path(path)).collect()
+        }
+        Err(error) => {
+            log::warn!("objects of an earlier system may stay in the inventory: {error}");
+            BTreeSet::new()
+        }
+    }
+}
+
+/// One that no object can have must not keep the others from being dealt with, boot after boot.
+fn is_object_path(path: &str) -> bool {
+    let object = format!("{}{path}", dbus_api::inventory::ROOT);
+    path.len() > 1 && path.starts_with('/') && zbus::ObjectPath::try_from(object).is_ok()
 }
 
 #[cfg(test)]
@@ -93,9 +120,22 @@ mod tests {
     #[test]
     fn what_is_no_path_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("objects"), "/a\n\n/b c\nd\n/\n/e/\n\0\n/f\n").unwrap();
+        let objects = set(&["/a", "", "/b c", "d", "/", "/e/", "\0", "/f"]);
+        StateFolder::at(folder.path()).save(NAME, &Kept { objects }).unwrap();
         let objects = Objects::load(Some(folder.path().to_owned()), set(&[]), true);
         assert_eq!(objects.departed, set(&["/a", "/f"]));
+    }
+
+    #[test]
+    fn of_a_damaged_file_nothing_is_believed_and_the_next_is_kept_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = |paths| Objects::load(Some(folder.path().to_owned()), set(paths), true);
+        load(&["/a", "/b"]);
+        let file = folder.path().join(NAME);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("/a", "/x")).unwrap();
+        assert_eq!(load(&["/b"]).departed, set(&[]));
+        assert_eq!(load(&["/c"]).departed, set(&["/b"]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Images of damaged EEPROMs, kept for whoever looks into them later.
 
+use durable_state::{RealDisk, replace_unflushed};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ impl Images {
     }
 }
 
-/// A key has no `/` in it, and no name of ours ends as an unfinished file does.
+/// A key has no `/` in it. Nothing waits for the disk: what the power takes of it is read again.
 fn write(folder: &Path, key: &str, image: &[u8]) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let path = folder.join(format!("{key}.bin"));
@@ -37,9 +38,7 @@ fn write(folder: &Path, key: &str, image: &[u8]) -> io::Result<PathBuf> {
         return Ok(path);
     }
     make_room(folder, &path, image.len() as u64)?;
-    let fresh = folder.join(".new");
-    fs::write(&fresh, image)?;
-    fs::rename(fresh, &path)?;
+    replace_unflushed(&RealDisk, &path, image)?;
     Ok(path)
 }
 

@@ -1,15 +1,16 @@
 //! What this service remembers over its own restart: one file per collected EEPROM, in its run-time folder.
 
 use dbus_api::vpd::collection::FruStatus;
+use durable_state::{Document, StateFolder};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folder; without one nothing is remembered.
 #[derive(Debug)]
 pub struct Records {
-    folder: Option<PathBuf>,
+    folder: Option<StateFolder>,
     /// What is written, by key, with the moment at which it was collected.
     written: BTreeMap<String, i64>,
 }
@@ -17,7 +18,8 @@ pub struct Records {
 impl Records {
     /// Opens the folder that systemd assigned, and gives what is in it.
     pub fn open(folder: Option<PathBuf>) -> (Self, Vec<FruStatus>) {
-        let found = folder.as_deref().map(read_all).unwrap_or_default();
+        let folder = folder.map(StateFolder::at);
+        let found = folder.as_ref().map(read_all).unwrap_or_default();
         let written = found.iter().map(|status| (status.key.clone(), status.settled)).collect();
         (Self { folder, written }, found)
     }
@@ -49,36 +51,52 @@ impl Records {
     }
 }
 
-/// A key has no `/` in it.
-fn path(folder: &Path, key: &str) -> PathBuf {
-    folder.join(format!("{key}.json"))
+/// The file of one EEPROM, with all that `Status` says of it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Record(FruStatus);
+
+impl Document for Record {
+    const FORMAT: u32 = 1;
+    /// A report comes by one message, and names each record of its EEPROM in about 100 bytes.
+    const LONGEST: u64 = 1024 * 1024;
 }
 
-fn write(folder: &Path, status: &FruStatus) -> io::Result<()> {
-    let target = path(folder, &status.key);
-    let fresh = target.with_extension("new");
-    fs::write(&fresh, serde_json::to_vec(status)?)?;
-    fs::rename(fresh, target)
+/// A key has no `/` in it, and does not begin with a dot.
+fn name(key: &str) -> String {
+    format!("{key}{EXTENSION}")
 }
 
-fn remove(folder: &Path, key: &str) -> io::Result<()> {
-    match fs::remove_file(path(folder, key)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+const EXTENSION: &str = ".toml";
+
+/// Nothing is flushed: the folder is in memory.
+fn write(folder: &StateFolder, status: &FruStatus) -> io::Result<()> {
+    folder.save_unflushed(&name(&status.key), &Record(status.clone()))
+}
+
+fn remove(folder: &StateFolder, key: &str) -> io::Result<()> {
+    folder.remove(&name(key))
+}
+
+fn read_all(folder: &StateFolder) -> Vec<FruStatus> {
+    let names = folder.open().and_then(|()| folder.names()).unwrap_or_else(|error| {
+        log::warn!("what an earlier run has read is read again: {error}");
+        Vec::new()
+    });
+    let mut found = Vec::new();
+    for name in names.iter().filter(|name| name.ends_with(EXTENSION)) {
+        match folder.load(name) {
+            Ok(record) => found.extend(record.map(|Record(status)| status)),
+            Err(error) => log::warn!("an EEPROM is read again: {error}"),
+        }
     }
-}
-
-fn read_all(folder: &Path) -> Vec<FruStatus> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let paths =
-        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json"));
-    paths.filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok()).collect()
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dbus_api::vpd::collection::Report;
+    use dbus_api::vpd::collection::{RecordReport, Report};
 
     fn collected(key: &str, settled: i64) -> FruStatus {
         let report = Report { key: key.to_owned(), invocation: "1".to_owned(), ..Report::default() };
@@ -116,9 +134,23 @@ mod tests {
     }
 
     #[test]
+    fn all_that_a_parser_reports_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut status = collected("spi12.0", i64::MIN);
+        status.report.reason = "\"\\\u{1b}[2J\n".to_owned();
+        status.report.image_size = u64::from(u32::MAX);
+        let record = RecordReport { name: "VINI".to_owned(), recovered_bits: 3, ..RecordReport::default() };
+        status.report.records = vec![record.clone(), record];
+        status.report.excluded = vec!["/a".to_owned()];
+        Records::open(Some(folder.path().to_owned())).0.update(&[status.clone(), collected("spi12.1", 2)]);
+        let (_, found) = Records::open(Some(folder.path().to_owned()));
+        assert_eq!(found, [status, collected("spi12.1", 2)]);
+    }
+
+    #[test]
     fn a_damaged_record_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("10-0050.json"), "{").unwrap();
+        std::fs::write(folder.path().join("10-0050.toml"), "{").unwrap();
         assert!(Records::open(Some(folder.path().to_owned())).1.is_empty());
     }
 }

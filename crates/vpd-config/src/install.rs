@@ -2,6 +2,7 @@
 
 use crate::units::NAME;
 use crate::{MARKER, Outputs, Problem};
+use durable_state::{RealDisk, replace_unflushed};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -55,12 +56,9 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let draft = PathBuf::from(draft);
-    fs::write(&draft, text)?;
-    fs::set_permissions(&draft, fs::Permissions::from_mode(0o644))?;
-    fs::rename(&draft, path)
+    // Nothing is flushed: an image is packed from what processes see, and a run that was cut is run again.
+    replace_unflushed(&RealDisk, path, text.as_bytes())?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
 }
 
 /// Files that an earlier call may have written.

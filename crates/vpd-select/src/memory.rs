@@ -2,25 +2,32 @@
 
 use crate::decide::Last;
 use anyhow::Context as _;
-use service_runtime::durable;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use system_index::{IdentityError, SystemName};
+use durable_state::{Document, LoadError, StateFolder};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use system_index::SystemName;
 
-fn file(state: &Path) -> PathBuf {
-    state.join("last-system")
+/// Its file below the state folder.
+const NAME: &str = "last-system";
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LastSystem {
+    system: SystemName,
+}
+
+impl Document for LastSystem {
+    const FORMAT: u32 = 1;
+    const LONGEST: u64 = 4096;
 }
 
 /// The last good choice, or why there is none.
 pub(crate) fn recall(state: &Path) -> Last {
-    match fs::read_to_string(file(state)) {
-        Ok(text) => text
-            .trim_end()
-            .parse()
-            .map_err(|error: IdentityError| format!("the last choice cannot be used: {error}")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err("there is no earlier choice".to_owned()),
-        Err(error) => Err(format!("the last choice cannot be read: {error}")),
+    match StateFolder::at(state).load(NAME) {
+        Ok(Some(LastSystem { system })) => Ok(system),
+        Ok(None) => Err("there is no earlier choice".to_owned()),
+        Err(LoadError::Unreadable { source, .. }) => Err(format!("the last choice cannot be read: {source}")),
+        Err(error) => Err(format!("the last choice cannot be used: {error}")),
     }
 }
 
@@ -29,7 +36,7 @@ pub(crate) fn remember(state: &Path, system: &SystemName) -> anyhow::Result<()> 
     if recall(state).as_ref() == Ok(system) {
         return Ok(());
     }
-    let target = file(state);
-    let kept = fs::create_dir_all(state).and_then(|()| durable::replace(&target, &format!("{system}\n")));
-    kept.with_context(|| format!("cannot write {}", target.display()))
+    let folder = StateFolder::at(state);
+    let kept = folder.open().and_then(|()| folder.save(NAME, &LastSystem { system: system.clone() }));
+    kept.with_context(|| format!("cannot write {}", folder.file(NAME).display()))
 }

@@ -4,8 +4,9 @@
 //! are no wall, and the next has signatures required; then the archive.
 #![no_main]
 
+use image_check::{Folder, KeySet, Limits, MinimumFree, Rules, SignaturePolicy, TrustStore};
 use image_format::{DigestAlgorithm, MemberName};
-use image_ingest::{Folder, Incoming, KeySet, Limits, MinimumFree, Rules, SignaturePolicy, TrustStore, ingest};
+use image_ingest::{Incoming, ingest};
 use image_signature::{PublicKey, digest};
 use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;

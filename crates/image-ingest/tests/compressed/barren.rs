@@ -2,7 +2,8 @@
 
 use crate::packing::{archive, bzip2, gzip, noise};
 use image_builder::Compression;
-use image_ingest::{ArchiveError, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, ingest};
+use image_check::{ArchiveError, Image, Nowhere, Rejection, Rules, SignaturePolicy};
+use image_ingest::{Incoming, ingest};
 
 fn judge(bytes: &[u8]) -> Result<Image, Rejection> {
     let rules = Rules { signature: SignaturePolicy::Off, ..Rules::default() };

@@ -2,7 +2,8 @@
 
 use crate::packing::archive;
 use image_builder::Compression;
-use image_ingest::{ArchiveError, Image, Incoming, Nowhere, Rejection, Rules, SignaturePolicy, ingest};
+use image_check::{ArchiveError, Image, Nowhere, Rejection, Rules, SignaturePolicy};
+use image_ingest::{Incoming, ingest};
 
 const LONGEST: usize = 64 * 1024;
 const BY_STREAMS: [Compression; 2] = [Compression::Gzip, Compression::Bzip2];

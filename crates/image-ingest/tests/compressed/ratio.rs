@@ -2,9 +2,8 @@
 
 use crate::packing::{archive, noise};
 use image_builder::{Compression, ImageBuilder, Purpose};
-use image_ingest::{
-    Attendance, Image, Incoming, LimitError, Limits, Nowhere, Rejection, Rules, SignaturePolicy, ingest,
-};
+use image_check::{Attendance, Image, LimitError, Limits, Nowhere, Rejection, Rules, SignaturePolicy};
+use image_ingest::{Incoming, ingest};
 use std::cell::Cell;
 
 const MIB: usize = 1024 * 1024;

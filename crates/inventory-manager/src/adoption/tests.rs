@@ -1,5 +1,7 @@
 use super::*;
-use crate::store::{RealDisk, Step};
+use durable_state::simulation::CutDisk;
+use durable_state::{RealDisk, Step};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -147,22 +149,12 @@ fn a_folder_in_use_adopts_nothing_even_after_its_last_object_is_gone() {
     assert!(machine.start().1.is_empty());
 }
 
-/// Performs steps until the fuse burns out; from then on every step fails, as if the process had died.
-struct Fused(usize);
-
-impl Disk for Fused {
-    fn perform(&mut self, step: &Step) -> io::Result<()> {
-        self.0 = self.0.checked_sub(1).ok_or_else(|| io::Error::other("killed"))?;
-        RealDisk.perform(step)
-    }
-}
-
 #[test]
 fn a_kill_at_every_step_leaves_an_adoption_that_is_whole_or_done_again() {
     let mut cuts = 0;
     loop {
         let machine = Machine::with_an_inventory();
-        if let Ok((mut store, restored)) = machine.start_on(Fused(cuts)) {
+        if let Ok((mut store, restored)) = machine.start_on(CutDisk::cutting(cuts, None)) {
             assert_eq!(
                 sorted(&restored),
                 expected(),
@@ -202,17 +194,17 @@ fn a_journal_torn_within_an_adoption_is_adopted_again() {
 
 #[test]
 fn an_adoption_that_the_disk_refuses_is_written_before_the_first_change() {
-    struct FullOnce(bool);
+    struct FullOnce(Cell<bool>);
     impl Disk for FullOnce {
-        fn perform(&mut self, step: &Step) -> io::Result<()> {
-            if matches!(step, Step::Append { .. }) && !std::mem::replace(&mut self.0, true) {
+        fn perform(&self, step: &Step) -> io::Result<()> {
+            if matches!(step, Step::Append { .. }) && !self.0.replace(true) {
                 return Err(io::Error::from(io::ErrorKind::StorageFull));
             }
             RealDisk.perform(step)
         }
     }
     let machine = Machine::with_an_inventory();
-    let (mut store, restored) = machine.start_on(FullOnce(false)).unwrap();
+    let (mut store, restored) = machine.start_on(FullOnce(Cell::new(false))).unwrap();
     assert_eq!(sorted(&restored), expected(), "it is shown all the same");
     store.write(&[set("/new", "M")]).unwrap();
     drop(store);

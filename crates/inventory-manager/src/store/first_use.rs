@@ -1,6 +1,7 @@
 //! Whether a state folder was ever used, and how its use begins.
 
-use super::{Disk, Entry, Restored, Step, Store};
+use super::{Entry, Restored, Store};
+use durable_state::{Disk, Step};
 use std::io;
 use std::path::PathBuf;
 

@@ -57,7 +57,7 @@ impl Digesting {
         wanted: DigestAlgorithm,
     ) -> Result<DigestValue, Rejection> {
         let mut digesting = Self::new(DigestChoice::AsNeeded, Some(wanted));
-        let mut buffer = vec![0; crate::unpack::PIECE];
+        let mut buffer = vec![0; crate::receiver::PIECE];
         loop {
             match file.read(&mut buffer) {
                 Ok(0) => break,

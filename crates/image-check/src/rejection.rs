@@ -1,9 +1,15 @@
-use crate::{ArchiveError, JudgeError, SignatureFault};
-use image_format::{Excerpt, ManifestError};
+mod archive;
+mod file;
+
+pub use archive::ArchiveError;
+pub use file::{FileError, MemberError};
+
+use crate::{JudgeError, SignatureFault};
+use image_format::ManifestError;
 use nix::errno::Errno;
 use std::io;
 
-/// Why an image was not taken in.
+/// Why an image was not taken: one list for archives, folders and copies of them, since whoever tells it needs all.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -19,6 +25,12 @@ pub enum Rejection {
     /// It is no archive, or one that could do harm.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// It is a folder of files, and one of them cannot be taken.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Its members do not go together, or could lead elsewhere.
+    #[error(transparent)]
+    Member(#[from] MemberError),
     /// There is too much of something.
     #[error(transparent)]
     Limit(#[from] LimitError),
@@ -94,8 +106,9 @@ impl Rejection {
     /// What kind it is.
     pub fn class(&self) -> Class {
         match self {
-            Self::Truncated | Self::Archive(_) | Self::Source(_) => Class::UnTar,
-            Self::Limit(_) | Self::Unsuitable(_) => Class::Image,
+            Self::Truncated | Self::Archive(_) | Self::Member(_) | Self::Source(_) => Class::UnTar,
+            Self::File(FileError::Unreadable { .. }) => Class::Internal,
+            Self::File(_) | Self::Limit(_) | Self::Unsuitable(_) => Class::Image,
             Self::Busy { .. } => Class::Busy,
             Self::NoManifest | Self::ManifestIsFolder | Self::Manifest(_) => Class::Manifest,
             Self::TooOld { .. } => Class::Incompatible,
@@ -103,14 +116,6 @@ impl Rejection {
             Self::Storage(_) => Class::Internal,
             Self::Ignored { .. } | Self::Interrupted => Class::None,
         }
-    }
-
-    pub(crate) fn corrupt(error: &io::Error) -> Self {
-        // Readers repeat what they read, which must not reach a log or a terminal as it is.
-        let text = error.to_string();
-        // What tar adds is the member's name, as yet unread.
-        let text = text.split(" when getting ").next().unwrap_or_default();
-        ArchiveError::Damaged { reason: Excerpt::of(text).to_string() }.into()
     }
 }
 

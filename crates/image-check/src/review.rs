@@ -9,7 +9,7 @@ use image_format::Manifest;
 /// `signer` is the fingerprint of the machine's key that had signed it, as [`crate::TrustStore::fingerprint_of`] gives it;
 /// none where it was not signed as it should be, or nobody had looked.
 ///
-/// Errors: [`Rejection`], as [`crate::ingest`] would give it for the same image now.
+/// Errors: [`Rejection`], as it would be given for the same image now.
 pub fn review(manifest: &[u8], signer: Option<&str>, rules: &Rules) -> Result<(), Rejection> {
     let judged = judge(Manifest::parse(manifest, &rules.manifest)?, rules)?;
     if rules.signature != SignaturePolicy::Required {

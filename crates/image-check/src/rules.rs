@@ -32,11 +32,11 @@ pub struct Rules {
     pub ignored_purposes: Vec<Purpose>,
     /// Oldest versions that are taken.
     pub floors: Vec<VersionFloor>,
-    /// Which digests are made while unpacking.
+    /// Which digests are made while an archive is unpacked.
     pub digests: DigestChoice,
 }
 
-/// How much there may be.
+/// How much there may be; what is said of archives holds for nothing else.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of the archive, as it comes.
@@ -66,13 +66,6 @@ impl Default for Limits {
             dictionary: 8 * MIB,
             free: MinimumFree::default(),
         }
-    }
-}
-
-impl Limits {
-    /// The memory that an xz decoder may take, KiB: its dictionary, and the 104 KiB that it adds itself.
-    pub(crate) fn dictionary_kib(&self) -> u32 {
-        u32::try_from(self.dictionary.div_ceil(1024).saturating_add(104)).unwrap_or(u32::MAX)
     }
 }
 
@@ -110,7 +103,7 @@ pub enum SignaturePolicy {
     Off,
 }
 
-/// Which digests are made while unpacking.
+/// Which digests are made while bytes pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DigestChoice {
     /// SHA-256, and the manifest's once it has come. A member before it is read again if it needs another.

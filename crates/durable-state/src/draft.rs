@@ -1,5 +1,3 @@
-//! Files that appear whole or not at all.
-
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 use std::ffi::OsString;
@@ -9,12 +7,13 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// A file that is being written for the place of another.
+/// A file that is being written for the place of another, for tools that people start.
 ///
-/// It has no name until it is put in place, so that nothing is left of it however the tool ends. Where the file system cannot
-/// do so it has one beside the other's, which is removed again.
+/// It has no name until it is put in place, so that nothing is left of it however the tool ends, and two tools with one
+/// target do not write into each other's: what services have [`crate::replace`] for, whose draft they find again. Where the
+/// file system cannot do so it has a name beside the other's, which is removed again.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub struct Draft {
     target: PathBuf,
     /// The name beside the target.
     path: PathBuf,
@@ -24,7 +23,9 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Begins a file. A link stays a link: what it leads to is replaced.
-    pub(crate) fn begin(path: &Path) -> io::Result<Self> {
+    ///
+    /// Errors: as the kernel says, or that something which is no regular file has the name.
+    pub fn begin(path: &Path) -> io::Result<Self> {
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if target.exists() && !target.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it exists and is no regular file"));
@@ -48,19 +49,19 @@ impl Draft {
     }
 
     /// What to write to.
-    pub(crate) fn file(&mut self) -> &mut File {
+    pub fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
     /// What has been written, to be read from its start. Nothing can be written any more.
-    pub(crate) fn read(&self) -> io::Result<File> {
+    pub fn read(&self) -> io::Result<File> {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
         Ok(file)
     }
 
-    /// Puts it in place.
-    pub(crate) fn put_in_place(mut self) -> io::Result<()> {
+    /// Puts it in place, after its bytes are durable; its name is not yet. Errors: as the kernel says; the other file stays.
+    pub fn put_in_place(mut self) -> io::Result<()> {
         // Otherwise a power cut could leave the name with nothing behind it.
         self.file.sync_all()?;
         if !self.is_named {

@@ -1,9 +1,11 @@
 //! Writes members, with their digests, within limits.
 
-use crate::archive::ArchiveError;
 use crate::digests::{Digesting, Digests};
 use crate::judge::{self, Judged};
-use crate::{Folder, LimitError, Rejection, Rules, is_out_of_space};
+use crate::{
+    DigestChoice, Folder, Image, LimitError, Member, MemberError, Rejection, Rules, is_out_of_space, remark,
+    verify,
+};
 use image_format::{Manifest, MemberName, names};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write as _};
@@ -26,9 +28,9 @@ pub(crate) struct Written {
     pub(crate) content: Option<Vec<u8>>,
 }
 
-/// An archive that was unpacked as a whole.
+/// All that there was.
 #[derive(Debug)]
-pub(crate) struct Unpacked {
+pub(crate) struct Received {
     pub(crate) members: BTreeMap<MemberName, Written>,
     pub(crate) judged: Judged,
 }
@@ -49,10 +51,13 @@ enum SeenKind {
     Parent,
 }
 
-/// Unpacks members into a folder.
-pub(crate) struct Unpacker<'a, F> {
+/// Takes an image's members one by one: writes them into a folder while they are hashed, judges the manifest as soon as it
+/// has come, and the signatures at the end.
+#[derive(Debug)]
+pub struct Receiver<'a, F> {
     folder: &'a mut F,
     rules: &'a Rules,
+    digests: DigestChoice,
     buffer: Vec<u8>,
     /// By folded names, as two that differ in case only are one elsewhere.
     seen: BTreeMap<String, Seen>,
@@ -61,11 +66,13 @@ pub(crate) struct Unpacker<'a, F> {
     total: u64,
 }
 
-impl<'a, F: Folder> Unpacker<'a, F> {
-    pub(crate) fn new(folder: &'a mut F, rules: &'a Rules) -> Self {
+impl<'a, F: Folder> Receiver<'a, F> {
+    /// Begins with none.
+    pub fn new(folder: &'a mut F, rules: &'a Rules, digests: DigestChoice) -> Self {
         Self {
             folder,
             rules,
+            digests,
             buffer: vec![0; PIECE],
             seen: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -74,8 +81,8 @@ impl<'a, F: Folder> Unpacker<'a, F> {
         }
     }
 
-    /// Whether so many bytes more find room.
-    pub(crate) fn require(&self, bytes: u64) -> Result<(), Rejection> {
+    /// Whether so many bytes more find room. Errors: [`Rejection::Busy`].
+    pub fn require(&self, bytes: u64) -> Result<(), Rejection> {
         let (free, size) = self.folder.space().map_err(Rejection::Storage)?;
         let kept = self.rules.limits.free.of(size);
         let needed = bytes.saturating_add(kept);
@@ -84,8 +91,8 @@ impl<'a, F: Folder> Unpacker<'a, F> {
         if free < needed { Err(Rejection::Busy { needed: needed_again, free, kept }) } else { Ok(()) }
     }
 
-    /// Takes a folder.
-    pub(crate) fn folder(&mut self, name: MemberName) -> Result<(), Rejection> {
+    /// Takes a folder. Errors: [`Rejection`].
+    pub fn folder(&mut self, name: MemberName) -> Result<(), Rejection> {
         if name.is_root() {
             return Ok(());
         }
@@ -98,13 +105,15 @@ impl<'a, F: Folder> Unpacker<'a, F> {
                 seen.kind = SeenKind::Folder;
                 Ok(())
             }
-            Some(_) => Err(ArchiveError::Duplicate(name).into()),
+            Some(_) => Err(MemberError::Duplicate(name).into()),
             None => self.make_folder(name, SeenKind::Folder),
         }
     }
 
-    /// Takes a file.
-    pub(crate) fn file(
+    /// Takes a file of so many bytes. `explain` says what an error of its reader means.
+    ///
+    /// Errors: [`Rejection`]; [`Rejection::Truncated`] where there are fewer bytes.
+    pub fn file(
         &mut self,
         name: MemberName,
         size: u64,
@@ -114,7 +123,7 @@ impl<'a, F: Folder> Unpacker<'a, F> {
         self.check_size(&name, size)?;
         self.parents(&name)?;
         if self.seen.contains_key(&name.folded()) {
-            return Err(ArchiveError::Duplicate(name).into());
+            return Err(MemberError::Duplicate(name).into());
         }
         self.see(name.clone(), SeenKind::File)?;
         self.require(size)?;
@@ -126,10 +135,26 @@ impl<'a, F: Folder> Unpacker<'a, F> {
         Ok(())
     }
 
-    /// What came of it all.
-    pub(crate) fn finish(self) -> Result<Unpacked, Rejection> {
+    /// The manifest, once it has come.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.judged.as_ref().map(|judged| &judged.manifest)
+    }
+
+    /// Checks the signatures of what has come.
+    ///
+    /// Errors: [`Rejection`]; what is in the folder then is of no use.
+    pub fn finish(self) -> Result<Image, Rejection> {
         let judged = self.judged.ok_or(Rejection::NoManifest)?;
-        Ok(Unpacked { members: self.members, judged })
+        let received = Received { members: self.members, judged };
+        let verification = verify::verify(&received, self.folder, self.rules)?;
+        let members = received.members.into_iter().map(|(name, written)| Member {
+            name,
+            size: written.size,
+            sha256: written.digests.sha256,
+        });
+        let Judged { manifest, purpose, .. } = received.judged;
+        let remarks = remark::remarks(&manifest, purpose);
+        Ok(Image { members: members.collect(), manifest, purpose, verification, remarks })
     }
 
     fn check_size(&self, name: &MemberName, size: u64) -> Result<(), LimitError> {
@@ -147,9 +172,9 @@ impl<'a, F: Folder> Unpacker<'a, F> {
     fn parents(&mut self, name: &MemberName) -> Result<(), Rejection> {
         let Some(parent) = name.parent() else { return Ok(()) };
         match self.seen.get(&parent.folded()) {
-            Some(seen) if seen.kind == SeenKind::File => Err(ArchiveError::BelowFile(name.clone()).into()),
+            Some(seen) if seen.kind == SeenKind::File => Err(MemberError::BelowFile(name.clone()).into()),
             Some(seen) if seen.name == parent => Ok(()),
-            Some(_) => Err(ArchiveError::Duplicate(parent).into()),
+            Some(_) => Err(MemberError::Duplicate(parent).into()),
             None => {
                 self.parents(&parent)?;
                 self.make_folder(parent, SeenKind::Parent)
@@ -179,7 +204,7 @@ impl<'a, F: Folder> Unpacker<'a, F> {
         explain: impl Fn(io::Error) -> Rejection,
     ) -> Result<Written, Rejection> {
         let wanted = self.judged.as_ref().and_then(|judged| judged.digest);
-        let mut digesting = Digesting::new(self.rules.digests, wanted);
+        let mut digesting = Digesting::new(self.digests, wanted);
         let mut kept = is_kept(name, size, self.rules).then(Vec::new);
         let mut file = self.folder.create(name).map_err(|error| self.unwritten(error, size))?;
         let (mut left, mut asked) = (size, 0_u64);

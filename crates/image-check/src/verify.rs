@@ -1,7 +1,7 @@
 //! Checks an image's signatures against the digests of what was written.
 
 use crate::digests::Digesting;
-use crate::unpack::{Unpacked, Written};
+use crate::receiver::{Received, Written};
 use crate::{Folder, KeySet, Rejection, Rules, SignaturePolicy};
 use image_format::{
     Check, CoverageError, DigestAlgorithm, DigestError, KeyRole, MemberName, Subject, names, signature_plan,
@@ -90,14 +90,14 @@ pub enum SignatureFault {
 ///
 /// Errors: [`Rejection::Signature`] where signatures are required; [`Rejection::Storage`].
 pub(crate) fn verify<F: Folder>(
-    unpacked: &Unpacked,
+    received: &Received,
     folder: &F,
     rules: &Rules,
 ) -> Result<Verification, Rejection> {
     if rules.signature == SignaturePolicy::Off {
         return Ok(Verification::Unchecked);
     }
-    match (Verifier { unpacked, folder, rules }.check(), rules.signature) {
+    match (Verifier { received, folder, rules }.check(), rules.signature) {
         (Ok(key_set), _) => Ok(Verification::Signed { key_set }),
         (Err(Rejection::Signature(fault)), SignaturePolicy::Advisory) => Ok(Verification::Unsigned(fault)),
         (Err(rejection), _) => Err(rejection),
@@ -105,7 +105,7 @@ pub(crate) fn verify<F: Folder>(
 }
 
 struct Verifier<'a, F> {
-    unpacked: &'a Unpacked,
+    received: &'a Received,
     folder: &'a F,
     rules: &'a Rules,
 }
@@ -113,8 +113,8 @@ struct Verifier<'a, F> {
 impl<F: Folder> Verifier<'_, F> {
     fn check(&self) -> Result<String, Rejection> {
         let trust = &self.rules.trust;
-        let members = self.unpacked.members.keys().cloned().collect();
-        let judged = &self.unpacked.judged;
+        let members = self.received.members.keys().cloned().collect();
+        let judged = &self.received.judged;
         let plan = signature_plan(&judged.manifest, &members, &trust.post_quantum());
         let plan = plan.map_err(SignatureFault::Coverage)?;
         let (by_system, by_image): (Vec<_>, Vec<_>) =
@@ -137,20 +137,20 @@ impl<F: Folder> Verifier<'_, F> {
 
     /// Whether the payloads are those that the manifest lists, where it does.
     fn check_belonging(&self) -> Result<(), SignatureFault> {
-        let manifest = &self.unpacked.judged.manifest;
+        let manifest = &self.received.judged.manifest;
         let listed = &manifest.payload_digests;
         if listed.is_empty() {
             let is_needed = self.rules.require_payload_digests;
             return if is_needed { Err(SignatureFault::NothingListed) } else { Ok(()) };
         }
         for entry in listed {
-            let written = self.unpacked.members.get(&entry.name);
+            let written = self.received.members.get(&entry.name);
             let written = written.ok_or_else(|| SignatureFault::Lacking(entry.name.clone()))?;
             if written.digests.sha256.to_string() != entry.sha256 {
                 return Err(SignatureFault::Another(entry.name.clone()));
             }
         }
-        let payloads = self.unpacked.members.keys().filter(|name| manifest.is_payload(name));
+        let payloads = self.received.members.keys().filter(|name| manifest.is_payload(name));
         let mut strangers = payloads.filter(|name| !listed.iter().any(|entry| entry.name == **name));
         strangers.next().map_or(Ok(()), |name| Err(SignatureFault::Stranger(name.clone())))
     }
@@ -225,7 +225,7 @@ impl<F: Folder> Verifier<'_, F> {
         algorithm: DigestAlgorithm,
     ) -> Result<DigestValue, Rejection> {
         let gone = || Rejection::Storage(std::io::ErrorKind::NotFound.into());
-        let written = self.unpacked.members.get(name).ok_or_else(gone)?;
+        let written = self.received.members.get(name).ok_or_else(gone)?;
         if let Some(value) = written.digests.get(algorithm) {
             return Ok(*value);
         }
@@ -235,7 +235,7 @@ impl<F: Folder> Verifier<'_, F> {
 
     /// The bytes of a small member.
     fn content(&self, name: &str) -> Option<&[u8]> {
-        let found = self.unpacked.members.iter().find(|(member, _)| member.as_str() == name);
+        let found = self.received.members.iter().find(|(member, _)| member.as_str() == name);
         found.and_then(|(_, written): (_, &Written)| written.content.as_deref())
     }
 }

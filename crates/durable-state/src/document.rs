@@ -1,0 +1,163 @@
+use crate::checksum::in_words;
+use crate::{Disk, Step, replace};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// What can be kept in a file of its own.
+///
+/// Shape of the file: TOML; a line `checksum = "…"` over all that follows it, a line `format = N`, the value.
+pub trait Document: Serialize + DeserializeOwned {
+    /// The format's number, which grows with each change that makes an older or newer file mean something else.
+    const FORMAT: u32;
+    /// Longest file that is looked at, bytes.
+    const LONGEST: u64;
+}
+
+/// What is wrong with a document's bytes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A folder, a link or a device has its name.
+    #[error("it is no regular file")]
+    NoFile,
+    /// It is longer than any that is written.
+    #[error("it has more than {limit} bytes")]
+    TooLong {
+        /// The longest, bytes.
+        limit: u64,
+    },
+    /// It begins otherwise than with a checksum and a format, or has no text.
+    #[error("it does not begin with a checksum and a format")]
+    Beginning,
+    /// Some of its bytes have changed since it was written.
+    #[error("its checksum is not that of its text")]
+    Checksum,
+    /// Another version of the program wrote it.
+    #[error("its format is {found}, this program reads {known}")]
+    Format {
+        /// What the file says.
+        found: u32,
+        /// What the program knows.
+        known: u32,
+    },
+    /// Its text is whole, and not what the program reads.
+    #[error("{0}")]
+    Content(String),
+}
+
+/// Why a document is not there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The kernel does not give it out.
+    #[error("{} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be believed; it is where [`set_aside`] says.
+    #[error("{} is damaged: {fault}; it is kept as {}", .path.display(), .kept.display())]
+    Damaged {
+        /// Which file it was.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: Fault,
+        /// Which file it is now.
+        kept: PathBuf,
+    },
+    /// It cannot be believed, and could not be moved either.
+    #[error("{} is damaged: {fault}; it stays, as it cannot be set aside: {source}", .path.display())]
+    Stuck {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: Fault,
+        /// Why it stays.
+        source: io::Error,
+    },
+}
+
+/// The bytes of a document's file.
+///
+/// Errors: the value has something that TOML cannot say, such as an integer above [`i64::MAX`].
+pub fn encode<T: Document>(value: &T) -> io::Result<String> {
+    let body = toml::to_string(value).map_err(io::Error::other)?;
+    let text = format!("format = {}\n{body}", T::FORMAT);
+    Ok(format!("checksum = \"{}\"\n{text}", in_words(text.as_bytes())))
+}
+
+/// What a document's file says.
+///
+/// Errors: [`Fault`].
+pub fn decode<T: Document>(bytes: &[u8]) -> Result<T, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Fault::Beginning)?;
+    let (sum, text) = text.split_once('\n').ok_or(Fault::Beginning)?;
+    let sum = sum.strip_prefix("checksum = \"").and_then(|sum| sum.strip_suffix('"'));
+    if sum.ok_or(Fault::Beginning)? != in_words(text.as_bytes()) {
+        return Err(Fault::Checksum);
+    }
+    let (format, body) = text.split_once('\n').ok_or(Fault::Beginning)?;
+    let found = format.strip_prefix("format = ").and_then(|format| format.parse().ok());
+    let found = found.ok_or(Fault::Beginning)?;
+    if found != T::FORMAT {
+        return Err(Fault::Format { found, known: T::FORMAT });
+    }
+    toml::from_str(body).map_err(|error| Fault::Content(error.to_string().trim_end().replace('\n', "; ")))
+}
+
+/// Keeps a document in a file, durably and as a whole; see [`replace`].
+pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result<()> {
+    replace(disk, path, encode(value)?.as_bytes())
+}
+
+/// Reads a document; none where there is no file.
+///
+/// Errors: [`LoadError`]. A file that cannot be believed is set aside first, so that it is told once and in nobody's way.
+pub fn load<T: Document>(disk: &impl Disk, path: &Path) -> Result<Option<T>, LoadError> {
+    load_within(disk, path, T::LONGEST)
+}
+
+/// As [`load`], of a file whose longest length, bytes, is a setting's matter.
+pub fn load_within<T: Document>(disk: &impl Disk, path: &Path, longest: u64) -> Result<Option<T>, LoadError> {
+    let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+    let read = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+        Ok(found) if !found.is_file() => Err(Fault::NoFile),
+        Ok(_) => Ok(read(path, longest).map_err(unreadable)?),
+    };
+    let decoded = read.and_then(|bytes| {
+        let is_short = bytes.len() as u64 <= longest;
+        if is_short { decode(&bytes) } else { Err(Fault::TooLong { limit: longest }) }
+    });
+    decoded.map(Some).map_err(|fault| {
+        let (path, kept) = (path.to_owned(), set_aside(path));
+        match disk.perform(&Step::Rename { from: path.clone(), to: kept.clone() }) {
+            Ok(()) => LoadError::Damaged { path, fault, kept },
+            Err(source) => LoadError::Stuck { path, fault, source },
+        }
+    })
+}
+
+/// Where a file lies that is not believed: `.NAME.damaged` beside it, in place of an earlier one.
+pub fn set_aside(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(crate::folder::DAMAGED);
+    path.with_file_name(name)
+}
+
+/// At most one byte more than may be.
+fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(longest.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

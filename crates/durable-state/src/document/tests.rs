@@ -1,0 +1,154 @@
+use super::*;
+use crate::simulation::every_cut;
+use crate::{RealDisk, StateFolder};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Record {
+    name: String,
+    #[serde(default)]
+    group: Option<u32>,
+    is_known: bool,
+    #[serde(default)]
+    parts: Vec<Part>,
+    #[serde(default)]
+    counts: BTreeMap<String, i64>,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+struct Part {
+    text: String,
+    length: u64,
+}
+
+impl Document for Record {
+    const FORMAT: u32 = 3;
+    const LONGEST: u64 = 1024;
+}
+
+fn record() -> Record {
+    let part = |text: &str| Part { text: text.to_owned(), length: 7 };
+    Record {
+        name: "a \"quoted\" \\ größe\t\u{7f}\u{1}\n[x]".to_owned(),
+        group: None,
+        is_known: true,
+        parts: vec![part("one"), part("")],
+        counts: [("spi12.0".to_owned(), -1)].into(),
+    }
+}
+
+fn fault(bytes: &[u8]) -> Fault {
+    decode::<Record>(bytes).unwrap_err()
+}
+
+/// A file of a text that is whole.
+fn whole(text: &str) -> Vec<u8> {
+    format!("checksum = \"{}\"\n{text}", in_words(text.as_bytes())).into_bytes()
+}
+
+#[test]
+fn a_document_goes_both_ways_and_is_toml_as_a_whole() {
+    let text = encode(&record()).unwrap();
+    assert_eq!(decode::<Record>(text.as_bytes()).unwrap(), record());
+    let table: toml::Table = text.parse().unwrap();
+    assert_eq!(table["format"].as_integer(), Some(3));
+    assert_eq!(text.lines().nth(1), Some("format = 3"));
+}
+
+#[test]
+fn a_document_with_any_one_bit_flipped_is_not_believed() {
+    let text = encode(&record()).unwrap().into_bytes();
+    for bit in 0..text.len() * 8 {
+        let mut text = text.clone();
+        text[bit / 8] ^= 1 << (bit % 8);
+        assert!(matches!(fault(&text), Fault::Checksum | Fault::Beginning), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_document_torn_at_any_byte_is_not_believed() {
+    let text = encode(&record()).unwrap();
+    for length in 0..text.len() {
+        fault(&text.as_bytes()[..length]);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (bytes, expected) in [
+        (b"\xff\n".to_vec(), "it does not begin with a checksum and a format"),
+        (b"name = \"x\"\n".to_vec(), "it does not begin with a checksum and a format"),
+        (whole("name = \"x\"\n"), "it does not begin with a checksum and a format"),
+        (whole("format = 4\n"), "its format is 4, this program reads 3"),
+        (whole("format = 3\nname = 1\nis-known = true\n"), "invalid type: integer `1`, expected a string"),
+    ] {
+        let message = fault(&bytes).to_string();
+        assert!(message.contains(expected) && !message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn what_is_damaged_is_set_aside_and_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::at(folder.path());
+    let load = || state.load::<Record>("10-0050");
+    assert_eq!(load().unwrap(), None);
+    state.save("10-0050", &record()).unwrap();
+    assert_eq!(load().unwrap(), Some(record()));
+    for bad in [b"".to_vec(), vec![b'x'; 1025], whole("format = 4\n")] {
+        fs::write(state.file("10-0050"), &bad).unwrap();
+        let message = load().unwrap_err().to_string();
+        assert!(
+            message.contains("10-0050 is damaged: ") && message.contains(".10-0050.damaged"),
+            "{message}"
+        );
+        assert_eq!(load().unwrap(), None);
+        assert_eq!(fs::read(folder.path().join(".10-0050.damaged")).unwrap(), bad);
+    }
+    assert_eq!(state.names().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_link_a_folder_and_a_pipe_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::at(folder.path());
+    state.save("real", &record()).unwrap();
+    std::os::unix::fs::symlink("real", state.file("link")).unwrap();
+    fs::create_dir(state.file("folder")).unwrap();
+    nix::unistd::mkfifo(&state.file("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for name in ["link", "folder", "pipe"] {
+        let message = state.load::<Record>(name).unwrap_err().to_string();
+        assert!(message.contains("it is no regular file"), "{message}");
+    }
+    assert_eq!(state.load::<Record>("real").unwrap(), Some(record()));
+}
+
+#[test]
+fn of_what_was_set_aside_the_newest_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::at(folder.path());
+    for number in 0..9 {
+        fs::write(state.file(&format!("{number}")), "x").unwrap();
+        state.load::<Record>(&number.to_string()).unwrap_err();
+    }
+    fs::write(state.file(".other.draft"), "x").unwrap();
+    state.open().unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
+#[test]
+fn a_document_is_the_old_or_the_new_wherever_it_is_cut() {
+    let old = || Record { name: "old".to_owned(), ..Record::default() };
+    let ways = every_cut(
+        |folder| StateFolder::at(folder).save("a", &old()).unwrap(),
+        |folder, disk| save(disk, &folder.join("a"), &record()).is_ok(),
+        |folder, cut, was_answered| {
+            let found = load::<Record>(&RealDisk, &folder.join("a")).unwrap().unwrap();
+            assert!(found == record() || found == old() && !was_answered, "{cut:?}: {found:?}");
+        },
+    );
+    assert!(ways > 60, "{ways}");
+}

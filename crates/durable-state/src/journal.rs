@@ -1,0 +1,175 @@
+use crate::checksum::in_words;
+use crate::{Disk, Step, at};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _, Take};
+use std::path::{Path, PathBuf};
+
+/// A file that grows at its end and is emptied as a whole.
+///
+/// What was appended is there after a loss of power, or, if that was refused, is not; a start finds at most the piece of one
+/// write more, which [`next_line`] passes over.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    /// Bytes that count.
+    length: u64,
+    /// A refused write may still stand behind the end, where a start would find it.
+    tail_in_doubt: bool,
+}
+
+impl Journal {
+    /// The journal at this path, which counts as empty until [`Self::read`].
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), length: 0, tail_in_doubt: false }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes in it.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether there is nothing in it, nor perhaps behind its end.
+    pub fn is_settled(&self) -> bool {
+        self.length == 0 && !self.tail_in_doubt
+    }
+
+    /// Reads it from its beginning; none where there is no file.
+    ///
+    /// The first time, all that the file has counts; afterwards what was appended, and not what a refused write left.
+    pub fn read(&mut self) -> io::Result<Option<BufReader<Take<File>>>> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(&self.path)(error)),
+        };
+        if self.length == 0 {
+            self.length = file.metadata()?.len();
+        }
+        Ok(Some(BufReader::new(file.take(self.length))))
+    }
+
+    /// Appends bytes, durably.
+    ///
+    /// Errors: nothing of them counts, nor will the next append be affected.
+    pub fn append(&mut self, disk: &impl Disk, bytes: Vec<u8>) -> io::Result<()> {
+        self.settle(disk)?;
+        let added = bytes.len() as u64;
+        let step = Step::Append { path: self.path.clone(), offset: self.length, bytes };
+        if let Err(error) = disk.perform(&step) {
+            self.tail_in_doubt = true;
+            if let Err(error) = self.settle(disk) {
+                log::error!(
+                    "a refused change cannot be taken back from {} yet: {error}",
+                    self.path.display()
+                );
+            }
+            return Err(error);
+        }
+        self.length = self.length.saturating_add(added);
+        Ok(())
+    }
+
+    /// Takes what a refused write may have left away, if there was one.
+    ///
+    /// Errors: it may be there yet.
+    pub fn settle(&mut self, disk: &impl Disk) -> io::Result<()> {
+        if self.tail_in_doubt {
+            disk.perform(&Step::Truncate { path: self.path.clone(), length: self.length })?;
+            self.tail_in_doubt = false;
+        }
+        Ok(())
+    }
+
+    /// Empties it, durably.
+    pub fn clear(&mut self, disk: &impl Disk) -> io::Result<()> {
+        disk.perform(&Step::Truncate { path: self.path.clone(), length: 0 })?;
+        (self.length, self.tail_in_doubt) = (0, false);
+        Ok(())
+    }
+}
+
+/// A line of a journal: a checksum, a blank, the text, which has no line breaks.
+///
+/// It starts with a line break of its own, so that a piece of the line before cannot spoil it.
+pub fn encode_line(text: &str) -> String {
+    format!("\n{} {text}\n", in_words(text.as_bytes()))
+}
+
+/// The text of the next line that arrived whole; `None` at the end.
+///
+/// Holds one line at a time; of a line longer than `longest` bytes, pieces of that length are passed over.
+pub fn next_line(reader: &mut impl BufRead, longest: u64) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(longest).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        if line.is_empty() {
+            continue;
+        }
+        match whole(line) {
+            Some(text) => return Ok(Some(text.to_owned())),
+            None => log::warn!("passing over {} bytes of a journal that did not arrive whole", line.len()),
+        }
+    }
+}
+
+fn whole(line: &[u8]) -> Option<&str> {
+    let (sum, text) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    (sum == in_words(text.as_bytes())).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RealDisk;
+    use crate::simulation::every_cut;
+
+    fn lines(path: &Path) -> Vec<String> {
+        let mut reader = Journal::at(path).read().unwrap().into_iter().next();
+        let next = || reader.as_mut().and_then(|reader| next_line(reader, 1024).unwrap());
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn a_line_is_there_whole_or_not_at_all_and_what_was_answered_is_there() {
+        let append = |folder: &Path, disk: &dyn Fn(&mut Journal, Vec<u8>) -> io::Result<()>, text| {
+            let mut journal = Journal::at(folder.join("journal"));
+            journal.read()?;
+            disk(&mut journal, encode_line(text).into_bytes())
+        };
+        let ways = every_cut(
+            |folder| append(folder, &|journal, line| journal.append(&RealDisk, line), "first").unwrap(),
+            |folder, disk| append(folder, &|journal, line| journal.append(disk, line), "second").is_ok(),
+            |folder, cut, was_answered| {
+                let found = lines(&folder.join("journal"));
+                let expected: &[&str] = if found.len() == 2 { &["first", "second"] } else { &["first"] };
+                assert_eq!(found, expected, "{cut:?}");
+                assert!(!was_answered || found.len() == 2, "{cut:?}");
+                // What a torn line left does not spoil the next.
+                append(folder, &|journal, line| journal.append(&RealDisk, line), "third").unwrap();
+                assert_eq!(lines(&folder.join("journal")).last().map(String::as_str), Some("third"));
+            },
+        );
+        assert!(ways > 50, "{ways}");
+    }
+
+    #[test]
+    fn a_journal_with_any_one_bit_flipped_gives_no_other_line() {
+        let text = encode_line("{\"some\": 1}").into_bytes();
+        for bit in 0..text.len() * 8 {
+            let mut text = text.clone();
+            text[bit / 8] ^= 1 << (bit % 8);
+            let found = next_line(&mut &*text, 1024).unwrap();
+            assert!(found.is_none_or(|line| line == "{\"some\": 1}"), "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+use crate::{Disk, Step};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How the name of a draft ends. A file of this name that begins with a dot is a draft, and of nothing else.
+const DRAFT: &str = ".draft";
+
+/// Replaces a file as a whole: whenever the power goes, it holds the old bytes or the new.
+///
+/// Until then they stand beside it as `.NAME.draft`, a name that no other file's draft has. Errors: as the kernel says; the
+/// file is the old one then, or already the new one, but perhaps not after a loss of power.
+pub fn replace(disk: &impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (folder, draft) = places(path)?;
+    let written = disk
+        .perform(&Step::Write { path: draft.clone(), bytes: bytes.to_vec() })
+        // In this order, or a loss of power could leave the name with nothing behind it.
+        .and_then(|()| disk.perform(&Step::SyncFile(draft.clone())));
+    put_in_place(disk, written, &draft, path)?;
+    disk.perform(&Step::SyncFolder(folder))
+}
+
+/// As [`replace`], but nothing waits for the disk: for memory, and for what may be lost with the power.
+///
+/// A file system that writes names before contents may leave an empty file then.
+pub fn replace_unflushed(disk: &impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = places(path)?.1;
+    let written = disk.perform(&Step::Write { path: draft.clone(), bytes: bytes.to_vec() });
+    put_in_place(disk, written, &draft, path)
+}
+
+/// Replaces a symbolic link, in one step for those who look. Nothing waits for the disk.
+pub fn replace_link(disk: &impl Disk, path: &Path, target: &Path) -> io::Result<()> {
+    let draft = places(path)?.1;
+    // Left over if an earlier run was ended here.
+    remove_unflushed(disk, &draft)?;
+    let written = disk.perform(&Step::Link { path: draft.clone(), target: target.to_owned() });
+    put_in_place(disk, written, &draft, path)
+}
+
+/// Makes a folder with its parents, durably; fine when it exists.
+pub fn create_folder(disk: &impl Disk, path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parents: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_owned).collect();
+    // Each that is made gets a name in the one above it.
+    let made = parents.iter().position(|parent| parent.is_dir()).unwrap_or(parents.len());
+    disk.perform(&Step::CreateFolder(path.to_owned()))?;
+    parents
+        .into_iter()
+        .take(made.saturating_add(1))
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .try_for_each(|parent| disk.perform(&Step::SyncFolder(parent)))
+}
+
+/// Removes a file, durably; fine when there is none.
+pub fn remove(disk: &impl Disk, path: &Path) -> io::Result<()> {
+    remove_unflushed(disk, path)?;
+    disk.perform(&Step::SyncFolder(places(path)?.0))
+}
+
+/// Removes a file; fine when there is none. After a loss of power it may be there again.
+pub fn remove_unflushed(disk: &impl Disk, path: &Path) -> io::Result<()> {
+    match disk.perform(&Step::RemoveFile(path.to_owned())) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the drafts that an interrupted run left in a folder. Not for a folder in which another writes at the same time.
+///
+/// Errors: the folder cannot be read, or a draft not be removed.
+pub fn sweep(disk: &impl Disk, folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(crate::at(folder))? {
+        let entry = entry?;
+        if is_draft(&entry.file_name()) && !entry.file_type()?.is_dir() {
+            remove_unflushed(disk, &entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of this name is a draft.
+pub fn is_draft(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(DRAFT.as_bytes())
+}
+
+/// The draft of a file or folder: what is written there is not yet what the name stands for.
+///
+/// Errors: the path has no last part.
+pub fn draft_of(path: &Path) -> io::Result<PathBuf> {
+    Ok(places(path)?.1)
+}
+
+/// The folder of a file, and its draft.
+fn places(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
+    let mut draft = OsString::from(".");
+    draft.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    draft.push(DRAFT);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok((folder.unwrap_or(Path::new(".")).to_owned(), path.with_file_name(draft)))
+}
+
+fn put_in_place(disk: &impl Disk, written: io::Result<()>, draft: &Path, path: &Path) -> io::Result<()> {
+    let placed =
+        written.and_then(|()| disk.perform(&Step::Rename { from: draft.to_owned(), to: path.to_owned() }));
+    placed.inspect_err(|_| {
+        // What kept it from being written is what is told. A disk that is full has room again afterwards.
+        let _ = disk.perform(&Step::RemoveFile(draft.to_owned()));
+    })
+}
+
+#[cfg(test)]
+mod tests;

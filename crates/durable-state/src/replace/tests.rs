@@ -1,0 +1,135 @@
+use super::*;
+use crate::simulation::{Fate, every_cut};
+use crate::{RealDisk, StateFolder};
+use std::fs;
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_replaced_file_is_the_old_or_the_new_wherever_it_is_cut() {
+    let ways = every_cut(
+        |folder| fs::write(folder.join("name"), "the old bytes").unwrap(),
+        |folder, disk| replace(disk, &folder.join("name"), b"the new bytes").is_ok(),
+        |folder, cut, was_answered| {
+            let text = fs::read_to_string(folder.join("name")).unwrap();
+            assert!(["the old bytes", "the new bytes"].contains(&&*text), "{cut:?}: {text}");
+            assert!(!was_answered || text == "the new bytes", "{cut:?}: an answered change is gone");
+            StateFolder::at(folder).open().unwrap();
+            assert_eq!(names(folder), ["name"], "{cut:?}: the draft stays");
+        },
+    );
+    // Four steps and the end, and twelve tears of the one that writes; each with three fates.
+    assert_eq!(ways, 51);
+}
+
+#[test]
+fn without_a_flush_a_kill_leaves_the_old_or_the_new_and_a_loss_of_power_may_leave_neither() {
+    let torn = std::cell::Cell::new(0);
+    every_cut(
+        |folder| fs::write(folder.join("name"), "old").unwrap(),
+        |folder, disk| replace_unflushed(disk, &folder.join("name"), b"new").is_ok(),
+        |folder, cut, _| {
+            let text = fs::read_to_string(folder.join("name")).unwrap();
+            let is_whole = ["old", "new"].contains(&&*text);
+            assert!(is_whole || cut.fate == Fate::NamesOnly, "{cut:?}: {text}");
+            torn.set(torn.get() + usize::from(!is_whole));
+        },
+    );
+    assert!(torn.get() > 0, "the simulated disk loses nothing");
+}
+
+#[test]
+fn a_link_leads_to_the_old_or_the_new_wherever_it_is_cut() {
+    every_cut(
+        |folder| {
+            std::os::unix::fs::symlink("old", folder.join("link")).unwrap();
+            std::os::unix::fs::symlink("left over", folder.join(".link.draft")).unwrap();
+        },
+        |folder, disk| replace_link(disk, &folder.join("link"), Path::new("new")).is_ok(),
+        |folder, cut, was_answered| {
+            let target = fs::read_link(folder.join("link")).unwrap();
+            let is_new = target == Path::new("new");
+            assert!(is_new || target == Path::new("old"), "{cut:?}: {target:?}");
+            assert!(is_new || !was_answered || cut.fate == Fate::PowerLost, "{cut:?}");
+        },
+    );
+}
+
+#[test]
+fn a_folder_that_was_made_is_there_with_its_parents_after_a_loss_of_power() {
+    let ways = every_cut(
+        |_| {},
+        |folder, disk| create_folder(disk, &folder.join("a/b/c")).is_ok(),
+        |folder, cut, was_answered| {
+            assert!(!was_answered || folder.join("a/b/c").is_dir(), "{cut:?}");
+            create_folder(&RealDisk, &folder.join("a/b/c")).unwrap();
+        },
+    );
+    assert_eq!(ways, 15, "making, three names made durable, and the end");
+}
+
+#[test]
+fn a_removed_file_stays_away() {
+    every_cut(
+        |folder| fs::write(folder.join("name"), "x").unwrap(),
+        |folder, disk| remove(disk, &folder.join("name")).is_ok(),
+        |folder, cut, was_answered| {
+            assert!(!was_answered || !folder.join("name").exists(), "{cut:?}");
+            remove(&RealDisk, &folder.join("name")).unwrap();
+        },
+    );
+}
+
+#[test]
+fn two_files_never_have_one_draft() {
+    let draft = |name: &str| places(Path::new(name)).unwrap().1;
+    let names = ["/s/spi12.0", "/s/spi12.1", "/s/spi12", "/s/.spi12"];
+    let drafts: std::collections::BTreeSet<_> = names.into_iter().map(draft).collect();
+    assert_eq!(drafts.len(), names.len());
+    assert!(drafts.iter().all(|draft| is_draft(draft.file_name().unwrap())));
+}
+
+#[test]
+fn a_disk_that_refuses_leaves_the_old_file_and_no_draft() {
+    struct Full;
+    impl Disk for Full {
+        fn perform(&self, step: &Step) -> io::Result<()> {
+            RealDisk.perform(step)?;
+            match step {
+                Step::SyncFile(_) => Err(io::ErrorKind::StorageFull.into()),
+                _ => Ok(()),
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("name"), "old").unwrap();
+    let error = replace(&Full, &folder.path().join("name"), b"new").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert_eq!(names(folder.path()), ["name"]);
+    assert_eq!(fs::read(folder.path().join("name")).unwrap(), b"old");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_draft_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("elsewhere"), "kept").unwrap();
+    std::os::unix::fs::symlink("elsewhere", folder.path().join(".name.draft")).unwrap();
+    assert!(replace(&RealDisk, &folder.path().join("name"), b"new").is_err());
+    assert_eq!(fs::read(folder.path().join("elsewhere")).unwrap(), b"kept");
+    replace(&RealDisk, &folder.path().join("name"), b"new").unwrap();
+}
+
+#[test]
+fn only_drafts_are_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [".a.draft", ".b", "c.draft", "d"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    sweep(&RealDisk, folder.path()).unwrap();
+    assert_eq!(names(folder.path()), [".b", "c.draft", "d"]);
+}
