@@ -135,22 +135,17 @@ impl Task {
             return Ok(Err("there is no logging service".to_owned()));
         };
         let begun =
-            logging::begin_create(&self.connection, owner, event.id, event.severity, &event.data).await;
+            logging::begin_create(&self.connection, owner, &event.id, event.severity, &event.data).await;
         let mut outstanding = match begun {
             Ok(outstanding) => outstanding,
             Err(error) => return Ok(Err(error.to_string())),
         };
         self.tell(Notice::Sent);
-        let ending = loop {
-            tokio::select! {
-                // An answer that is there counts, even when the name went right after it.
-                biased;
-                answer = outstanding.answer() => break Ending::Answered(answer),
-                news = self.logging.next() => {
-                    news?;
-                    break Ending::Deserted;
-                }
-            }
+        let ending = tokio::select! {
+            // An answer that is there counts, even when the name went right after it.
+            biased;
+            answer = outstanding.answer() => Ending::Answered(answer),
+            news = self.logging.next() => news.map(|_| Ending::Deserted)?,
         };
         Ok(match ending {
             Ending::Answered(Ok(answer)) => {

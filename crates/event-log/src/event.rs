@@ -1,4 +1,5 @@
 use dbus_api::logging::Severity;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -22,13 +23,13 @@ impl fmt::Display for Pair {
     }
 }
 
-/// Something that is wrong, and what the event log is to say of it.
+/// Something that is wrong, or has happened, and what the event log is to say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// What it is known by.
     pub pair: Pair,
     /// Its message id, one of `dbus_api::logging::message_id`.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// How bad it is.
     pub severity: Severity,
     /// Additional data, by the keys of `dbus_api::logging::data_key`.
@@ -40,11 +41,11 @@ impl Event {
     pub fn new(
         subject: impl Into<String>,
         cause: impl Into<String>,
-        id: &'static str,
+        id: impl Into<Cow<'static, str>>,
         severity: Severity,
     ) -> Self {
         let pair = Pair { subject: subject.into(), cause: cause.into() };
-        Self { pair, id, severity, data: BTreeMap::new() }
+        Self { pair, id: id.into(), severity, data: BTreeMap::new() }
     }
 
     /// The same with one more piece of data; of two with one key, the later counts.

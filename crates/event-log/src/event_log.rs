@@ -67,6 +67,16 @@ impl EventLog {
         self.go_on();
     }
 
+    /// Takes something that has happened: it is told once, whenever that can be, over restarts too.
+    pub fn happened(&mut self, event: Event) {
+        let pair = event.pair.clone();
+        if !self.ledger.happened(event) {
+            log::warn!("the event log will not hear of this, too much waits for it already: {pair}");
+        }
+        self.file.save(&self.ledger);
+        self.go_on();
+    }
+
     /// Waits for what the deliverer has to say; dropping the future loses nothing. To be handed to [`Self::take`].
     pub async fn notice(&mut self) -> Notice {
         self.notices.next().await

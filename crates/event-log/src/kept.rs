@@ -1,12 +1,14 @@
-use crate::{Ledger, Limits, Pair};
+use crate::{Event, Ledger, Limits, Pair};
+use dbus_api::logging::Severity;
 use durable_state::Document;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a restart must know of a [`Ledger`]: what was delivered. What is pending is not in it: it is still wrong after the
-/// restart, or it is not.
+/// What a restart must know of a [`Ledger`]: what was delivered, and what has happened and was not. Faults that are pending
+/// are not in it: they are still wrong after the restart, or they are not.
 ///
-/// Shape: `dropped = COUNT`, and below `[delivered]` for each subject its causes, `"10-0050" = ["blank"]`.
+/// Shape: `dropped = COUNT`; below `[delivered]` for each subject its causes, `"10-0050" = ["blank"]`; for each happening a
+/// table `[[happening]]`.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
@@ -15,11 +17,45 @@ pub struct Kept {
     /// Causes by subject.
     #[serde(default)]
     delivered: BTreeMap<String, BTreeSet<String>>,
+    /// In their order.
+    #[serde(default, rename = "happening", skip_serializing_if = "Vec::is_empty")]
+    happenings: Vec<Happening>,
+}
+
+/// An [`Event`] that has happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Happening {
+    subject: String,
+    cause: String,
+    id: String,
+    severity: String,
+    #[serde(default)]
+    data: BTreeMap<String, String>,
+}
+
+impl Happening {
+    fn of(event: &Event) -> Self {
+        Self {
+            subject: event.pair.subject.clone(),
+            cause: event.pair.cause.clone(),
+            id: event.id.to_string(),
+            severity: event.severity.as_str().to_owned(),
+            data: event.data.clone(),
+        }
+    }
+
+    fn event(self) -> Event {
+        let severity = Severity::ALL.into_iter().find(|severity| severity.as_str() == self.severity);
+        let event = Event::new(self.subject, self.cause, self.id, severity.unwrap_or(Severity::Error));
+        Event { data: self.data, ..event }
+    }
 }
 
 impl Document for Kept {
     const FORMAT: u32 = 1;
-    const LONGEST: u64 = 4 << 20;
+    /// Every text at its longest, and four bytes for each character: 8 MiB of pairs, 17 MiB of happenings.
+    const LONGEST: u64 = 32 << 20;
 }
 
 impl Ledger {
@@ -29,7 +65,7 @@ impl Ledger {
         for Pair { subject, cause } in &self.delivered {
             delivered.entry(subject.clone()).or_default().insert(cause.clone());
         }
-        Kept { dropped: self.dropped, delivered }
+        Kept { dropped: self.dropped, delivered, happenings: self.happenings().map(Happening::of).collect() }
     }
 
     /// The ledger of which something was kept. Of more than the limits allow, the rest is told once more.
@@ -40,6 +76,8 @@ impl Ledger {
         let mut ledger = Self::new(limits);
         ledger.delivered = pairs.take(limits.raised).collect();
         ledger.dropped = kept.dropped;
+        ledger.happenings =
+            kept.happenings.into_iter().take(limits.happenings).map(Happening::event).collect();
         ledger
     }
 }
@@ -59,6 +97,7 @@ mod tests {
         let pairs = [("10-0050", "blank"), ("10-0050", "x"), ("file:a b%\"", "größe\r"), ("/system", "x")];
         let mut ledger = delivered(pairs.map(|(subject, cause)| (subject.to_owned(), cause.to_owned())));
         ledger.dropped = 7;
+        ledger.happened(Event::new("a", "done", "a.Id", Severity::Notice).with("K", "two\nlines"));
         let text = durable_state::encode(&ledger.kept()).unwrap();
         assert!(text.contains("\n10-0050 = [\"blank\", \"x\"]\n"), "{text}");
         let kept = durable_state::decode(text.as_bytes()).unwrap();
@@ -68,7 +107,12 @@ mod tests {
     #[test]
     fn a_file_cannot_fill_the_memory() {
         let ledger = delivered((0..1_000).map(|number| (number.to_string(), "x".to_owned())));
-        let limits = Limits { raised: 10, pending: 10 };
-        assert_eq!(Ledger::of(ledger.kept(), limits).delivered.len(), 10);
+        let mut ledger = ledger;
+        for _ in 0..64 {
+            assert!(ledger.happened(Event::new("a", "done", "a.Id", Severity::Notice)));
+        }
+        let limits = Limits { raised: 10, pending: 10, happenings: 10 };
+        let limited = Ledger::of(ledger.kept(), limits);
+        assert_eq!((limited.delivered.len(), limited.happenings().count()), (10, 10));
     }
 }

@@ -8,11 +8,13 @@ pub struct Limits {
     pub raised: usize,
     /// Of these, events that wait for delivery.
     pub pending: usize,
+    /// Happenings that wait for delivery.
+    pub happenings: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { raised: 1_024, pending: 256 }
+        Self { raised: 1_024, pending: 256, happenings: 64 }
     }
 }
 
@@ -27,15 +29,18 @@ pub struct Changes {
     pub dropped: usize,
 }
 
-/// Which events stand, and which of them the event log has.
+/// Which events stand, and which of them the event log has; and what has happened and waits to be told.
 ///
-/// A pair is delivered once until it clears. Without I/O and clock; the owner keeps [`Ledger::kept`] in a file.
+/// Of what is wrong, a pair is delivered once until it clears. A happening is delivered once, after those before it, and
+/// is kept until then. Without I/O and clock; the owner keeps [`Ledger::kept`] in a file.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Ledger {
     limits: Limits,
     /// Those that were sent, and so are not sent again.
     pub(crate) delivered: BTreeSet<Pair>,
     pending: VecDeque<Event>,
+    /// What has happened and was not sent yet, in order.
+    pub(crate) happenings: VecDeque<Event>,
     in_hand: Option<InHand>,
     /// How often an event found no room, ever since the file was new.
     pub(crate) dropped: u64,
@@ -46,8 +51,18 @@ pub struct Ledger {
 struct InHand {
     event: Event,
     is_sent: bool,
-    /// It may clear meanwhile.
-    is_current: bool,
+    whose: Whose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Something is wrong.
+    Fault {
+        /// It may clear meanwhile.
+        is_current: bool,
+    },
+    /// The first of the happenings, until it is sent.
+    Happening,
 }
 
 impl Ledger {
@@ -122,10 +137,10 @@ impl Ledger {
     /// Which pairs do not stand any more.
     fn clear(&mut self, current: &BTreeSet<Pair>, changes: &mut Changes) -> BTreeSet<Pair> {
         let cleared: BTreeSet<Pair> = self.standing().difference(current).cloned().collect();
-        if let Some(in_hand) = &mut self.in_hand {
-            in_hand.is_current = current.contains(&in_hand.event.pair);
-            if in_hand.is_current && in_hand.is_sent {
-                self.delivered.insert(in_hand.event.pair.clone());
+        if let Some(InHand { event, is_sent, whose: Whose::Fault { is_current } }) = &mut self.in_hand {
+            *is_current = current.contains(&event.pair);
+            if *is_current && *is_sent {
+                self.delivered.insert(event.pair.clone());
             }
         }
         changes.cleared = cleared.iter().cloned().collect();
@@ -141,9 +156,26 @@ impl Ledger {
         self.pending.push_back(event);
     }
 
+    /// Takes what has happened, to be told once. False when too much waits already: then it is not told.
+    pub fn happened(&mut self, event: Event) -> bool {
+        let has_room = self.happenings.len() < self.limits.happenings;
+        if has_room {
+            self.happenings.push_back(event.tamed());
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        has_room
+    }
+
+    /// What has happened and was not sent yet, in order.
+    pub fn happenings(&self) -> impl Iterator<Item = &Event> {
+        self.happenings.iter()
+    }
+
     /// Every pair that is known, the one on its way included.
     fn standing(&self) -> BTreeSet<Pair> {
-        let in_hand = self.in_hand.as_ref().map(|in_hand| &in_hand.event.pair);
+        let in_hand = self.in_hand.as_ref().filter(|in_hand| in_hand.whose != Whose::Happening);
+        let in_hand = in_hand.map(|in_hand| &in_hand.event.pair);
         let pending = self.pending.iter().map(|event| &event.pair);
         self.delivered.iter().chain(pending).chain(in_hand).cloned().collect()
     }
@@ -159,18 +191,23 @@ impl Ledger {
         if self.in_hand.is_some() {
             return None;
         }
-        let event = self.pending.pop_front()?;
-        self.in_hand = Some(InHand { event: event.clone(), is_sent: false, is_current: true });
+        let (event, whose) = match self.happenings.front() {
+            Some(event) => (event.clone(), Whose::Happening),
+            None => (self.pending.pop_front()?, Whose::Fault { is_current: true }),
+        };
+        self.in_hand = Some(InHand { event: event.clone(), is_sent: false, whose });
         Some(event)
     }
 
     /// The event on its way was sent: it counts as delivered, whenever the answer comes.
     pub fn sent(&mut self) {
-        if let Some(in_hand) = &mut self.in_hand {
-            in_hand.is_sent = true;
-            if in_hand.is_current {
-                self.delivered.insert(in_hand.event.pair.clone());
-            }
+        let Some(InHand { event, is_sent, whose }) = &mut self.in_hand else { return };
+        let is_first = !std::mem::replace(is_sent, true);
+        match whose {
+            Whose::Fault { is_current: true } => drop(self.delivered.insert(event.pair.clone())),
+            Whose::Fault { is_current: false } => {}
+            Whose::Happening if is_first => drop(self.happenings.pop_front()),
+            Whose::Happening => {}
         }
     }
 
@@ -179,13 +216,20 @@ impl Ledger {
         self.in_hand = None;
     }
 
-    /// The event on its way has not arrived: it is pending again, after the others, unless it has cleared.
+    /// The event on its way has not arrived: it is pending again, a fault after the others and unless it has cleared, a
+    /// happening before the others.
     pub fn failed(&mut self) {
-        if let Some(in_hand) = self.in_hand.take() {
-            self.delivered.remove(&in_hand.event.pair);
-            if in_hand.is_current {
-                self.pending.push_back(in_hand.event);
+        let Some(InHand { event, is_sent, whose }) = self.in_hand.take() else { return };
+        match whose {
+            Whose::Fault { is_current } => {
+                self.delivered.remove(&event.pair);
+                if is_current {
+                    self.pending.push_back(event);
+                }
             }
+            // It is still the first of those that wait.
+            Whose::Happening if !is_sent => {}
+            Whose::Happening => self.happenings.push_front(event),
         }
     }
 

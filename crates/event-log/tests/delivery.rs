@@ -237,3 +237,24 @@ async fn what_was_refused_is_tried_again_until_it_is_taken() {
     last.sort_unstable();
     assert_eq!(last, ["a", "b"]);
 }
+
+#[tokio::test]
+async fn what_has_happened_is_told_once_when_the_logging_service_comes_after_a_restart_too() {
+    let Some(bed) = Bed::with("absent").await else { return };
+    let mut events = bed.start();
+    for subject in ["first", "second"] {
+        events.happened(event(subject));
+    }
+    until_nothing_more_comes(&mut events).await;
+    drop(events);
+    let mut events = bed.start();
+    events.happened(event("third"));
+    bed.set_mode("normal").await;
+    for _ in 0..3 {
+        until_delivered(&mut events).await;
+    }
+    drop(events);
+    let mut events = bed.start();
+    until_nothing_more_comes(&mut events).await;
+    assert_eq!(bed.asked().await, ["first", "second", "third"]);
+}

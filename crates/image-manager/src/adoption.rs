@@ -1,6 +1,6 @@
 //! Images of an earlier run, and the end of images.
 
-use crate::events::Event;
+use crate::events;
 use crate::hand_over::HandOver;
 use crate::images::{Doom, Image};
 use crate::record::{Record, Stage, Verified};
@@ -81,9 +81,10 @@ impl Service {
         if !self.is_enforcing {
             return;
         }
-        for image in self.images.all.values_mut() {
+        for (id, image) in &mut self.images.all {
             if image.is_published() && image.record.verification != Verified::Signed && image.doom.is_none() {
-                let event = Some(Event::unsigned(UNSIGNED));
+                let event = events::unsigned(crate::dbus::object_path(id).as_str(), UNSIGNED);
+                let event = Some(Box::new(event));
                 image.doom = Some(Doom { reason: UNSIGNED.to_owned(), event, is_told: true });
             }
         }
@@ -122,7 +123,7 @@ impl Service {
             } else {
                 log::warn!("an image has to go id={id}: {}", doom.reason);
                 if let Some(event) = doom.event {
-                    self.reporter.report(event);
+                    self.events.happened(*event);
                 }
                 self.remove(&id).await?;
             }
@@ -174,8 +175,8 @@ impl Service {
             std::fs::read(folder.join(names::MANIFEST)).map_err(|_| broken("it cannot be read"))?;
         review(&manifest, record.signer.as_deref(), rules).map_err(|rejection| {
             let reason = rejection.to_string();
-            let event = Event::of(&Failure::Rejected(rejection), &folder.display().to_string());
-            Doom { reason, event, is_told: true }
+            let event = events::of(&Failure::Rejected(rejection), &folder.display().to_string());
+            Doom { reason, event: event.map(Box::new), is_told: true }
         })
     }
 
@@ -240,7 +241,8 @@ impl Service {
         let record = Record { folder: None, ..record };
         let image = Image::new(id.clone(), record, Some(hand_over), now);
         let object = crate::dbus::object_path(id);
-        let event = event.unwrap_or_else(|| Event::transfer_failed(id.as_str(), object.as_str(), &reason));
+        let event = event.map(|event| *event);
+        let event = event.unwrap_or_else(|| events::transfer_failed(id.as_str(), object.as_str(), &reason));
         image.view.send_modify(|view| {
             view.activation = Some(Activation::Invalid);
             view.requested = Some(RequestedActivation::None);
@@ -250,7 +252,7 @@ impl Service {
         self.images.all.insert(id.clone(), image);
         // The next run has nothing to tell any more.
         self.records.remove(id);
-        self.reporter.report(event);
+        self.events.happened(event);
         self.images.put(id, &[Interface::Activation, Interface::Image]).await
     }
 

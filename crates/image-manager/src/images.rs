@@ -40,7 +40,7 @@ pub struct Image {
     /// It goes as soon as nobody is at work on it.
     pub doom: Option<Doom>,
     /// What the event log hears when it turns out to be invalid.
-    pub failure: Option<crate::events::Event>,
+    pub failure: Option<event_log::Event>,
     /// Since when it has told nobody that it goes on.
     pub quiet_since: Duration,
     /// Set when somebody has read its activation.
@@ -53,7 +53,7 @@ pub struct Doom {
     /// For people.
     pub reason: String,
     /// What the event log hears.
-    pub event: Option<crate::events::Event>,
+    pub event: Option<Box<event_log::Event>>,
     /// Whoever has handed it over is told.
     pub is_told: bool,
 }

@@ -1,7 +1,6 @@
 //! The owner of all state: hears of uploads, calls, peers and the unpacking thread, and does what follows.
 
 use crate::dbus::{Command, Commands};
-use crate::events::Reporter;
 use crate::foreign::Foreign;
 use crate::hand_over;
 use crate::images::Images;
@@ -19,6 +18,7 @@ use dbus_api::software;
 use dbus_api::software::announcement;
 use dbus_api::software::root::{Multipart, Root, Update as UpdateFace};
 use dbus_api::software::view::{Interface, Interfaces, Objects, Properties};
+use event_log::EventLog;
 use image_check::SignaturePolicy;
 use image_format::VersionId;
 use service_config::{Merged, SourceFile};
@@ -71,7 +71,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let service = Service {
         images: Images::new(&connection, commands.clone()),
         intake: Intake::new(settings.settle, settings.queue),
-        reporter: Reporter::new(&connection),
+        // Over a loss of power too: what was refused is told once the event log is there.
+        events: EventLog::start(&connection, folders::state(), event_log::Limits::default()),
         folder: Arc::new(folder),
         watch: None,
         foreign: Foreign::default(),
@@ -195,7 +196,7 @@ pub(crate) struct Service {
     pub(crate) records: Records,
     pub(crate) images: Images,
     pub(crate) intake: Intake,
-    pub(crate) reporter: Reporter,
+    pub(crate) events: EventLog,
     pub(crate) folder: Arc<UploadFolder>,
     pub(crate) foreign: Foreign,
     pub(crate) updates: VecDeque<Update>,
@@ -257,6 +258,7 @@ impl Service {
                 Some(step) = channels.taken.recv() => self.take_step(step).await?,
                 Some(outcome) = channels.outcomes.recv() => self.conclude(outcome).await?,
                 happened = next(&mut self.watch) => self.happened(happened),
+                notice = self.events.notice() => self.events.take(notice),
                 () = reads.notified() => {}
             }
         }
@@ -288,12 +290,14 @@ impl Service {
 
     /// What is unpacked is thrown away; dropped files stay for the next start.
     async fn stop(mut self, mut channels: Channels) -> anyhow::Result<()> {
-        let Some(busy) = self.busy.take() else { return Ok(()) };
-        busy.progress.stop();
-        if busy.input.is_none() {
-            // The thread removes its folder; systemd would not wait for ever either.
-            let _ = tokio::time::timeout(CALL_LIMIT, channels.outcomes.recv()).await;
+        if let Some(busy) = self.busy.take() {
+            busy.progress.stop();
+            if busy.input.is_none() {
+                // The thread removes its folder; systemd would not wait for ever either.
+                let _ = tokio::time::timeout(CALL_LIMIT, channels.outcomes.recv()).await;
+            }
         }
+        self.events.end().await;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Images that come by `StartUpdate`: accepted, taken in, offered, and told to begin.
 
 use crate::dbus::object_path;
-use crate::events::Event;
+use crate::events;
 use crate::hand_over::{Effect, HandOver, Limits};
 use crate::images::Image;
 use crate::peers;
@@ -155,7 +155,7 @@ impl Service {
             }
             Err(failure) => {
                 log::error!("an image is not taken in id={id}: {failure}");
-                image.failure = Event::of(failure, &path);
+                image.failure = events::of(failure, &path);
                 image.view.send_modify(|view| view.reason = failure.to_string());
             }
         }
@@ -247,7 +247,7 @@ impl Service {
     async fn give_up(&mut self, id: &VersionId, reason: String) -> anyhow::Result<()> {
         log::error!("an image is given up id={id}: {reason}");
         self.close(id);
-        let event = Event::not_applicable(id.as_str(), object_path(id).as_str(), &reason);
+        let event = events::not_applicable(id.as_str(), object_path(id).as_str(), &reason);
         if let Some(image) = self.images.all.get_mut(id) {
             image.failure = Some(event);
         }
@@ -285,7 +285,7 @@ impl Service {
         let event = self.images.all.get_mut(id).and_then(|image| image.failure.take());
         self.activation(id, Activation::Invalid, "failed").await?;
         if let Some(event) = event {
-            self.reporter.report(event);
+            self.events.happened(event);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Dropped files: looked at, taken in, named, removed.
 
 use crate::dbus::object_path;
-use crate::events::Event;
+use crate::events;
 use crate::images::Image;
 use crate::intake::{Ending, Verdict};
 use crate::peers;
@@ -141,7 +141,7 @@ impl Service {
             let found = self.folder.look(&name).ok();
             let verdict = self.intake.ended(&name, Ending::NoRoom { needed: 0 }, now);
             log::error!("{subject} is not taken in: {reason}");
-            self.reporter.report(Event::too_many(&subject, &reason));
+            self.events.happened(events::too_many(&subject, &reason));
             if verdict == Verdict::Final {
                 self.drop_upload(&name, found);
             }
@@ -217,8 +217,8 @@ impl Service {
                 Verdict::Final => log::error!("{subject} is not taken in: {reason}"),
             },
         }
-        if let Some(event) = Event::of(failure, &subject) {
-            self.reporter.report(event);
+        if let Some(event) = events::of(failure, &subject) {
+            self.events.happened(event);
         }
         match (verdict, failure, found) {
             (Verdict::Final, Failure::Rejected(Rejection::Storage(_)), Some(stamp)) => {

@@ -292,6 +292,12 @@ impl Bed {
         })
     }
 
+    /// Waits until the event log has been asked for so many entries in all.
+    pub fn await_events(&mut self, count: usize) -> anyhow::Result<()> {
+        let is_event = |heard: &&Heard| matches!(heard.said, Said::Event(..));
+        self.until(|heard| (heard.iter().filter(is_event).count() >= count).then_some(()))
+    }
+
     /// The names of all events so far, without what they have in common.
     pub fn events(&mut self) -> anyhow::Result<Vec<String>> {
         let id = |heard: &Heard| match &heard.said {

@@ -132,7 +132,7 @@ fn what_clears_while_it_is_on_its_way_is_new_when_it_returns_later() {
 
 #[test]
 fn a_ledger_never_grows_past_its_limits_and_counts_what_it_drops() {
-    let mut ledger = Ledger::new(Limits { raised: 5, pending: 3 });
+    let mut ledger = Ledger::new(Limits { raised: 5, pending: 3, ..Limits::default() });
     let many = || (0..100).map(|number| event(&format!("{number:03}"), "x"));
     let changes = ledger.update(many());
     assert_eq!((changes.raised.len(), changes.dropped, ledger.dropped()), (3, 97, 97));
@@ -147,7 +147,7 @@ fn a_ledger_never_grows_past_its_limits_and_counts_what_it_drops() {
 
 #[test]
 fn dropped_events_do_not_clear_those_that_stand() {
-    let mut ledger = Ledger::new(Limits { raised: 2, pending: 2 });
+    let mut ledger = Ledger::new(Limits { raised: 2, pending: 2, ..Limits::default() });
     ledger.update([event("z", "x")]);
     deliver(&mut ledger);
     let many = (0..10).map(|number| event(&number.to_string(), "x")).chain([event("z", "x")]);
@@ -166,4 +166,52 @@ fn what_nobody_knows_to_be_right_again_stands() {
     // Nothing is made up either.
     assert!(ledger.update_known([], |_| true).raised.is_empty());
     assert_eq!(ledger.update([]).cleared, [pair("a", "x")]);
+}
+
+#[test]
+fn what_has_happened_is_told_once_in_order_and_does_not_clear() {
+    let mut ledger = Ledger::new(Limits::default());
+    assert!(ledger.happened(event("a", "done")));
+    assert!(ledger.happened(event("a", "done")));
+    ledger.update([event("b", "x")]);
+    ledger.update([]);
+    ledger.update([event("c", "x")]);
+    assert_eq!(deliver(&mut ledger), ["a done", "a done", "c x"]);
+    assert!(deliver(&mut ledger).is_empty());
+    assert!(ledger.happened(event("a", "done")));
+    assert_eq!(deliver(&mut ledger), ["a done"]);
+}
+
+#[test]
+fn what_has_happened_is_kept_over_a_restart_until_it_was_sent() {
+    let mut ledger = Ledger::new(Limits::default());
+    let restarted = |ledger: &Ledger| Ledger::of(ledger.kept(), Limits::default());
+    ledger.happened(event("a", "done").with("PATH", "/x"));
+    ledger.happened(event("b", "done"));
+    assert_eq!(ledger.take_next(), Some(event("a", "done").with("PATH", "/x")));
+    assert_eq!(deliver(&mut restarted(&ledger)), ["a done", "b done"]);
+    ledger.sent();
+    assert_eq!(deliver(&mut restarted(&ledger)), ["b done"]);
+    // The logging service has refused it after all.
+    ledger.failed();
+    assert_eq!(restarted(&ledger).take_next(), Some(event("a", "done").with("PATH", "/x")));
+    assert_eq!(deliver(&mut ledger), ["a done", "b done"]);
+}
+
+#[test]
+fn one_that_could_not_be_sent_is_the_next_again() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.happened(event("a", "done"));
+    ledger.happened(event("b", "done"));
+    ledger.take_next().unwrap();
+    ledger.failed();
+    assert_eq!(deliver(&mut ledger), ["a done", "b done"]);
+}
+
+#[test]
+fn of_what_has_happened_only_so_much_waits() {
+    let mut ledger = Ledger::new(Limits { happenings: 2, ..Limits::default() });
+    let taken: Vec<bool> = (0..4).map(|number| ledger.happened(event(&number.to_string(), "done"))).collect();
+    assert_eq!((taken, ledger.dropped()), (vec![true, true, false, false], 2));
+    assert_eq!(deliver(&mut ledger), ["0 done", "1 done"]);
 }
