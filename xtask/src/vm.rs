@@ -57,7 +57,7 @@ struct Run {
     #[arg(long)]
     full: bool,
     /// How our programs are built
-    #[arg(long, value_enum, default_value_t = Profile::Dev)]
+    #[arg(long, value_enum, default_value_t = Profile::Machine)]
     profile: Profile,
 }
 
@@ -67,7 +67,7 @@ struct Shell {
     #[arg(default_value = "boots")]
     name: String,
     /// How our programs are built
-    #[arg(long, value_enum, default_value_t = Profile::Dev)]
+    #[arg(long, value_enum, default_value_t = Profile::Machine)]
     profile: Profile,
 }
 
@@ -97,7 +97,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         Action::List => {
             for scenario in all(&workspace)? {
-                output::line(format!("{:<16} {}", scenario.name, scenario.plan.protects));
+                output::line(format!("{:<22} {}", scenario.name, scenario.plan.protects));
+                for sharer in &scenario.sharers {
+                    output::line(format!("  and {:<16} {}", sharer.name, sharer.protects));
+                }
             }
             Ok(())
         }
@@ -127,7 +130,7 @@ pub fn ring(workspace: &Workspace, extent: Extent, until: Option<Instant>) -> Re
     if let Some(reason) = obstacle() {
         return Ok(Outcome::Skipped(reason));
     }
-    play_all(workspace, &taking_part(workspace, extent)?, Profile::Dev, extent, until)?;
+    play_all(workspace, &taking_part(workspace, extent)?, Profile::Machine, extent, until)?;
     Ok(Outcome::Passed)
 }
 
@@ -203,15 +206,18 @@ fn play_all(
     let guest = build(workspace)?;
     let play = |scenario: &Scenario| {
         output::progress(format!("--- {}: {}", scenario.name, scenario.plan.protects));
+        for sharer in &scenario.sharers {
+            output::progress(format!("--- and {}: {}", sharer.name, sharer.protects));
+        }
         if until.is_some_and(|until| Instant::now() >= until) {
             return Err(late());
         }
         play::play(workspace, &guest, scenario, profile, extent)
     };
     let mut results = Vec::new();
-    // Those with the most boots come first, or one of them would run alone at the end.
+    // The longest come first, or one of them would run alone at the end.
     let mut waiting: Vec<usize> = (0..scenarios.len()).collect();
-    waiting.sort_by_key(|index| scenarios.get(*index).map_or(0, |scenario| scenario.plan.boots.len()));
+    waiting.sort_by_key(|index| scenarios.get(*index).map_or(0, |scenario| scenario.plan.takes_s(extent)));
     let waiting = Mutex::new(waiting);
     let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
     let work = || {
