@@ -134,6 +134,19 @@ pub fn ring(workspace: &Workspace, extent: Extent, until: Option<Instant>) -> Re
     Ok(Outcome::Passed)
 }
 
+/// Makes what a run of the machines would make when it is the first: packages, caches, programs. Says why there can be
+/// none here, if so.
+pub fn prepare(workspace: &Workspace) -> Result<Option<String>> {
+    if let Some(reason) = obstacle() {
+        return Ok(Some(reason));
+    }
+    build(workspace)?;
+    for scenario in all(workspace)? {
+        overlay::build_programs(workspace, &scenario.plan, Profile::Machine)?;
+    }
+    Ok(None)
+}
+
 /// Every scenario, by name, and the machines of the systems that are made like scenarios.
 fn all(workspace: &Workspace) -> Result<Vec<Scenario>> {
     let mut scenarios = scenario::all(&workspace.root)?;

@@ -98,6 +98,21 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
     archive.finish()
 }
 
+/// Builds the programs of a plan, which are found built when its archive is made.
+pub fn build_programs(workspace: &Workspace, plan: &Plan, profile: Profile) -> Result<()> {
+    let peers = (!plan.peers.is_empty()).then_some(PEERS);
+    for name in plan.programs.iter().map(String::as_str).chain(peers) {
+        let member = workspace.crates.iter().find(|member| member.name == name);
+        build::binary(
+            workspace,
+            member.with_context(|| format!("there is no crate {name}"))?,
+            profile,
+            None,
+        )?;
+    }
+    Ok(())
+}
+
 /// Turns the plan into files that the bed's scripts read.
 fn describe(archive: &mut Archive, scenario: &Scenario) -> Result<()> {
     let plan = &scenario.plan;
