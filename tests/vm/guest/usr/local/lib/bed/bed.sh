@@ -179,6 +179,13 @@ power_off() {
     systemctl poweroff
     exec sleep infinity
 }
+# power_off_judged FILE: the orderly way, and the verdict is that of a script that runs when all else has been stopped,
+# the bus too. Does not return.
+power_off_judged() {
+    cp "$1" /run/bed/judge.sh
+    systemctl start bed-judge.service
+    power_off
+}
 cut_power() {
     echo
     echo "bed: cut power"
