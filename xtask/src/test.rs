@@ -35,17 +35,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     // The instruments of the bench are tested too.
     packages::require(&[needed(&workspace), vec![GCC, LIBSYSTEMD, STRACE, VALGRIND]].concat())?;
-    let taken = |since: Instant| since.elapsed();
     if narrows(&arguments.rest) {
         build(&workspace, &arguments.rest)?;
         cargo_test(&workspace, &arguments.rest)?;
-        output::line(format!("test: all passed in {}", output::seconds(taken(started))));
+        output::line(format!("test: all passed in {}", output::seconds(started.elapsed())));
         return Ok(());
     }
     let mut parts = Vec::new();
     build(&workspace, &arguments.rest)?;
     let machines_wait = vm::prepare(&workspace)?;
-    parts.push(Part { name: "building, and what is cached", time: taken(started), is_first: true });
+    parts.push(Part { name: "building, and what is cached", time: started.elapsed(), is_first: true });
     let times = rings::play_timed(&[
         ("tests", &|| cargo_test(&workspace, &arguments.rest).map(|()| Outcome::Passed)),
         ("machines", &|| match &machines_wait {
