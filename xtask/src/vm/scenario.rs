@@ -367,7 +367,7 @@ fn usual_time() -> u64 {
 }
 
 fn usual_limit() -> u64 {
-    120
+    240
 }
 
 fn usual_margin() -> u64 {
