@@ -16,8 +16,21 @@ use crate::workspace::{Crate, Workspace};
 pub enum Profile {
     /// Fast to build, with assertions
     Dev,
+    /// With assertions, and fast enough for an emulated processor
+    Machine,
     /// As shipped
     Release,
+}
+
+impl Profile {
+    /// What cargo is told, and the folder where it puts the result.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Dev => ("dev", "debug"),
+            Self::Machine => ("machine", "machine"),
+            Self::Release => ("release", "release"),
+        }
+    }
 }
 
 /// What this process has built, so that cargo need not look at the tree again for every machine.
@@ -40,18 +53,17 @@ pub fn binary(
     if let Some(built) = done.get(&what) {
         return Ok(built.clone());
     }
-    let mut step = Step::cargo().args(["build", "--locked", "-p", &member.name, "--bin", name]);
+    let (option, outcome) = profile.words();
+    let step = Step::cargo().args(["build", "--locked", "--profile", option]);
+    let mut step = step.args(["-p", &member.name, "--bin", name]);
     let mut folder = workspace.target.clone();
     if let Some((triple, linker)) = foreign {
         let variable = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
         step = step.args(["--target", triple]).env(&variable, linker);
         folder.push(triple);
     }
-    if profile == Profile::Release {
-        step = step.arg("--release");
-    }
     step.dir(&workspace.root).deadline(Duration::from_secs(900)).run_quietly()?;
-    let built = folder.join(if profile == Profile::Release { "release" } else { "debug" }).join(name);
+    let built = folder.join(outcome).join(name);
     done.insert(what, built.clone());
     Ok(built)
 }

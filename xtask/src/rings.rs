@@ -1,6 +1,6 @@
 //! Parts of a run that may be impossible here: said aloud, and not accepted in automation.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -25,6 +25,12 @@ pub type Row<'a> = (&'static str, &'a dyn Fn() -> Result<Outcome>);
 
 /// Runs every row, also after a failure, and ends with a table of results and times.
 pub fn play(rows: &[Row<'_>]) -> Result<()> {
+    play_timed(rows).map(drop)
+}
+
+/// As [`play`]; says how long each took.
+pub fn play_timed(rows: &[Row<'_>]) -> Result<Vec<(&'static str, Duration)>> {
+    let mut times = Vec::new();
     let mut table = Vec::new();
     let mut failed = Vec::new();
     for (name, row) in rows {
@@ -39,10 +45,12 @@ pub fn play(rows: &[Row<'_>]) -> Result<()> {
                 "FAILED"
             }
         };
-        table.push(vec![(*name).to_owned(), verdict.to_owned(), output::seconds(started.elapsed())]);
+        let time = started.elapsed();
+        times.push((*name, time));
+        table.push(vec![(*name).to_owned(), verdict.to_owned(), output::seconds(time)]);
     }
     output::line(output::table(&["row", "result", "time"], &table));
-    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+    if failed.is_empty() { Ok(times) } else { bail!("failed: {}", failed.join(", ")) }
 }
 
 fn judge(ring: &str, outcome: &Outcome, automation: bool) -> Result<()> {

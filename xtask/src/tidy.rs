@@ -8,6 +8,7 @@ mod layout;
 mod source;
 mod text;
 mod tree;
+mod units;
 
 #[cfg(test)]
 mod tests;
@@ -89,7 +90,7 @@ pub fn breaches(root: &Path) -> Result<Vec<String>> {
 }
 
 fn check(house: &House<'_>) -> Vec<Finding> {
-    let rules: [fn(&House<'_>) -> Vec<Finding>; 15] = [
+    let rules: [fn(&House<'_>) -> Vec<Finding>; 16] = [
         demo::the_demo_shows_everything,
         floors::every_crate_states_its_floor,
         floors::edges_point_down,
@@ -105,6 +106,7 @@ fn check(house: &House<'_>) -> Vec<Finding> {
         layout::readme_and_architecture,
         text::toml_parses_and_licences_are_stated,
         text::no_machine_paths,
+        units::daemons_have_the_bus_to_their_end,
     ];
     let mut findings: Vec<Finding> = rules.iter().flat_map(|rule| rule(house)).collect();
     findings.sort();

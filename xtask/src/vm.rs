@@ -57,7 +57,7 @@ struct Run {
     #[arg(long)]
     full: bool,
     /// How our programs are built
-    #[arg(long, value_enum, default_value_t = Profile::Dev)]
+    #[arg(long, value_enum, default_value_t = Profile::Machine)]
     profile: Profile,
 }
 
@@ -67,7 +67,7 @@ struct Shell {
     #[arg(default_value = "boots")]
     name: String,
     /// How our programs are built
-    #[arg(long, value_enum, default_value_t = Profile::Dev)]
+    #[arg(long, value_enum, default_value_t = Profile::Machine)]
     profile: Profile,
 }
 
@@ -97,7 +97,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         Action::List => {
             for scenario in all(&workspace)? {
-                output::line(format!("{:<16} {}", scenario.name, scenario.plan.protects));
+                output::line(format!("{:<22} {}", scenario.name, scenario.plan.protects));
+                for sharer in &scenario.sharers {
+                    output::line(format!("  and {:<16} {}", sharer.name, sharer.protects));
+                }
             }
             Ok(())
         }
@@ -127,8 +130,21 @@ pub fn ring(workspace: &Workspace, extent: Extent, until: Option<Instant>) -> Re
     if let Some(reason) = obstacle() {
         return Ok(Outcome::Skipped(reason));
     }
-    play_all(workspace, &taking_part(workspace, extent)?, Profile::Dev, extent, until)?;
+    play_all(workspace, &taking_part(workspace, extent)?, Profile::Machine, extent, until)?;
     Ok(Outcome::Passed)
+}
+
+/// Makes what a run of the machines would make when it is the first: packages, caches, programs. Says why there can be
+/// none here, if so.
+pub fn prepare(workspace: &Workspace) -> Result<Option<String>> {
+    if let Some(reason) = obstacle() {
+        return Ok(Some(reason));
+    }
+    build(workspace)?;
+    for scenario in all(workspace)? {
+        overlay::build_programs(workspace, &scenario.plan, Profile::Machine)?;
+    }
+    Ok(None)
 }
 
 /// Every scenario, by name, and the machines of the systems that are made like scenarios.
@@ -203,15 +219,18 @@ fn play_all(
     let guest = build(workspace)?;
     let play = |scenario: &Scenario| {
         output::progress(format!("--- {}: {}", scenario.name, scenario.plan.protects));
+        for sharer in &scenario.sharers {
+            output::progress(format!("--- and {}: {}", sharer.name, sharer.protects));
+        }
         if until.is_some_and(|until| Instant::now() >= until) {
             return Err(late());
         }
         play::play(workspace, &guest, scenario, profile, extent)
     };
     let mut results = Vec::new();
-    // Those with the most boots come first, or one of them would run alone at the end.
+    // The longest come first, or one of them would run alone at the end.
     let mut waiting: Vec<usize> = (0..scenarios.len()).collect();
-    waiting.sort_by_key(|index| scenarios.get(*index).map_or(0, |scenario| scenario.plan.boots.len()));
+    waiting.sort_by_key(|index| scenarios.get(*index).map_or(0, |scenario| scenario.plan.takes_s(extent)));
     let waiting = Mutex::new(waiting);
     let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
     let work = || {

@@ -283,3 +283,18 @@ fn a_key_or_an_outcome_without_a_part_that_shows_it_is_reported() {
         ["configs/systems/demo/README.md:3"]
     );
 }
+
+#[test]
+fn a_daemon_that_loses_the_bus_at_power_off_is_reported_where_its_order_is() {
+    let rule = units::daemons_have_the_bus_to_their_end;
+    let unit = |order: &str, service: &str| format!("[Unit]\nDescription=A\n{order}[Service]\n{service}");
+    let places =
+        |path: &str, order: &str, service: &str| places(rule, &[(path, unit(order, service).as_str())], &[]);
+    let path = "units/a.service";
+    assert_eq!(places(path, "After=dbus.socket\n", "Type=notify\n"), ["units/a.service:3"]);
+    assert_eq!(places("units/a@.service", "", "BusName=a.B\n"), ["units/a@.service:1"]);
+    assert_eq!(places(path, "After=dbus.service dbus.socket\n", "Type=notify\n"), [""; 0]);
+    assert_eq!(places(path, "After=a.target\nAfter=dbus.service\n", "Type=dbus\n"), [""; 0]);
+    assert_eq!(places(path, "After=dbus.socket\n", "Type=oneshot\n"), [""; 0]);
+    assert_eq!(places("units/dbus/a.service", "", "BusName=a.B\n"), [""; 0]);
+}

@@ -15,22 +15,31 @@ use crate::unit::{self, Place, Unit};
 use crate::workspace::Workspace;
 
 /// Units that a test machine does without: consoles, seats, and what only a machine with a past needs.
-const MASKED: [&str; 19] = [
+const MASKED: [&str; 28] = [
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
     "getty.target",
+    "kmod-static-nodes.service",
+    "modprobe@dm_mod.service",
     "modprobe@drm.service",
     "modprobe@efi_pstore.service",
     "modprobe@fuse.service",
+    "modprobe@loop.service",
+    "sys-kernel-tracing.mount",
     "systemd-ask-password-console.path",
     "systemd-ask-password-wall.path",
+    "systemd-journal-flush.service",
     "systemd-logind.service",
     "systemd-pstore.service",
     "systemd-random-seed.service",
+    "systemd-remount-fs.service",
+    "systemd-sysctl.service",
     "systemd-tmpfiles-clean.timer",
     "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
@@ -74,10 +83,9 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
     archive.tree(installed.path())?;
     archive.file("etc/bed/units", units.as_bytes(), 0o644)?;
     describe(&mut archive, scenario)?;
-    let files = scenario.folder.join("root");
-    if files.is_dir() {
+    for files in scenario.folders().map(|folder| folder.join("root")).filter(|files| files.is_dir()) {
         archive.tree(&files)?;
-        // Units are looked for where both trees lie as one.
+        // Units are looked for where all trees lie as one.
         Step::new("cp").arg("-a").arg(files.join(".")).arg(installed.path()).output()?;
     }
     for (path, text) in &scenario.made {
@@ -90,12 +98,32 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
     archive.finish()
 }
 
+/// Builds the programs of a plan, which are found built when its archive is made.
+pub fn build_programs(workspace: &Workspace, plan: &Plan, profile: Profile) -> Result<()> {
+    let peers = (!plan.peers.is_empty()).then_some(PEERS);
+    for name in plan.programs.iter().map(String::as_str).chain(peers) {
+        let member = workspace.crates.iter().find(|member| member.name == name);
+        build::binary(
+            workspace,
+            member.with_context(|| format!("there is no crate {name}"))?,
+            profile,
+            None,
+        )?;
+    }
+    Ok(())
+}
+
 /// Turns the plan into files that the bed's scripts read.
 fn describe(archive: &mut Archive, scenario: &Scenario) -> Result<()> {
     let plan = &scenario.plan;
-    let script = scenario.folder.join("script.sh");
-    let script = std::fs::read(&script).with_context(|| format!("reading {}", script.display()))?;
-    archive.file("etc/bed/script.sh", &script, 0o644)?;
+    let mut names = Vec::new();
+    for (name, folder) in scenario.scripts() {
+        let script = folder.join("script.sh");
+        let script = std::fs::read(&script).with_context(|| format!("reading {}", script.display()))?;
+        archive.file(&format!("etc/bed/scripts/{name}.sh"), &script, 0o644)?;
+        names.push(name);
+    }
+    archive.file("etc/bed/order", lines(names).as_bytes(), 0o644)?;
     if plan.bus == Bus::DbusDaemon {
         archive.link("etc/systemd/system/dbus.service", "/usr/lib/systemd/system/dbus.service")?;
     }

@@ -38,7 +38,7 @@ pub fn play(
     for (number, boot) in scenario.plan.boots(extent) {
         overlay::write_images(workspace, scenario, &boot.swap, &stage.share)?;
         let started = Instant::now();
-        let ended = stage.machine(guest, number, boot)?.run(boot.end);
+        let ended = stage.machine(guest, number, boot, extent)?.run(boot.end);
         judge(ended, boot.expect.as_deref())
             .with_context(|| format!("{}, boot {}", scenario.name, number))?;
         let time = started.elapsed();
@@ -85,7 +85,7 @@ pub fn shell(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile:
     output::progress(
         "the shell's end is the machine's; Ctrl-A X ends it at once, Ctrl-A C is QEMU's monitor",
     );
-    let machine = stage.machine(guest, 1, boot)?;
+    let machine = stage.machine(guest, 1, boot, Extent::Quick)?;
     machine.shell()?;
     Ok(fs::remove_file(&stage.initrd)?)
 }
@@ -117,7 +117,13 @@ impl Stage {
         Ok(Self { folder, initrd, share, disk, clock: scenario.clock })
     }
 
-    fn machine<'a>(&'a self, guest: &'a Guest, number: usize, boot: &Boot) -> Result<Machine<'a>> {
+    fn machine<'a>(
+        &'a self,
+        guest: &'a Guest,
+        number: usize,
+        boot: &Boot,
+        extent: Extent,
+    ) -> Result<Machine<'a>> {
         let out = self.folder.join(format!("boot-{number}"));
         fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
         Ok(Machine {
@@ -131,6 +137,7 @@ impl Stage {
             limit: Duration::from_secs(boot.limit_s),
             margin: Duration::from_secs(boot.margin_s),
             mask: boot.mask.clone(),
+            full: extent == Extent::Full,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::chips::{Chip, I2c};
@@ -34,6 +34,20 @@ pub struct Scenario {
     pub cells: BTreeMap<String, Vec<u8>>,
     /// Who has a look at the results of the first boot, beside the script.
     pub judge: Option<Judge>,
+    /// Scenarios without a machine of their own, whose scripts run after this one's in its only boot.
+    pub sharers: Vec<Sharer>,
+    /// The only script that is run, of those that share the boot; for who works at it.
+    pub only: Option<String>,
+}
+
+/// A scenario that shares another one's boot.
+pub struct Sharer {
+    /// The folder's name.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// One sentence.
+    pub protects: String,
 }
 
 /// `scenario.toml`.
@@ -45,6 +59,9 @@ pub struct Plan {
     /// Left out of the tests of a change as a whole.
     #[serde(default)]
     pub soak: bool,
+    /// The scenario whose only boot this one shares, which then has what this one needs too. A boot costs more than most
+    /// scripts.
+    pub shares_boot_of: Option<String>,
     /// Our programs in the guest.
     #[serde(default)]
     pub programs: Vec<String>,
@@ -111,7 +128,10 @@ pub struct Boot {
     /// How it has to end.
     #[serde(default)]
     pub end: End,
-    /// Seconds that the script may take.
+    /// Seconds from start to end on a machine that has nothing else to do; which scenario is begun first hangs on it.
+    #[serde(default = "usual_time")]
+    pub takes_s: u64,
+    /// Seconds that the script may take there, several times what it needs; where booting takes longer, so may this.
     #[serde(default = "usual_limit")]
     pub limit_s: u64,
     /// Seconds beside the script's, for booting and ending; then it counts as hung.
@@ -153,9 +173,14 @@ pub enum End {
 }
 
 impl Scenario {
-    /// Reads and checks one.
+    /// Reads and checks one. Of one that shares a boot it is the machine that it shares, with its script alone.
     pub fn load(root: &Path, name: &str) -> Result<Self> {
-        Self::read(root.join(FOLDER).join(name), name.to_owned())
+        let named = Self::read(root.join(FOLDER).join(name), name.to_owned())?;
+        let host = named.plan.shares_boot_of.as_deref().unwrap_or(name);
+        let mut scenario =
+            all(root)?.into_iter().find(|scenario| scenario.name == host).context("it has no machine")?;
+        scenario.only = (host != name).then(|| name.to_owned());
+        Ok(scenario)
     }
 
     /// Reads and checks the machine of a bench.
@@ -174,12 +199,78 @@ impl Scenario {
         let plan: Plan = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
         plan.check().with_context(|| format!("checking {}", path.display()))?;
         ensure!(folder.join("script.sh").is_file(), "{} has no script.sh", folder.display());
-        let (made, cells) = (Vec::new(), BTreeMap::new());
-        Ok(Self { name, folder, plan, made, clock: Clock::Host, configs: None, cells, judge: None })
+        Ok(Self {
+            name,
+            folder,
+            plan,
+            made: Vec::new(),
+            clock: Clock::Host,
+            configs: None,
+            cells: BTreeMap::new(),
+            judge: None,
+            sharers: Vec::new(),
+            only: None,
+        })
+    }
+
+    /// Takes in one that shares this one's boot: its machine has what both need.
+    fn share(&mut self, other: Self) -> Result<()> {
+        let Self { name, folder, plan, .. } = other;
+        let protects = plan.protects.clone();
+        self.plan.share(plan)?;
+        self.sharers.push(Sharer { name, folder, protects });
+        Ok(())
+    }
+
+    /// The folders whose files the guest has, its own first.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        [self.folder.as_path()].into_iter().chain(self.sharers.iter().map(|sharer| sharer.folder.as_path()))
+    }
+
+    /// The scripts that run one after another: name and folder.
+    pub fn scripts(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let own = (self.name.as_str(), self.folder.as_path());
+        let others = self.sharers.iter().map(|sharer| (sharer.name.as_str(), sharer.folder.as_path()));
+        let is_played = |name: &str| self.only.as_deref().is_none_or(|only| only == name);
+        [own].into_iter().chain(others).filter(move |(name, _)| is_played(name))
     }
 }
 
 impl Plan {
+    /// Adds what another scenario needs that shares the boot.
+    fn share(&mut self, other: Self) -> Result<()> {
+        ensure!(other.shares_alone(), "what shares a boot has neither chips nor boots of its own");
+        ensure!(self.shares_boot_of.is_none(), "a boot that is shared belongs to a scenario");
+        ensure!(other.bus == Bus::default() || other.bus == self.bus, "both want another bus");
+        let [boot] = self.boots.as_mut_slice() else { bail!("a boot that is shared is the only one") };
+        ensure!(boot.end == End::Verdict, "a boot that is shared ends with a verdict");
+        boot.limit_s += other.boots.first().map_or(0, |boot| boot.limit_s);
+        boot.takes_s += other.boots.first().map_or(0, |boot| boot.takes_s);
+        for (ours, theirs) in [
+            (&mut self.programs, other.programs),
+            (&mut self.peers, other.peers),
+            (&mut self.plans, other.plans),
+        ] {
+            let new: Vec<_> = theirs.into_iter().filter(|item| !ours.contains(item)).collect();
+            ours.extend(new);
+        }
+        self.mapped.extend(other.mapped);
+        Ok(())
+    }
+
+    /// Whether nothing in it needs a machine of its own.
+    fn shares_alone(&self) -> bool {
+        let is_plain = |boot: &Boot| {
+            boot.end == End::Verdict && boot.expect.is_none() && boot.mask.is_empty() && boot.swap.is_empty()
+        };
+        self.i2c.is_none()
+            && self.chips.is_empty()
+            && self.gpio.is_empty()
+            && self.disk_mib == 0
+            && !self.shipped
+            && matches!(self.boots.as_slice(), [boot] if is_plain(boot))
+    }
+
     /// The boots that are played, each with its number, which is the same in every extent.
     pub fn boots(&self, extent: Extent) -> impl Iterator<Item = (usize, &Boot)> {
         self.boots
@@ -187,6 +278,11 @@ impl Plan {
             .enumerate()
             .filter(move |(_, boot)| extent == Extent::Full || !boot.soak)
             .map(|(index, boot)| (index + 1, boot))
+    }
+
+    /// Seconds that the boots of an extent take on a machine that has nothing else to do.
+    pub fn takes_s(&self, extent: Extent) -> u64 {
+        self.boots(extent).map(|(_, boot)| boot.takes_s).sum()
     }
 
     /// Checks what its form does not say.
@@ -238,12 +334,25 @@ pub fn all(root: &Path) -> Result<Vec<Scenario>> {
         names.extend(entry?.file_name().into_string());
     }
     names.sort();
-    names.iter().map(|name| Scenario::load(root, name)).collect()
+    let read = |name: &String| Scenario::read(folder.join(name), name.clone());
+    let read: Vec<Scenario> = names.iter().map(read).collect::<Result<_>>()?;
+    let (sharing, mut scenarios): (Vec<_>, Vec<_>) =
+        read.into_iter().partition(|scenario| scenario.plan.shares_boot_of.is_some());
+    for sharer in sharing {
+        let name = sharer.name.clone();
+        let host = sharer.plan.shares_boot_of.clone().unwrap_or_default();
+        let found = scenarios.iter_mut().find(|scenario| scenario.name == host);
+        let host =
+            found.with_context(|| format!("{name} shares the boot of {host}, which is no scenario"))?;
+        host.share(sharer).with_context(|| format!("{name} sharing the boot of {}", host.name))?;
+    }
+    Ok(scenarios)
 }
 
 fn one_boot() -> Vec<Boot> {
     vec![Boot {
         end: End::Verdict,
+        takes_s: usual_time(),
         limit_s: usual_limit(),
         margin_s: usual_margin(),
         mask: Vec::new(),
@@ -253,12 +362,16 @@ fn one_boot() -> Vec<Boot> {
     }]
 }
 
+fn usual_time() -> u64 {
+    20
+}
+
 fn usual_limit() -> u64 {
-    60
+    240
 }
 
 fn usual_margin() -> u64 {
-    90
+    300
 }
 
 #[cfg(test)]
@@ -274,6 +387,54 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         for scenario in all(root).unwrap() {
             assert!(scenario.plan.protects.ends_with('.'), "{}: a sentence ends", scenario.name);
+        }
+    }
+
+    fn scenario(name: &str, text: &str) -> Scenario {
+        let plan = toml::from_str(&format!("protects = \"x\"\n{text}")).unwrap();
+        Scenario {
+            name: name.to_owned(),
+            folder: name.into(),
+            plan,
+            made: Vec::new(),
+            clock: Clock::Host,
+            configs: None,
+            cells: BTreeMap::new(),
+            judge: None,
+            sharers: Vec::new(),
+            only: None,
+        }
+    }
+
+    #[test]
+    fn a_boot_that_is_shared_has_what_both_need_and_runs_both_scripts() {
+        let mut host =
+            scenario("host", "programs = [\"a\", \"b\"]\nbus = \"dbus-daemon\"\n[[boot]]\nlimit-s = 50");
+        let other = "shares-boot-of = \"host\"\nprograms = [\"b\", \"c\"]\npeers = [\"event-log\"]\n[[boot]]\nlimit-s = 7";
+        host.share(scenario("other", other)).unwrap();
+        assert_eq!(host.plan.programs, ["a", "b", "c"]);
+        assert_eq!(host.plan.peers, ["event-log"]);
+        assert_eq!(host.plan.boots.first().unwrap().limit_s, 57);
+        let names =
+            |scenario: &Scenario| scenario.scripts().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&host), ["host", "other"]);
+        host.only = Some("other".to_owned());
+        assert_eq!(names(&host), ["other"]);
+        assert_eq!(host.folders().count(), 2, "files of both are there all the same");
+    }
+
+    #[test]
+    fn what_needs_a_machine_of_its_own_shares_none() {
+        for (host, other) in [
+            ("", "gpio = [\"A\"]"),
+            ("", "disk-mib = 64"),
+            ("", "[[boot]]\n[[boot]]"),
+            ("", "[[boot]]\nmask = [\"a.service\"]"),
+            ("", "bus = \"dbus-daemon\""),
+            ("[[boot]]\n[[boot]]", ""),
+            ("shares-boot-of = \"third\"", ""),
+        ] {
+            assert!(scenario("host", host).share(scenario("other", other)).is_err(), "{host:?} {other:?}");
         }
     }
 

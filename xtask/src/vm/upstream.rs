@@ -60,7 +60,7 @@ pub struct Arguments {
     #[arg(long)]
     again: bool,
     /// How our programs are built
-    #[arg(long, value_enum, default_value_t = Profile::Dev)]
+    #[arg(long, value_enum, default_value_t = Profile::Machine)]
     pub profile: Profile,
 }
 

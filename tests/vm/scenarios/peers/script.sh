@@ -1,8 +1,9 @@
 logging=(xyz.openbmc_project.Logging /xyz/openbmc_project/logging xyz.openbmc_project.Logging.Create)
 mapper=(xyz.openbmc_project.ObjectMapper /xyz/openbmc_project/object_mapper xyz.openbmc_project.ObjectMapper)
 state=xyz.openbmc_project.State
+# The second is for what never comes; an answer may take its time.
 log() {
-    busctl --timeout=1 call "${logging[@]}" Create 'ssa{ss}' "$1" "xyz.openbmc_project.Logging.Entry.Level.Error" 1 FRU "$2"
+    busctl --timeout="${3-60}" call "${logging[@]}" Create 'ssa{ss}' "$1" "xyz.openbmc_project.Logging.Entry.Level.Error" 1 FRU "$2"
 }
 # complains TEXT... -- COMMAND...: a command fails and says one of the texts.
 complains() {
@@ -23,17 +24,17 @@ say "the bus is $(systemctl show -P Id dbus.service)"
 expect "active" "$(systemctl is-active bed-peers.service)" "the stand-ins"
 
 say "at first, as the scenario says"
-complains "not activatable" "not provided" -- log early 10-0050
+complains "not activatable" "not provided" -- log early 10-0050 1
 expect "" "$(peer_calls event-log)" "calls that nobody took"
 property() {
     # Of its verbs, busctl limits only calls.
-    busctl --timeout="${4-1}" call "$state.$1" "/xyz/openbmc_project/state/$2" \
+    busctl --timeout="${4-60}" call "$state.$1" "/xyz/openbmc_project/state/$2" \
         org.freedesktop.DBus.Properties Get ss "$state.$1" "$3"
 }
 expect 'v s "xyz.openbmc_project.State.Chassis.PowerState.Off"' "$(property Chassis chassis0 CurrentPowerState)" "power"
-complains "timed out" -- property Host host0 CurrentHostState
-complains "timed out" -- property BMC bmc0 CurrentBMCState
-expect 'v s "xyz.openbmc_project.State.BMC.BMCState.Ready"' "$(property BMC bmc0 CurrentBMCState 5)" "a slow peer's answer"
+complains "timed out" -- property Host host0 CurrentHostState 1
+complains "timed out" -- property BMC bmc0 CurrentBMCState 1
+expect 'v s "xyz.openbmc_project.State.BMC.BMCState.Ready"' "$(property BMC bmc0 CurrentBMCState)" "a slow peer's answer"
 get='/xyz/openbmc_project/state/host0 org.freedesktop.DBus.Properties.Get "xyz.openbmc_project.State.Host" "CurrentHostState"'
 expect "$get" "$(peer_calls host-state)" "what the hanging peer was asked"
 expect 2 "$(peer_calls bmc-state | grep -c CurrentBMCState)" "calls that the slow peer took"

@@ -88,6 +88,11 @@ wait_until 30 has_state 22-0050 collected
 expect 's "YVIV00000101"' "$(serial $board/pcieslot2/pcie_card2)" "serial number in the mended slot"
 echo error > $GPIO/SLOT2_PRSNT_N/fault
 say "a presence line that cannot be read makes nothing absent"
+before=$(cat "$(chip 22-0050)/bytes")
+read_again() {
+    [ "$(cat "$(chip 22-0050)/bytes")" -gt "$before" ]
+}
 $COLLECTION recollect 22-0050
+wait_until 30 read_again
 wait_until 30 has_state 22-0050 collected
 expect 'b true' "$(present $board/pcieslot2/pcie_card2)" "presence in a slot whose line says nothing"

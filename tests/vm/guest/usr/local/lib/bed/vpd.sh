@@ -16,18 +16,25 @@ present() {
     property "$1" $PI.Item Present
 }
 
-# row KEY: its line of the status table. state KEY, outcome KEY, runs KEY: cells of it.
-row() {
-    $COLLECTION status | grep "^$1 " || true
+# cell KEY NUMBER: of its line of the status table, which is read without another process: each costs as much as the
+# question itself. state KEY, outcome KEY, runs KEY: what has become of it.
+cell() {
+    local cells
+    while read -ra cells; do
+        if [ "${cells[0]-}" = "$1" ]; then
+            echo "${cells[$2]}"
+            break
+        fi
+    done <<< "$($COLLECTION status || true)"
 }
 state() {
-    row "$1" | awk '{print $2}'
+    cell "$1" 1
 }
 outcome() {
-    row "$1" | awk '{print $3}'
+    cell "$1" 2
 }
 runs() {
-    row "$1" | awk '{print $9}'
+    cell "$1" 8
 }
 
 # has_state KEY STATE, has_outcome KEY OUTCOME: for wait_until.
