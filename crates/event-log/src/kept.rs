@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a restart must know of a [`Ledger`]: what was delivered. What is pending is not in it: it is still wrong after the
 /// restart, or it is not.
 ///
-/// Shape: `dropped = COUNT`, and below `[delivered]` for each subject its causes, `"10-0050" = ["blank"]`.
+/// Shape: `dropped = COUNT`, and in `delivered` for each subject its causes, `{ 10-0050 = ["blank"] }`.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
@@ -60,7 +60,7 @@ mod tests {
         let mut ledger = delivered(pairs.map(|(subject, cause)| (subject.to_owned(), cause.to_owned())));
         ledger.dropped = 7;
         let text = durable_state::encode(&ledger.kept()).unwrap();
-        assert!(text.contains("\n10-0050 = [\"blank\", \"x\"]\n"), "{text}");
+        assert!(text.contains(" 10-0050 = [\"blank\", \"x\"],"), "{text}");
         let kept = durable_state::decode(text.as_bytes()).unwrap();
         assert_eq!(Ledger::of(kept, Limits::default()), ledger);
     }
