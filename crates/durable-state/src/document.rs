@@ -1,5 +1,5 @@
 use crate::checksum::in_words;
-use crate::{Disk, Step, replace};
+use crate::{Disk, Step, replace, writer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -86,7 +86,7 @@ pub enum LoadError {
 ///
 /// Errors: the value has something that TOML cannot say, such as an integer above [`i64::MAX`].
 pub fn encode<T: Document>(value: &T) -> io::Result<String> {
-    let body = toml::to_string(value).map_err(io::Error::other)?;
+    let body = writer::to_text(value).map_err(io::Error::other)?;
     let text = format!("format = {}\n{body}", T::FORMAT);
     Ok(format!("checksum = \"{}\"\n{text}", in_words(text.as_bytes())))
 }

@@ -10,6 +10,9 @@ const DAMAGED_KEPT: usize = 4;
 
 /// A folder whose files are all written by one process.
 ///
+/// Parts of that process that keep one file each in a folder need not [`Self::open`] it: the draft of a name that is written
+/// again is written over. Who makes up names must, or drafts of names that never come back would stay.
+///
 /// Names of its files have no `/` and do not begin with a dot: drafts and damaged files do.
 #[derive(Debug, Clone)]
 pub struct StateFolder<D = RealDisk> {

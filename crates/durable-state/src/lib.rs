@@ -9,7 +9,8 @@
 //! - [`Draft`]: a file that is written as a stream and then put in place, for tools.
 //!
 //! # The dialect
-//! Documents are TOML, as configuration is: people read both, and every service that keeps state has its parser already.
+//! Documents are TOML, as configuration is: people read both, and every service that keeps state has its parser already. A
+//! small writer of our own spares them the library's.
 //! Before the body stand a checksum and a format:
 //!
 //! ```toml
@@ -59,6 +60,7 @@ mod replace;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod step;
+mod writer;
 
 pub use document::{Document, Fault, LoadError, decode, encode, load, load_within, save, set_aside};
 pub use draft::Draft;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a restart must know of a [`Ledger`]: what was delivered, and what has happened and was not. Faults that are pending
 /// are not in it: they are still wrong after the restart, or they are not.
 ///
-/// Shape: `dropped = COUNT`; below `[delivered]` for each subject its causes, `"10-0050" = ["blank"]`; for each happening a
-/// table `[[happening]]`.
+/// Shape: `dropped = COUNT`; in `delivered` for each subject its causes, `{ 10-0050 = ["blank"] }`; in `happening` a table
+/// for each.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
@@ -99,7 +99,7 @@ mod tests {
         ledger.dropped = 7;
         ledger.happened(Event::new("a", "done", "a.Id", Severity::Notice).with("K", "two\nlines"));
         let text = durable_state::encode(&ledger.kept()).unwrap();
-        assert!(text.contains("\n10-0050 = [\"blank\", \"x\"]\n"), "{text}");
+        assert!(text.contains(" 10-0050 = [\"blank\", \"x\"],"), "{text}");
         let kept = durable_state::decode(text.as_bytes()).unwrap();
         assert_eq!(Ledger::of(kept, Limits::default()), ledger);
     }

@@ -154,11 +154,15 @@ fn draft_of(destination: &Path) -> io::Result<PathBuf> {
     durable_state::draft_of(destination)
 }
 
-/// Gives a folder its name, durably.
+/// Gives a folder its name, durably; it has none afterwards where that fails.
 fn put_in_place(draft: &Path, destination: &Path) -> io::Result<()> {
     fs::rename(draft, destination)?;
     let parent = destination.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    let named = File::open(parent.unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all());
+    named.inspect_err(|_| {
+        // What went wrong first is what is told.
+        let _ = remove_folder(destination);
+    })
 }
 
 fn remove_folder(path: &Path) -> io::Result<()> {

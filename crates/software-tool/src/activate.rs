@@ -4,10 +4,10 @@ use crate::arguments::Activate;
 use crate::catalogue::{Catalogue, Service, no_such};
 use crate::exit::{Exit, Failure};
 use crate::follow::{Image, Report, catch_up, follow};
-use crate::follower::Follower;
 use crate::link::{self, Link};
 use crate::screen::Screen;
 use dbus_api::software::{ACTIVATION, IMAGE_MANAGER, ROOT, requests};
+use image_follower::Follower;
 use update_state::{Activation, ApplyTime};
 
 pub(crate) async fn run(arguments: &Activate, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
@@ -21,14 +21,14 @@ pub(crate) async fn run(arguments: &Activate, screen: &mut Screen<'_>) -> Result
         return Err(Failure::say(Exit::Absent, nobody(&catalogue, id, &path)));
     };
     let ours = catalogue.services.iter().find(|service| service.name == IMAGE_MANAGER);
-    let mut follower = Follower::new(ApplyTime::Immediate, ours.map(|service| service.owner.clone()));
+    let mut follower = Follower::new(&*path, ApplyTime::Immediate, ours.map(|service| service.owner.clone()));
     for service in &catalogue.services {
         if let Some(interfaces) = service.objects.get(&path) {
             follower.found(&service.owner, interfaces);
         }
     }
     link.believe(owner);
-    catch_up(&mut link, &mut follower, &path).await?;
+    catch_up(&mut link, &mut follower).await?;
     let image = Image { id, service: name };
     if follower.activation() == Some(Activation::Active) {
         if arguments.following.json {

@@ -4,11 +4,12 @@ use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 use dbus_api::call;
 use dbus_api::object_mapper;
-use dbus_api::software::announcement::{self, Interfaces, Properties, text};
+use dbus_api::software::announcement::{self, Interfaces, text};
 use dbus_api::software::{
     ACTIVATION, ACTIVATION_PROGRESS, EXTENDED_VERSION, IMAGE, IMAGE_MANAGER, MULTIPART_UPDATE, ROOT, UPDATE,
-    VERSION, parse_activation, requests,
+    VERSION, requests,
 };
+use image_follower::{activation, percent};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use update_state::Activation;
@@ -155,16 +156,6 @@ pub(crate) fn word(text: &str) -> &str {
     text.rsplit('.').next().unwrap_or(text)
 }
 
-/// A number of percent among properties.
-pub(crate) fn percent(properties: &Properties) -> Option<u8> {
-    properties.get("Progress")?.downcast_ref::<u8>().ok()
-}
-
-/// The state among properties.
-pub(crate) fn activation(properties: &Properties) -> Option<Activation> {
-    parse_activation(&text(properties, "Activation")?)
-}
-
 /// An image or a version, as all its services together show it.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -228,6 +219,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dbus_api::software::announcement::Properties;
     use zbus::{OwnedVariant, Variant};
 
     fn variant(text: &str) -> OwnedVariant {

@@ -2,14 +2,10 @@
 
 use crate::arguments::Following;
 use crate::exit::{Exit, Failure};
-use crate::follower::{End, Follower};
 use crate::link::{Link, News};
 use crate::progress::Progress;
 use crate::screen::Screen;
-use dbus_api::software::announcement::text;
-use dbus_api::software::{
-    ACTIVATION, ACTIVATION_PROGRESS, IMAGE, IMAGE_MANAGER, ROOT, VERSION, announcement, requests,
-};
+use image_follower::{End, Follower};
 use serde::Serialize;
 use update_state::Activation;
 
@@ -52,7 +48,9 @@ pub(crate) async fn follow(
     let ended = wait(link, &mut follower, image, following, (screen, &mut progress)).await;
     progress.end(screen);
     let reason = match &ended {
-        Ok(End::State(Activation::Failed | Activation::Invalid)) => reason(link, &follower, image).await,
+        Ok(End::State(Activation::Failed | Activation::Invalid)) => {
+            image_follower::reason(&link.connection, &follower).await
+        }
         _ => String::new(),
     };
     if following.json {
@@ -60,7 +58,7 @@ pub(crate) async fn follow(
             Ok(End::State(state)) => Some(state.word()),
             _ => None,
         };
-        let version = version(link, image).await;
+        let version = image_follower::version(&link.connection, &follower, image.service).await;
         let reason = Some(&*reason).filter(|reason| !reason.is_empty());
         Report { id: image.id, service: image.service, result, version, reason }.print(screen)?;
     }
@@ -75,7 +73,6 @@ async fn wait(
     following: &Following,
     (screen, progress): (&mut Screen<'_>, &mut Progress),
 ) -> Result<End, Failure> {
-    let path = format!("{ROOT}/{}", image.id);
     loop {
         if let Some(end) = follower.end() {
             return Ok(end);
@@ -85,7 +82,7 @@ async fn wait(
         loop {
             let news = tokio::time::timeout_at(deadline, link.next()).await;
             let news = news.map_err(|_| silence(follower, image.id, following))??;
-            if take(follower, &path, news) {
+            if take(follower, news) {
                 break;
             }
         }
@@ -93,26 +90,23 @@ async fn wait(
 }
 
 /// Takes news, and tells whether they are about the image.
-fn take(follower: &mut Follower, path: &str, news: News) -> bool {
+fn take(follower: &mut Follower, news: News) -> bool {
     match news {
-        News::Said(said) if said.path == path => {
-            follower.hear(&said.sender, &said.said);
-            true
-        }
-        News::Came { name, owner } if name == IMAGE_MANAGER => {
-            follower.image_manager_is(&owner);
+        News::Said(said) => follower.announced(&said),
+        News::Came { name, owner } => {
+            follower.owned_by(&name, &owner);
             false
         }
         News::Gone { owner } => follower.left(&owner),
-        _ => false,
+        News::Left { .. } => false,
     }
 }
 
 /// Takes what was said before the image was looked at. It may be older than what was seen, or newer, as an answer can be
 /// overtaken; at the end of it both are the same.
-pub(crate) async fn catch_up(link: &mut Link, follower: &mut Follower, path: &str) -> Result<(), Failure> {
+pub(crate) async fn catch_up(link: &mut Link, follower: &mut Follower) -> Result<(), Failure> {
     while let Some(news) = link.waiting().await? {
-        take(follower, path, news);
+        take(follower, news);
     }
     Ok(())
 }
@@ -126,28 +120,6 @@ fn silence(follower: &Follower, id: &str, following: &Following) -> Failure {
              `software-tool list` shows how it stands"
         ),
     )
-}
-
-/// Why it ended so: what was told, else what is found when asked.
-async fn reason(link: &Link, follower: &Follower, image: &Image<'_>) -> String {
-    if !follower.reason().is_empty() {
-        return follower.reason().to_owned();
-    }
-    let path = format!("{ROOT}/{}", image.id);
-    let asked = requests::properties(&link.connection, IMAGE_MANAGER, &path, IMAGE).await;
-    asked.ok().and_then(|properties| text(&properties, "Reason")).unwrap_or_default()
-}
-
-async fn version(link: &Link, image: &Image<'_>) -> Option<String> {
-    let path = format!("{ROOT}/{}", image.id);
-    for service in [IMAGE_MANAGER, image.service] {
-        let asked = requests::properties(&link.connection, service, &path, VERSION).await;
-        let version = asked.ok().and_then(|properties| text(&properties, "Version"));
-        if version.is_some() {
-            return version;
-        }
-    }
-    None
 }
 
 fn conclude(
@@ -179,19 +151,4 @@ fn conclude(
         screen.print(&text)?;
     }
     Ok(Exit::Done)
-}
-
-/// Takes what a service has of an image now.
-pub(crate) async fn look(link: &Link, follower: &mut Follower, service: &str, owner: &str, path: &str) {
-    let connection = &link.connection;
-    let objects = announcement::managed_objects(connection, service).await.unwrap_or_default();
-    if let Some((_, interfaces)) = objects.iter().find(|(object, _)| object.as_str() == path) {
-        return follower.found(owner, interfaces);
-    }
-    // Not every service has its objects below one that manages them.
-    for interface in [ACTIVATION, ACTIVATION_PROGRESS, IMAGE] {
-        if let Ok(properties) = requests::properties(connection, service, path, interface).await {
-            follower.found(owner, &[(interface.to_owned(), properties)].into());
-        }
-    }
 }

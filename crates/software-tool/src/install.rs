@@ -3,13 +3,13 @@
 use crate::arguments::Install;
 use crate::catalogue::{id_of, taker};
 use crate::exit::{Exit, Failure};
-use crate::follow::{Image, Report, catch_up, follow, look};
-use crate::follower::Follower;
+use crate::follow::{Image, Report, catch_up, follow};
 use crate::link::{self, Link};
 use crate::screen::Screen;
 use anyhow::Context as _;
 use dbus_api::call;
 use dbus_api::software::{IMAGE_MANAGER, requests};
+use image_follower::{Follower, look};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -34,9 +34,9 @@ pub(crate) async fn run(arguments: &Install, screen: &mut Screen<'_>) -> Result<
     // Whoever took the image may tell of it.
     link.believe(&owner);
     let image_manager = call::owner(&connection, IMAGE_MANAGER).await.ok();
-    let mut follower = Follower::new(arguments.apply.time(), image_manager);
-    look(&link, &mut follower, &service, &owner, path.as_str()).await;
-    catch_up(&mut link, &mut follower, path.as_str()).await?;
+    let mut follower = Follower::new(path.as_str(), arguments.apply.time(), image_manager);
+    look(&connection, &mut follower, &service, &owner).await;
+    catch_up(&mut link, &mut follower).await?;
     let image = Image { id, service: &service };
     follow(&mut link, follower, &image, &arguments.following, screen).await
 }

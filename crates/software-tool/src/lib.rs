@@ -13,7 +13,6 @@ mod catalogue;
 mod delete;
 mod exit;
 mod follow;
-mod follower;
 mod install;
 mod link;
 mod list;

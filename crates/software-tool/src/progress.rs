@@ -1,7 +1,7 @@
 //! How it is shown what becomes of an image.
 
-use crate::follower::Doing;
 use crate::screen::{Face, Screen, clean};
+use image_follower::Doing;
 
 /// Parts of a bar.
 const PARTS: usize = 25;

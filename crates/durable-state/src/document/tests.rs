@@ -36,7 +36,7 @@ fn record() -> Record {
         group: None,
         is_known: true,
         parts: vec![part("one"), part("")],
-        counts: [("spi12.0".to_owned(), -1)].into(),
+        counts: [("spi12.0".to_owned(), -1), ("10-0050".to_owned(), 2), ("a \"b\\\n\"".to_owned(), 3)].into(),
     }
 }
 
@@ -56,6 +56,35 @@ fn a_document_goes_both_ways_and_is_toml_as_a_whole() {
     let table: toml::Table = text.parse().unwrap();
     assert_eq!(table["format"].as_integer(), Some(3));
     assert_eq!(text.lines().nth(1), Some("format = 3"));
+}
+
+#[test]
+fn a_document_is_written_for_people_too() {
+    let part = |text: &str| Part { text: text.to_owned(), length: 7 };
+    let name = "a".to_owned();
+    let counts = [("10-0050".to_owned(), 2), ("spi12.0".to_owned(), -1)].into();
+    let parts = vec![part("one"), part("\"")];
+    let text = encode(&Record { name, group: Some(1), is_known: true, parts, counts }).unwrap();
+    let expected = r#"format = 3
+name = "a"
+group = 1
+is-known = true
+parts = [
+    { text = "one", length = 7 },
+    { text = "\"", length = 7 }]
+counts = { 10-0050 = 2, "spi12.0" = -1 }
+"#;
+    assert_eq!(text.split_once('\n').unwrap().1, expected);
+    assert!(text.parse::<toml::Table>().is_ok());
+}
+
+#[test]
+fn what_toml_cannot_say_is_an_error_and_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = vec![Part { text: String::new(), length: u64::MAX }];
+    let error = StateFolder::at(folder.path()).save("a", &Record { parts, ..Record::default() }).unwrap_err();
+    assert!(error.to_string().contains("an integer above 2^63 - 1"), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub enum ArchiveError {
     /// The archive or its compression is damaged.
     #[error("the archive is damaged: {reason}")]
     Damaged {
-        /// What its reader says, as an [`Excerpt`].
+        /// What its reader says, as an [`image_format::Excerpt`].
         reason: String,
     },
     /// Much of the compressed archive gives nothing, as no compressor makes it.

@@ -16,7 +16,7 @@ fi
 fact() {
     sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" $run/selection.toml
 }
-remembered=$(cat $memory/last-system 2> /dev/null || true)
+remembered=$(sed -n 's/^system = "\(.*\)"$/\1/p' $memory/last-system 2> /dev/null || true)
 say "seed $seed: $(fact system), $(fact cause); remembered: $remembered; files: $(ls -A $memory | paste -sd ' ')"
 expect "" "$(systemctl --failed --no-legend --plain)" "failed units"
 expect "/usr/share/vivianite/vpd/systems/$(fact system)" "$(readlink $run/active)" "link"

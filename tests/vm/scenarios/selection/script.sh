@@ -18,7 +18,7 @@ card() {
     systemctl is-active 'ipz-vpd-parser@10\x2d0051.service' || true
 }
 remembered() {
-    cat "$memory" 2> /dev/null || true
+    sed -n 's/^system = "\(.*\)"$/\1/p' "$memory" 2> /dev/null || true
 }
 
 settle
@@ -52,7 +52,7 @@ case $BOOT in
     systemctl restart vpd-collection.service
     expect 'ay 12 89 86 73 86 48 48 48 48 48 49 48 49' "$(property /system/card com.ibm.ipzvpd.VINI SN)" "serial number of the card"
     expect 'b true' "$(present /system/card)" "presence of the card"
-    expect 1 "$(grep -cx /system/card /var/lib/vivianite/vpd-collection/objects)" "objects that are remembered"
+    expect 1 "$(grep -c '"/system/card"' /var/lib/vivianite/vpd-collection/objects)" "objects that are remembered"
     cp -p /run/memory "$memory"
     vpd-tool build /etc/bed/unknown.toml --output /run/unknown.bin
     cat /run/unknown.bin > "$EEPROMS/10-0050/image"
@@ -65,7 +65,7 @@ case $BOOT in
     expect inactive "$(card)" "a card of another system"
     expect 'ay 0' "$(property /system/card com.ibm.ipzvpd.VINI SN)" "serial number of another system's card"
     expect 'b false' "$(present /system/card)" "presence of another system's card"
-    expect "" "$(cat /var/lib/vivianite/vpd-collection/objects)" "objects that are remembered"
+    expect 1 "$(grep -cx 'objects = \[\]' /var/lib/vivianite/vpd-collection/objects)" "a list of no objects"
     expect_status 65 $COLLECTION status
     ;;
 esac

@@ -1,0 +1,229 @@
+//! What becomes of one image, from what its services say. No bus, no clock.
+
+use dbus_api::software::announcement::{Announcement, Interfaces, Properties, Said, text};
+use dbus_api::software::{ACTIVATION, ACTIVATION_PROGRESS, IMAGE, IMAGE_MANAGER, parse_activation};
+use std::collections::{BTreeMap, BTreeSet};
+use update_state::{Activation, ApplyTime};
+
+/// What one service says of the image.
+#[derive(Debug, Default)]
+struct Told {
+    interfaces: BTreeSet<String>,
+    activation: Option<Activation>,
+    installed: Option<u8>,
+    stage: String,
+    unpacked: Option<u8>,
+    reason: String,
+}
+
+/// What is going on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Doing {
+    /// In a word or two.
+    pub what: String,
+    /// How much of it is done, percent.
+    pub percent: Option<u8>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// In a state that is final, or that was waited for.
+    State(Activation),
+    /// The image was removed.
+    Removed,
+}
+
+/// How far an image is, from what was found and heard of it so far.
+#[derive(Debug)]
+pub struct Follower {
+    path: String,
+    apply: ApplyTime,
+    image_manager: Option<String>,
+    told: BTreeMap<String, Told>,
+    /// A state counts as the end.
+    counts: bool,
+    was_there: bool,
+    is_removed: bool,
+    /// What comes after it is another matter: an installer may take its objects away at once.
+    ended: Option<End>,
+}
+
+impl Follower {
+    /// Follows the image at an object that was just handed over: whatever it is now counts.
+    ///
+    /// `apply` is when it is to be applied: with [`ApplyTime::OnActivationRequest`], Ready is an end. `image_manager` is the
+    /// unique name of image-manager's connection, if it has one.
+    pub fn new(path: impl Into<String>, apply: ApplyTime, image_manager: Option<String>) -> Self {
+        Self {
+            path: path.into(),
+            apply,
+            image_manager,
+            told: BTreeMap::new(),
+            counts: true,
+            was_there: false,
+            is_removed: false,
+            ended: None,
+        }
+    }
+
+    /// The image's object.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The state that it has now is of an earlier try: only what is heard from now on is an end.
+    pub fn disregard_state(&mut self) {
+        self.counts = false;
+        self.ended = None;
+    }
+
+    /// Takes all that a service has of the image now.
+    pub fn found(&mut self, owner: &str, interfaces: &Interfaces) {
+        let told = self.told.entry(owner.to_owned()).or_default();
+        for (interface, properties) in interfaces {
+            told.interfaces.insert(interface.clone());
+            told.take(interface, properties);
+        }
+        self.was_there |= !interfaces.is_empty();
+        self.look_for_end();
+    }
+
+    /// Takes what somebody says of an object, and tells whether that is the image.
+    pub fn announced(&mut self, announcement: &Announcement) -> bool {
+        let is_ours = announcement.path == self.path;
+        if is_ours {
+            self.hear(&announcement.sender, &announcement.said);
+        }
+        is_ours
+    }
+
+    /// Takes what a connection says of the image.
+    pub fn hear(&mut self, owner: &str, said: &Said) {
+        match said {
+            Said::Added(interfaces) => {
+                self.counts |= interfaces.contains_key(ACTIVATION);
+                self.found(owner, interfaces);
+            }
+            Said::Changed { interface, properties } => {
+                self.told.entry(owner.to_owned()).or_default().take(interface, properties);
+                self.counts |= interface == ACTIVATION && properties.contains_key("Activation");
+            }
+            Said::Removed(interfaces) => {
+                let Some(told) = self.told.get_mut(owner) else { return };
+                for interface in interfaces {
+                    told.forget(interface);
+                }
+                if told.interfaces.is_empty() {
+                    self.told.remove(owner);
+                    self.is_removed = self.was_there && self.told.is_empty();
+                }
+            }
+        }
+        self.look_for_end();
+    }
+
+    /// A connection is gone, and with it all that it said; tells whether that was anything. It may come back, so that nothing
+    /// ends by this.
+    pub fn left(&mut self, owner: &str) -> bool {
+        self.told.remove(owner).is_some()
+    }
+
+    /// A bus name has another connection, which matters if the name is image-manager's.
+    pub fn owned_by(&mut self, name: &str, owner: &str) {
+        if name == IMAGE_MANAGER {
+            self.image_manager = Some(owner.to_owned());
+        }
+    }
+
+    /// Whose state counts: that of an installer before that of image-manager.
+    fn lead(&self) -> Option<&Told> {
+        let with_state = self.told.iter().filter(|(_, told)| told.activation.is_some());
+        with_state.min_by_key(|(owner, _)| self.image_manager.as_ref() == Some(*owner)).map(|(_, told)| told)
+    }
+
+    /// Its state.
+    pub fn activation(&self) -> Option<Activation> {
+        self.lead()?.activation
+    }
+
+    /// Why it ended as it did; empty when nobody says.
+    pub fn reason(&self) -> &str {
+        self.told.values().map(|told| &*told.reason).find(|reason| !reason.is_empty()).unwrap_or_default()
+    }
+
+    /// What is going on.
+    pub fn doing(&self) -> Doing {
+        let Some(lead) = self.lead() else {
+            return Doing { what: "waiting for news".to_owned(), percent: None };
+        };
+        let state = lead.activation.unwrap_or(Activation::NotReady);
+        let stage = || self.told.values().map(|told| &*told.stage).find(|stage| !stage.is_empty());
+        let (what, percent) = match state {
+            Activation::NotReady => {
+                let stage = stage().unwrap_or("being taken in");
+                (stage.to_owned(), lead.unpacked.filter(|_| stage == "unpacking"))
+            }
+            Activation::Ready if !lead.stage.is_empty() => (lead.stage.clone(), None),
+            Activation::Activating => ("activating".to_owned(), lead.installed),
+            Activation::Staging => ("staging".to_owned(), lead.installed),
+            state => (state.word().to_lowercase(), None),
+        };
+        Doing { what, percent }
+    }
+
+    /// How it ended, if it has.
+    pub fn end(&self) -> Option<End> {
+        self.ended.clone()
+    }
+
+    fn look_for_end(&mut self) {
+        let is_end = |state: &Activation| match state {
+            Activation::Active | Activation::Staged | Activation::Failed | Activation::Invalid => true,
+            Activation::Ready => self.apply == ApplyTime::OnActivationRequest,
+            _ => false,
+        };
+        if self.ended.is_none() {
+            let state = self.activation().filter(|state| self.counts && is_end(state));
+            let removed = self.is_removed.then_some(End::Removed);
+            self.ended = state.map(End::State).or(removed);
+        }
+    }
+}
+
+impl Told {
+    fn take(&mut self, interface: &str, properties: &Properties) {
+        match interface {
+            ACTIVATION => self.activation = activation(properties).or(self.activation),
+            ACTIVATION_PROGRESS => self.installed = percent(properties).or(self.installed),
+            IMAGE => {
+                self.unpacked = percent(properties).or(self.unpacked);
+                self.stage = text(properties, "Stage").unwrap_or_else(|| std::mem::take(&mut self.stage));
+                self.reason = text(properties, "Reason").unwrap_or_else(|| std::mem::take(&mut self.reason));
+            }
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, interface: &str) {
+        self.interfaces.remove(interface);
+        match interface {
+            ACTIVATION => self.activation = None,
+            ACTIVATION_PROGRESS => self.installed = None,
+            _ => {}
+        }
+    }
+}
+
+/// The percentage among properties of Progress or ActivationProgress.
+pub fn percent(properties: &Properties) -> Option<u8> {
+    properties.get("Progress")?.downcast_ref::<u8>().ok()
+}
+
+/// The state among properties of Activation; none where it is no known word.
+pub fn activation(properties: &Properties) -> Option<Activation> {
+    parse_activation(&text(properties, "Activation")?)
+}
+
+#[cfg(test)]
+mod tests;
