@@ -24,3 +24,4 @@ pub mod standard;
 pub mod state;
 pub mod systemd;
 pub mod vpd;
+mod words;

@@ -3,6 +3,7 @@
 //! Source: openbmc/phosphor-dbus-interfaces `yaml/xyz/openbmc_project/Software/*`, `Common/FilePath`, `Object/Delete`,
 //! `Inventory/Decorator/Compatible`, `Control/FieldMode`.
 
+use crate::words::words;
 use image_format::Purpose;
 use update_state::{Activation, ApplyTime, RequestedActivation};
 
@@ -49,6 +50,32 @@ pub const MULTIPART_UPDATE: &str = "xyz.openbmc_project.Software.MultipartUpdate
 pub const FIELD_MODE: &str = "xyz.openbmc_project.Control.FieldMode";
 /// Ours: `Stage` (s), `Progress` (y), `Reason` (s); what is going on with an image, and why it ended as it did.
 pub const IMAGE: &str = "io.vivianite.Software.Image1";
+
+words! {
+    /// What is going on with an image: the words of [`IMAGE`]'s `Stage`.
+    #[derive(Default)]
+    Stage {
+        /// Nothing was said yet.
+        #[default]
+        Nothing = "",
+        /// Others are taken in before it.
+        Queued = "queued",
+        /// It is read, unpacked and checked.
+        Unpacking = "unpacking",
+        /// It has passed every check.
+        Checked = "checked",
+        /// No service has come that installs it.
+        Waiting = "waiting for an installer",
+        /// A service installs it, or is about to.
+        Installer = "with its installer",
+        /// The service that was to install it has said that it will not.
+        Refused = "refused by its installer",
+        /// It was not taken in, or not installed.
+        Failed = "failed",
+        /// It was installed.
+        Done = "done",
+    }
+}
 
 const PURPOSES: &str = "xyz.openbmc_project.Software.Version.VersionPurpose.";
 const ACTIVATIONS: &str = "xyz.openbmc_project.Software.Activation.Activations.";

@@ -1,7 +1,7 @@
 //! What becomes of one image, from what its services say. No bus, no clock.
 
 use dbus_api::software::announcement::{Announcement, Interfaces, Properties, Said, text};
-use dbus_api::software::{ACTIVATION, ACTIVATION_PROGRESS, IMAGE, IMAGE_MANAGER, parse_activation};
+use dbus_api::software::{ACTIVATION, ACTIVATION_PROGRESS, IMAGE, IMAGE_MANAGER, Stage, parse_activation};
 use std::collections::{BTreeMap, BTreeSet};
 use update_state::{Activation, ApplyTime};
 
@@ -162,7 +162,7 @@ impl Follower {
         let (what, percent) = match state {
             Activation::NotReady => {
                 let stage = stage().unwrap_or("being taken in");
-                (stage.to_owned(), lead.unpacked.filter(|_| stage == "unpacking"))
+                (stage.to_owned(), lead.unpacked.filter(|_| stage == Stage::Unpacking.as_str()))
             }
             Activation::Ready if !lead.stage.is_empty() => (lead.stage.clone(), None),
             Activation::Activating => ("activating".to_owned(), lead.installed),

@@ -9,6 +9,7 @@ use crate::service::Service;
 use crate::upload_folder::Identity;
 use crate::uploads::parse_hex;
 use crate::worker::Failure;
+use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::view::Interface;
 use image_check::{Rules, review};
@@ -210,7 +211,7 @@ impl Service {
         image.view.send_modify(|view| {
             view.activation = Some(Activation::Ready);
             view.requested = Some(RequestedActivation::None);
-            view.stage = "waiting for an installer";
+            view.stage = ImageStage::Waiting;
             view.progress = 100;
         });
         self.images.all.insert(id.clone(), Image { is_adopted: true, ..image });
@@ -246,7 +247,7 @@ impl Service {
         image.view.send_modify(|view| {
             view.activation = Some(Activation::Invalid);
             view.requested = Some(RequestedActivation::None);
-            view.stage = "failed";
+            view.stage = ImageStage::Failed;
             view.reason = reason;
         });
         self.images.all.insert(id.clone(), image);

@@ -4,6 +4,7 @@ use crate::dbus::{Commands, Face, object_path};
 use crate::hand_over::HandOver;
 use crate::record::Record;
 use anyhow::Context as _;
+use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::view::{Interface, Objects, View};
 use dbus_api::software::{faces, signals};
 use image_format::VersionId;
@@ -188,7 +189,7 @@ impl Images {
     }
 
     /// Says what is going on with an image.
-    pub async fn stage(&self, id: &VersionId, stage: &'static str) -> anyhow::Result<()> {
+    pub async fn stage(&self, id: &VersionId, stage: ImageStage) -> anyhow::Result<()> {
         self.change(id, Interface::Image, &["Stage"], |view| view.stage = stage).await
     }
 

@@ -15,6 +15,7 @@ use crate::worker::{Input, Job, Outcome, Progress, Taken, Worker};
 use crate::{NAME, rules};
 use anyhow::Context as _;
 use dbus_api::software;
+use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::announcement;
 use dbus_api::software::root::{Multipart, Root, Update as UpdateFace};
 use dbus_api::software::view::{Interface, Interfaces, Objects, Properties};
@@ -407,7 +408,7 @@ impl Service {
         let job = Job { input, signature, folder: Arc::clone(&self.folder), progress };
         anyhow::ensure!(self.worker.begin(job), "the thread that unpacks does not take an image");
         match id {
-            Some(id) => self.images.stage(&id, "unpacking").await,
+            Some(id) => self.images.stage(&id, ImageStage::Unpacking).await,
             None => Ok(()),
         }
     }

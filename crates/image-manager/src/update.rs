@@ -11,6 +11,7 @@ use crate::source::Source;
 use crate::upload_folder::random;
 use crate::uploads::{NAME_TRIES, tell_faults, tell_taken};
 use crate::worker::{Failure, Progress, Taken};
+use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::parse_apply_time;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::view::Interface;
@@ -59,7 +60,7 @@ impl Service {
             view.activation = Some(Activation::NotReady);
             view.requested = Some(RequestedActivation::None);
             view.apply_time = Some(apply);
-            view.stage = "queued";
+            view.stage = ImageStage::Queued;
         });
         log::info!("an image is to be taken in id={id} apply={apply}");
         self.images.all.insert(id.clone(), image);
@@ -140,7 +141,7 @@ impl Service {
         if settled.is_ok() {
             self.images
                 .change(id, Interface::Image, &["Stage", "Progress"], |view| {
-                    view.stage = "checked";
+                    view.stage = ImageStage::Checked;
                     view.progress = 100;
                 })
                 .await?;
@@ -190,7 +191,7 @@ impl Service {
         match effect {
             Effect::Offer => {
                 self.images.hide(id, &[Interface::ActivationProgress]).await?;
-                self.activation(id, Activation::Ready, "waiting for an installer").await?;
+                self.activation(id, Activation::Ready, ImageStage::Waiting).await?;
                 let announced: Vec<_> =
                     Interface::ANNOUNCED.into_iter().chain([Interface::ApplyTime]).collect();
                 self.images.show(id, &announced).await?;
@@ -213,7 +214,7 @@ impl Service {
             }
             Effect::Declined => {
                 log::warn!("the installer of an image says that it is invalid id={id}");
-                self.images.stage(id, "refused by its installer").await?;
+                self.images.stage(id, ImageStage::Refused).await?;
             }
             Effect::Stuck => {
                 let limit = self.settings.ready_limit.as_secs();
@@ -226,16 +227,16 @@ impl Service {
             Effect::Installed => {
                 log::info!("an image is done with id={id}");
                 self.close(id);
-                self.images.stage(id, "done").await?;
+                self.images.stage(id, ImageStage::Done).await?;
             }
             Effect::Yield => {
                 log::info!("an image has an installer id={id}");
                 self.images.hide(id, &[Interface::Activation]).await?;
-                self.images.stage(id, "with its installer").await?;
+                self.images.stage(id, ImageStage::Installer).await?;
             }
             Effect::Resume => {
                 log::warn!("the installer of an image is gone id={id}");
-                self.images.stage(id, "waiting for an installer").await?;
+                self.images.stage(id, ImageStage::Waiting).await?;
                 self.images.show(id, &[Interface::Activation]).await?;
             }
             Effect::Remove => self.remove(id).await?,
@@ -267,7 +268,7 @@ impl Service {
         }
     }
 
-    async fn activation(&self, id: &VersionId, state: Activation, stage: &'static str) -> anyhow::Result<()> {
+    async fn activation(&self, id: &VersionId, state: Activation, stage: ImageStage) -> anyhow::Result<()> {
         self.images.stage(id, stage).await?;
         self.images
             .change(id, Interface::Activation, &["Activation"], |view| view.activation = Some(state))
@@ -283,7 +284,7 @@ impl Service {
         };
         self.images.change(id, Interface::Image, &["Reason"], change).await?;
         let event = self.images.all.get_mut(id).and_then(|image| image.failure.take());
-        self.activation(id, Activation::Invalid, "failed").await?;
+        self.activation(id, Activation::Invalid, ImageStage::Failed).await?;
         if let Some(event) = event {
             self.events.happened(event);
         }

@@ -59,23 +59,9 @@ const LIST_KEPT: usize = 1_024;
 fn tamed(mut report: Report) -> Report {
     report.records.truncate(LIST_KEPT);
     report.excluded.truncate(LIST_KEPT);
-    let Report {
-        key,
-        format,
-        outcome,
-        reason,
-        inventory,
-        ccin,
-        redundant,
-        excluded,
-        invocation,
-        records,
-        ..
-    } = &mut report;
-    let texts =
-        [key, format, outcome, reason, inventory, ccin, redundant, invocation].into_iter().chain(excluded);
-    let of_records =
-        records.iter_mut().flat_map(|record| [&mut record.name, &mut record.outcome, &mut record.reason]);
+    let Report { key, format, reason, ccin, excluded, invocation, records, .. } = &mut report;
+    let texts = [key, format, reason, ccin, invocation].into_iter().chain(excluded);
+    let of_records = records.iter_mut().flat_map(|record| [&mut record.name, &mut record.reason]);
     for text in texts.chain(of_records) {
         if text.len() > TEXT_KEPT || text.chars().any(char::is_control) {
             *text =
@@ -88,14 +74,14 @@ fn tamed(mut report: Report) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dbus_api::vpd::collection::RecordReport;
+    use dbus_api::vpd::collection::{Outcome, RecordReport};
 
     #[test]
     fn a_report_reaches_no_terminal_with_control_characters_and_no_memory_with_endless_texts() {
         let text = "\u{1b}[2J".to_owned() + &"x".repeat(10_000);
         let record = RecordReport { name: text.clone(), reason: text.clone(), ..RecordReport::default() };
         let report = Report {
-            outcome: text.clone(),
+            format: text.clone(),
             reason: text.clone(),
             excluded: vec![text; 5_000],
             records: vec![record; 5_000],
@@ -108,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_report_stays_as_it_is() {
-        let report = Report { reason: "größer".to_owned(), outcome: "ok".to_owned(), ..Report::default() };
+        let report = Report { reason: "größer".to_owned(), outcome: Outcome::Ok, ..Report::default() };
         assert_eq!(tamed(report.clone()), report);
     }
 }

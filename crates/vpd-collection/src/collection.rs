@@ -10,7 +10,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-use dbus_api::vpd::collection::{FruStatus, Report};
+use dbus_api::vpd::collection::{CollectionState, FruStatus, Report};
 use fru::{Fru, Phase};
 pub use plan::Plan;
 pub use power::{Host, Power};
@@ -314,14 +314,14 @@ impl Collection {
     }
 
     /// `settling`, `waiting-for-inventory`, `collecting`, `collected`.
-    pub fn state(&self) -> &'static str {
+    pub fn state(&self) -> CollectionState {
         let is_busy = self.frus.values().any(|fru| !fru.is_at_rest())
             || self.slots.values().any(|slot| !slot.is_idle());
         match (self.is_settled, self.inventory) {
-            (false, _) => "settling",
-            (_, Presence::Away) if is_busy => "waiting-for-inventory",
-            _ if is_busy || self.ready_at.is_none() => "collecting",
-            _ => "collected",
+            (false, _) => CollectionState::Settling,
+            (_, Presence::Away) if is_busy => CollectionState::WaitingForInventory,
+            _ if is_busy || self.ready_at.is_none() => CollectionState::Collecting,
+            _ => CollectionState::Collected,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use dbus_api::inventory;
 use dbus_api::logging::{Severity, callout_priority, data_key, message_id};
-use dbus_api::vpd::collection::{FruStatus, Report, Status};
+use dbus_api::vpd::collection::{FruState, FruStatus, InventoryAnswer, Outcome, Redundant, Report, Status};
 use event_log::{Event, Pair};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,7 @@ impl Wrongs {
     /// Takes a new status, and gives all that is wrong.
     pub fn update(&mut self, status: &Status, facts: impl Fn(&str) -> Facts) -> Vec<Event> {
         for fru in &status.frus {
-            if matches!(&*fru.state, "collected" | "absent" | "failed" | "overdue" | "kept") {
+            if is_dealt_with(fru.state) {
                 let known = Known { events: of_fru(fru, &facts(&fru.key)), extent: extent_of(fru) };
                 self.frus.insert(fru.key.clone(), known);
             }
@@ -77,10 +77,15 @@ impl Wrongs {
     }
 }
 
+fn is_dealt_with(state: FruState) -> bool {
+    use FruState::{Absent, Collected, Failed, Kept, Overdue};
+    matches!(state, Collected | Absent | Failed | Overdue | Kept)
+}
+
 fn extent_of(fru: &FruStatus) -> Extent {
-    match &*fru.state {
-        "kept" if fru.report.key.is_empty() => Extent::Nothing,
-        "failed" | "overdue" if fru.report.key.is_empty() => Extent::WithoutContents,
+    match fru.state {
+        FruState::Kept if fru.report.key.is_empty() => Extent::Nothing,
+        FruState::Failed | FruState::Overdue if fru.report.key.is_empty() => Extent::WithoutContents,
         _ => Extent::All,
     }
 }
@@ -112,19 +117,22 @@ fn of_fru(fru: &FruStatus, facts: &Facts) -> Vec<Event> {
         }
         events.push(event);
     };
-    match &*fru.state {
+    match fru.state {
         // What was wrong when it could be read has not cleared while it cannot.
-        "collected" | "kept" => of_report(&fru.report, facts, &mut add),
-        "failed" => {
-            let is_refused = matches!(&*fru.report.inventory, "refused" | "partly");
+        FruState::Collected | FruState::Kept => of_report(&fru.report, facts, &mut add),
+        FruState::Failed => {
+            let is_refused =
+                matches!(fru.report.inventory, InventoryAnswer::Refused | InventoryAnswer::Partly);
             let id = if is_refused { message_id::DBUS_FAILURE } else { message_id::FIRMWARE_ERROR };
             add("failed", id, Severity::Error, fru.reason.clone());
         }
-        "overdue" => add("overdue", message_id::FIRMWARE_ERROR, Severity::Warning, fru.reason.clone()),
-        "absent" if facts.is_system => {
+        FruState::Overdue => {
+            add("overdue", message_id::FIRMWARE_ERROR, Severity::Warning, fru.reason.clone())
+        }
+        FruState::Absent if facts.is_system => {
             add("absent", message_id::INVALID_EEPROM_PATH, Severity::Critical, "it is not there".to_owned());
         }
-        "absent" if facts.is_needed => {
+        FruState::Absent if facts.is_needed => {
             let text = "the host runs without this part, which it needs".to_owned();
             add("missing", message_id::REQUIRED_FRU_MISSING, Severity::Warning, text);
         }
@@ -139,21 +147,21 @@ fn of_fru(fru: &FruStatus, facts: &Facts) -> Vec<Event> {
 
 fn of_report(report: &Report, facts: &Facts, add: &mut impl FnMut(&str, &'static str, Severity, String)) {
     let severity = if facts.is_system { Severity::Error } else { Severity::Warning };
-    match &*report.outcome {
-        "blank" if facts.is_system => {
+    match report.outcome {
+        Outcome::Blank if facts.is_system => {
             add("blank", message_id::BLANK_SYSTEM_VPD, severity, "it is blank".to_owned());
         }
-        "blank" => add("blank", message_id::INVALID_VPD, severity, "it is blank".to_owned()),
-        "unreadable" | "absent" => {
+        Outcome::Blank => add("blank", message_id::INVALID_VPD, severity, "it is blank".to_owned()),
+        Outcome::Unreadable | Outcome::Absent => {
             let severity = if facts.is_system { Severity::Critical } else { Severity::Warning };
             let text = format!("it does not answer: {}", report.reason);
             add("unreadable", message_id::INVALID_EEPROM_PATH, severity, text);
         }
-        "bad" if report.format.is_empty() => {
+        Outcome::Bad if report.format.is_empty() => {
             let text = format!("nothing of it is usable: {}", report.reason);
             add("unusable", message_id::INVALID_VPD, severity, text);
         }
-        "bad" => add(
+        Outcome::Bad => add(
             "parts",
             message_id::VPD_PARSE_ERROR,
             severity,
@@ -171,16 +179,16 @@ fn of_report(report: &Report, facts: &Facts, add: &mut impl FnMut(&str, &'static
         let text = format!("corrected by its code: {}", corrected.join(", "));
         add("corrected", message_id::ECC_CHECK_FAILED, Severity::Informational, text);
     }
-    match &*report.redundant {
-        "used" => {
+    match report.redundant {
+        Redundant::Used => {
             let text = "it could not be used, so its redundant EEPROM was".to_owned();
             add("redundant-used", message_id::FIRMWARE_ERROR, Severity::Warning, text);
         }
-        "differs" => {
+        Redundant::Differs => {
             let text = "its redundant EEPROM says something else".to_owned();
             add("redundant-differs", message_id::MISMATCH, Severity::Warning, text);
         }
-        "unusable" => {
+        Redundant::Unusable => {
             let text = "its redundant EEPROM could not be used".to_owned();
             add("redundant-unusable", message_id::INVALID_VPD, Severity::Warning, text);
         }
@@ -193,7 +201,7 @@ fn bad(report: &Report) -> String {
     let bad: Vec<String> = report
         .records
         .iter()
-        .filter(|record| record.outcome == "bad")
+        .filter(|record| record.outcome == Outcome::Bad)
         .map(|record| format!("{} ({})", record.name, record.reason))
         .collect();
     if bad.is_empty() { report.reason.clone() } else { bad.join(", ") }
@@ -205,10 +213,14 @@ mod tests {
     use dbus_api::vpd::collection::RecordReport;
 
     fn fru(state: &str, outcome: &str) -> FruStatus {
-        let report = Report { key: "8-0050".to_owned(), outcome: outcome.to_owned(), ..Report::default() };
+        let report = Report {
+            key: "8-0050".to_owned(),
+            outcome: Outcome::parse(outcome).unwrap(),
+            ..Report::default()
+        };
         FruStatus {
             key: "8-0050".to_owned(),
-            state: state.to_owned(),
+            state: FruState::parse(state).unwrap(),
             reason: "why".to_owned(),
             report,
             ..FruStatus::default()
@@ -275,7 +287,7 @@ mod tests {
             ("equal", None),
         ] {
             let mut fru = fru("collected", "ok");
-            fru.report.redundant = word.to_owned();
+            fru.report.redundant = Redundant::parse(word).unwrap();
             assert_eq!(said(vec![fru], &Facts::default()).first().map(String::as_str), expected);
         }
     }
@@ -286,7 +298,7 @@ mod tests {
         fru.report.format = "ipz".to_owned();
         let record = |name: &str, outcome: &str, bits| RecordReport {
             name: name.to_owned(),
-            outcome: outcome.to_owned(),
+            outcome: Outcome::parse(outcome).unwrap(),
             recovered_bits: bits,
             reason: "its code".to_owned(),
         };

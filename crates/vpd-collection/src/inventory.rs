@@ -4,7 +4,7 @@ use crate::collection::{Extent, Power};
 use anyhow::{Context as _, bail};
 use dbus_api::inventory::notification::Notification;
 use dbus_api::inventory::{self, manager};
-use dbus_api::vpd::collection::Report;
+use dbus_api::vpd::collection::{Outcome, Report};
 use fru_publication::{
     Chassis, Fragment, Reading, Role, Shown, Situation, Times, add_leftovers, add_missing_states, departed,
     publish,
@@ -135,6 +135,7 @@ async fn shown(connection: &Connection, paths: &[&String]) -> anyhow::Result<Sho
 }
 
 fn usable_records(report: &Report) -> BTreeSet<String> {
-    let usable = report.records.iter().filter(|record| !matches!(&*record.outcome, "bad" | "skipped"));
+    let usable =
+        report.records.iter().filter(|record| !matches!(record.outcome, Outcome::Bad | Outcome::Skipped));
     usable.map(|record| record.name.clone()).collect()
 }

@@ -1,6 +1,6 @@
 //! What this service remembers over its own restart: one file per collected EEPROM, in its run-time folder.
 
-use dbus_api::vpd::collection::FruStatus;
+use dbus_api::vpd::collection::{FruState, FruStatus};
 use durable_state::{Document, StateFolder};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ impl Records {
     pub fn update(&mut self, statuses: &[FruStatus]) {
         let Some(folder) = &self.folder else { return };
         for status in statuses {
-            let is_kept = status.state == "collected" && !status.report.invocation.is_empty();
+            let is_kept = status.state == FruState::Collected && !status.report.invocation.is_empty();
             let written = self.written.get(&status.key).copied();
             let done = match (is_kept, written) {
                 (true, Some(settled)) if settled == status.settled => continue,
@@ -37,7 +37,7 @@ impl Records {
                 }),
                 // Only its end makes what is known of it wrong; another run does not, since a record names its run, and
                 // no more does a restart of this service, which has yet to see the device.
-                (false, Some(_)) if matches!(&*status.state, "absent" | "failed") => {
+                (false, Some(_)) if matches!(status.state, FruState::Absent | FruState::Failed) => {
                     remove(folder, &status.key).map(|()| {
                         self.written.remove(&status.key);
                     })
@@ -100,13 +100,7 @@ mod tests {
 
     fn collected(key: &str, settled: i64) -> FruStatus {
         let report = Report { key: key.to_owned(), invocation: "1".to_owned(), ..Report::default() };
-        FruStatus {
-            key: key.to_owned(),
-            state: "collected".to_owned(),
-            settled,
-            report,
-            ..FruStatus::default()
-        }
+        FruStatus { key: key.to_owned(), state: FruState::Collected, settled, report, ..FruStatus::default() }
     }
 
     #[test]
@@ -115,7 +109,7 @@ mod tests {
         let (mut records, found) = Records::open(Some(folder.path().to_owned()));
         assert!(found.is_empty());
         records.update(&[collected("10-0050", 1), collected("10-0051", 2)]);
-        let gone = FruStatus { state: "absent".to_owned(), ..collected("10-0051", 3) };
+        let gone = FruStatus { state: FruState::Absent, ..collected("10-0051", 3) };
         records.update(&[collected("10-0050", 1), gone]);
         let (_, found) = Records::open(Some(folder.path().to_owned()));
         assert_eq!(found, [collected("10-0050", 1)]);
@@ -126,8 +120,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || Records::open(Some(folder.path().to_owned()));
         open().0.update(&[collected("10-0050", 1)]);
-        for state in ["unsettled", "overdue", "queued", "clearing"] {
-            let status = FruStatus { state: state.to_owned(), settled: 0, ..collected("10-0050", 0) };
+        for state in [FruState::Unsettled, FruState::Overdue, FruState::Queued, FruState::Clearing] {
+            let status = FruStatus { state, settled: 0, ..collected("10-0050", 0) };
             open().0.update(&[status]);
             assert_eq!(open().1, [collected("10-0050", 1)], "{state}");
         }

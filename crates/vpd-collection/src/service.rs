@@ -330,7 +330,7 @@ impl Service {
     fn status(&self) -> collection::Status {
         let (collected, complete) = self.collection.ready().unwrap_or_default();
         collection::Status {
-            state: self.collection.state().to_owned(),
+            state: self.collection.state(),
             system: self.choice.system.clone(),
             selection: self.choice.cause.clone(),
             selection_reason: self.choice.reason.clone(),

@@ -1,7 +1,9 @@
 //! What a person or a script is told: one line, a table, JSON, an exit status.
 
 use dbus_api::call::CallError;
-use dbus_api::vpd::collection::{self, FruStatus, Report, Status};
+use dbus_api::vpd::collection::{
+    self, CollectionState, FruState, FruStatus, InventoryAnswer, Outcome, Redundant, Report, Status,
+};
 use lexopt::Arg;
 use service_runtime::{Exit, Invocation, bus};
 use std::collections::BTreeMap;
@@ -44,17 +46,29 @@ impl Choice {
 }
 
 /// In one word, how an EEPROM stands: its state until it was read, then the outcome.
-fn word(fru: &FruStatus) -> &str {
-    match &*fru.state {
-        "collected" => &fru.report.outcome,
-        state => state,
+fn word(fru: &FruStatus) -> &'static str {
+    match fru.state {
+        FruState::Collected => fru.report.outcome.as_str(),
+        state => state.as_str(),
     }
 }
 
 /// Whether somebody should look at it. An empty slot is in order.
 fn is_well(fru: &FruStatus) -> bool {
-    matches!(word(fru), "ok" | "unchecked" | "recovered" | "absent" | "kept") && fru.reason.is_empty()
+    let is_in_order = match fru.state {
+        FruState::Collected => is_good(fru.report.outcome),
+        state => matches!(state, FruState::Absent | FruState::Kept),
+    };
+    is_in_order && fru.reason.is_empty()
 }
+
+fn is_good(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Ok | Outcome::Unchecked | Outcome::Recovered | Outcome::Absent)
+}
+
+/// Those that a line does not name: as they should be.
+const ORDINARY: [&str; 4] =
+    [Outcome::Ok.as_str(), Outcome::Unchecked.as_str(), FruState::Absent.as_str(), FruState::Kept.as_str()];
 
 /// All of it in one line.
 pub fn one_line(status: &Status) -> String {
@@ -69,7 +83,7 @@ pub fn one_line(status: &Status) -> String {
     for (word, keys) in &counts {
         let _ = write!(text, ", {} {word}", keys.len());
         // Those that somebody should look at are named, as far as a line goes.
-        if !matches!(*word, "ok" | "unchecked" | "absent" | "kept") && keys.len() <= 4 {
+        if !ORDINARY.contains(word) && keys.len() <= 4 {
             let _ = write!(text, " ({})", keys.join(" "));
         }
     }
@@ -100,9 +114,9 @@ pub fn show(invocation: Invocation) -> anyhow::Result<Exit> {
     let text = if as_json { format!("{}\n", serde_json::to_string(&status)?) } else { table(&status) };
     service_runtime::print(&text)?;
     let is_well = status.frus.iter().all(is_well) && status.selection == "matched";
-    Ok(match &*status.state {
-        "collected" if is_well => Exit::Done,
-        "collected" => Exit::BadData,
+    Ok(match status.state {
+        CollectionState::Collected if is_well => Exit::Done,
+        CollectionState::Collected => Exit::BadData,
         _ => Exit::PeerUnavailable,
     })
 }
@@ -204,7 +218,7 @@ fn row(fru: &FruStatus) -> [String; 9] {
     let number = |value: u64| if has_report { value.to_string() } else { "-".to_owned() };
     [
         fru.key.clone(),
-        fru.state.clone(),
+        fru.state.to_string(),
         or_dash(&report.outcome),
         or_dash(&report.format),
         number(report.bytes_read),
@@ -229,13 +243,13 @@ fn remarks(fru: &FruStatus, text: &mut String) {
     if !reason.is_empty() && !records.iter().any(|record| record.reason == *reason) {
         remark(reason.clone());
     }
-    if !matches!(&*fru.report.redundant, "" | "equal") {
+    if !matches!(fru.report.redundant, Redundant::Nothing | Redundant::Equal) {
         remark(format!("redundant EEPROM: {}", fru.report.redundant));
     }
-    if !matches!(&**inventory, "" | "published") {
+    if !matches!(inventory, InventoryAnswer::Nothing | InventoryAnswer::Published) {
         remark(format!("inventory: {inventory}"));
     }
-    for record in records.iter().filter(|record| record.outcome != "ok") {
+    for record in records.iter().filter(|record| record.outcome != Outcome::Ok) {
         let bits = if record.recovered_bits > 0 {
             format!(", {} put right", bits(record.recovered_bits))
         } else {

@@ -3,7 +3,7 @@
 use crate::arguments::Arguments;
 use crate::redundant;
 use anyhow::Context as _;
-use dbus_api::vpd::collection::{RecordReport, Report};
+use dbus_api::vpd::collection::{self, InventoryAnswer, RecordReport, Redundant, Report};
 use device_io::{Eeprom, EepromError};
 use fru_publication::{EepromKey, Fragment, Keywords, Publication, Reading, Times, WantedFormat};
 use service_runtime::Exit;
@@ -23,34 +23,6 @@ pub(crate) struct Collected {
     pub file: PathBuf,
     /// How it stands with the EEPROM that stands in.
     pub redundant: Redundant,
-}
-
-/// How it stands with the EEPROM that stands in for the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Redundant {
-    /// There is none, or nobody looked.
-    None,
-    /// What was collected is from there.
-    Used,
-    /// It says the same.
-    Equal,
-    /// It says something else.
-    Differs,
-    /// It is of no use.
-    Unusable,
-}
-
-impl Redundant {
-    /// Its word in reports.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::Used => "used",
-            Self::Equal => "equal",
-            Self::Differs => "differs",
-            Self::Unusable => "unusable",
-        }
-    }
 }
 
 /// The verdict on an EEPROM.
@@ -140,7 +112,7 @@ pub(crate) fn read<R: ReadAt>(eeprom: R, fragment: &Fragment) -> Collected {
 
 impl Collected {
     fn without(verdict: Verdict) -> Self {
-        Self { verdict, image_size: 0, bytes_read: 0, file: PathBuf::new(), redundant: Redundant::None }
+        Self { verdict, image_size: 0, bytes_read: 0, file: PathBuf::new(), redundant: Redundant::Nothing }
     }
 
     /// Nothing better can be hoped for from another copy.
@@ -174,12 +146,12 @@ impl Collected {
         }
     }
 
-    fn outcome(&self) -> &'static str {
+    fn outcome(&self) -> collection::Outcome {
         match &self.verdict {
-            Verdict::Usable(vpd) => vpd.outcome.as_str(),
-            Verdict::Unusable(error) => error.outcome().as_str(),
-            Verdict::Unreadable(_) => "unreadable",
-            Verdict::Absent(_) => "absent",
+            Verdict::Usable(vpd) => said(vpd.outcome),
+            Verdict::Unusable(error) => said(error.outcome()),
+            Verdict::Unreadable(_) => collection::Outcome::Unreadable,
+            Verdict::Absent(_) => collection::Outcome::Absent,
         }
     }
 
@@ -201,14 +173,14 @@ pub(crate) fn report(key: &EepromKey, collected: &Collected, times: Times) -> Re
     Report {
         key: key.to_string(),
         format,
-        outcome: collected.outcome().to_owned(),
+        outcome: collected.outcome(),
         reason: collected.reason(),
-        inventory: String::new(),
+        inventory: InventoryAnswer::Nothing,
         ccin: match collected.reading() {
             Reading::Usable(vpd) => Keywords(vpd).ccin().filter(|ccin| is_ccin(ccin)).unwrap_or_default(),
             _ => String::new(),
         },
-        redundant: collected.redundant.as_str().to_owned(),
+        redundant: collected.redundant,
         records,
         image_size: collected.image_size,
         bytes_read: collected.bytes_read,
@@ -225,18 +197,30 @@ fn is_ccin(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// An outcome of the format, as reports say it.
+fn said(outcome: Outcome) -> collection::Outcome {
+    match outcome {
+        Outcome::Skipped => collection::Outcome::Skipped,
+        Outcome::Ok => collection::Outcome::Ok,
+        Outcome::Unchecked => collection::Outcome::Unchecked,
+        Outcome::Recovered => collection::Outcome::Recovered,
+        Outcome::Blank => collection::Outcome::Blank,
+        Outcome::Bad => collection::Outcome::Bad,
+    }
+}
+
 fn records(vpd: &Vpd) -> Vec<RecordReport> {
     match &vpd.content {
         Content::Ipz(image) => {
             let areas = [&image.header, &image.toc].map(|area| RecordReport {
                 name: area.entry.name.to_string(),
-                outcome: area.outcome.to_string(),
+                outcome: said(area.outcome),
                 recovered_bits: area.correction.bits(),
                 reason: String::new(),
             });
             let records = image.records.iter().map(|record| RecordReport {
                 name: record.name().to_string(),
-                outcome: record.outcome.to_string(),
+                outcome: said(record.outcome),
                 recovered_bits: record.recovered_bits(),
                 reason: record.reason.as_ref().map(VpdError::to_string).unwrap_or_default(),
             });

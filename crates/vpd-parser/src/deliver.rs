@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use dbus_api::call::CallError;
 use dbus_api::inventory::manager::{self, Refusal};
 use dbus_api::inventory::notification::Notification;
-use dbus_api::vpd::collection::{self, Report};
+use dbus_api::vpd::collection::{self, InventoryAnswer, Report};
 use fru_publication::Publication;
 use service_runtime::{Exit, bus};
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) async fn deliver(
     let connection = match bus::connect(PUBLISH_LIMIT).await {
         Ok(connection) => connection,
         Err(error) => {
-            report.inventory = "unreachable".to_owned();
+            report.inventory = InventoryAnswer::Unreachable;
             print(report);
             return Err(error);
         }
@@ -48,12 +48,11 @@ pub(crate) async fn deliver(
         tokio::time::timeout(PUBLISH_LIMIT, publish(&connection, &report.key, &publication.notification));
     let outcome = publishing.await.unwrap_or(Err(CallError::TimedOut { destination: manager::BUS_NAME }));
     report.inventory = match &outcome {
-        Ok(refused) if *refused == 0 => "published",
-        Ok(refused) if *refused < publication.notification.objects.len() => "partly",
-        Ok(_) => "refused",
-        Err(_) => "unreachable",
-    }
-    .to_owned();
+        Ok(refused) if *refused == 0 => InventoryAnswer::Published,
+        Ok(refused) if *refused < publication.notification.objects.len() => InventoryAnswer::Partly,
+        Ok(_) => InventoryAnswer::Refused,
+        Err(_) => InventoryAnswer::Unreachable,
+    };
     report.finished = now();
     hand_in(&connection, report, &image()).await;
     match outcome.context("cannot publish").context(Exit::PeerUnavailable)? {

@@ -1,6 +1,7 @@
 //! Two EEPROMs that should say the same.
 
-use crate::collect::{Collected, Redundant, Verdict};
+use crate::collect::{Collected, Verdict};
+use dbus_api::vpd::collection::Redundant;
 use fru_publication::Keywords;
 use std::collections::BTreeMap;
 use vpd_format::Vpd;

@@ -170,7 +170,7 @@ struct ImageFace<I>(I);
 impl<I: Image> ImageFace<I> {
     #[zbus(property)]
     fn stage(&self) -> String {
-        self.0.view().stage.to_owned()
+        self.0.view().stage.to_string()
     }
 
     #[zbus(property)]

@@ -2,7 +2,7 @@
 
 use super::{
     ACTIVATION, ACTIVATION_PROGRESS, APPLY_TIME, COMPATIBLE, DELETE, EXTENDED_VERSION, FILE_PATH, IMAGE,
-    VERSION,
+    Stage, VERSION,
 };
 use image_format::Purpose;
 use std::collections::{BTreeMap, HashMap};
@@ -80,7 +80,7 @@ pub struct View {
     /// When it is to be applied.
     pub apply_time: Option<ApplyTime>,
     /// What is going on, in a word or two.
-    pub stage: &'static str,
+    pub stage: Stage,
     /// How much of it was taken in, percent.
     pub progress: u8,
     /// Why it ended as it did; empty while nothing is wrong.
@@ -127,7 +127,7 @@ impl View {
             Interface::ActivationProgress => [("Progress", Variant::from(0_u8))].into(),
             Interface::ApplyTime => [("RequestedApplyTime", text(&self.apply_time()))].into(),
             Interface::Image => [
-                ("Stage", text(self.stage)),
+                ("Stage", text(&self.stage)),
                 ("Progress", Variant::from(self.progress)),
                 ("Reason", text(&self.reason)),
             ]

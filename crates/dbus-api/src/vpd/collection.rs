@@ -1,6 +1,7 @@
 //! `io.vivianite.Vpd.Collection1`: where each parser reports what became of its EEPROM.
 
 use crate::call::{self, CallError, Target};
+use crate::words::words;
 use serde::{Deserialize, Serialize};
 use zbus::{Connection, Type};
 
@@ -22,6 +23,110 @@ pub const REMOVE: &str = "Remove";
 
 const TARGET: Target = Target { destination: BUS_NAME, path: PATH, interface: INTERFACE };
 
+words! {
+    /// What became of an EEPROM or of a record.
+    #[derive(Default)]
+    Outcome {
+        /// Nothing was reported.
+        #[default]
+        Nothing = "",
+        /// Read, and its code or checksum is right.
+        Ok = "ok",
+        /// Damaged, and restored by its code.
+        Recovered = "recovered",
+        /// Damaged beyond use.
+        Bad = "bad",
+        /// Not looked at, since it was not wanted.
+        Skipped = "skipped",
+        /// Read, and nothing protects it or its protection was not to be checked.
+        Unchecked = "unchecked",
+        /// Never programmed.
+        Blank = "blank",
+        /// No device.
+        Absent = "absent",
+        /// A device that does not answer.
+        Unreadable = "unreadable",
+    }
+}
+
+words! {
+    /// What became of the inventory when an EEPROM was published.
+    #[derive(Default)]
+    InventoryAnswer {
+        /// It was not called.
+        #[default]
+        Nothing = "",
+        /// It has taken all.
+        Published = "published",
+        /// It has refused some of the objects.
+        Partly = "partly",
+        /// It has refused every object.
+        Refused = "refused",
+        /// It did not answer, or was not there.
+        Unreachable = "unreachable",
+    }
+}
+
+words! {
+    /// How it stands with the EEPROM that stands in for another.
+    #[derive(Default)]
+    Redundant {
+        /// There is none, or it was not looked at.
+        #[default]
+        Nothing = "",
+        /// It was read in place of the other.
+        Used = "used",
+        /// It says the same.
+        Equal = "equal",
+        /// It says something else.
+        Differs = "differs",
+        /// It was to be compared and could not be.
+        Unusable = "unusable",
+    }
+}
+
+words! {
+    /// How far the collection of one EEPROM is.
+    #[derive(Default)]
+    FruState {
+        /// It is not known yet whether its device is there.
+        #[default]
+        Unsettled = "unsettled",
+        /// No device, and the inventory shows that.
+        Absent = "absent",
+        /// To be read, once the inventory is there or a pause is over.
+        Waiting = "waiting",
+        /// PID 1 has its parser.
+        Queued = "queued",
+        /// What an earlier part left in the inventory is being emptied.
+        Clearing = "clearing",
+        /// Read and dealt with.
+        Collected = "collected",
+        /// Given up.
+        Failed = "failed",
+        /// Not dealt with within the limit; it goes on.
+        Overdue = "overdue",
+        /// Left as it was, since it cannot be read while the host runs.
+        Kept = "kept",
+    }
+}
+
+words! {
+    /// How far the collection of the machine is.
+    #[derive(Default)]
+    CollectionState {
+        /// udev has not handled yet what was there at boot.
+        #[default]
+        Settling = "settling",
+        /// Something is left to be done.
+        Collecting = "collecting",
+        /// The same, and it waits for the inventory.
+        WaitingForInventory = "waiting-for-inventory",
+        /// Nothing is left to be done.
+        Collected = "collected",
+    }
+}
+
 /// What a parser did with one EEPROM.
 ///
 /// Shape: `(sssssssa(ssus)asttxxs)`.
@@ -32,17 +137,16 @@ pub struct Report {
     pub key: String,
     /// Format found: `ipz`, `keyword`, `memory`, or empty when none could be told.
     pub format: String,
-    /// `ok recovered bad unchecked blank absent unreadable`.
-    pub outcome: String,
+    /// What became of it.
+    pub outcome: Outcome,
     /// Why, when the outcome needs an explanation; otherwise empty.
     pub reason: String,
-    /// What became of the inventory: `published`, `partly`, `refused`, `unreachable`.
-    pub inventory: String,
+    /// What became of the inventory.
+    pub inventory: InventoryAnswer,
     /// CCIN of the part, where the format has one and it is usable; otherwise empty.
     pub ccin: String,
-    /// How it stands with the EEPROM that stands in for this one: empty when there is none or nobody looked, `used`
-    /// when this report is of that one, `equal`, `differs`, or `unusable` when it was to be compared and could not be.
-    pub redundant: String,
+    /// How it stands with the EEPROM that stands in for this one.
+    pub redundant: Redundant,
     /// Every record that was looked at.
     pub records: Vec<RecordReport>,
     /// Relative paths of the objects that are for another variant (CCIN) of the part, and were left alone.
@@ -80,8 +184,8 @@ impl Serialize for Bytes<'_> {
 pub struct RecordReport {
     /// Record name as in the image.
     pub name: String,
-    /// `ok recovered bad skipped unchecked`.
-    pub outcome: String,
+    /// What became of it.
+    pub outcome: Outcome,
     /// Bits that the error correcting code put right.
     pub recovered_bits: u32,
     /// Why, when the outcome needs an explanation; otherwise empty.
@@ -94,8 +198,8 @@ pub struct RecordReport {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "kebab-case")]
 pub struct Status {
-    /// `settling`, `collecting`, `collected`; `waiting-for-inventory` while nobody owns its name.
-    pub state: String,
+    /// How far it is.
+    pub state: CollectionState,
     /// The chosen system; `common` when none was recognised.
     pub system: String,
     /// How it was chosen: `matched`, `last-choice`, `unknown-system-type`, `no-choice`.
@@ -122,8 +226,8 @@ pub struct FruStatus {
     pub key: String,
     /// The unit instance that reads it.
     pub unit: String,
-    /// `unsettled absent waiting queued clearing collected failed overdue`.
-    pub state: String,
+    /// How far it is.
+    pub state: FruState,
     /// Why, for `failed`, `overdue` and what could not be tidied; otherwise empty.
     pub reason: String,
     /// How often it was started since the device appeared.

@@ -3,7 +3,7 @@
 mod ends;
 
 use super::{Limits, Now, Plan, Presence, Sight};
-use dbus_api::vpd::collection::{FruStatus, Report};
+use dbus_api::vpd::collection::{FruState, FruStatus, Outcome, Report};
 use std::time::Duration;
 use unit_jobs::{Job, JobResult, Verb};
 
@@ -121,7 +121,7 @@ impl Fru {
 
     /// What an earlier run of the service knew; whether it still holds is asked when the device is seen.
     pub fn resume(&mut self, status: FruStatus) {
-        if status.state == "collected" && !status.report.invocation.is_empty() {
+        if status.state == FruState::Collected && !status.report.invocation.is_empty() {
             (self.attempts, self.seen) = (status.attempts, status.seen);
             self.report = Some(status.report);
             self.reading += 1;
@@ -131,20 +131,20 @@ impl Fru {
     /// What the world is told of it.
     pub fn status(&self, key: &str) -> FruStatus {
         let state = match &self.phase {
-            _ if self.is_overdue => "overdue",
-            Phase::Unsettled => "unsettled",
-            Phase::Leaving(_) | Phase::Vanishing(_) | Phase::Clearing(_) => "clearing",
-            Phase::Absent => "absent",
-            Phase::Waiting(..) => "waiting",
-            Phase::Queueing(..) | Phase::Queued(_) | Phase::Inspecting => "queued",
-            Phase::Collected => "collected",
-            Phase::Failed => "failed",
-            Phase::Kept => "kept",
+            _ if self.is_overdue => FruState::Overdue,
+            Phase::Unsettled => FruState::Unsettled,
+            Phase::Leaving(_) | Phase::Vanishing(_) | Phase::Clearing(_) => FruState::Clearing,
+            Phase::Absent => FruState::Absent,
+            Phase::Waiting(..) => FruState::Waiting,
+            Phase::Queueing(..) | Phase::Queued(_) | Phase::Inspecting => FruState::Queued,
+            Phase::Collected => FruState::Collected,
+            Phase::Failed => FruState::Failed,
+            Phase::Kept => FruState::Kept,
         };
         FruStatus {
             key: key.to_owned(),
             unit: self.unit.clone(),
-            state: state.to_owned(),
+            state,
             reason: self.reason.clone(),
             attempts: self.attempts,
             job: self.job.map_or("", JobResult::as_str).to_owned(),
@@ -421,8 +421,8 @@ impl Fru {
     /// What the last report says of the part, once it is dealt with: whether it is usable, and its CCIN.
     pub fn dealt_with(&self) -> Option<(u64, bool, &str)> {
         let report = self.report.as_ref().filter(|_| self.phase == Phase::Collected)?;
-        let is_usable =
-            !matches!(&*report.outcome, "blank" | "unreadable" | "absent") && !report.format.is_empty();
+        let is_usable = !matches!(report.outcome, Outcome::Blank | Outcome::Unreadable | Outcome::Absent)
+            && !report.format.is_empty();
         Some((self.reading, is_usable, &report.ccin))
     }
 

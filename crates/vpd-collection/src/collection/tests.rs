@@ -5,7 +5,7 @@ mod priming;
 mod slots;
 
 use super::*;
-use dbus_api::vpd::collection::Report;
+use dbus_api::vpd::collection::{InventoryAnswer, Outcome, Report};
 use fru_publication::EepromKey;
 use system_index::{Phase as SlotPhase, units};
 use unit_jobs::{ActiveState, RunResult};
@@ -30,8 +30,8 @@ pub(super) fn limits() -> Limits {
 fn report(outcome: &str, started: i64) -> Report {
     Report {
         key: KEY.to_owned(),
-        outcome: outcome.to_owned(),
-        inventory: "published".to_owned(),
+        outcome: Outcome::parse(outcome).unwrap(),
+        inventory: InventoryAnswer::Published,
         started,
         finished: started,
         invocation: "run".to_owned(),
@@ -403,7 +403,7 @@ fn what_failed_for_lack_of_an_inventory_is_repeated_when_it_is_back() {
         play.at(seconds);
         let ticket = play.starts(if seconds == 0 { Verb::Start } else { Verb::Restart });
         play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
-        play.event(Event::Report(Report { inventory: "unreachable".to_owned(), ..report("ok", 1) }));
+        play.event(Event::Report(Report { inventory: InventoryAnswer::Unreachable, ..report("ok", 1) }));
         play.job_ends("/job/1", "failed");
         let ticket = play.inspects();
         play.event(Event::Inspected(ticket, Ok(unit_state("failed", "run", "exit-code", 75))));

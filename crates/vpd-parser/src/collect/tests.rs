@@ -42,7 +42,7 @@ fn a_chip_that_dies_at_any_byte_is_unreadable_and_leaves_no_half_of_its_data() {
     for left in 0..needed {
         let collected = collect_dying(left);
         assert_eq!(
-            (collected.exit(), collected.outcome()),
+            (collected.exit(), collected.outcome().as_str()),
             (Exit::DeviceAbsent, "unreadable"),
             "dies at {left}"
         );

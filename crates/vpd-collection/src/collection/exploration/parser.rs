@@ -3,7 +3,7 @@
 use super::super::*;
 use super::Dice;
 use super::machine::{Faults, KEY, Machine, Notice};
-use dbus_api::vpd::collection::Report;
+use dbus_api::vpd::collection::{InventoryAnswer, Outcome, Report};
 
 impl Machine {
     pub(super) fn parser_goes_on(&mut self, dice: &mut Dice) {
@@ -25,15 +25,14 @@ impl Machine {
             let report = Report {
                 key: KEY.to_owned(),
                 outcome: match read {
-                    Some(part) if self.is_blank(part) => "blank",
-                    Some(_) => "ok",
-                    None => "unreadable",
-                }
-                .to_owned(),
+                    Some(part) if self.is_blank(part) => Outcome::Blank,
+                    Some(_) => Outcome::Ok,
+                    None => Outcome::Unreadable,
+                },
                 format: "ipz".to_owned(),
                 ccin: read.map(|part| part.to_string()).unwrap_or_default(),
                 reason: read.map(|part| part.to_string()).unwrap_or_default(),
-                inventory: if is_reached { "published" } else { "unreachable" }.to_owned(),
+                inventory: if is_reached { InventoryAnswer::Published } else { InventoryAnswer::Unreachable },
                 started: run.started,
                 finished: self.wall(),
                 invocation: run.invocation.to_string(),
@@ -92,7 +91,7 @@ impl Machine {
             // A parser that was not answered says so.
             Notice::Values(_) if !is_taken => {
                 if let Some(report) = self.run.as_mut().and_then(|run| run.report.as_mut()) {
-                    report.inventory = "unreachable".to_owned();
+                    report.inventory = InventoryAnswer::Unreachable;
                 }
             }
             Notice::Values(_) => {}

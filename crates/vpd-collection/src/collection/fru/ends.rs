@@ -1,6 +1,7 @@
 //! How runs of the unit end, and what follows from that.
 
 use super::{Fru, Limits, Now, Phase};
+use dbus_api::vpd::collection::{InventoryAnswer, Outcome};
 use service_runtime::Exit;
 use std::time::Duration;
 use unit_jobs::{ActiveState, JobResult, RunResult, UnitState, Verb};
@@ -64,7 +65,7 @@ impl Fru {
     }
 
     pub(super) fn was_unreachable(&self) -> bool {
-        self.report.as_ref().is_some_and(|report| report.inventory == "unreachable")
+        self.report.as_ref().is_some_and(|report| report.inventory == InventoryAnswer::Unreachable)
     }
 
     /// Takes the report as the last word, unless another run may give a better one.
@@ -74,7 +75,7 @@ impl Fru {
             self.begin_again(now);
             return;
         }
-        let is_silent = matches!(&*report.outcome, "unreadable" | "absent");
+        let is_silent = matches!(report.outcome, Outcome::Unreadable | Outcome::Absent);
         if self.was_unreachable() {
             self.try_again(limits, "the inventory was not reached", Verb::Restart, now);
         } else if is_silent && self.attempts < limits.attempts {
@@ -148,9 +149,9 @@ impl Fru {
     }
 
     fn refusal(&self) -> Option<&'static str> {
-        match &*self.report.as_ref()?.inventory {
-            "refused" => Some("the inventory refused every object"),
-            "partly" => Some("the inventory refused objects; the parser's log names them"),
+        match self.report.as_ref()?.inventory {
+            InventoryAnswer::Refused => Some("the inventory refused every object"),
+            InventoryAnswer::Partly => Some("the inventory refused objects; the parser's log names them"),
             _ => None,
         }
     }

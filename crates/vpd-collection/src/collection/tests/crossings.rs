@@ -106,7 +106,7 @@ fn the_inventory_has_its_time_to_come_back_whenever_it_went() {
     let ticket = play.starts(Verb::Start);
     play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
     play.event(Event::Inventory(Presence::Away));
-    play.event(Event::Report(Report { inventory: "unreachable".to_owned(), ..report("ok", 1) }));
+    play.event(Event::Report(Report { inventory: InventoryAnswer::Unreachable, ..report("ok", 1) }));
     play.job_ends("/job/1", "done");
     play.at(47);
     assert!(!play.ready());
