@@ -1,5 +1,6 @@
 //! Names of units, as systemd writes them.
 
+use dbus_api::systemd::escape;
 use fru_publication::EepromKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -81,44 +82,9 @@ pub fn device_unit(key: &EepromKey) -> Option<String> {
     key.sysfs_path().map(|_| format!("vpd-{}.device", escape(key.as_str())))
 }
 
-/// Text as part of a unit's name, as `systemd-escape` prints it.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for (index, byte) in text.bytes().enumerate() {
-        match byte {
-            b'/' => escaped.push('-'),
-            b'.' if index == 0 => escaped.push_str(r"\x2e"),
-            b':' | b'_' | b'.' => escaped.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => escaped.push(char::from(byte)),
-            _ => escaped.push_str(&format!(r"\x{byte:02x}")),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Printed by `systemd-escape` of systemd 252.
-    const ESCAPED: [(&str, &str); 9] = [
-        ("8-0050", r"8\x2d0050"),
-        ("spi12.0", "spi12.0"),
-        ("file:card.bin", "file:card.bin"),
-        ("file:a b", r"file:a\x20b"),
-        ("file:é%", r"file:\xc3\xa9\x25"),
-        (".lead", r"\x2elead"),
-        (r"file:back\slash", r"file:back\x5cslash"),
-        ("file:a-b_c@d", r"file:a\x2db_c\x40d"),
-        ("a/b", "a-b"),
-    ];
-
-    #[test]
-    fn text_is_escaped_as_systemd_does_it() {
-        for (text, escaped) in ESCAPED {
-            assert_eq!(escape(text), escaped);
-        }
-    }
 
     #[test]
     fn units_of_an_eeprom_have_its_key_in_their_names() {

@@ -1,7 +1,7 @@
 //! The bus of an EEPROM, and its key as part of a unit's name.
 
+use dbus_api::systemd::escape;
 use fru_publication::EepromKey;
-use system_index::units;
 
 /// What only one transfer at a time fits through. Sorted as people count, not as letters go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ pub(crate) fn bus_of(key: &EepromKey) -> Bus {
 
 /// The key as units' names have it.
 pub(crate) fn label(key: &EepromKey) -> String {
-    units::escape(key.as_str())
+    escape(key.as_str())
 }
 
 #[cfg(test)]
