@@ -27,6 +27,11 @@
 //! # }
 //! ```
 //!
+//! zbus's own proxies follow owners too, but a proxy has one path, and followers here want the signals of many objects.
+//! Where one path is enough, they were measured against [`PropertyFollower`] (release profile, x86-64, stripped; KiB raw and
+//! packed; instructions by callgrind): 985/368 against 904/342 KiB, 0.82 against 0.75 million to the first value, 31.1
+//! against 31.6 thousand for each signal after it.
+//!
 //! Must not know: what services say.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
