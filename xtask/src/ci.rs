@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::packages::{self, Part};
 use crate::rings::Outcome;
 use crate::step::Step;
 use crate::workspace::Workspace;
-use crate::{fuzz, introspect, new_service, packages, rings, schema, size, test, tidy, tools};
+use crate::{fuzz, introspect, new_service, rings, schema, size, tidy, tools};
 
 /// Seconds of fuzzing per target.
 const FUZZ_SECONDS: u32 = 60;
@@ -15,7 +16,7 @@ const FUZZ_SECONDS: u32 = 60;
 /// Runs every row, also after a failure, and ends with a table of the results.
 pub fn run() -> Result<()> {
     let workspace = Workspace::load()?;
-    packages::require(&test::needed(&workspace))?;
+    packages::require(Part::Build)?;
     rings::play(&[
         ("format", &|| format(&workspace)),
         ("tidy", &|| tidy::run().map(passed)),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::packages::{self, GXX};
+use crate::packages::{self, Part};
 use crate::step::Step;
 use crate::workspace::Workspace;
 use crate::{fixtures, output};
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     let folder = workspace.root.join(FOLDER);
     let targets = select(&fs::read_to_string(folder.join("Cargo.toml"))?, &arguments.targets)?;
-    packages::require(&[GXX])?;
+    packages::require(Part::Fuzz)?;
     let toolchain = Toolchain::find(&folder);
     output::line(toolchain.describe());
     for target in &targets {

@@ -15,6 +15,7 @@ mod fixtures;
 mod fuzz;
 mod introspect;
 mod man;
+mod needs;
 mod new_service;
 mod output;
 mod packages;
@@ -77,7 +78,18 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    match packages::provide(&needs::of(&command)).and_then(|()| run(command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),
         Command::Demo(arguments) => demo::run(&arguments),
@@ -92,12 +104,5 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Vm(arguments) => vm::run(&arguments),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::error(&error);
-            ExitCode::FAILURE
-        }
     }
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::fuzz;
+use crate::packages::{self, Part};
 use crate::rings::{self, Outcome};
 use crate::step::Step;
 use crate::vm::{self, Extent};
 use crate::workspace::Workspace;
-use crate::{fuzz, packages, test};
 
 /// How long.
 #[derive(clap::Args)]
@@ -22,7 +23,7 @@ pub struct Arguments {
 /// scenarios, and fuzzes.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
-    packages::require(&test::needed(&workspace))?;
+    packages::require(Part::Tests)?;
     rings::play(&[
         ("long tests", &|| long_tests(&workspace)),
         ("machines", &|| vm::ring(&workspace, Extent::Full, None)),

@@ -21,7 +21,7 @@ use anyhow::{Error, Result, bail};
 
 use crate::build::Profile;
 use crate::output;
-use crate::packages;
+use crate::packages::{self, Part};
 use crate::rings::Outcome;
 use crate::workspace::Workspace;
 use scenario::Scenario;
@@ -79,6 +79,18 @@ pub struct Guest {
     modules: PathBuf,
     /// Archive of the Debian userland.
     userland: PathBuf,
+}
+
+impl Arguments {
+    /// What the action takes.
+    pub fn parts(&self) -> &'static [Part] {
+        match &self.action {
+            Action::List => &[],
+            Action::Upstream(arguments) if arguments.is_without_machine() => &[],
+            Action::Build => &[Part::Machines],
+            Action::Run(_) | Action::Upstream(_) | Action::Shell(_) => &[Part::Build, Part::Machines],
+        }
+    }
 }
 
 /// Does as asked.
@@ -199,10 +211,9 @@ pub fn bench(
 
 /// Why no machine can be made here, if so.
 fn obstacle() -> Option<String> {
-    if std::env::consts::ARCH != "x86_64" {
-        return Some(format!("the machine runs our binaries, and is no {}", std::env::consts::ARCH));
-    }
-    packages::require(&packages::VM).err().map(|error| format!("{error:#}"))
+    Part::Machines
+        .obstacle()
+        .or_else(|| packages::require(Part::Machines).err().map(|error| format!("{error:#}")))
 }
 
 /// How many machines run at once. Half of a boot is waiting, so two keep two cores busy; more would only be slower.
@@ -277,7 +288,7 @@ fn late() -> Error {
 
 /// Finds or makes everything that a machine boots from.
 fn build(workspace: &Workspace) -> Result<Guest> {
-    packages::require(&packages::VM)?;
+    packages::require(Part::Machines)?;
     let kernel = kernel::obtain()?;
     Ok(Guest {
         modules: kernel::modules(&kernel, &workspace.root.join("tests/vm/module"))?,
