@@ -1,7 +1,7 @@
 //! All automation of the workspace; `cargo xtask help` lists it.
 //!
 //! Each subcommand is a module of the same name. Shared parts: [`step`] runs and shows commands, [`process`]
-//! starts and ends daemons, [`packages`] obtains Debian packages, [`workspace`] reads the crate graph, [`rings`]
+//! starts and ends daemons, [`crew`] works on two things at once, [`packages`] obtains Debian packages, [`workspace`] reads the crate graph, [`rings`]
 //! accounts for what could not run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
@@ -9,6 +9,7 @@ mod allowance;
 mod bench;
 mod build;
 mod ci;
+mod crew;
 mod demo;
 mod dist;
 mod fixtures;

@@ -13,13 +13,12 @@ mod upstream;
 mod userland;
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, bail};
 
 use crate::build::Profile;
+use crate::crew::{self, AT_ONCE};
 use crate::output;
 use crate::packages::{self, Part};
 use crate::rings::Outcome;
@@ -216,9 +215,6 @@ fn obstacle() -> Option<String> {
         .or_else(|| packages::require(Part::Machines).err().map(|error| format!("{error:#}")))
 }
 
-/// How many machines run at once. Half of a boot is waiting, so two keep two cores busy; more would only be slower.
-const AT_ONCE: usize = 2;
-
 /// Plays scenarios, all of them also after a failure, and ends with a table.
 fn play_all(
     workspace: &Workspace,
@@ -238,27 +234,13 @@ fn play_all(
         }
         play::play(workspace, &guest, scenario, profile, extent)
     };
-    let mut results = Vec::new();
     // The longest come first, or one of them would run alone at the end.
-    let mut waiting: Vec<usize> = (0..scenarios.len()).collect();
-    waiting.sort_by_key(|index| scenarios.get(*index).map_or(0, |scenario| scenario.plan.takes_s(extent)));
-    let waiting = Mutex::new(waiting);
-    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
-    let work = || {
-        let mut played = Vec::new();
-        while let Some((index, scenario)) = next().and_then(|index| Some((index, scenarios.get(index)?))) {
-            played.push((index, play(scenario)));
-        }
-        played
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        for worker in workers {
-            results.extend(worker.join().unwrap_or_default());
-        }
+    let mut order: Vec<usize> = (0..scenarios.len()).collect();
+    order.sort_by_key(|index| {
+        std::cmp::Reverse(scenarios.get(*index).map_or(0, |scenario| scenario.plan.takes_s(extent)))
     });
-    results.sort_by_key(|(index, _)| *index);
-    report(scenarios, &results)
+    let played = |index: &usize| (*index, scenarios.get(*index).map_or_else(|| Err(late()), play));
+    report(scenarios, &crew::work(AT_ONCE, &order, played))
 }
 
 fn report(scenarios: &[Scenario], results: &[(usize, Result<Duration>)]) -> Result<()> {
