@@ -10,7 +10,7 @@ use crate::output;
 use crate::packages::{self, Part as Need};
 use crate::rings::{self, Outcome};
 use crate::step::Step;
-use crate::vm::{self, Extent};
+use crate::vm;
 use crate::workspace::Workspace;
 
 /// When something hangs rather than being slow.
@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ("tests", &|| cargo_test(&workspace, &arguments.rest).map(|()| Outcome::Passed)),
         ("machines", &|| match &machines_wait {
             Some(reason) => Ok(Outcome::Skipped(reason.clone())),
-            None => vm::ring(&workspace, Extent::Quick, Some(Instant::now() + TIME)),
+            None => vm::ring(&workspace, Instant::now() + TIME),
         }),
     ])?;
     parts.extend(times.into_iter().map(|(name, time)| Part { name, time, is_first: false }));
