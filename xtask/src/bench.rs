@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
-use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, STRACE, VALGRIND};
+use crate::packages::{self, Part};
 use crate::step::Step;
 use crate::workspace::Workspace;
 use capture::Capture;
@@ -42,6 +42,17 @@ enum What {
     Sandbox(sandbox::Arguments),
 }
 
+impl Arguments {
+    /// What the measurement takes beside building.
+    pub fn part(&self) -> Part {
+        match &self.what {
+            What::Vpd(_) => Part::BenchVpd,
+            What::Images(_) => Part::BenchImages,
+            What::Sandbox(_) => Part::Machines,
+        }
+    }
+}
+
 /// A real machine's planar, if there is one.
 #[derive(clap::Args)]
 struct VpdArguments {
@@ -58,7 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     match &arguments.what {
         What::Vpd(arguments) => {
-            packages::require(&[DBUS, VALGRIND, STRACE, GCC, LIBSYSTEMD])?;
+            packages::require(Part::BenchVpd)?;
             rows::vpd(&workspace, arguments.upstream.as_deref().zip(arguments.image.as_deref()))
         }
         What::Images(arguments) => images::run(&workspace, arguments),

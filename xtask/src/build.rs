@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::packages::{self, LIBUDEV, PKG_CONFIG};
+use crate::packages::{self, Part};
 use crate::step::Step;
 use crate::workspace::{Crate, Workspace};
 
@@ -44,7 +44,7 @@ pub fn binary(
     foreign: Option<(&str, &str)>,
 ) -> Result<PathBuf> {
     if member.watches_devices() {
-        packages::require(&[LIBUDEV, PKG_CONFIG])?;
+        packages::require(Part::Build)?;
     }
     let name = member.binaries.first().with_context(|| format!("{} has no binary", member.name))?;
     let what = format!("{name} {profile:?} {foreign:?}");

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::build::Profile;
 use crate::output;
-use crate::packages::{self, DBUS, SYSTEMD};
+use crate::packages::{self, Part};
 use crate::stage::Stage;
 use crate::workspace::Workspace;
 
@@ -41,12 +41,19 @@ pub struct Arguments {
     profile: Profile,
 }
 
+impl Arguments {
+    /// Whether a machine takes part.
+    pub fn has_machine(&self) -> bool {
+        !self.without_machine
+    }
+}
+
 /// Sets the stage, plays the acts in order, and takes everything down again.
 pub fn run(arguments: &Arguments) -> Result<()> {
     for image in &arguments.images {
         ensure!(image.is_file(), "{} is no file", image.display());
     }
-    packages::require(&[DBUS, SYSTEMD])?;
+    packages::require(Part::Bus)?;
     let workspace = Workspace::load()?;
     let mut stage = Stage::set(&workspace, arguments.profile)?;
     let played = play(&mut stage, &workspace, arguments);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::build::{self, Profile};
 use crate::output;
-use crate::packages::{self, BINUTILS};
+use crate::packages::{self, Part};
 use crate::step::Step;
 use crate::workspace::Workspace;
 
@@ -41,7 +41,7 @@ pub struct Arguments {
     profile: Profile,
     /// Strip the installed binaries
     #[arg(long)]
-    strip: bool,
+    pub strip: bool,
     /// Only the binaries of these crates; units, rules and configuration are always installed
     names: Vec<String>,
 }
@@ -87,7 +87,7 @@ pub fn install_binary(
     let target = destdir.join(folder).join(name);
     install(&built, &target, 0o755)?;
     if strip == Strip::Symbols {
-        packages::require(&[BINUTILS])?;
+        packages::require(Part::Strip)?;
         Step::new("strip").arg("--strip-all").arg(&target).output()?;
     }
     Ok(target)

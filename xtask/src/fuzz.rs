@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::packages::{self, GXX};
+use crate::crew::{self, AT_ONCE};
+use crate::packages::{self, Part};
 use crate::step::Step;
 use crate::workspace::Workspace;
 use crate::{fixtures, output};
@@ -51,9 +52,9 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Every target, for so long, from the usual seed.
-    pub fn all(seconds: u32) -> Self {
-        Self { targets: Vec::new(), seconds, seed: 1, merge: false }
+    /// One target or every one, for so long each, from the usual seed.
+    pub fn of(target: Option<&str>, seconds: u32) -> Self {
+        Self { targets: target.map(str::to_owned).into_iter().collect(), seconds, seed: 1, merge: false }
     }
 }
 
@@ -68,20 +69,48 @@ struct Target {
     name: String,
 }
 
-/// Runs the targets one after the other; a find is an error that names the file which holds it.
+/// Runs the targets, two at once and each also after a find; a find is an error that names the file which holds it.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     let folder = workspace.root.join(FOLDER);
-    let targets = select(&fs::read_to_string(folder.join("Cargo.toml"))?, &arguments.targets)?;
-    packages::require(&[GXX])?;
+    let targets = select(&manifest(&folder)?, &arguments.targets)?;
+    packages::require(Part::Fuzz)?;
     let toolchain = Toolchain::find(&folder);
     output::line(toolchain.describe());
-    for target in &targets {
-        let program = toolchain.build(&folder, target)?;
-        fuzz(&folder, target, &program, arguments)?;
-    }
-    output::line(format!("fuzz: nothing found in {} targets, {} s each", targets.len(), arguments.seconds));
+    // Cargo builds one after the other in any case.
+    let built: Vec<(String, PathBuf)> = targets
+        .into_iter()
+        .map(|target| toolchain.build(&folder, &target).map(|program| (target, program)))
+        .collect::<Result<_>>()?;
+    output::line(format!("fuzz: {} targets, {} s each, two at once", built.len(), arguments.seconds));
+    let results = crew::work(AT_ONCE, &built, |(target, program)| fuzz(&folder, target, program, arguments));
+    let finds: Vec<Error> = results.into_iter().filter_map(Result::err).collect();
+    finds.iter().for_each(output::error);
+    ensure!(finds.is_empty(), "{} of {} targets failed", finds.len(), built.len());
+    output::line(format!("fuzz: nothing found in {} targets, {} s each", built.len(), arguments.seconds));
     Ok(())
+}
+
+/// Runs all targets within so many seconds, building apart.
+pub fn run_within(seconds: u32) -> Result<()> {
+    let count = targets(&Workspace::load()?)?.len();
+    run(&Arguments::of(None, share(seconds, count)))
+}
+
+/// Seconds for each target: they take turns, two at once.
+fn share(seconds: u32, targets: usize) -> u32 {
+    let turns = u32::try_from(targets.div_ceil(AT_ONCE)).unwrap_or(u32::MAX).max(1);
+    (seconds / turns).max(1)
+}
+
+/// The names of all targets.
+pub fn targets(workspace: &Workspace) -> Result<Vec<String>> {
+    select(&manifest(&workspace.root.join(FOLDER))?, &[])
+}
+
+fn manifest(folder: &Path) -> Result<String> {
+    let path = folder.join("Cargo.toml");
+    fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 
 /// The targets that the manifest has, or those of them that were asked for.
@@ -218,6 +247,14 @@ mod tests {
 
     const MANIFEST: &str =
         "[package]\nname = \"f\"\n[[bin]]\nname = \"a\"\npath = \"a.rs\"\n[[bin]]\nname = \"b\"\n";
+
+    #[test]
+    fn the_time_of_all_is_divided_over_turns_of_two() {
+        assert_eq!(share(600, 10), 120);
+        assert_eq!(share(600, 11), 100);
+        assert_eq!(share(600, 1), 600);
+        assert_eq!(share(1, 10), 1, "a second is the least");
+    }
 
     #[test]
     fn targets_are_those_of_the_manifest() {

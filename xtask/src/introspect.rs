@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::build::Profile;
 use crate::output;
-use crate::packages::{self, DBUS, SYSTEMD};
+use crate::packages::{self, Part};
 use crate::stage::Stage;
 use crate::workspace::Workspace;
 
@@ -75,7 +75,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
 
 /// The golden files that differ, with what they should hold.
 fn different(workspace: &Workspace) -> Result<Vec<(String, String)>> {
-    packages::require(&[DBUS, SYSTEMD])?;
+    packages::require(Part::Bus)?;
     let folder = workspace.root.join(FOLDER);
     let list = fs::read_to_string(folder.join("cases.toml"))
         .with_context(|| format!("reading {FOLDER}/cases.toml"))?;

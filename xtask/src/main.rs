@@ -1,7 +1,7 @@
 //! All automation of the workspace; `cargo xtask help` lists it.
 //!
 //! Each subcommand is a module of the same name. Shared parts: [`step`] runs and shows commands, [`process`]
-//! starts and ends daemons, [`packages`] obtains Debian packages, [`workspace`] reads the crate graph, [`rings`]
+//! starts and ends daemons, [`crew`] works on two things at once, [`packages`] obtains Debian packages, [`workspace`] reads the crate graph, [`rings`]
 //! accounts for what could not run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
@@ -9,12 +9,14 @@ mod allowance;
 mod bench;
 mod build;
 mod ci;
+mod crew;
 mod demo;
 mod dist;
 mod fixtures;
 mod fuzz;
 mod introspect;
 mod man;
+mod needs;
 mod new_service;
 mod output;
 mod packages;
@@ -77,7 +79,18 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    match packages::provide(&needs::of(&command)).and_then(|()| run(command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),
         Command::Demo(arguments) => demo::run(&arguments),
@@ -92,12 +105,5 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Vm(arguments) => vm::run(&arguments),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::error(&error);
-            ExitCode::FAILURE
-        }
     }
 }

@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::build::{self, Profile};
-use crate::packages::{self, BINUTILS, XZ};
+use crate::output;
+use crate::packages::{self, Part};
 use crate::step::{Step, find_program};
 use crate::workspace::{Crate, Workspace};
-use crate::{output, test};
 
 /// Budgets and the figures last committed.
 const DATA: &str = "xtask/data/size-budget.toml";
@@ -70,7 +70,7 @@ struct Target {
 /// Measures, prints the table, and fails above budget.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
-    packages::require(&[vec![BINUTILS, XZ], test::needed(&workspace)].concat())?;
+    packages::require(Part::Size)?;
     let path = workspace.root.join(DATA);
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let data: Data = toml::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;

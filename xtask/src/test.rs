@@ -7,11 +7,11 @@ use anyhow::Result;
 
 use crate::allowance::{Allowances, Part};
 use crate::output;
-use crate::packages::{self, DBUS, GCC, LIBSYSTEMD, LIBUDEV, OPENSSL, PKG_CONFIG, STRACE, SYSTEMD, VALGRIND};
+use crate::packages::{self, Part as Need};
 use crate::rings::{self, Outcome};
 use crate::step::Step;
-use crate::vm::{self, Extent};
-use crate::workspace::{Crate, Workspace};
+use crate::vm;
+use crate::workspace::Workspace;
 
 /// When something hangs rather than being slow.
 const TIME: Duration = Duration::from_secs(45 * 60);
@@ -29,13 +29,19 @@ pub struct Arguments {
     rest: Vec<String>,
 }
 
+impl Arguments {
+    /// Whether the machines take part.
+    pub fn has_machines(&self) -> bool {
+        !narrows(&self.rest)
+    }
+}
+
 /// Runs the tests, and plays the machines' scenarios unless the choice was narrowed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
     let workspace = Workspace::load()?;
-    // The instruments of the bench are tested too.
-    packages::require(&[needed(&workspace), vec![GCC, LIBSYSTEMD, STRACE, VALGRIND]].concat())?;
-    if narrows(&arguments.rest) {
+    packages::require(Need::Tests)?;
+    if !arguments.has_machines() {
         build(&workspace, &arguments.rest)?;
         cargo_test(&workspace, &arguments.rest)?;
         output::line(format!("test: all passed in {}", output::seconds(started.elapsed())));
@@ -49,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ("tests", &|| cargo_test(&workspace, &arguments.rest).map(|()| Outcome::Passed)),
         ("machines", &|| match &machines_wait {
             Some(reason) => Ok(Outcome::Skipped(reason.clone())),
-            None => vm::ring(&workspace, Extent::Quick, Some(Instant::now() + TIME)),
+            None => vm::ring(&workspace, Instant::now() + TIME),
         }),
     ])?;
     parts.extend(times.into_iter().map(|(name, time)| Part { name, time, is_first: false }));
@@ -84,15 +90,6 @@ fn cargo_test(workspace: &Workspace, rest: &[String]) -> Result<()> {
         .dir(&workspace.root)
         .deadline(TIME)
         .run()
-}
-
-/// The packages that building and testing everything takes.
-pub fn needed(workspace: &Workspace) -> Vec<packages::Package> {
-    let mut needed = vec![DBUS, OPENSSL, SYSTEMD];
-    if workspace.crates.iter().any(Crate::watches_devices) {
-        needed.extend([LIBUDEV, OPENSSL, PKG_CONFIG]);
-    }
-    needed
 }
 
 #[cfg(test)]

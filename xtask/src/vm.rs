@@ -12,16 +12,17 @@ mod scenario;
 mod upstream;
 mod userland;
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::thread;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 
 use crate::build::Profile;
+use crate::crew::{self, AT_ONCE};
 use crate::output;
-use crate::packages;
+use crate::packages::{self, Part};
 use crate::rings::Outcome;
 use crate::workspace::Workspace;
 use scenario::Scenario;
@@ -81,6 +82,18 @@ pub struct Guest {
     userland: PathBuf,
 }
 
+impl Arguments {
+    /// What the action takes.
+    pub fn parts(&self) -> &'static [Part] {
+        match &self.action {
+            Action::List => &[],
+            Action::Upstream(arguments) if arguments.is_without_machine() => &[],
+            Action::Build => &[Part::Machines],
+            Action::Run(_) | Action::Upstream(_) | Action::Shell(_) => &[Part::Build, Part::Machines],
+        }
+    }
+}
+
 /// Does as asked.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
@@ -126,12 +139,51 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Plays every scenario as a part of the tests; none is begun after `until`, which makes it a failed one.
-pub fn ring(workspace: &Workspace, extent: Extent, until: Option<Instant>) -> Result<Outcome> {
+pub fn ring(workspace: &Workspace, until: Instant) -> Result<Outcome> {
     if let Some(reason) = obstacle() {
         return Ok(Outcome::Skipped(reason));
     }
-    play_all(workspace, &taking_part(workspace, extent)?, Profile::Machine, extent, until)?;
+    let extent = Extent::Quick;
+    play_all(workspace, &taking_part(workspace, extent)?, Profile::Machine, extent, Some(until))?;
     Ok(Outcome::Passed)
+}
+
+/// The scenarios, for who plays them one by one.
+pub struct Machines<'a> {
+    workspace: &'a Workspace,
+    extent: Extent,
+    scenarios: Vec<Scenario>,
+    /// Looked for when the first of them is played.
+    obstacle: OnceLock<Option<String>>,
+    /// What they boot from, made when the first of them is played.
+    guest: OnceLock<Result<Guest, String>>,
+}
+
+impl<'a> Machines<'a> {
+    /// All that take part; nothing is built.
+    pub fn load(workspace: &'a Workspace, extent: Extent) -> Result<Self> {
+        let mut scenarios = taking_part(workspace, extent)?;
+        scenarios.sort_by_key(|scenario| Reverse(scenario.plan.takes_s(extent)));
+        Ok(Self { workspace, extent, scenarios, obstacle: OnceLock::new(), guest: OnceLock::new() })
+    }
+
+    /// Their names, the longest first, or one of them would run alone at the end.
+    pub fn names(&self) -> Vec<String> {
+        self.scenarios.iter().map(|scenario| scenario.name.clone()).collect()
+    }
+
+    /// Plays one.
+    pub fn play(&self, name: &str) -> Result<Outcome> {
+        let scenario = self.scenarios.iter().find(|scenario| scenario.name == name);
+        let scenario = scenario.with_context(|| format!("there is no scenario {name}"))?;
+        if let Some(reason) = self.obstacle.get_or_init(obstacle) {
+            return Ok(Outcome::Skipped(reason.clone()));
+        }
+        let make = || build(self.workspace).map_err(|error| format!("{error:#}"));
+        let guest = self.guest.get_or_init(make).as_ref().map_err(|error| Error::msg(error.clone()))?;
+        play_one(self.workspace, guest, scenario, Profile::Machine, self.extent)?;
+        Ok(Outcome::Passed)
+    }
 }
 
 /// Makes what a run of the machines would make when it is the first: packages, caches, programs. Says why there can be
@@ -199,14 +251,10 @@ pub fn bench(
 
 /// Why no machine can be made here, if so.
 fn obstacle() -> Option<String> {
-    if std::env::consts::ARCH != "x86_64" {
-        return Some(format!("the machine runs our binaries, and is no {}", std::env::consts::ARCH));
-    }
-    packages::require(&packages::VM).err().map(|error| format!("{error:#}"))
+    Part::Machines
+        .obstacle()
+        .or_else(|| packages::require(Part::Machines).err().map(|error| format!("{error:#}")))
 }
-
-/// How many machines run at once. Half of a boot is waiting, so two keep two cores busy; more would only be slower.
-const AT_ONCE: usize = 2;
 
 /// Plays scenarios, all of them also after a failure, and ends with a table.
 fn play_all(
@@ -218,36 +266,33 @@ fn play_all(
 ) -> Result<()> {
     let guest = build(workspace)?;
     let play = |scenario: &Scenario| {
-        output::progress(format!("--- {}: {}", scenario.name, scenario.plan.protects));
-        for sharer in &scenario.sharers {
-            output::progress(format!("--- and {}: {}", sharer.name, sharer.protects));
-        }
         if until.is_some_and(|until| Instant::now() >= until) {
             return Err(late());
         }
-        play::play(workspace, &guest, scenario, profile, extent)
+        play_one(workspace, &guest, scenario, profile, extent)
     };
-    let mut results = Vec::new();
     // The longest come first, or one of them would run alone at the end.
-    let mut waiting: Vec<usize> = (0..scenarios.len()).collect();
-    waiting.sort_by_key(|index| scenarios.get(*index).map_or(0, |scenario| scenario.plan.takes_s(extent)));
-    let waiting = Mutex::new(waiting);
-    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
-    let work = || {
-        let mut played = Vec::new();
-        while let Some((index, scenario)) = next().and_then(|index| Some((index, scenarios.get(index)?))) {
-            played.push((index, play(scenario)));
-        }
-        played
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        for worker in workers {
-            results.extend(worker.join().unwrap_or_default());
-        }
+    let mut order: Vec<usize> = (0..scenarios.len()).collect();
+    order.sort_by_key(|index| {
+        Reverse(scenarios.get(*index).map_or(0, |scenario| scenario.plan.takes_s(extent)))
     });
-    results.sort_by_key(|(index, _)| *index);
-    report(scenarios, &results)
+    let played = |index: &usize| (*index, scenarios.get(*index).map_or_else(|| Err(late()), play));
+    report(scenarios, &crew::work(AT_ONCE, &order, played))
+}
+
+/// Says what is played, and plays it.
+fn play_one(
+    workspace: &Workspace,
+    guest: &Guest,
+    scenario: &Scenario,
+    profile: Profile,
+    extent: Extent,
+) -> Result<Duration> {
+    output::progress(format!("--- {}: {}", scenario.name, scenario.plan.protects));
+    for sharer in &scenario.sharers {
+        output::progress(format!("--- and {}: {}", sharer.name, sharer.protects));
+    }
+    play::play(workspace, guest, scenario, profile, extent)
 }
 
 fn report(scenarios: &[Scenario], results: &[(usize, Result<Duration>)]) -> Result<()> {
@@ -277,7 +322,7 @@ fn late() -> Error {
 
 /// Finds or makes everything that a machine boots from.
 fn build(workspace: &Workspace) -> Result<Guest> {
-    packages::require(&packages::VM)?;
+    packages::require(Part::Machines)?;
     let kernel = kernel::obtain()?;
     Ok(Guest {
         modules: kernel::modules(&kernel, &workspace.root.join("tests/vm/module"))?,

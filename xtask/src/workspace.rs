@@ -31,6 +31,8 @@ pub struct Crate {
     pub binaries: Vec<String>,
     /// Whether it is (also) a library.
     pub library: bool,
+    /// Names of its suites of tests, beside those in its code.
+    pub suites: Vec<String>,
 }
 
 /// `[package.metadata.house]` of a manifest.
@@ -132,6 +134,12 @@ fn describe(package: &Package, root: &Path) -> Result<Crate> {
             .map(|target| target.name.clone())
             .collect(),
         library: package.targets.iter().any(|target| target.is_lib()),
+        suites: package
+            .targets
+            .iter()
+            .filter(|target| target.is_test())
+            .map(|target| target.name.clone())
+            .collect(),
     })
 }
 

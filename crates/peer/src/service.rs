@@ -32,24 +32,33 @@ impl Peer {
     /// Begins to follow the service of a bus name and its signals by these rules, and asks whether it is there.
     ///
     /// Errors: the bus refused or went away; marked [`Exit::PeerUnavailable`].
-    pub async fn follow(
+    pub fn follow(
         connection: &Connection,
         name: &'static str,
         rules: impl IntoIterator<Item = MatchRule<'static>>,
-    ) -> anyhow::Result<Self> {
-        Self::follow_keeping(connection, name, rules, KEPT).await
+    ) -> impl Future<Output = anyhow::Result<Self>> {
+        Self::follow_all(connection, name, rules.into_iter().collect(), KEPT)
     }
 
     /// As [`Self::follow`], with room for so many signals of each rule.
     ///
     /// Errors: as [`Self::follow`].
-    pub async fn follow_keeping(
+    pub fn follow_keeping(
         connection: &Connection,
         name: &'static str,
         rules: impl IntoIterator<Item = MatchRule<'static>>,
         kept: NonZeroUsize,
+    ) -> impl Future<Output = anyhow::Result<Self>> {
+        Self::follow_all(connection, name, rules.into_iter().collect(), kept)
+    }
+
+    /// Once in a program, while the two above are there again for each kind of iterator.
+    async fn follow_all(
+        connection: &Connection,
+        name: &'static str,
+        rules: Vec<MatchRule<'static>>,
+        kept: NonZeroUsize,
     ) -> anyhow::Result<Self> {
-        let rules: Vec<_> = rules.into_iter().collect();
         let following = async move {
             let rules = std::iter::once(call::owner_rule(name)?).chain(rules).collect();
             let messages = Ordered::subscribe(connection, rules, Some(kept)).await?;

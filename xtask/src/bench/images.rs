@@ -16,7 +16,7 @@ use test_bus::{Daemon, PrivateBus};
 
 use crate::build::{self, Profile};
 use crate::output;
-use crate::packages::{self, DBUS, OPENSSL, XZ};
+use crate::packages::{self, Part};
 use crate::step::Step;
 use crate::workspace::Workspace;
 use client::{Client, Reads};
@@ -44,7 +44,7 @@ struct Time {
 
 /// Measures and prints the table.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    packages::require(&[DBUS, OPENSSL, XZ])?;
+    packages::require(Part::BenchImages)?;
     let bench = Bench::set(workspace)?;
     output::line(format!("processor features: {}", features()));
     output::line(format!("files in {}; medians of {ROUNDS}", bench.folder.path().display()));

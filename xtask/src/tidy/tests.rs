@@ -21,6 +21,7 @@ fn member(name: &str, floor: Option<u8>, dependencies: &[&str]) -> Crate {
         dependencies: dependencies.iter().map(edge).collect(),
         binaries: if floor == Some(3) { vec![name.into()] } else { Vec::new() },
         library: true,
+        suites: Vec::new(),
     }
 }
 

@@ -64,6 +64,13 @@ pub struct Arguments {
     pub profile: Profile,
 }
 
+impl Arguments {
+    /// Whether nothing is booted.
+    pub fn is_without_machine(&self) -> bool {
+        self.dry_run || self.again
+    }
+}
+
 /// What an EEPROM holds.
 #[derive(Clone)]
 struct Given {
