@@ -25,11 +25,25 @@ impl Ordered {
         rules: Vec<MatchRule<'static>>,
         kept: Option<NonZeroUsize>,
     ) -> zbus::Result<Self> {
-        let mut streams = Vec::new();
+        let mut ordered = Self { streams: JoinMultiple(Vec::new()) };
+        ordered.add(connection, rules, kept).await?;
+        Ok(ordered)
+    }
+
+    /// Subscribes to more rules.
+    ///
+    /// Errors: as [`Self::subscribe`].
+    pub async fn add(
+        &mut self,
+        connection: &Connection,
+        rules: Vec<MatchRule<'static>>,
+        kept: Option<NonZeroUsize>,
+    ) -> zbus::Result<()> {
         for rule in rules {
-            streams.push(MessageStream::for_match_rule(rule, connection, kept).await?.peekable());
+            let stream = MessageStream::for_match_rule(rule, connection, kept).await?;
+            self.streams.0.push(stream.peekable());
         }
-        Ok(Self { streams: JoinMultiple(streams) })
+        Ok(())
     }
 
     /// Waits for the next signal. Dropping the future loses none.

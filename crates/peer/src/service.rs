@@ -60,10 +60,12 @@ impl Peer {
         kept: NonZeroUsize,
     ) -> anyhow::Result<Self> {
         let following = async move {
-            let rules = std::iter::once(call::owner_rule(name)?).chain(rules).collect();
-            let messages = Ordered::subscribe(connection, rules, Some(kept)).await?;
-            // After the subscription, so that no change of the owner is missed.
+            let mut messages =
+                Ordered::subscribe(connection, vec![call::owner_rule(name)?], Some(kept)).await?;
+            // After that subscription, so that no change of the owner is missed; before the service's signals, which may
+            // come in crowds: no task takes them yet, and a full queue would keep this very answer out.
             let owner = call::owner(connection, name).await.ok();
+            messages.add(connection, rules, Some(kept)).await?;
             Ok::<_, zbus::Error>(Self { name, messages, owner })
         };
         following.await.with_context(|| format!("cannot follow {name}")).context(Exit::PeerUnavailable)
