@@ -199,6 +199,8 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
+    use unit_plan::{Place, Plan, Unit};
+
     use super::*;
 
     #[test]
@@ -240,5 +242,23 @@ mod tests {
         assert_eq!(install_data(root.path(), destdir.path()).unwrap(), 1);
         let target = destdir.path().join("usr/share/vivianite/a.d/10-a.toml");
         assert_eq!(fs::metadata(target).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn every_unit_of_this_workspace_is_understood() {
+        let destdir = tempfile::tempdir().unwrap();
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        install_data(workspace, destdir.path()).unwrap();
+        let mut count = 0;
+        for entry in fs::read_dir(destdir.path().join("usr/lib/systemd/system")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if let Some(stem) = name.strip_suffix(".service") {
+                let name = if stem.ends_with('@') { format!("{stem}x.service") } else { name };
+                let unit = Unit::load(destdir.path(), &name).unwrap();
+                Plan::make(&unit, &Place::system()).unwrap();
+                count += 1;
+            }
+        }
+        assert!(count > 0);
     }
 }

@@ -30,7 +30,6 @@ mod step;
 mod test;
 mod tidy;
 mod tools;
-mod unit;
 mod vm;
 mod workspace;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::build::{self, Profile};
@@ -49,6 +49,20 @@ struct Budgets {
     /// Binaries that were granted a budget of their own, each with a comment that says why.
     #[serde(default)]
     own: BTreeMap<String, Size>,
+    /// Sums that a machine pays together, by their names.
+    #[serde(default)]
+    sum: BTreeMap<String, Sum>,
+}
+
+/// Programs whose sizes are added, and what they may cost together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Sum {
+    /// Names of binaries; all services where there are none.
+    #[serde(default)]
+    of: Vec<String>,
+    raw_kib: u64,
+    xz_kib: u64,
 }
 
 /// Stripped size and that size after `xz -9e`, both in bytes in memory and in KiB, rounded up, in the file.
@@ -85,7 +99,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             let size = measure(&workspace, member, &target)?;
             let last = data.last.get(target.architecture).and_then(|sizes| sizes.get(&member.name)).copied();
             if !arguments.diff || last != Some(size) {
-                rows.push(row(member, size, data.budget.of(member), last));
+                rows.push(row(&member.name, size, data.budget.of(member), last));
             }
             if data.budget.of(member).exceeded_by(size) {
                 over.push(format!("{} ({})", member.name, target.architecture));
@@ -93,7 +107,23 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             measured.entry(target.architecture.to_owned()).or_default().insert(member.name.clone(), size);
         }
         output::line(format!("{}, stripped, KiB", target.architecture));
-        output::line(output::table(&["binary", "raw", "budget", "xz -9e", "budget", "Δ raw", "Δ xz"], &rows));
+        let header = ["raw", "budget", "xz -9e", "budget", "Δ raw", "Δ xz"];
+        output::line(output::table(&[&["binary"][..], &header].concat(), &rows));
+        // A part of a sum is no sum.
+        if arguments.names.is_empty() {
+            let sizes = measured.get(target.architecture).cloned().unwrap_or_default();
+            let last = data.last.get(target.architecture).cloned().unwrap_or_default();
+            let mut rows = Vec::new();
+            for (name, sum) in &data.budget.sum {
+                let members = sum.members(&workspace).with_context(|| format!("adding up {name}"))?;
+                let size = added(&sizes, &members).with_context(|| format!("adding up {name}"))?;
+                rows.push(row(name, size, sum.budget(), added(&last, &members)));
+                if sum.budget().exceeded_by(size) {
+                    over.push(format!("the sum of {name} ({})", target.architecture));
+                }
+            }
+            output::line(output::table(&[&["sum"][..], &header].concat(), &rows));
+        }
     }
     if arguments.update {
         fs::write(&path, with_figures(&text, &measured))
@@ -108,6 +138,32 @@ impl Budgets {
         let usual = if member.house.tool { self.tool } else { self.service };
         self.own.get(&member.name).copied().unwrap_or(usual)
     }
+}
+
+impl Sum {
+    fn budget(&self) -> Size {
+        Size { raw_kib: self.raw_kib, xz_kib: self.xz_kib }
+    }
+
+    /// The binaries that are added.
+    fn members<'a>(&'a self, workspace: &'a Workspace) -> Result<Vec<&'a str>> {
+        let shipped = workspace.shipped();
+        if self.of.is_empty() {
+            let services = shipped.into_iter().filter(|member| !member.house.tool);
+            return Ok(services.map(|member| member.name.as_str()).collect());
+        }
+        let stranger = self.of.iter().find(|name| !shipped.iter().any(|member| member.name == **name));
+        ensure!(stranger.is_none(), "no shipped crate is called {}", stranger.map_or("", String::as_str));
+        Ok(self.of.iter().map(String::as_str).collect())
+    }
+}
+
+/// The sum over these binaries; none if one of them has no figure.
+fn added(sizes: &BTreeMap<String, Size>, names: &[&str]) -> Option<Size> {
+    names.iter().try_fold(Size::default(), |sum, name| {
+        let size = sizes.get(*name)?;
+        Some(Size { raw_kib: sum.raw_kib + size.raw_kib, xz_kib: sum.xz_kib + size.xz_kib })
+    })
 }
 
 impl Size {
@@ -147,13 +203,13 @@ fn measure(workspace: &Workspace, member: &Crate, target: &Target) -> Result<Siz
     Ok(Size { raw_kib: raw.div_ceil(1024), xz_kib: u64::try_from(compressed.len())?.div_ceil(1024) })
 }
 
-fn row(member: &Crate, size: Size, budget: Size, last: Option<Size>) -> Vec<String> {
+fn row(name: &str, size: Size, budget: Size, last: Option<Size>) -> Vec<String> {
     let delta = |now: u64, before: Option<u64>| match before {
         Some(before) => format!("{:+}", i128::from(now) - i128::from(before)),
         None => "new".to_owned(),
     };
     vec![
-        member.name.clone(),
+        name.to_owned(),
         size.raw_kib.to_string(),
         budget.raw_kib.to_string(),
         size.xz_kib.to_string(),
@@ -182,7 +238,8 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "# why\n[budget.service]\nraw-kib = 10\nxz-kib = 5\n[budget.tool]\nraw-kib = 20\nxz-kib = 9\n\
-        [budget.own]\n# tar\nbig = { raw-kib = 30, xz-kib = 9 }\n\n[last.x86_64]\na = { raw-kib = 1, xz-kib = 1 }\n";
+        [budget.own]\n# tar\nbig = { raw-kib = 30, xz-kib = 9 }\n[budget.sum]\nall = { raw-kib = 9, xz-kib = 9 }\n\
+        some = { of = [\"b\", \"c\"], raw-kib = 9, xz-kib = 9 }\n\n[last.x86_64]\na = { raw-kib = 1, xz-kib = 1 }\n";
 
     fn member(name: &str, tool: bool) -> Crate {
         let mut member = Crate { name: name.into(), ..Crate::default() };
@@ -204,6 +261,42 @@ mod tests {
         assert!(!budget.exceeded_by(budget));
         assert!(budget.exceeded_by(Size { raw_kib: 11, xz_kib: 1 }));
         assert!(budget.exceeded_by(Size { raw_kib: 1, xz_kib: 6 }));
+    }
+
+    #[test]
+    fn a_sum_is_over_its_programs_or_over_all_services_without_tools() {
+        let data: Data = toml::from_str(TEXT).unwrap();
+        let mut workspace = Workspace { root: "r".into(), target: "t".into(), crates: Vec::new() };
+        for (name, tool) in [("a", false), ("b", false), ("c", true)] {
+            let mut one = member(name, tool);
+            one.house.floor = Some(3);
+            one.binaries = vec![name.to_owned()];
+            workspace.crates.push(one);
+        }
+        assert_eq!(data.budget.sum["all"].members(&workspace).unwrap(), ["a", "b"]);
+        assert_eq!(data.budget.sum["some"].members(&workspace).unwrap(), ["b", "c"]);
+        let stranger = Sum { of: vec!["d".into()], ..Sum::default() };
+        assert!(stranger.members(&workspace).unwrap_err().to_string().ends_with("called d"));
+        let sizes = BTreeMap::from([
+            ("a".to_owned(), Size { raw_kib: 1, xz_kib: 2 }),
+            ("b".to_owned(), Size { raw_kib: 10, xz_kib: 20 }),
+        ]);
+        assert_eq!(added(&sizes, &["a", "b"]), Some(Size { raw_kib: 11, xz_kib: 22 }));
+        assert_eq!(added(&sizes, &["b", "c"]), None, "a sum without one of its parts is none");
+    }
+
+    #[test]
+    fn sums_of_the_committed_file_name_programs_of_this_workspace_with_figures() {
+        let workspace = Workspace::load().unwrap();
+        let data: Data = toml::from_str(&fs::read_to_string(workspace.root.join(DATA)).unwrap()).unwrap();
+        for (name, sum) in &data.budget.sum {
+            let members = sum.members(&workspace).unwrap();
+            for (architecture, sizes) in &data.last {
+                let size = added(sizes, &members).unwrap();
+                assert!(!sum.budget().exceeded_by(size), "{name} on {architecture}: {size:?}");
+            }
+        }
+        assert_eq!(data.budget.sum.len(), 3);
     }
 
     #[test]

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::build::Profile;
 use crate::dist::{self, Strip};
 use crate::step::{Captured, Step};
-use crate::unit::{Kind, Place, Plan, Unit};
 use crate::workspace::Workspace;
 use test_bus::Daemon;
 use test_bus::PrivateBus;
+use unit_plan::{Kind, Place, Plan, Unit};
 
 /// Names to services the folder that they take for `/`.
 const ROOT_VARIABLE: &str = "VIVIANITE_ROOT";

@@ -86,7 +86,7 @@ impl<D: Disk> StateFolder<D> {
         for entry in std::fs::read_dir(&self.path).map_err(crate::at(&self.path))? {
             names.extend(entry?.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
         }
-        names.sort();
+        names.sort_unstable();
         Ok(names)
     }
 
@@ -101,7 +101,7 @@ impl<D: Disk> StateFolder<D> {
                 kept.push((found.modified()?, entry.path(), found.is_dir()));
             }
         }
-        kept.sort();
+        kept.sort_unstable();
         let superfluous = kept.len().saturating_sub(DAMAGED_KEPT);
         kept.into_iter().take(superfluous).try_for_each(|(_, path, is_folder)| {
             self.disk.perform(&if is_folder { Step::RemoveFolder(path) } else { Step::RemoveFile(path) })

@@ -99,7 +99,7 @@ impl Ledger {
         let standing = self.standing();
         new.retain(|pair, _| !standing.contains(pair));
         let mut new: Vec<(usize, Event)> = new.into_values().collect();
-        new.sort_by_key(|(position, _)| *position);
+        new.sort_unstable_by_key(|(position, _)| *position);
         for (_, event) in new {
             self.raise(event, &mut changes);
         }

@@ -54,11 +54,11 @@ pub fn prime<'a>(
         }
         target.interfaces.retain(|interface| !shows(&object.path, &interface.name));
         if !target.interfaces.is_empty() {
-            target.interfaces.sort_by(|a, b| a.name.cmp(&b.name));
+            target.sort_interfaces();
             notification.objects.push(target);
         }
     }
-    notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
+    notification.sort_objects();
     notification
 }
 

@@ -96,7 +96,7 @@ pub fn publish<'a>(fragment: &'a Fragment, reading: Reading<'a>, times: Times) -
         sort(&mut target);
         publication.notification.objects.push(target);
     }
-    publication.notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
+    publication.notification.sort_objects();
     publication
 }
 
@@ -113,7 +113,7 @@ fn presence(object: &ObjectFragment, reading: Reading<'_>) -> Option<bool> {
 
 /// The order in which the inventory takes them, and the same from run to run.
 fn sort(object: &mut Object<'_>) {
-    object.interfaces.sort_by(|a, b| a.name.cmp(&b.name));
+    object.sort_interfaces();
     for interface in &mut object.interfaces {
         interface.properties.sort_by(|a, b| a.0.cmp(&b.0));
     }

@@ -51,7 +51,7 @@ fn make_room(folder: &Path, path: &Path, needed: u64) -> io::Result<()> {
             kept.push((metadata.modified()?, metadata.len(), entry.path()));
         }
     }
-    kept.sort();
+    kept.sort_unstable();
     let mut bytes: u64 = kept.iter().map(|(_, length, _)| length).sum();
     let mut files = kept.len();
     for (_, length, path) in kept {

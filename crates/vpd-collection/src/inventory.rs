@@ -84,7 +84,7 @@ pub async fn prime(
         }
         notification.objects.append(&mut objects);
     }
-    notification.objects.sort_by(|a, b| a.path.cmp(&b.path));
+    notification.sort_objects();
     log::info!("objects that the inventory lacked: {}", notification.objects.len());
     tell(connection, &notification).await
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::unit::{self, Assignment};
+use unit_plan::Assignment;
 
 /// Directives that mean nothing without, or break without, the one named first.
 const TOGETHER: [&[&str]; 2] = [
@@ -74,7 +74,7 @@ pub struct Sandboxed {
 impl Sandboxed {
     /// Takes a unit file apart.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
-        let assignments = unit::parse(text, name)?;
+        let assignments = unit_plan::parse(text, name)?;
         let mut keys: Vec<&str> = Vec::new();
         for Assignment { key, .. } in assignments.iter().filter(|assignment| is_sandbox(assignment)) {
             if !keys.contains(&key.as_str()) {
@@ -127,7 +127,7 @@ impl Part {
 }
 
 fn is_sandbox(assignment: &Assignment) -> bool {
-    assignment.section == "Service" && unit::is_sandbox(&assignment.key)
+    assignment.section == "Service" && unit_plan::is_sandbox(&assignment.key)
 }
 
 fn keeps(kept: Kept<'_>, assignment: &Assignment) -> bool {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use unit_plan::UnitName;
 
 use super::{machine, tree};
 use crate::build::Profile;
 use crate::rings::{self, Outcome};
 use crate::stage::{Run, Stage};
-use crate::unit::UnitName;
 use crate::workspace::Workspace;
 use crate::{fixtures, output, vm};
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use unit_plan::{Place, Unit};
 
 use super::archive::Archive;
 use super::chips::{self, I2c};
@@ -11,7 +12,6 @@ use super::scenario::{Bus, Plan, Scenario};
 use crate::build::{self, Profile};
 use crate::dist::{self, Strip};
 use crate::step::Step;
-use crate::unit::{self, Place, Unit};
 use crate::workspace::Workspace;
 
 /// Units that a test machine does without: consoles, seats, and what only a machine with a past needs.
@@ -92,7 +92,7 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
         archive.file(path, text.as_bytes(), 0o644)?;
     }
     for name in &scenario.plan.plans {
-        let plan = unit::Plan::make(&Unit::load(installed.path(), name)?, &Place::system())?;
+        let plan = unit_plan::Plan::make(&Unit::load(installed.path(), name)?, &Place::system())?;
         archive.file(&format!("etc/bed/plans/{name}"), plan.lines().as_bytes(), 0o644)?;
     }
     archive.finish()

@@ -54,7 +54,19 @@ pub enum Value<'a> {
     Texts(Vec<Cow<'a, str>>),
 }
 
+impl Notification<'_> {
+    /// Puts the objects into the order of their paths. Sorting is 4 KiB of code wherever it stands, so it stands here.
+    pub fn sort_objects(&mut self) {
+        self.objects.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+}
+
 impl<'a> Object<'a> {
+    /// Puts the interfaces into the order of their names.
+    pub fn sort_interfaces(&mut self) {
+        self.interfaces.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
     /// The interface of that name, added at the end when the object has none.
     pub fn interface(&mut self, name: impl Into<Cow<'a, str>>) -> &mut Interface<'a> {
         let name = name.into();
