@@ -17,6 +17,8 @@ pub enum Notice {
     Delivered(Option<String>),
     /// The logging service does not have it, for this reason.
     Failed(String),
+    /// The logging service has refused it, with this reason.
+    Refused(String),
 }
 
 /// The notices of a deliverer. Each event gives at most two, and one more says that the next may come.
@@ -121,8 +123,8 @@ impl Task {
                     self.back_off.succeeded();
                     self.tell(Notice::Delivered(entry));
                 }
-                Err(reason) => {
-                    self.tell(Notice::Failed(reason));
+                Err(notice) => {
+                    self.tell(notice);
                     self.wait().await?;
                 }
             }
@@ -130,15 +132,15 @@ impl Task {
     }
 
     /// Sends an event and waits for what comes of it.
-    async fn attempt(&mut self, event: &Event) -> anyhow::Result<Result<Option<String>, String>> {
+    async fn attempt(&mut self, event: &Event) -> anyhow::Result<Result<Option<String>, Notice>> {
         let Some(owner) = self.logging.owner() else {
-            return Ok(Err("there is no logging service".to_owned()));
+            return Ok(Err(Notice::Failed("there is no logging service".to_owned())));
         };
         let begun =
             logging::begin_create(&self.connection, owner, &event.id, event.severity, &event.data).await;
         let mut outstanding = match begun {
             Ok(outstanding) => outstanding,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(Notice::Failed(error.to_string()))),
         };
         self.tell(Notice::Sent);
         let ending = tokio::select! {
@@ -151,8 +153,13 @@ impl Task {
             Ending::Answered(Ok(answer)) => {
                 Ok(logging::created(&answer).map(|entry| entry.as_str().to_owned()))
             }
-            Ending::Answered(Err(error)) => Err(error.to_string()),
-            Ending::Deserted => Err("the logging service went away before it answered".to_owned()),
+            Ending::Answered(Err(error @ CallError::Refused { .. })) => {
+                Err(Notice::Refused(error.to_string()))
+            }
+            Ending::Answered(Err(error)) => Err(Notice::Failed(error.to_string())),
+            Ending::Deserted => {
+                Err(Notice::Failed("the logging service went away before it answered".to_owned()))
+            }
         })
     }
 

@@ -2,6 +2,7 @@ use dbus_api::logging::Severity;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// Longest text of an event, characters; an object path may have so many.
 const TEXT_KEPT: usize = 1_000;
@@ -34,6 +35,8 @@ pub struct Event {
     pub severity: Severity,
     /// Additional data, by the keys of `dbus_api::logging::data_key`.
     pub data: BTreeMap<String, String>,
+    /// Of a happening: told so long after it or not at all; not kept over a restart then. `None`: whenever that can be.
+    pub told_within: Option<Duration>,
 }
 
 impl Event {
@@ -45,7 +48,7 @@ impl Event {
         severity: Severity,
     ) -> Self {
         let pair = Pair { subject: subject.into(), cause: cause.into() };
-        Self { pair, id: id.into(), severity, data: BTreeMap::new() }
+        Self { pair, id: id.into(), severity, data: BTreeMap::new(), told_within: None }
     }
 
     /// The same with one more piece of data; of two with one key, the later counts.
@@ -53,6 +56,12 @@ impl Event {
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.data.insert(key.into(), value.into());
         self
+    }
+
+    /// The same, of no use to those who read it later than this.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { told_within: Some(limit), ..self }
     }
 
     /// The same with texts as they may be sent and kept: what an EEPROM says may have got into them.

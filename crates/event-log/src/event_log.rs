@@ -2,6 +2,7 @@ use crate::{Deliverer, Event, Ledger, Limits, Notice, Notices, Pair, StateFile};
 use peer::BackOff;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::time::Instant;
 use zbus::Connection;
 
 /// Longest wait of a service that ends for an answer of the event log; much shorter than systemd's for the service.
@@ -16,6 +17,7 @@ pub struct EventLog {
     notices: Notices,
     /// The deliverer waits for an event.
     is_free: bool,
+    began: Instant,
 }
 
 impl EventLog {
@@ -35,7 +37,7 @@ impl EventLog {
         let mut file = StateFile::in_folder(folder);
         let ledger = file.load(limits);
         let (deliverer, notices) = Deliverer::start(connection, back_off);
-        Self { ledger, file, deliverer, notices, is_free: false }
+        Self { ledger, file, deliverer, notices, is_free: false, began: Instant::now() }
     }
 
     /// Takes all that is wrong now; not before that is known, since what is missing has cleared.
@@ -70,8 +72,9 @@ impl EventLog {
     /// Takes something that has happened: it is told once, whenever that can be, over restarts too.
     pub fn happened(&mut self, event: Event) {
         let pair = event.pair.clone();
-        if !self.ledger.happened(event) {
-            log::warn!("the event log will not hear of this, too much waits for it already: {pair}");
+        if !self.ledger.happened(event, self.began.elapsed()) {
+            // Their number goes with the next change: a flood must not be a flood of writes.
+            return log::warn!("the event log will not hear of this, too much waits for it already: {pair}");
         }
         self.file.save(&self.ledger);
         self.go_on();
@@ -114,6 +117,10 @@ impl EventLog {
                 self.ledger.failed();
                 log::warn!("an event was not delivered, it is tried again later: {reason}");
             }
+            Notice::Refused(reason) => match self.ledger.refused() {
+                Some(event) => log::error!("an event is given up, it was refused: {reason} {}", event.pair),
+                None => log::warn!("an event was refused, it is tried again later: {reason}"),
+            },
         }
         self.file.save(&self.ledger);
     }
@@ -126,6 +133,9 @@ impl EventLog {
     fn go_on(&mut self) {
         if !self.is_free {
             return;
+        }
+        for event in self.ledger.expire(self.began.elapsed()) {
+            log::warn!("the event log was not told in time, and is not told any more: {}", event.pair);
         }
         if let Some(event) = self.ledger.take_next() {
             self.is_free = false;

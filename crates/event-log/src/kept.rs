@@ -65,7 +65,8 @@ impl Ledger {
         for Pair { subject, cause } in &self.delivered {
             delivered.entry(subject.clone()).or_default().insert(cause.clone());
         }
-        Kept { dropped: self.dropped, delivered, happenings: self.happenings().map(Happening::of).collect() }
+        let lasting = self.happenings().filter(|event| event.told_within.is_none());
+        Kept { dropped: self.dropped, delivered, happenings: lasting.map(Happening::of).collect() }
     }
 
     /// The ledger of which something was kept. Of more than the limits allow, the rest is told once more.
@@ -77,7 +78,8 @@ impl Ledger {
         ledger.delivered = pairs.take(limits.raised).collect();
         ledger.dropped = kept.dropped;
         ledger.happenings =
-            kept.happenings.into_iter().take(limits.happenings).map(Happening::event).collect();
+            // One more than the limit: what was refused while as many others waited.
+            kept.happenings.into_iter().take(limits.happenings + 1).map(|kept| kept.event().into()).collect();
         ledger
     }
 }
@@ -85,6 +87,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn delivered(pairs: impl IntoIterator<Item = (String, String)>) -> Ledger {
         let mut ledger = Ledger::new(Limits::default());
@@ -97,7 +100,10 @@ mod tests {
         let pairs = [("10-0050", "blank"), ("10-0050", "x"), ("file:a b%\"", "größe\r"), ("/system", "x")];
         let mut ledger = delivered(pairs.map(|(subject, cause)| (subject.to_owned(), cause.to_owned())));
         ledger.dropped = 7;
-        ledger.happened(Event::new("a", "done", "a.Id", Severity::Notice).with("K", "two\nlines"));
+        ledger.happened(
+            Event::new("a", "done", "a.Id", Severity::Notice).with("K", "two\nlines"),
+            Duration::ZERO,
+        );
         let text = durable_state::encode(&ledger.kept()).unwrap();
         assert!(text.contains(" 10-0050 = [\"blank\", \"x\"],"), "{text}");
         let kept = durable_state::decode(text.as_bytes()).unwrap();
@@ -109,10 +115,10 @@ mod tests {
         let ledger = delivered((0..1_000).map(|number| (number.to_string(), "x".to_owned())));
         let mut ledger = ledger;
         for _ in 0..64 {
-            assert!(ledger.happened(Event::new("a", "done", "a.Id", Severity::Notice)));
+            assert!(ledger.happened(Event::new("a", "done", "a.Id", Severity::Notice), Duration::ZERO));
         }
         let limits = Limits { raised: 10, pending: 10, happenings: 10 };
         let limited = Ledger::of(ledger.kept(), limits);
-        assert_eq!((limited.delivered.len(), limited.happenings().count()), (10, 10));
+        assert_eq!((limited.delivered.len(), limited.happenings().count()), (10, 11));
     }
 }

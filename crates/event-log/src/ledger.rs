@@ -1,5 +1,6 @@
 use crate::{Event, Pair};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 /// How much a [`Ledger`] holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub struct Ledger {
     pub(crate) delivered: BTreeSet<Pair>,
     pending: VecDeque<Event>,
     /// What has happened and was not sent yet, in order.
-    pub(crate) happenings: VecDeque<Event>,
+    pub(crate) happenings: VecDeque<Happening>,
     in_hand: Option<InHand>,
     /// How often an event found no room, ever since the file was new.
     pub(crate) dropped: u64,
@@ -62,7 +63,32 @@ enum Whose {
         is_current: bool,
     },
     /// The first of the happenings, until it is sent.
-    Happening,
+    Happening(Waiting),
+}
+
+/// Something that has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Happening {
+    pub(crate) event: Event,
+    waiting: Waiting,
+}
+
+/// How a happening waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Waiting {
+    /// Until then.
+    until: Option<Duration>,
+    /// How often a logging service has refused it.
+    refusals: u32,
+}
+
+/// How often a logging service may refuse a happening, which holds up those behind it.
+const REFUSALS: u32 = 3;
+
+impl From<Event> for Happening {
+    fn from(event: Event) -> Self {
+        Self { event, waiting: Waiting::default() }
+    }
 }
 
 impl Ledger {
@@ -156,11 +182,14 @@ impl Ledger {
         self.pending.push_back(event);
     }
 
-    /// Takes what has happened, to be told once. False when too much waits already: then it is not told.
-    pub fn happened(&mut self, event: Event) -> bool {
+    /// Takes what has happened, to be told once. False when too much waits already: then it is not told. `now` is on the
+    /// clock of [`Self::expire`].
+    pub fn happened(&mut self, event: Event, now: Duration) -> bool {
         let has_room = self.happenings.len() < self.limits.happenings;
         if has_room {
-            self.happenings.push_back(event.tamed());
+            let until = event.told_within.map(|limit| now.saturating_add(limit));
+            let waiting = Waiting { until, refusals: 0 };
+            self.happenings.push_back(Happening { event: event.tamed(), waiting });
         } else {
             self.dropped = self.dropped.saturating_add(1);
         }
@@ -169,12 +198,24 @@ impl Ledger {
 
     /// What has happened and was not sent yet, in order.
     pub fn happenings(&self) -> impl Iterator<Item = &Event> {
-        self.happenings.iter()
+        self.happenings.iter().map(|happening| &happening.event)
+    }
+
+    /// Takes out what is too old to be told; to be called before [`Self::take_next`].
+    pub fn expire(&mut self, now: Duration) -> Vec<Event> {
+        // The first may be on its way, and not known to be sent yet.
+        let is_first_safe =
+            matches!(self.in_hand, Some(InHand { is_sent: false, whose: Whose::Happening(_), .. }));
+        let first = if is_first_safe { self.happenings.pop_front() } else { None };
+        let is_old = |happening: &Happening| happening.waiting.until.is_some_and(|until| until < now);
+        let (old, young): (VecDeque<_>, VecDeque<_>) = self.happenings.drain(..).partition(is_old);
+        self.happenings = first.into_iter().chain(young).collect();
+        old.into_iter().map(|happening| happening.event).collect()
     }
 
     /// Every pair that is known, the one on its way included.
     fn standing(&self) -> BTreeSet<Pair> {
-        let in_hand = self.in_hand.as_ref().filter(|in_hand| in_hand.whose != Whose::Happening);
+        let in_hand = self.in_hand.as_ref().filter(|in_hand| !matches!(in_hand.whose, Whose::Happening(_)));
         let in_hand = in_hand.map(|in_hand| &in_hand.event.pair);
         let pending = self.pending.iter().map(|event| &event.pair);
         self.delivered.iter().chain(pending).chain(in_hand).cloned().collect()
@@ -192,7 +233,7 @@ impl Ledger {
             return None;
         }
         let (event, whose) = match self.happenings.front() {
-            Some(event) => (event.clone(), Whose::Happening),
+            Some(Happening { event, waiting }) => (event.clone(), Whose::Happening(*waiting)),
             None => (self.pending.pop_front()?, Whose::Fault { is_current: true }),
         };
         self.in_hand = Some(InHand { event: event.clone(), is_sent: false, whose });
@@ -206,8 +247,8 @@ impl Ledger {
         match whose {
             Whose::Fault { is_current: true } => drop(self.delivered.insert(event.pair.clone())),
             Whose::Fault { is_current: false } => {}
-            Whose::Happening if is_first => drop(self.happenings.pop_front()),
-            Whose::Happening => {}
+            Whose::Happening(_) if is_first => drop(self.happenings.pop_front()),
+            Whose::Happening(_) => {}
         }
     }
 
@@ -228,9 +269,27 @@ impl Ledger {
                 }
             }
             // It is still the first of those that wait.
-            Whose::Happening if !is_sent => {}
-            Whose::Happening => self.happenings.push_front(event),
+            Whose::Happening(_) if !is_sent => {}
+            Whose::Happening(waiting) => self.happenings.push_front(Happening { event, waiting }),
         }
+    }
+
+    /// The event on its way was refused by a logging service that is there. As [`Self::failed`], but a happening that was
+    /// refused often enough is given up, and is the result: it would hold up those behind it for good.
+    pub fn refused(&mut self) -> Option<Event> {
+        let Some(InHand { event, is_sent: true, whose: Whose::Happening(waiting) }) = &mut self.in_hand
+        else {
+            self.failed();
+            return None;
+        };
+        waiting.refusals += 1;
+        if waiting.refusals < REFUSALS {
+            self.failed();
+            return None;
+        }
+        let event = event.clone();
+        self.in_hand = None;
+        Some(event)
     }
 
     /// Whether an event is on its way.

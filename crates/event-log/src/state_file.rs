@@ -44,7 +44,9 @@ impl StateFile {
             Err(error) => {
                 // It is tried again with the next change.
                 self.written = None;
-                log::warn!("after a restart events may be told again: cannot remember them: {error}");
+                log::warn!(
+                    "after a restart events may be told again, or never: cannot remember them: {error}"
+                );
             }
         }
     }

@@ -224,7 +224,7 @@ async fn what_was_refused_is_tried_again_until_it_is_taken() {
     let mut events = bed.start();
     events.update([event("a"), event("b")]);
     for _ in 0..3 {
-        until(&mut events, |notice| matches!(notice, Notice::Failed(_))).await;
+        until(&mut events, |notice| matches!(notice, Notice::Refused(_))).await;
     }
     let refused = bed.asked().await;
     assert_eq!(refused[..3], ["a", "b", "a"]);

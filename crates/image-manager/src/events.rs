@@ -22,6 +22,7 @@ pub fn of(failure: &Failure, subject: &str) -> Option<Event> {
     };
     Some(event.with(data::REASON, rejection.to_string()))
 }
+use std::time::Duration;
 
 /// There are too many images that no service installs.
 pub fn too_many(subject: &str, reason: &str) -> Event {
@@ -50,9 +51,17 @@ pub fn transfer_failed(id: &str, object: &str, reason: &str) -> Event {
         .with(data::REASON, reason)
 }
 
+/// Longest wait of what bmcweb takes for the fate of the upload that is under way: it goes by the message id alone, so that a
+/// late entry would fail a later upload that is good.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+
+/// The message ids that bmcweb does not look for.
+const MAY_COME_LATE: [&str; 2] = [event::TRANSFER_FAILED, event::UPDATE_NOT_APPLICABLE];
+
 /// The last part of its message id says what has happened.
 fn happening(subject: &str, id: &'static str, severity: Severity) -> Event {
-    Event::new(subject, id.rsplit('.').next().unwrap_or(id), id, severity)
+    let event = Event::new(subject, id.rsplit('.').next().unwrap_or(id), id, severity);
+    if MAY_COME_LATE.contains(&id) { event } else { event.within(TOLD_WITHIN) }
 }
 
 /// What failed, in upstream's words where it has some.

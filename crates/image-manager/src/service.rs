@@ -72,8 +72,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let service = Service {
         images: Images::new(&connection, commands.clone()),
         intake: Intake::new(settings.settle, settings.queue),
-        // Over a loss of power too: what was refused is told once the event log is there.
-        events: EventLog::start(&connection, folders::state(), event_log::Limits::default()),
+        // Beside the records: what is told late is about images that do not outlive the boot either, and the service must
+        // start on a disk that is full.
+        events: EventLog::start(&connection, folders::runtime(), event_log::Limits::default()),
         folder: Arc::new(folder),
         watch: None,
         foreign: Foreign::default(),

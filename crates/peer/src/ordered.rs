@@ -17,7 +17,8 @@ pub struct Ordered {
 
 impl Ordered {
     /// Subscribes to each rule, in their order. `kept` signals of each may wait for us; more keep the whole connection
-    /// waiting, answers included, so rules whose signals come in crowds stand last.
+    /// waiting, answers included, so rules whose signals come in crowds stand last: a subscription behind a full queue hangs
+    /// for good.
     ///
     /// Errors: the bus refused, or went away.
     pub async fn subscribe(

@@ -1,6 +1,7 @@
 use crate::{BackOff, News, Peer};
 use dbus_api::call::CallError;
 use dbus_api::state::StateProperty;
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
 use zbus::Connection;
@@ -10,8 +11,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Shortest and longest pause before a service is asked again that did not answer.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 
+/// The call that asks for the value.
+type Asking = Pin<Box<dyn Future<Output = Result<String, CallError>> + Send>>;
+
 /// One text property of one service, asked for and followed from then on.
-#[derive(Debug)]
 pub struct PropertyFollower {
     connection: Connection,
     peer: Peer,
@@ -19,6 +22,14 @@ pub struct PropertyFollower {
     back_off: BackOff,
     /// When the service is to be asked.
     ask_at: Option<Instant>,
+    /// It is being asked.
+    asking: Option<Asking>,
+}
+
+impl std::fmt::Debug for PropertyFollower {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("PropertyFollower").field("property", &self.property).finish_non_exhaustive()
+    }
 }
 
 impl PropertyFollower {
@@ -33,28 +44,29 @@ impl PropertyFollower {
             property,
             back_off: BackOff::new(PAUSES.0, PAUSES.1),
             ask_at: Some(Instant::now()),
+            asking: None,
         })
     }
 
     /// Waits for the value: the first one, each that the service tells, and each that it has when it comes back. Nothing
-    /// when the service is not there, or does not answer; it is asked again then. Dropping the future loses no change.
+    /// when the service is not there, or does not answer; it is asked again then. Dropping the future loses nothing.
     ///
     /// Errors: the bus went away.
     pub async fn next(&mut self) -> anyhow::Result<Option<String>> {
         loop {
             if self.ask_at.is_some_and(|at| at <= Instant::now()) {
-                return Ok(self.ask().await);
-            }
-            let ask_at = self.ask_at;
-            let pause = async {
-                match ask_at {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
+                self.ask_at = None;
+                if self.peer.owner().is_none() {
+                    return Ok(None);
                 }
-            };
+                self.asking = Some(ask(self.connection.clone(), self.property));
+            }
             tokio::select! {
+                // What the service tells counts more than an answer from before, and must not pile up meanwhile.
+                biased;
                 news = self.peer.next() => if let Some(value) = self.hear(news?) { return Ok(Some(value)) },
-                () = pause => {}
+                answer = pending_or(self.asking.as_mut()) => return Ok(self.conclude(answer)),
+                () = at(self.ask_at) => {}
             }
         }
     }
@@ -63,29 +75,25 @@ impl PropertyFollower {
         match news {
             News::Came | News::Went => {
                 self.back_off.succeeded();
+                self.asking = None;
                 self.ask_at = Some(Instant::now());
                 None
             }
             News::Said(signal) => {
                 let value = self.property.changed(&signal)?;
                 // A service that tells its value need not be asked for it, and may not answer.
+                self.asking = None;
                 self.ask_at = None;
                 Some(value)
             }
         }
     }
 
-    async fn ask(&mut self) -> Option<String> {
-        if self.peer.owner().is_none() {
-            self.ask_at = None;
-            return None;
-        }
-        let asking = self.property.get(&self.connection);
-        let answer = tokio::time::timeout(ANSWER_LIMIT, asking).await;
-        match answer.unwrap_or(Err(CallError::TimedOut { destination: self.property.service })) {
+    fn conclude(&mut self, answer: Result<String, CallError>) -> Option<String> {
+        self.asking = None;
+        match answer {
             Ok(value) => {
                 self.back_off.succeeded();
-                self.ask_at = None;
                 Some(value)
             }
             Err(error) => {
@@ -94,5 +102,26 @@ impl PropertyFollower {
                 None
             }
         }
+    }
+}
+
+fn ask(connection: Connection, property: StateProperty) -> Asking {
+    Box::pin(async move {
+        let answer = tokio::time::timeout(ANSWER_LIMIT, property.get(&connection)).await;
+        answer.unwrap_or(Err(CallError::TimedOut { destination: property.service }))
+    })
+}
+
+async fn pending_or(asking: Option<&mut Asking>) -> Result<String, CallError> {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

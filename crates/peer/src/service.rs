@@ -1,6 +1,6 @@
 use crate::Ordered;
 use anyhow::Context as _;
-use dbus_api::call;
+use dbus_api::call::{self, CallError};
 use service_runtime::Exit;
 use std::num::NonZeroUsize;
 use zbus::{Connection, MatchRule, Message};
@@ -64,9 +64,14 @@ impl Peer {
                 Ordered::subscribe(connection, vec![call::owner_rule(name)?], Some(kept)).await?;
             // After that subscription, so that no change of the owner is missed; before the service's signals, which may
             // come in crowds: no task takes them yet, and a full queue would keep this very answer out.
-            let owner = call::owner(connection, name).await.ok();
+            let owner = match call::owner(connection, name).await {
+                Ok(owner) => Some(owner),
+                Err(CallError::Absent { .. }) => None,
+                // It may be there all the same, and no news of it would come.
+                Err(error) => return Err(error.into()),
+            };
             messages.add(connection, rules, Some(kept)).await?;
-            Ok::<_, zbus::Error>(Self { name, messages, owner })
+            Ok::<_, anyhow::Error>(Self { name, messages, owner })
         };
         following.await.with_context(|| format!("cannot follow {name}")).context(Exit::PeerUnavailable)
     }

@@ -88,7 +88,8 @@ where
     conclude(run_inner(&Invocation::from_process(name), Kind::Single, start))
 }
 
-/// As [`run`], for a daemon whose unit is a template: the instance is the one argument, in the escaped form (`%i`).
+/// As [`run`], for a daemon whose unit is a template: the instance is the one argument, in the escaped form, behind `--`
+/// as it may begin with a hyphen: `ExecStart=… -- %i`.
 pub fn run_instance<F>(name: &'static str, start: impl FnOnce(Start) -> F) -> ExitCode
 where
     F: Future<Output = anyhow::Result<()>>,

@@ -68,18 +68,33 @@ pub enum JobResult {
     Dependency,
     /// It does not apply to the unit's state.
     Skipped,
+    /// The unit cannot be started: it is masked, or its file is wrong.
+    Invalid,
+    /// An assertion of the unit does not hold.
+    Assert,
+    /// The machine cannot do what the unit is for.
+    Unsupported,
+    /// The unit was forgotten meanwhile.
+    Collected,
+    /// The unit is started once, and was.
+    Once,
     /// Any other.
     Other,
 }
 
 impl JobResult {
-    const ALL: [(Self, &str); 7] = [
+    const ALL: [(Self, &str); 12] = [
         (Self::Done, "done"),
         (Self::Canceled, "canceled"),
         (Self::Timeout, "timeout"),
         (Self::Failed, "failed"),
         (Self::Dependency, "dependency"),
         (Self::Skipped, "skipped"),
+        (Self::Invalid, "invalid"),
+        (Self::Assert, "assert"),
+        (Self::Unsupported, "unsupported"),
+        (Self::Collected, "collected"),
+        (Self::Once, "once"),
         (Self::Other, "other"),
     ];
 

@@ -1,5 +1,6 @@
 use super::*;
 use dbus_api::logging::Severity;
+use std::time::Duration;
 
 fn event(subject: &str, cause: &str) -> Event {
     Event::new(subject, cause, "a.Id", Severity::Error)
@@ -171,14 +172,14 @@ fn what_nobody_knows_to_be_right_again_stands() {
 #[test]
 fn what_has_happened_is_told_once_in_order_and_does_not_clear() {
     let mut ledger = Ledger::new(Limits::default());
-    assert!(ledger.happened(event("a", "done")));
-    assert!(ledger.happened(event("a", "done")));
+    assert!(ledger.happened(event("a", "done"), Duration::ZERO));
+    assert!(ledger.happened(event("a", "done"), Duration::ZERO));
     ledger.update([event("b", "x")]);
     ledger.update([]);
     ledger.update([event("c", "x")]);
     assert_eq!(deliver(&mut ledger), ["a done", "a done", "c x"]);
     assert!(deliver(&mut ledger).is_empty());
-    assert!(ledger.happened(event("a", "done")));
+    assert!(ledger.happened(event("a", "done"), Duration::ZERO));
     assert_eq!(deliver(&mut ledger), ["a done"]);
 }
 
@@ -186,8 +187,8 @@ fn what_has_happened_is_told_once_in_order_and_does_not_clear() {
 fn what_has_happened_is_kept_over_a_restart_until_it_was_sent() {
     let mut ledger = Ledger::new(Limits::default());
     let restarted = |ledger: &Ledger| Ledger::of(ledger.kept(), Limits::default());
-    ledger.happened(event("a", "done").with("PATH", "/x"));
-    ledger.happened(event("b", "done"));
+    ledger.happened(event("a", "done").with("PATH", "/x"), Duration::ZERO);
+    ledger.happened(event("b", "done"), Duration::ZERO);
     assert_eq!(ledger.take_next(), Some(event("a", "done").with("PATH", "/x")));
     assert_eq!(deliver(&mut restarted(&ledger)), ["a done", "b done"]);
     ledger.sent();
@@ -201,8 +202,8 @@ fn what_has_happened_is_kept_over_a_restart_until_it_was_sent() {
 #[test]
 fn one_that_could_not_be_sent_is_the_next_again() {
     let mut ledger = Ledger::new(Limits::default());
-    ledger.happened(event("a", "done"));
-    ledger.happened(event("b", "done"));
+    ledger.happened(event("a", "done"), Duration::ZERO);
+    ledger.happened(event("b", "done"), Duration::ZERO);
     ledger.take_next().unwrap();
     ledger.failed();
     assert_eq!(deliver(&mut ledger), ["a done", "b done"]);
@@ -211,7 +212,47 @@ fn one_that_could_not_be_sent_is_the_next_again() {
 #[test]
 fn of_what_has_happened_only_so_much_waits() {
     let mut ledger = Ledger::new(Limits { happenings: 2, ..Limits::default() });
-    let taken: Vec<bool> = (0..4).map(|number| ledger.happened(event(&number.to_string(), "done"))).collect();
+    let taken: Vec<bool> =
+        (0..4).map(|number| ledger.happened(event(&number.to_string(), "done"), Duration::ZERO)).collect();
     assert_eq!((taken, ledger.dropped()), (vec![true, true, false, false], 2));
     assert_eq!(deliver(&mut ledger), ["0 done", "1 done"]);
+}
+
+#[test]
+fn what_is_of_no_use_later_is_not_told_late_nor_kept() {
+    let mut ledger = Ledger::new(Limits::default());
+    let seconds = Duration::from_secs;
+    ledger.happened(event("a", "done").within(seconds(5)), seconds(10));
+    ledger.happened(event("b", "done"), seconds(10));
+    assert!(ledger.expire(seconds(15)).is_empty());
+    assert_eq!(deliver(&mut Ledger::of(ledger.kept(), Limits::default())), ["b done"]);
+    assert_eq!(ledger.expire(seconds(16)), [event("a", "done").within(seconds(5))]);
+    assert_eq!(deliver(&mut ledger), ["b done"]);
+}
+
+#[test]
+fn one_that_is_on_its_way_does_not_expire_under_it() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.happened(event("a", "done").within(Duration::ZERO), Duration::ZERO);
+    ledger.happened(event("b", "done"), Duration::ZERO);
+    ledger.take_next().unwrap();
+    assert!(ledger.expire(Duration::from_secs(1)).is_empty());
+    ledger.sent();
+    ledger.answered();
+    assert_eq!(deliver(&mut ledger), ["b done"]);
+}
+
+#[test]
+fn one_that_is_refused_again_and_again_does_not_hold_up_the_others() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.happened(event("a", "done"), Duration::ZERO);
+    ledger.happened(event("b", "done"), Duration::ZERO);
+    let mut given_up = None;
+    for _ in 0..3 {
+        assert_eq!((ledger.take_next().unwrap().pair, given_up), (pair("a", "done"), None));
+        ledger.sent();
+        given_up = ledger.refused();
+    }
+    assert_eq!(given_up.unwrap().pair, pair("a", "done"));
+    assert_eq!(deliver(&mut ledger), ["b done"]);
 }

@@ -64,7 +64,8 @@ impl Lifecycle {
 
     /// The start or stop under way may take this much longer, from now: moves `TimeoutStartSec=` or `TimeoutStopSec=`.
     ///
-    /// To be said again before that has passed, as long as it takes longer still.
+    /// To be said again before that has passed, as long as it takes longer still. What systemd has no room for is sent again
+    /// only while [`Self::turn`] is waited for, so a stop that takes long waits for that beside its work.
     pub fn extend(&self, by: Duration) {
         self.notifier.extend(by);
     }

@@ -167,7 +167,7 @@ fn failure(state: &UnitState, job: Option<JobResult>) -> String {
     let is_done = job == Some(JobResult::Done);
     match &state.result {
         _ if state.active == ActiveState::NotLoaded && is_done => {
-            "it has not reported, and PID 1 does not know any more how it ended".to_owned()
+            "it was not run, as its conditions do not hold, or has ended without a report".to_owned()
         }
         RunResult::Success if is_done => "its conditions do not hold, so it was not run".to_owned(),
         RunResult::ExitCode => format!("the parser ended with exit status {}", state.status),
