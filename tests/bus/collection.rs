@@ -152,3 +152,11 @@ fn a_part_in_a_slot_is_prepared_read_and_removed() -> anyhow::Result<()> {
     assert_eq!(bed.process_1.started(), ["RestartUnit vpd-slot@remove:file:blank.service"]);
     Ok(())
 }
+
+#[test]
+fn an_idle_collection_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", ""), ("none", "")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    bed.machine.expect_idle("vpd-collection", &[])
+}

@@ -223,3 +223,9 @@ fn a_second_inventory_ends_at_once_and_leaves_the_first_alone() -> anyhow::Resul
     assert!(machine.stop_inventory()?.success());
     Ok(())
 }
+
+#[test]
+fn an_idle_inventory_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
+    let Some(machine) = Machine::bare()? else { return Ok(()) };
+    machine.expect_idle("inventory-manager", &[])
+}

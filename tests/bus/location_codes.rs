@@ -199,3 +199,10 @@ fn a_system_without_location_codes_keeps_nobody_waiting() -> anyhow::Result<()> 
     assert!(asked.elapsed() < Duration::from_secs(8));
     Ok(())
 }
+
+#[test]
+fn an_idle_updater_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_inventory()? else { return Ok(()) };
+    bed.publish(vec![system("139F230"), chassis(b"78DA", b"WZS003T"), marker(BOARD)])?;
+    bed.machine.expect_idle("location-code-updater", &[])
+}

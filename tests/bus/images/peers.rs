@@ -51,3 +51,12 @@ fn readers_are_answered_while_a_large_image_is_unpacked() -> anyhow::Result<()> 
     assert!(longest < Duration::from_secs(1), "{longest:?}");
     Ok(())
 }
+
+/// How often it looks whether its folder is still the one that it watches: the one reason to wake that is left.
+const FOLDER_INTERVAL: Duration = Duration::from_secs(2);
+
+#[test]
+fn an_idle_image_manager_wakes_only_for_its_watchdog_and_its_folder() -> anyhow::Result<()> {
+    let Some(bed) = Bed::new("")? else { return Ok(()) };
+    bed.machine.expect_idle("image-manager", &[FOLDER_INTERVAL])
+}
