@@ -1,5 +1,10 @@
 //! Shared parts of the tests that need several crates: fixtures, and a machine on a private bus.
 
+mod monitor;
+mod peers;
+
+pub use monitor::{EventEar, Monitor, next};
+
 use anyhow::Context as _;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

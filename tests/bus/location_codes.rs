@@ -105,7 +105,7 @@ fn an_orderly_stop_waits_for_the_event_that_is_on_its_way() -> anyhow::Result<()
     bed.start_updater()?;
     bed.await_events(1)?;
     assert!(bed.stop_updater()?.success());
-    assert_eq!(bed.entries()?, 1, "the answer came first");
+    assert_eq!(bed.machine.entries()?, 1, "the answer came first");
     assert!(bed.record()?.contains("blank-VCEN"), "{}", bed.record()?);
     bed.start_updater()?;
     bed.publish(vec![chassis(b"78DA", b"WZS003T")])?;
