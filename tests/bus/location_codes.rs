@@ -4,7 +4,6 @@ mod bed;
 mod refusing;
 
 use bed::{Bed, chassis, marker, system, tagged};
-use std::time::Duration;
 
 const BOARD: &str = "/system/chassis/motherboard";
 
@@ -161,9 +160,10 @@ fn an_event_log_that_does_not_answer_holds_nothing_up() -> anyhow::Result<()> {
         }
         bed.publish(vec![chassis(b"78DA", b"WZS003T")])?;
         bed.await_code(BOARD, "U78DA.N00.WZS003T-P0")?;
-        let asked = std::time::Instant::now();
-        assert!(bed.stop_updater()?.success());
-        assert!(asked.elapsed() < Duration::from_secs(4), "{mode}");
+        assert!(bed.stop_updater()?.success(), "{mode}");
+        if mode == "hanging" {
+            assert_eq!(bed.machine.entries()?, 0, "the event log has answered");
+        }
     }
     Ok(())
 }
@@ -193,11 +193,10 @@ fn hostile_values_reach_no_location_code() -> anyhow::Result<()> {
 #[test]
 fn a_system_without_location_codes_keeps_nobody_waiting() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::without_inventory()? else { return Ok(()) };
+    // An updater that waited for the inventory, which never comes, would not be ready before the test gives up.
+    bed.configure("inventory-limit-ms = 3600000\n")?;
     std::fs::remove_file(bed.locations())?;
-    let asked = std::time::Instant::now();
-    bed.start_updater()?;
-    assert!(asked.elapsed() < Duration::from_secs(8));
-    Ok(())
+    bed.start_updater()
 }
 
 #[test]
