@@ -1,13 +1,22 @@
 //! Shared parts of the tests that need several crates: fixtures, and a machine on a private bus.
 
+mod monitor;
+mod peers;
+
+pub use monitor::{EventEar, Monitor, next};
+
 use anyhow::Context as _;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
-use test_bus::{Daemon, Finished, PrivateBus};
+use test_bus::{Daemon, Finished, PrivateBus, Window};
 use tokio::runtime::Runtime;
 use zbus::{Connection, OwnedVariant};
+
+/// The limit of the watchdog under which services are looked at.
+const WATCHDOG: Duration = Duration::from_secs(3);
 
 /// Root of the repository.
 pub fn repository() -> &'static Path {
@@ -103,11 +112,37 @@ impl Machine {
 
     /// A service that is up, with state of its own over its restarts.
     pub fn start(&self, name: &str) -> anyhow::Result<Daemon> {
+        self.await_ready(name, &mut self.command(name)?)
+    }
+
+    /// The command that starts a service.
+    fn command(&self, name: &str) -> anyhow::Result<Command> {
         let mut command = self.bus.client(test_bus::built(name)?);
         let state = self.folder.path().join(format!("{name}.state"));
         std::fs::create_dir_all(&state)?;
         command.arg("--root").arg(self.root()).env("STATE_DIRECTORY", state);
-        Daemon::spawn_ready(name, &mut command, self.folder.path(), test_bus::LIMIT)
+        Ok(command)
+    }
+
+    fn await_ready(&self, name: &str, command: &mut Command) -> anyhow::Result<Daemon> {
+        Daemon::spawn_ready(name, command, self.folder.path(), test_bus::LIMIT)
+    }
+
+    /// Whether a service that has nothing to do sleeps: without a watchdog always, with one but for that. The periods are
+    /// exceptions, at which it does something else.
+    ///
+    /// Errors: it does not.
+    pub fn expect_idle(&self, name: &str, periods: &[Duration]) -> anyhow::Result<()> {
+        let mut service = self.start(name)?;
+        report(name, "no watchdog", service.await_idle(periods).with_context(|| name.to_owned())?);
+        service.stop()?;
+        let mut command = self.command(name)?;
+        command.env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string());
+        let service = self.await_ready(name, &mut command)?;
+        // It is fed three times per limit.
+        let periods = [periods, &[WATCHDOG / 3]].concat();
+        report(name, "a watchdog", service.await_idle(&periods).with_context(|| name.to_owned())?);
+        Ok(())
     }
 
     /// The bus.
@@ -182,6 +217,11 @@ impl Machine {
         }
         Ok(Some(format!("{:?}", *value)))
     }
+}
+
+#[expect(clippy::print_stdout, reason = "the test harness shows it")]
+fn report(name: &str, watchdog: &str, window: Window) {
+    println!("{name} with {watchdog}: {window:?}");
 }
 
 fn is_unknown(error: &zbus::fdo::Error) -> bool {

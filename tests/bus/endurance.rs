@@ -4,11 +4,9 @@ use anyhow::Context as _;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ITEM, ROOT, manager};
 use dbus_api::standard::PEER;
-use house_tests::{Machine, fixture};
-use std::future::poll_fn;
+use house_tests::{Machine, fixture, next};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
-use std::pin::Pin;
 use std::process::Command;
 use zbus::message::Flags;
 use zbus::{Message, MessageStream};
@@ -79,11 +77,7 @@ fn a_call_that_wants_no_reply_gets_none() -> anyhow::Result<()> {
         connection.send(&ping).await?;
         let serial = ping.primary_header().serial_num();
         loop {
-            let next = poll_fn(|context| {
-                zbus::export::futures_core::Stream::poll_next(Pin::new(&mut stream), context)
-            });
-            let message =
-                tokio::time::timeout(test_bus::LIMIT, next).await?.context("the stream ended")??;
+            let message = next(&mut stream).await?;
             if let Some(replied) = message.header().reply_serial() {
                 assert_eq!(replied, serial, "the first answer must be the ping's");
                 return Ok(());

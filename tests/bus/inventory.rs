@@ -4,11 +4,9 @@ use anyhow::Context as _;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ITEM, ROOT, deletion, manager};
 use dbus_api::standard::{OBJECT_MANAGER, PROPERTIES};
-use house_tests::Machine;
+use house_tests::{Machine, next};
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::Pin;
-use zbus::{Connection, Message, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{Connection, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
 
 type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
 
@@ -25,13 +23,6 @@ async fn objects(connection: &Connection) -> anyhow::Result<Objects> {
     Ok(reply.body().deserialize()?)
 }
 
-async fn next_signal(stream: &mut MessageStream) -> anyhow::Result<Message> {
-    let next =
-        poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
-    let message = tokio::time::timeout(test_bus::LIMIT, next).await?;
-    Ok(message.context("the stream ended")??)
-}
-
 async fn signals(connection: &Connection) -> anyhow::Result<MessageStream> {
     let rule =
         zbus::MatchRule::builder().msg_type(zbus::message::Type::Signal).sender(manager::BUS_NAME).build()?;
@@ -44,7 +35,7 @@ fn clients_hear_of_new_objects_and_of_values_that_differ() -> anyhow::Result<()>
     machine.run(async |connection| {
         let mut stream = signals(&connection).await?;
         manager::notify(&connection, &item("/system/a", "A", true)).await?;
-        let added = next_signal(&mut stream).await?;
+        let added = next(&mut stream).await?;
         assert_eq!(added.header().member().unwrap(), "InterfacesAdded");
         assert_eq!(added.header().path().unwrap().as_str(), ROOT);
         let body = added.body();
@@ -55,7 +46,7 @@ fn clients_hear_of_new_objects_and_of_values_that_differ() -> anyhow::Result<()>
 
         manager::notify(&connection, &item("/system/a", "A", true)).await?;
         manager::notify(&connection, &item("/system/a", "A", false)).await?;
-        let changed = next_signal(&mut stream).await?;
+        let changed = next(&mut stream).await?;
         assert_eq!(changed.header().member().unwrap(), "PropertiesChanged", "the same again is silent");
         let body = changed.body();
         let (interface, values, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =
@@ -153,7 +144,7 @@ fn deletion_is_all_or_none_announced_and_lasting() -> anyhow::Result<()> {
         let mut stream = signals(&connection).await?;
         let removed: u32 = delete(&["/system/a"]).await?.body().deserialize()?;
         assert_eq!(removed, 1);
-        assert_eq!(next_signal(&mut stream).await?.header().member().unwrap(), "InterfacesRemoved");
+        assert_eq!(next(&mut stream).await?.header().member().unwrap(), "InterfacesRemoved");
         Ok(())
     })?;
     machine.kill_inventory()?;
@@ -222,4 +213,10 @@ fn a_second_inventory_ends_at_once_and_leaves_the_first_alone() -> anyhow::Resul
     assert_eq!(std::fs::read(machine.state().join("journal"))?, before);
     assert!(machine.stop_inventory()?.success());
     Ok(())
+}
+
+#[test]
+fn an_idle_inventory_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
+    let Some(machine) = Machine::bare()? else { return Ok(()) };
+    machine.expect_idle("inventory-manager", &[])
 }

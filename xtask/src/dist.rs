@@ -13,7 +13,7 @@ use crate::step::Step;
 use crate::workspace::Workspace;
 
 /// What goes where; a path below the left folder keeps its tail below the right one.
-const PLACES: [(&str, &[&str], &str); 9] = [
+const PLACES: [(&str, &[&str], &str); 10] = [
     ("units/dbus/", &[".conf"], "usr/share/dbus-1/system.d/"),
     ("units/dbus/", &[".service"], "usr/share/dbus-1/system-services/"),
     ("units/sysusers/", &[".conf"], "usr/lib/sysusers.d/"),
@@ -23,6 +23,9 @@ const PLACES: [(&str, &[&str], &str); 9] = [
         &[".service", ".target", ".slice", ".socket", ".timer", ".path", ".conf"],
         "usr/lib/systemd/system/",
     ),
+    // For reading.
+    ("udev-rules/demo/", &[], ""),
+    // Static rules. What is filled in (`.in`) is written by `install_vpd`.
     ("udev-rules/", &[".rules"], "usr/lib/udev/rules.d/"),
     // Sources of what `install_vpd` writes.
     ("configs/vpd.d/", &[], ""),
@@ -214,6 +217,9 @@ mod tests {
             ("units/sysusers/a.conf", Some("usr/lib/sysusers.d/a.conf")),
             ("units/tmpfiles/a.conf", Some("usr/lib/tmpfiles.d/a.conf")),
             ("udev-rules/60-vpd.rules", Some("usr/lib/udev/rules.d/60-vpd.rules")),
+            ("udev-rules/70-vpd.rules.in", None),
+            ("udev-rules/demo/70-vpd.rules", None),
+            ("udev-rules/README.md", None),
             ("configs/a.d/10-a.toml", Some("usr/share/vivianite/a.d/10-a.toml")),
             ("configs/systems/x/20-a.toml", None),
             ("configs/vpd.d/10-a.toml", None),
@@ -232,6 +238,22 @@ mod tests {
             ["a.target.wants/x.service", "b.target.wants/x.service", "c.service"]
         );
         assert!(links("x.service", "[Service]\nType=oneshot\n").is_empty());
+    }
+
+    #[test]
+    fn static_udev_rules_are_installed_and_those_of_the_eeproms_are_the_compiled_ones() {
+        let destdir = tempfile::tempdir().unwrap();
+        let tree = tempfile::tempdir().unwrap();
+        let rules = tree.path().join("udev-rules");
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("udev-rules");
+        fs::create_dir_all(rules.join("demo")).unwrap();
+        for name in ["70-vivianite-vpd.rules.in", "demo/70-vivianite-vpd.rules"] {
+            fs::copy(own.join(name), rules.join(name)).unwrap();
+        }
+        fs::write(rules.join("60-later.rules"), "# static\n").unwrap();
+        assert_eq!(install_data(tree.path(), destdir.path()).unwrap(), 1);
+        let installed = files_below(destdir.path()).unwrap();
+        assert_eq!(installed, [destdir.path().join("usr/lib/udev/rules.d/60-later.rules")]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! `cargo xtask schema`: what the facts about the inventory's interfaces are turned into.
+//! `cargo xtask schema`: the files of the tree that are generated from others.
 //!
-//! Three files are generated: the inventory manager's schema, which is data; the table in `dbus-api` that says which
-//! keywords of which record have a property; and the order of properties in what upstream's inventory manager kept.
+//! The facts about the inventory's interfaces become three: the inventory manager's schema, which is data; the table in
+//! `dbus-api` that says which keywords of which record have a property; and the order of properties in what upstream's
+//! inventory manager kept. The demo system becomes the udev rules that its image would get.
 
+mod demo_rules;
 mod order;
 
 use std::collections::BTreeMap;
@@ -33,7 +35,7 @@ const WIDTH: usize = 110;
 /// What to do with the generated files.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Write nothing, and fail when a generated file is not what the facts give
+    /// Write nothing, and fail when a generated file is not what its source gives
     #[arg(long)]
     check: bool,
 }
@@ -95,11 +97,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Fails when a generated file is not what the facts give.
+/// Fails when a generated file is not what its source gives.
 pub fn check(root: &Path) -> Result<()> {
     let stale: Vec<&str> = stale(root)?.into_iter().map(|(path, _)| path).collect();
     ensure!(stale.is_empty(), "stale, run `cargo xtask schema`: {}", stale.join(", "));
-    output::line("schema: the generated files are what the facts give");
+    output::line("schema: the generated files are what their sources give");
     Ok(())
 }
 
@@ -115,6 +117,7 @@ fn stale(root: &Path) -> Result<Vec<(&'static str, String)>> {
         (SCHEMA, schema_text(&facts)),
         (RECORDS, records_text(&facts)),
         (order::TARGET, order::text(&orders)),
+        (demo_rules::TARGET, demo_rules::text(root)?),
     ];
     let differs =
         |(path, text): &(&str, String)| fs::read_to_string(root.join(path)).ok().as_ref() != Some(text);

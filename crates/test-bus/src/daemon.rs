@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Time between the polite and the impolite signal.
-const GRACE: Duration = Duration::from_secs(5);
+/// Time between the polite and the impolite signal: many times what the longest orderly end takes, for loaded machines.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// A daemon of ours; it is ended when this goes out of scope.
 #[derive(Debug)]

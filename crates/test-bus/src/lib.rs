@@ -7,10 +7,12 @@
 
 mod bus;
 mod daemon;
+mod idle;
 mod process;
 
 pub use bus::{ADDRESS_VARIABLE, PrivateBus};
 pub use daemon::Daemon;
+pub use idle::Window;
 pub use process::{Finished, built, run};
 
 use std::time::Duration;

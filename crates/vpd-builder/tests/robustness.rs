@@ -2,21 +2,10 @@
 
 use std::path::Path;
 
+use test_random::Numbers;
 use vpd_builder::{build, describe};
 
 const SEED: u64 = 0x5eed_0003;
-
-/// A small generator of numbers that look random (xorshift).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 20) as usize % limit
-    }
-}
 
 fn shipped() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/vpd");
@@ -28,7 +17,7 @@ fn shipped() -> Vec<String> {
 
 #[test]
 fn mutilated_descriptions_give_an_image_or_an_error() {
-    let mut numbers = Numbers(SEED);
+    let mut numbers = Numbers::new(SEED);
     let mut built = 0;
     for text in shipped() {
         for _ in 0..300 {
@@ -56,7 +45,7 @@ fn mutilated_descriptions_give_an_image_or_an_error() {
 
 #[test]
 fn a_damaged_image_is_described_as_something_that_builds_or_not_at_all() {
-    let mut numbers = Numbers(SEED);
+    let mut numbers = Numbers::new(SEED);
     let mut described = 0;
     for text in shipped() {
         let image = build(&text).unwrap();

@@ -11,13 +11,11 @@ use system_index::units;
 /// Where the rules are, relative to the root.
 const PATH: &str = "usr/lib/udev/rules.d/70-vivianite-vpd.rules";
 
-/// Everything before the EEPROMs.
-///
-/// At `add` the driver and its attribute may still be missing; they are there at `bind`, and at the `add` of
-/// coldplug. So the device is looked at, not the action.
-const GUARDS: &str = "SUBSYSTEM!=\"i2c|spi\", GOTO=\"vivianite_vpd_end\"\n\
-                      DRIVER!=\"at24|at25|ee1004|spd5118\", GOTO=\"vivianite_vpd_end\"\n\
-                      TEST!=\"eeprom\", GOTO=\"vivianite_vpd_end\"\n";
+/// Guards, comments and the shape of a line; its head says how it is filled in.
+const TEMPLATE: &str = include_str!("../../../udev-rules/70-vivianite-vpd.rules.in");
+
+/// How lines of the template begin that are about the template.
+const ABOUT: &str = "#:";
 
 /// One line per chip of any system. The chip that stands in for another one wants the other's unit. What must not be
 /// read while the chassis has power wants none: udev does not know, so collection starts its unit.
@@ -35,12 +33,27 @@ pub(crate) fn rules(machine: &Machine) -> Outputs {
     }
     let mut chips: Vec<_> = chips.into_iter().collect();
     chips.sort_by_key(|(key, _)| (bus_of(key), *key));
-    let lines: String = chips.into_iter().filter_map(|(key, units)| line(key, &units)).collect();
-    Outputs::from([(PathBuf::from(PATH), format!("{GUARDS}{lines}LABEL=\"vivianite_vpd_end\"\n"))])
+    Outputs::from([(PathBuf::from(PATH), filled_in(&chips))])
 }
 
-fn line(key: &EepromKey, units: &[String]) -> Option<String> {
+/// The template with its chips, each with the units that it wakes.
+fn filled_in(chips: &[(&EepromKey, Vec<String>)]) -> String {
+    let of_template = |shape: &str| match shape {
+        about if about.starts_with(ABOUT) => String::new(),
+        shape if shape.contains("@KEY@") => {
+            chips.iter().filter_map(|(key, units)| line(shape, key, units)).collect()
+        }
+        other => format!("{other}\n"),
+    };
+    TEMPLATE.lines().map(of_template).collect()
+}
+
+/// The line of a chip; nothing for a key that is no device.
+fn line(shape: &str, key: &EepromKey, units: &[String]) -> Option<String> {
     let alias = units::device_alias(key)?;
-    let wants: String = units.iter().map(|unit| format!(", ENV{{SYSTEMD_WANTS}}+=\"{unit}\"")).collect();
-    Some(format!("KERNEL==\"{key}\", TAG+=\"systemd\", ENV{{SYSTEMD_ALIAS}}+=\"{alias}\"{wants}\n"))
+    let (device, rest) = shape.split_once('[')?;
+    let (wish, end) = rest.split_once(']')?;
+    let device = device.replace("@KEY@", &key.to_string()).replace("@ALIAS@", &alias);
+    let wishes: String = units.iter().map(|unit| wish.replace("@UNIT@", unit)).collect();
+    Some(format!("{device}{wishes}{end}\n"))
 }

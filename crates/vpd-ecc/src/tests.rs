@@ -1,28 +1,9 @@
 use super::*;
 use crate::order::position_of;
+use test_random::Numbers;
 
 /// Fixed, so that every run tests the same; shown by each assertion that depends on it.
 const SEED: u64 = 0x5eed_0001;
-
-/// A small generator of numbers that look random (xorshift).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() >> 16) as usize % limit
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| (self.next() >> 24) as u8).collect()
-    }
-}
 
 fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
@@ -106,7 +87,7 @@ fn damage_of_the_header_vector_is_judged_as_known() {
 
 #[test]
 fn every_single_wrong_bit_is_repaired() {
-    let mut numbers = Numbers(SEED);
+    let mut numbers = Numbers::new(SEED);
     for length in [1, 2, 3, 4, 5, 8, 12, 44, 47, 48, 132, 160, 257] {
         let data = numbers.bytes(length);
         let code = reference::create(&data);
@@ -129,7 +110,7 @@ fn every_single_wrong_bit_is_repaired() {
 
 #[test]
 fn every_double_error_in_one_word_is_noticed() {
-    let data = Numbers(SEED).bytes(44);
+    let data = Numbers::new(SEED).bytes(44);
     let code = code_of(&data);
     let area = Area::new(44, 11).unwrap();
     for word in 0..11 {
@@ -152,7 +133,7 @@ fn every_double_error_in_one_word_is_noticed() {
 
 #[test]
 fn every_burst_of_up_to_eleven_bits_is_repaired() {
-    let mut numbers = Numbers(SEED);
+    let mut numbers = Numbers::new(SEED);
     for length in [44, 48, 132, 160] {
         let data = numbers.bytes(length);
         let code = code_of(&data);
@@ -171,7 +152,7 @@ fn every_burst_of_up_to_eleven_bits_is_repaired() {
 #[test]
 fn bursts_of_twelve_and_thirteen_bits_are_never_miscorrected() {
     for length in [44, 48, 132, 160] {
-        let data = Numbers(SEED).bytes(length);
+        let data = Numbers::new(SEED).bytes(length);
         let code = code_of(&data);
         for (burst, start) in [12, 13].into_iter().flat_map(|b| (0..=length * 8 - b).map(move |s| (b, s))) {
             let (mut damaged, mut damaged_code) = (data.clone(), code.clone());
@@ -201,7 +182,7 @@ fn spare_bits_are_counted_apart() {
 
 #[test]
 fn a_second_implementation_agrees_on_random_areas() {
-    let mut numbers = Numbers(SEED);
+    let mut numbers = Numbers::new(SEED);
     for round in 0..1500 {
         let exponent = numbers.below(12);
         let length = (4 + numbers.below(4 << exponent)).min(8192);

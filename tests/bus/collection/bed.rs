@@ -3,14 +3,11 @@
 use super::process_1::{Process1, Work};
 use anyhow::Context as _;
 use dbus_api::vpd::collection::{self, FruStatus};
-use house_tests::Machine;
-use std::collections::{BTreeMap, HashMap};
-use std::future::poll_fn;
+use house_tests::{EventEar, Machine};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::time::Instant;
 use test_bus::{Daemon, LIMIT};
-use zbus::{Connection, Message, MessageStream};
 
 /// The keys of a machine's EEPROMs, with what its index says of them beside that.
 pub type Frus = [(&'static str, &'static str)];
@@ -20,9 +17,7 @@ pub struct Bed {
     pub process_1: Process1,
     collection: Option<Daemon>,
     peers: Option<Daemon>,
-    /// Hears every wish for an entry in the event log, and what was heard.
-    creations: Option<(Connection, MessageStream)>,
-    events: Vec<String>,
+    events: Option<EventEar>,
 }
 
 /// The object of an EEPROM.
@@ -65,14 +60,7 @@ impl Bed {
         }
         std::fs::write(active.join("index.toml"), index)?;
         let process_1 = Process1::start(machine.bus().address(), works)?;
-        Ok(Some(Self {
-            machine,
-            process_1,
-            collection: None,
-            peers: None,
-            creations: None,
-            events: Vec::new(),
-        }))
+        Ok(Some(Self { machine, process_1, collection: None, peers: None, events: None }))
     }
 
     /// What an EEPROM holds.
@@ -80,11 +68,10 @@ impl Bed {
         self.machine.root().join(name)
     }
 
-    /// Starts the collection, and gives how long it took until it was ready.
-    pub fn collect(&mut self) -> anyhow::Result<std::time::Duration> {
-        let asked = Instant::now();
+    /// Starts the collection; it has read what there is when this returns.
+    pub fn collect(&mut self) -> anyhow::Result<()> {
         self.collection = Some(self.machine.start("vpd-collection")?);
-        Ok(asked.elapsed())
+        Ok(())
     }
 
     pub fn stop(&mut self) -> anyhow::Result<()> {
@@ -99,21 +86,12 @@ impl Bed {
 
     /// Starts peers, each a word and a mode.
     pub fn start_peers(&mut self, peers: &[&str]) -> anyhow::Result<()> {
-        let folder = self.machine.root().join("etc/bed");
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("peers.toml"), format!("peers = {peers:?}\n"))?;
-        self.peers = Some(self.machine.start("test-peers")?);
+        self.peers = Some(self.machine.start_peers(peers)?);
         Ok(())
     }
 
     pub fn set_mode(&self, peer: &str, mode: &str) -> anyhow::Result<()> {
-        self.machine.run(async |connection| {
-            let name = "io.vivianite.Test.Peers";
-            let interface = Some("io.vivianite.Test.Peers1");
-            let path = "/io/vivianite/test/peers";
-            connection.call_method(Some(name), path, interface, "SetMode", &(peer, mode)).await?;
-            Ok(())
-        })
+        self.machine.command_peers("SetMode", &(peer, mode)).map(drop)
     }
 
     pub fn status(&self, name: &str) -> anyhow::Result<FruStatus> {
@@ -155,34 +133,15 @@ impl Bed {
 
     /// Begins to hear what the event log is asked for.
     pub fn listen(&mut self) -> anyhow::Result<()> {
-        self.creations = Some(self.machine.run(async |connection| {
-            let stream = MessageStream::from(&connection);
-            let body = (vec!["type='method_call',member='Create'"], 0_u32);
-            let (bus, path) = ("org.freedesktop.DBus", "/org/freedesktop/DBus");
-            let monitoring = Some("org.freedesktop.DBus.Monitoring");
-            connection.call_method(Some(bus), path, monitoring, "BecomeMonitor", &body).await?;
-            Ok((connection, stream))
-        })?);
+        let address = self.machine.bus().address();
+        self.events = Some(self.machine.run(async |_| EventEar::listen(address).await)?);
         Ok(())
     }
 
     /// Waits until the event log has been asked for so many entries in all, and gives a line for each.
     pub fn await_events(&mut self, count: usize) -> anyhow::Result<&[String]> {
-        let (_, stream) = self.creations.as_mut().context("nobody listens")?;
-        while self.events.len() < count {
-            let message = self.machine.run(async |_| next(stream).await)?;
-            let body = message.body();
-            if let Ok(event) = body.deserialize::<(String, String, HashMap<String, String>)>() {
-                self.events.push(format!("{event:?}"));
-            }
-        }
-        Ok(&self.events)
+        let events = self.events.as_mut().context("nothing listens")?;
+        self.machine.run(async |_| events.await_events(count).await)?;
+        Ok(events.heard())
     }
-}
-
-async fn next(stream: &mut MessageStream) -> anyhow::Result<Message> {
-    let next =
-        poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
-    let message = tokio::time::timeout(LIMIT, next).await?;
-    Ok(message.context("the stream ended")??)
 }

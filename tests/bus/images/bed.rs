@@ -125,10 +125,7 @@ impl Bed {
 
     /// Starts peers, each a word and a mode.
     pub fn start_peers(&mut self, peers: &[&str]) -> anyhow::Result<()> {
-        let folder = self.root().join("etc/bed");
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("peers.toml"), format!("peers = {peers:?}\n"))?;
-        self.peers = Some(self.machine.start("test-peers")?);
+        self.peers = Some(self.machine.start_peers(peers)?);
         Ok(())
     }
 
@@ -137,8 +134,7 @@ impl Bed {
     where
         B: serde::Serialize + DynamicType,
     {
-        let to = ["io.vivianite.Test.Peers", "/io/vivianite/test/peers", "io.vivianite.Test.Peers1"];
-        Ok(self.call(to, method, body)?)
+        self.machine.command_peers(method, body)
     }
 
     pub fn call<B>(&self, [name, path, interface]: [&str; 3], method: &str, body: &B) -> zbus::Result<Message>

@@ -1,17 +1,12 @@
 //! What is said on the bus, in the order in which the bus has passed it on.
 
 use anyhow::Context as _;
+use house_tests::Monitor;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::poll_fn;
-use std::num::NonZeroUsize;
-use std::pin::Pin;
-use test_bus::LIMIT;
 use zbus::message::Type;
-use zbus::{Connection, Message, MessageStream, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, Message, OwnedObjectPath, OwnedVariant};
 
-/// Messages that may wait for whoever listens.
-const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99_999);
 /// The signal by which a test knows how far the ear has heard.
 const MARK: &str = "io.vivianite.test.Mark";
 const RULES: [&str; 4] = [
@@ -85,22 +80,14 @@ impl Heard {
 
 /// Hears all that is said of firmware, what the event log is asked for, and which properties are set.
 pub struct Ear {
-    stream: MessageStream,
+    monitor: Monitor,
     pub heard: Vec<Heard>,
     marks: u32,
-    _connection: Connection,
 }
 
 impl Ear {
     pub async fn listen(address: &str) -> anyhow::Result<Self> {
-        let builder = zbus::connection::Builder::address(address).max_queued(KEPT);
-        let connection = builder.build().await?;
-        let stream = MessageStream::from(&connection);
-        let (bus, path) = ("org.freedesktop.DBus", "/org/freedesktop/DBus");
-        let monitoring = Some("org.freedesktop.DBus.Monitoring");
-        let body = (RULES.as_slice(), 0_u32);
-        connection.call_method(Some(bus), path, monitoring, "BecomeMonitor", &body).await?;
-        Ok(Self { stream, heard: Vec::new(), marks: 0, _connection: connection })
+        Ok(Self { monitor: Monitor::listen(address, &RULES).await?, heard: Vec::new(), marks: 0 })
     }
 
     /// Hears on until all is there that should be; gives what is told by `find`.
@@ -109,7 +96,7 @@ impl Ear {
             if let Some(found) = find(&self.heard) {
                 return Ok(found);
             }
-            let next = self.next().await;
+            let next = self.monitor.next().await;
             let message = next.with_context(|| format!("what was awaited never came: {:#?}", self.heard))?;
             self.keep(&message);
         }
@@ -120,7 +107,7 @@ impl Ear {
         self.marks += 1;
         client.emit_signal(None::<&str>, "/mark", MARK, "Mark", &self.marks).await?;
         loop {
-            let message = self.next().await?;
+            let message = self.monitor.next().await?;
             if message.header().interface().is_some_and(|interface| interface.as_str() == MARK) {
                 if message.body().deserialize::<u32>()? == self.marks {
                     return Ok(());
@@ -129,14 +116,6 @@ impl Ear {
             }
             self.keep(&message);
         }
-    }
-
-    async fn next(&mut self) -> anyhow::Result<Message> {
-        let stream = &mut self.stream;
-        let next =
-            poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
-        let message = tokio::time::timeout(LIMIT, next).await?;
-        Ok(message.context("the bus went away")??)
     }
 
     fn keep(&mut self, message: &Message) {

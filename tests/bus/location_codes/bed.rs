@@ -3,13 +3,10 @@
 use anyhow::Context as _;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ASSET_TAG, ITEM, LOCATION_CODE, located, manager, records};
-use dbus_api::logging;
-use house_tests::Machine;
+use house_tests::{EventEar, Machine, Monitor, next};
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::Pin;
-use test_bus::{Daemon, LIMIT};
-use zbus::{Connection, Message, MessageStream, OwnedObjectPath, OwnedVariant};
+use test_bus::Daemon;
+use zbus::{Connection, MessageStream, OwnedObjectPath, OwnedVariant};
 
 /// What the system says of where its objects are.
 const LOCATIONS: &str = r#"
@@ -38,10 +35,8 @@ pub struct Bed {
     updater: Option<Daemon>,
     peers: Option<Daemon>,
     /// Hears every `Notify`.
-    ear: Option<(Connection, MessageStream)>,
-    /// Hears every wish for an entry in the event log, and what was heard.
-    creations: Option<(Connection, MessageStream)>,
-    events: Vec<String>,
+    ear: Option<Monitor>,
+    events: Option<EventEar>,
     /// The inventory's signals.
     signals: Option<(Connection, MessageStream)>,
 }
@@ -81,15 +76,7 @@ pub fn marker(path: &str) -> Object<'_> {
 impl Bed {
     pub fn without_inventory() -> anyhow::Result<Option<Self>> {
         let Some(machine) = Machine::bare()? else { return Ok(None) };
-        let bed = Self {
-            machine,
-            updater: None,
-            peers: None,
-            ear: None,
-            creations: None,
-            events: Vec::new(),
-            signals: None,
-        };
+        let bed = Self { machine, updater: None, peers: None, ear: None, events: None, signals: None };
         let folder = bed.locations().parent().context("a folder")?.to_owned();
         std::fs::create_dir_all(folder)?;
         std::fs::write(bed.locations(), LOCATIONS)?;
@@ -114,7 +101,9 @@ impl Bed {
 
     /// Begins to hear what is published, and what comes of it.
     pub fn watch(&mut self) -> anyhow::Result<()> {
-        self.ear = Some(self.machine.run(async |connection| monitor(connection, manager::NOTIFY).await)?);
+        let address = self.machine.bus().address();
+        let rule = format!("type='method_call',member='{}'", manager::NOTIFY);
+        self.ear = Some(self.machine.run(async |_| Monitor::listen(address, &[&rule]).await)?);
         self.signals = Some(self.machine.run(async |connection| {
             let rule = zbus::MatchRule::builder().msg_type(zbus::message::Type::Signal);
             let rule = rule.sender(manager::BUS_NAME).build()?;
@@ -177,7 +166,7 @@ impl Bed {
         self.publish(vec![marker(MARK)])?;
         let mut heard = Vec::new();
         loop {
-            let message = self.machine.run(async |_| next(&mut ear.1).await)?;
+            let message = self.machine.run(async |_| ear.next().await)?;
             let body = message.body();
             type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
             let Ok(objects) = body.deserialize::<Objects>() else { continue };
@@ -199,12 +188,9 @@ impl Bed {
     }
 
     pub fn start_event_log(&mut self, mode: &str) -> anyhow::Result<()> {
-        let folder = self.machine.root().join("etc/bed");
-        std::fs::create_dir_all(&folder)?;
-        let plan = format!("peers = [\"event-log {mode}\"]\n").replace(" normal", "");
-        std::fs::write(folder.join("peers.toml"), plan)?;
-        self.peers = Some(self.machine.start("test-peers")?);
-        self.creations = Some(self.machine.run(async |connection| monitor(connection, "Create").await)?);
+        self.peers = Some(self.machine.start_peers(&[&format!("event-log {mode}")])?);
+        let address = self.machine.bus().address();
+        self.events = Some(self.machine.run(async |_| EventEar::listen(address).await)?);
         Ok(())
     }
 
@@ -213,51 +199,10 @@ impl Bed {
         self.peers.take().context("there is no event log")?.kill()
     }
 
-    /// How many entries the event log has at this moment, however slow it was so far; it is not from here on.
-    pub fn entries(&self) -> anyhow::Result<usize> {
-        self.machine.run(async |connection| {
-            let peers = "io.vivianite.Test.Peers";
-            let (path, interface) = ("/io/vivianite/test/peers", Some("io.vivianite.Test.Peers1"));
-            let mode = ("event-log", "normal");
-            connection.call_method(Some(peers), path, interface, "SetMode", &mode).await?;
-            let (path, interface) = (logging::PATH, Some("org.freedesktop.DBus.ObjectManager"));
-            let log = Some(logging::BUS_NAME);
-            let reply = connection.call_method(log, path, interface, "GetManagedObjects", &()).await?;
-            type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
-            let body = reply.body();
-            let objects: Objects = body.deserialize()?;
-            Ok(objects.len())
-        })
-    }
-
     /// Waits until the event log has been asked for so many entries in all, and gives a line for each.
     pub fn await_events(&mut self, count: usize) -> anyhow::Result<&[String]> {
-        let (_, stream) = self.creations.as_mut().context("there is no event log")?;
-        while self.events.len() < count {
-            let message = self.machine.run(async |_| next(stream).await)?;
-            let body = message.body();
-            if let Ok(event) = body.deserialize::<(String, String, HashMap<String, String>)>() {
-                self.events.push(format!("{event:?}"));
-            }
-        }
-        Ok(&self.events)
+        let events = self.events.as_mut().context("there is no event log")?;
+        self.machine.run(async |_| events.await_events(count).await)?;
+        Ok(events.heard())
     }
-}
-
-/// Hears every call of a method.
-async fn monitor(connection: Connection, method: &str) -> anyhow::Result<(Connection, MessageStream)> {
-    let stream = MessageStream::from(&connection);
-    let rule = format!("type='method_call',member='{method}'");
-    let bus = "org.freedesktop.DBus";
-    let monitoring = Some("org.freedesktop.DBus.Monitoring");
-    let body = (vec![rule], 0_u32);
-    connection.call_method(Some(bus), "/org/freedesktop/DBus", monitoring, "BecomeMonitor", &body).await?;
-    Ok((connection, stream))
-}
-
-async fn next(stream: &mut MessageStream) -> anyhow::Result<Message> {
-    let next =
-        poll_fn(|context| zbus::export::futures_core::Stream::poll_next(Pin::new(&mut *stream), context));
-    let message = tokio::time::timeout(LIMIT, next).await?;
-    Ok(message.context("the stream ended")??)
 }

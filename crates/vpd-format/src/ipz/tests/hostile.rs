@@ -3,6 +3,7 @@
 use super::*;
 use crate::Part;
 use crate::source::ReadAt;
+use test_random::Numbers;
 
 /// Reason why the first record is bad after a change of the table of contents.
 fn reason(change: impl FnOnce(&mut [u8])) -> VpdError {
@@ -228,20 +229,14 @@ fn a_device_error_is_reported_as_such_wherever_it_strikes() {
 fn random_damage_neither_panics_nor_passes_unnoticed() {
     const SEED: u64 = 0x5eed_0002;
     let (bytes, clean) = (good(), parse(&good(), &CHECKED).unwrap());
-    let mut state = SEED;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 20) as usize
-    };
+    let mut numbers = Numbers::new(SEED);
     for round in 0..4000 {
         let mut damaged = bytes.clone();
-        for _ in 0..1 + next() % 8 {
-            let at = next() % 800;
-            damaged[at] = next() as u8;
+        for _ in 0..1 + numbers.below(8) {
+            let at = numbers.below(800);
+            damaged[at] = numbers.byte();
         }
-        damaged.truncate(if round % 5 == 0 { next() % 2048 } else { 2048 });
+        damaged.truncate(if round % 5 == 0 { numbers.below(2048) } else { 2048 });
         for options in [CHECKED, IGNORED, ReadOptions { format: None, ..CHECKED }] {
             let mut source = Counted::new(Bytes(&damaged));
             let result = read(&mut source, &options);
