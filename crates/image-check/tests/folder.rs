@@ -260,7 +260,7 @@ impl<F: FnOnce()> Attendance for At<F> {
 #[test]
 fn a_file_that_grows_shrinks_is_rewritten_or_swapped_while_it_is_copied_is_named() {
     let payload = |bed: &Bed| bed.file("a.bin");
-    let changes: [(&str, &str, Change<'_>); 6] = [
+    let changes: [(&str, &str, Change<'_>); 7] = [
         ("grows", "a.bin was changed while it was read", &|bed| {
             OpenOptions::new().append(true).open(payload(bed)).unwrap().write_all(b"x").unwrap();
         }),
@@ -279,6 +279,11 @@ fn a_file_that_grows_shrinks_is_rewritten_or_swapped_while_it_is_copied_is_named
         ("becomes a link", "folder/b.bin became another file", &|bed| {
             fs::remove_file(bed.file("folder/b.bin")).unwrap();
             symlink("/etc/passwd", bed.file("folder/b.bin")).unwrap();
+        }),
+        ("comes by a link", "folder/b.bin became another file", &|bed| {
+            // The very file that was listed, and the way to it leads through a link now.
+            fs::rename(bed.file("folder"), bed.file("moved")).unwrap();
+            symlink("moved", bed.file("folder")).unwrap();
         }),
         ("becomes a pipe", "folder/b.bin became another file", &|bed| {
             fs::remove_file(bed.file("folder/b.bin")).unwrap();
@@ -402,6 +407,46 @@ fn the_payload_is_read_from_the_file_that_was_checked() {
     OpenOptions::new().append(true).open(bed.file("a.bin")).unwrap().write_all(b"x").unwrap();
     let error = payload.read_exact_at(&mut [0], 0).unwrap_err().to_string();
     assert_eq!(error, "a.bin has changed since it was checked");
+}
+
+#[test]
+fn a_payload_that_was_only_unlinked_is_read_on() {
+    let bed = Bed::new();
+    let (_, payload) =
+        open_payload(&bed.open(), &bed.rules, &(), |_, name| name.as_str() == "a.bin").unwrap();
+    let expected = fs::read(bed.file("a.bin")).unwrap();
+    let mut writer = OpenOptions::new().write(true).open(bed.file("a.bin")).unwrap();
+    fs::remove_file(bed.file("a.bin")).unwrap();
+    let mut bytes = vec![0; 90_000];
+    for _ in 0..2 {
+        payload.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(bytes, expected);
+    }
+    // The same length, and another byte.
+    writer.write_all(&[expected[0] ^ 1]).unwrap();
+    let error = payload.read_exact_at(&mut [0], 50_000).unwrap_err().to_string();
+    assert_eq!(error, "a.bin has changed since it was checked");
+}
+
+#[test]
+fn a_payload_that_others_may_write_is_refused() {
+    let open = |bed: &Bed| {
+        let opened = open_payload(&bed.open(), &bed.rules, &(), |_, name| name.as_str() == "a.bin");
+        opened.map(|_| ()).map_err(|rejection| rejection.to_string())
+    };
+    let refused = Err("a.bin may be written by other users than root and this program's".to_owned());
+    let bed = Bed::new();
+    for (mode, expected) in
+        [(0o644, Ok(())), (0o664, refused.clone()), (0o646, refused.clone()), (0o600, Ok(()))]
+    {
+        fs::set_permissions(bed.file("a.bin"), fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(open(&bed), expected, "{mode:o}");
+    }
+    // Without privileges it cannot be given away.
+    if std::os::unix::fs::chown(bed.file("a.bin"), Some(4242), None).is_ok() {
+        assert_eq!(open(&bed), refused);
+    }
+    check(&bed.open(), &bed.rules, &()).unwrap();
 }
 
 #[test]
