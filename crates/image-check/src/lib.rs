@@ -32,6 +32,7 @@ mod attendance;
 mod copy;
 mod digests;
 mod disk;
+mod draft;
 mod folder;
 mod judge;
 mod payload;

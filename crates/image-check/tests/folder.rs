@@ -341,11 +341,16 @@ fn a_copy_that_is_stopped_at_any_piece_leaves_nothing() {
 #[test]
 fn what_a_killed_process_left_of_a_copy_is_not_taken_for_one_and_makes_room() {
     let bed = Bed::new();
-    let draft = bed.place.path().join(".copy.draft");
-    fs::create_dir_all(draft.join("folder")).unwrap();
-    fs::write(draft.join("folder/half"), "x").unwrap();
+    for name in [".copy.draft", ".copy.1-0.draft"] {
+        let draft = bed.place.path().join(name);
+        fs::create_dir_all(draft.join("folder")).unwrap();
+        fs::write(draft.join("folder/half"), "x").unwrap();
+    }
+    // Of another destination, which may be somebody's.
+    fs::create_dir(bed.place.path().join(".other.1-0.draft")).unwrap();
     bed.copy().unwrap();
-    assert!(!draft.exists());
+    assert_eq!(fs::read_dir(bed.place.path()).unwrap().count(), 3);
+    assert!(bed.place.path().join(".other.1-0.draft").exists());
     assert_eq!(files(&bed.source()), files(&bed.destination()));
     // What is there is not written over.
     let refused = bed.copy().unwrap_err();
@@ -353,6 +358,21 @@ fn what_a_killed_process_left_of_a_copy_is_not_taken_for_one_and_makes_room() {
         matches!(&refused, Rejection::Storage(error) if error.kind() == std::io::ErrorKind::AlreadyExists)
     );
     assert_eq!(files(&bed.source()), files(&bed.destination()));
+}
+
+#[test]
+fn of_two_copies_into_one_destination_one_comes_to_be_and_is_whole() {
+    let bed = Bed::new();
+    let refused = bed.copy_watched(&At(100_000, Cell::new(Some(|| drop(bed.copy().unwrap()))))).unwrap_err();
+    assert!(matches!(refused, Rejection::Storage(_)), "{refused}");
+    assert_eq!(files(&bed.source()), files(&bed.destination()));
+    assert_eq!(fs::read_dir(bed.place.path()).unwrap().count(), 2, "nothing is left of the other");
+    // One that is stopped takes nothing from the other.
+    let bed = Bed::new();
+    let stopped = || drop(bed.copy_watched(&Stop(Cell::new(4))).unwrap_err());
+    bed.copy_watched(&At(100_000, Cell::new(Some(stopped)))).unwrap();
+    assert_eq!(files(&bed.source()), files(&bed.destination()));
+    assert_eq!(fs::read_dir(bed.place.path()).unwrap().count(), 2);
 }
 
 #[test]
