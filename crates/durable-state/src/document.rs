@@ -1,14 +1,27 @@
 use crate::checksum::in_words;
+use crate::opening::open_regular;
 use crate::{Disk, Step, replace, writer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// What can be kept in a file of its own.
 ///
 /// Shape of the file: TOML; a line `checksum = "…"` over all that follows it, a line `format = N`, the value.
+///
+/// It may hold texts, characters, booleans, integers up to [`i64::MAX`], structs, maps whose keys are texts, lists, newtypes,
+/// variants without a value or with one, and options in fields of structs, where none is no line. [`encode`] refuses what is
+/// not written, or would not be read as it was:
+/// - tuples, which arrays `[T; N]` are too, and bytes;
+/// - fractions, whose writing would be most of the program;
+/// - units, nothing in a list, a map, a variant or another option;
+/// - variants with fields or with several values;
+/// - nothing in a struct that has anything flattened, since that is a map to the writer;
+/// - as the document itself a list.
+///
+/// It does not find that a flattened map has a field's key, which is written twice and then not read.
 pub trait Document: Serialize + DeserializeOwned {
     /// The format's number, which grows with each change that makes an older or newer file mean something else.
     const FORMAT: u32;
@@ -60,6 +73,16 @@ pub enum LoadError {
         /// Why.
         source: io::Error,
     },
+    /// Another version of the program wrote it, who may yet come back; it stays where it is.
+    #[error("{} is left alone: its format is {found}, this program reads {known}", .path.display())]
+    OtherFormat {
+        /// Which file.
+        path: PathBuf,
+        /// What the file says.
+        found: u32,
+        /// What the program knows.
+        known: u32,
+    },
     /// It cannot be believed; it is where [`set_aside`] says.
     #[error("{} is damaged: {fault}; it is kept as {}", .path.display(), .kept.display())]
     Damaged {
@@ -84,11 +107,17 @@ pub enum LoadError {
 
 /// The bytes of a document's file.
 ///
-/// Errors: the value has something that TOML cannot say, such as an integer above [`i64::MAX`].
+/// Errors: the value has something that a [`Document`] cannot hold; [`Fault::TooLong`] where [`load`] would refuse it.
 pub fn encode<T: Document>(value: &T) -> io::Result<String> {
     let body = writer::to_text(value).map_err(io::Error::other)?;
     let text = format!("format = {}\n{body}", T::FORMAT);
-    Ok(format!("checksum = \"{}\"\n{text}", in_words(text.as_bytes())))
+    let text = format!("checksum = \"{}\"\n{text}", in_words(text.as_bytes()));
+    if text.len() as u64 > T::LONGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, Fault::TooLong { limit: T::LONGEST }));
+    }
+    // Whether the type takes it is the type's own matter; that it is TOML is the writer's.
+    debug_assert!(text.parse::<toml::Table>().is_ok(), "the writer wrote no TOML: {text}");
+    Ok(text)
 }
 
 /// What a document's file says.
@@ -117,7 +146,8 @@ pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result
 
 /// Reads a document; none where there is no file.
 ///
-/// Errors: [`LoadError`]. A file that cannot be believed is set aside first, so that it is told once and in nobody's way.
+/// Errors: [`LoadError`]. A file that cannot be believed is set aside first, so that it is told once and in nobody's way; one
+/// of another format is not.
 pub fn load<T: Document>(disk: &impl Disk, path: &Path) -> Result<Option<T>, LoadError> {
     load_within(disk, path, T::LONGEST)
 }
@@ -125,23 +155,27 @@ pub fn load<T: Document>(disk: &impl Disk, path: &Path) -> Result<Option<T>, Loa
 /// As [`load`], of a file whose longest length, bytes, is a setting's matter.
 pub fn load_within<T: Document>(disk: &impl Disk, path: &Path, longest: u64) -> Result<Option<T>, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
-    let read = match path.symlink_metadata() {
+    let read = match read(path, longest) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-        Ok(found) if !found.is_file() => Err(Fault::NoFile),
-        Ok(_) => Ok(read(path, longest).map_err(unreadable)?),
+        read => read.map_err(unreadable)?,
     };
-    let decoded = read.and_then(|bytes| {
+    let decoded = read.ok_or(Fault::NoFile).and_then(|bytes| {
         let is_short = bytes.len() as u64 <= longest;
         if is_short { decode(&bytes) } else { Err(Fault::TooLong { limit: longest }) }
     });
-    decoded.map(Some).map_err(|fault| {
-        let (path, kept) = (path.to_owned(), set_aside(path));
-        match disk.perform(&Step::Rename { from: path.clone(), to: kept.clone() }) {
-            Ok(()) => LoadError::Damaged { path, fault, kept },
-            Err(source) => LoadError::Stuck { path, fault, source },
-        }
-    })
+    decoded.map(Some).map_err(|fault| refused(disk, path.to_owned(), fault))
+}
+
+/// What comes of a file that is not taken.
+fn refused(disk: &impl Disk, path: PathBuf, fault: Fault) -> LoadError {
+    if let Fault::Format { found, known } = fault {
+        return LoadError::OtherFormat { path, found, known };
+    }
+    let kept = set_aside(&path);
+    match disk.perform(&Step::Rename { from: path.clone(), to: kept.clone() }) {
+        Ok(()) => LoadError::Damaged { path, fault, kept },
+        Err(source) => LoadError::Stuck { path, fault, source },
+    }
 }
 
 /// Where a file lies that is not believed: `.NAME.damaged` beside it, in place of an earlier one.
@@ -152,11 +186,12 @@ pub fn set_aside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// At most one byte more than may be.
-fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+/// At most one byte more than may be; `None` of what is no regular file.
+fn read(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(file) = open_regular(path, OpenOptions::new().read(true))? else { return Ok(None) };
     let mut bytes = Vec::new();
-    File::open(path)?.take(longest.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    file.take(longest.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 #[cfg(test)]

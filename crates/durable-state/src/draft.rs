@@ -9,20 +9,24 @@ use std::path::{Path, PathBuf};
 
 /// A file that is being written for the place of another, for tools that people start.
 ///
-/// It has no name until it is put in place, so that nothing is left of it however the tool ends, and two tools with one
-/// target do not write into each other's: what services have [`crate::replace`] for, whose draft they find again. Where the
-/// file system cannot do so it has a name beside the other's, which is removed again.
+/// It has no name until it is put in place, so that of a tool that ends before nothing is left, and two tools with one target
+/// do not write into each other's: what services have [`crate::replace`] for, whose draft they find again. To take the
+/// other's place it needs a name for a moment: a kill just then leaves it, whole, as `.NAME.PID.part` beside the other.
+/// Where the file system has no files without a name it has that one all the time, and a kill leaves what was written so far.
 #[derive(Debug)]
 pub struct Draft {
     target: PathBuf,
-    /// The name beside the target.
-    path: PathBuf,
+    /// The name beside the target, while it has one.
+    name: Option<PathBuf>,
     file: File,
-    is_named: bool,
 }
 
+/// So many names are tried where a kill has left the first ones.
+const ATTEMPTS: u32 = 100;
+
 impl Draft {
-    /// Begins a file. A link stays a link: what it leads to is replaced.
+    /// Begins a file. A link that leads to a file stays a link, and the file is replaced; one that leads nowhere is itself
+    /// replaced.
     ///
     /// Errors: as the kernel says, or that something which is no regular file has the name.
     pub fn begin(path: &Path) -> io::Result<Self> {
@@ -36,16 +40,14 @@ impl Draft {
     }
 
     fn of(target: PathBuf, nameless: Option<File>) -> io::Result<Self> {
-        let mut name = OsString::from(".");
-        name.push(target.file_name().ok_or(io::ErrorKind::InvalidInput)?);
-        name.push(format!(".{}.part", std::process::id()));
-        let path = target.with_file_name(name);
-        let is_named = nameless.is_none();
-        let file = match nameless {
-            Some(file) => file,
-            None => options().create_new(true).open(&path)?,
+        let (name, file) = match nameless {
+            Some(file) => (None, file),
+            None => {
+                let (name, file) = under_free_name(&target, |name| options().create_new(true).open(name))?;
+                (Some(name), file)
+            }
         };
-        Ok(Self { target, path, file, is_named })
+        Ok(Self { target, name, file })
     }
 
     /// What to write to.
@@ -64,25 +66,50 @@ impl Draft {
     pub fn put_in_place(mut self) -> io::Result<()> {
         // Otherwise a power cut could leave the name with nothing behind it.
         self.file.sync_all()?;
-        if !self.is_named {
+        let name = match self.name.take() {
+            Some(name) => name,
             // A link cannot take the place of another file, a name can.
-            let flags = AtFlags::AT_SYMLINK_FOLLOW;
-            linkat(AT_FDCWD, &by_descriptor(&self.file), AT_FDCWD, &self.path, flags)?;
-            self.is_named = true;
-        }
-        fs::rename(&self.path, &self.target)?;
-        self.is_named = false;
+            None => under_free_name(&self.target, |name| Ok(link(&self.file, name)?))?.0,
+        };
+        fs::rename(self.name.insert(name), &self.target)?;
+        self.name = None;
         Ok(())
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if self.is_named {
+        if let Some(name) = &self.name {
             // Whatever kept it from being written is what is told.
-            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(name);
         }
     }
+}
+
+/// Makes something under a name beside the target that nothing has: an earlier process of our number may have left the first.
+fn under_free_name<T>(target: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(PathBuf, T)> {
+    let base = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let process = std::process::id();
+    for attempt in 0..ATTEMPTS {
+        let mut name = OsString::from(".");
+        name.push(base);
+        name.push(if attempt == 0 {
+            format!(".{process}.part")
+        } else {
+            format!(".{process}-{attempt}.part")
+        });
+        let path = target.with_file_name(name);
+        match make(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|made| (path, made)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Gives a file without a name one.
+fn link(file: &File, name: &Path) -> nix::Result<()> {
+    linkat(AT_FDCWD, &by_descriptor(file), AT_FDCWD, name, AtFlags::AT_SYMLINK_FOLLOW)
 }
 
 /// A file without a name that can get one.
@@ -144,5 +171,36 @@ mod tests {
         assert!(names(folder.path()).is_empty());
         begin().put_in_place().unwrap();
         assert_eq!(names(folder.path()), ["image"]);
+    }
+    #[test]
+    fn what_a_killed_process_of_the_same_number_left_is_in_nobody_s_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("image");
+        let left = folder.path().join(format!(".image.{}.part", std::process::id()));
+        fs::write(&left, "left").unwrap();
+        let ways: [fn(&Path) -> io::Result<Draft>; 2] =
+            [Draft::begin, |target| Draft::of(target.to_owned(), None)];
+        for begin in ways {
+            let mut draft = begin(&target).unwrap();
+            draft.file().write_all(b"new").unwrap();
+            draft.put_in_place().unwrap();
+            assert_eq!(fs::read(&target).unwrap(), b"new");
+            assert_eq!(fs::read(&left).unwrap(), b"left");
+            assert_eq!(names(folder.path()).len(), 2);
+            fs::remove_file(&target).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_to_a_file_stays_one_and_a_link_to_nothing_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        fs::write(&file, "old").unwrap();
+        Draft::begin(&link).unwrap().put_in_place().unwrap();
+        assert!(link.is_symlink() && fs::read(&file).unwrap().is_empty());
+        fs::remove_file(&file).unwrap();
+        Draft::begin(&link).unwrap().put_in_place().unwrap();
+        assert!(!link.is_symlink() && link.is_file() && !file.exists());
     }
 }

@@ -1,6 +1,7 @@
 use crate::checksum::in_words;
+use crate::opening::require_regular;
 use crate::{Disk, Step, at};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _, Take};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,7 @@ impl Journal {
     ///
     /// The first time, all that the file has counts; afterwards what was appended, and not what a refused write left.
     pub fn read(&mut self) -> io::Result<Option<BufReader<Take<File>>>> {
-        let file = match File::open(&self.path) {
+        let file = match require_regular(&self.path, OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at(&self.path)(error)),
@@ -160,6 +161,19 @@ mod tests {
             },
         );
         assert!(ways > 50, "{ways}");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_no_journal_and_does_not_make_it_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("elsewhere"), encode_line("first")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", at("link")).unwrap();
+        nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for name in ["link", "pipe"] {
+            let refused = Journal::at(at(name)).read().unwrap_err().to_string();
+            assert!(refused.contains("it is no regular file"), "{refused}");
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ mod document;
 mod draft;
 mod folder;
 mod journal;
+mod opening;
 mod replace;
 #[cfg(feature = "simulation")]
 pub mod simulation;

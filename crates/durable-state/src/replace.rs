@@ -1,3 +1,4 @@
+use crate::step::folder_of;
 use crate::{Disk, Step};
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -39,19 +40,32 @@ pub fn replace_link(disk: &impl Disk, path: &Path, target: &Path) -> io::Result<
 }
 
 /// Makes a folder with its parents, durably; fine when it exists.
+///
+/// One at a time, from the top: so of those that an interrupted run made, only the last may have a name that is not durable
+/// yet, and the next run makes it so.
 pub fn create_folder(disk: &impl Disk, path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+    let is_there = |folder: &Path| folder.as_os_str().is_empty() || folder.is_dir();
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !is_there(folder)).collect();
+    if let Some(holder) = path.ancestors().nth(missing.len()).and_then(folder_of) {
+        sync_found(disk, holder)?;
     }
-    let parents: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_owned).collect();
-    // Each that is made gets a name in the one above it.
-    let made = parents.iter().position(|parent| parent.is_dir()).unwrap_or(parents.len());
-    disk.perform(&Step::CreateFolder(path.to_owned()))?;
-    parents
-        .into_iter()
-        .take(made.saturating_add(1))
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .try_for_each(|parent| disk.perform(&Step::SyncFolder(parent)))
+    missing.into_iter().rev().try_for_each(|folder| {
+        disk.perform(&Step::CreateFolder(folder.to_owned()))?;
+        folder_of(folder).map_or(Ok(()), |holder| disk.perform(&Step::SyncFolder(holder.to_owned())))
+    })
+}
+
+/// Makes the name of a folder durable that was there.
+fn sync_found(disk: &impl Disk, holder: &Path) -> io::Result<()> {
+    match disk.perform(&Step::SyncFolder(holder.to_owned())) {
+        // What we may not read we did not make a name in; and a file system that is never written cannot be flushed.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 /// Removes a file, durably; fine when there is none.
@@ -99,8 +113,8 @@ fn places(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     let mut draft = OsString::from(".");
     draft.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
     draft.push(DRAFT);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    Ok((folder.unwrap_or(Path::new(".")).to_owned(), path.with_file_name(draft)))
+    let folder = folder_of(path).unwrap_or(Path::new("."));
+    Ok((folder.to_owned(), path.with_file_name(draft)))
 }
 
 fn put_in_place(disk: &impl Disk, written: io::Result<()>, draft: &Path, path: &Path) -> io::Result<()> {

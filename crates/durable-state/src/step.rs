@@ -1,8 +1,8 @@
-use nix::fcntl::OFlag;
+use crate::opening::require_regular;
 use nix::unistd::syncfs;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 /// One change of the disk; between two of them the process may die.
@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 pub enum Step {
     /// A folder with its parents, not durable yet; fine when it exists.
     CreateFolder(PathBuf),
-    /// Bytes at an offset of a file, durable afterwards; the file is created durably if need be.
+    /// Bytes at an offset of a file, durable afterwards. At offset 0 the file is created if need be, and its name durable.
     Append { path: PathBuf, offset: u64, bytes: Vec<u8> },
     /// A file's new length, durable afterwards; fine when the file does not exist.
     Truncate { path: PathBuf, length: u64 },
-    /// A whole file, not durable yet. A link at its place is not followed: the step fails.
+    /// A whole file, not durable yet. A link at its place is not followed, nor a pipe written to: the step fails.
     Write { path: PathBuf, bytes: Vec<u8> },
     /// A symbolic link that does not exist yet, not durable yet.
     Link { path: PathBuf, target: PathBuf },
@@ -45,7 +45,7 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn perform(&self, step: &Step) -> io::Result<()> {
-        change(step).and_then(|()| flush(step)).map_err(at(step.path()))
+        durably(step).map_err(at(step.path()))
     }
 }
 
@@ -83,7 +83,7 @@ pub fn at(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
 pub(crate) fn change(step: &Step) -> io::Result<()> {
     match step {
         Step::CreateFolder(path) => std::fs::create_dir_all(path),
-        Step::Append { path, offset, bytes } => append(path, *offset, bytes),
+        Step::Append { path, offset, bytes } => append(path, *offset, bytes).map(|_| ()),
         Step::Truncate { path, length } => existing(path, |file| file.set_len(*length)),
         Step::Write { path, bytes } => write(path, bytes),
         Step::Link { path, target } => symlink(target, path),
@@ -94,36 +94,59 @@ pub(crate) fn change(step: &Step) -> io::Result<()> {
     }
 }
 
-/// What of a step makes something durable.
-fn flush(step: &Step) -> io::Result<()> {
+/// A step, with what of it makes something durable: through the descriptor that wrote, as its name may be another's by then.
+fn durably(step: &Step) -> io::Result<()> {
     match step {
-        Step::Append { path, .. } | Step::Truncate { path, .. } => existing(path, File::sync_data),
+        Step::Append { path, offset, bytes } => flush(&append(path, *offset, bytes)?),
+        Step::Truncate { path, length } => existing(path, |file| {
+            file.set_len(*length)?;
+            file.sync_data()
+        }),
         Step::SyncFile(path) | Step::SyncFolder(path) => File::open(path)?.sync_all(),
         Step::SyncFileSystem(path) => Ok(syncfs(File::open(path)?)?),
-        _ => Ok(()),
+        _ => change(step),
     }
+}
+
+/// Errors: also that the file has no name any more, and so nothing that will be found.
+fn flush(file: &File) -> io::Result<()> {
+    file.sync_data()?;
+    if file.metadata()?.nlink() == 0 {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "it was removed while it was written"));
+    }
+    Ok(())
 }
 
 /// Does something to a file that is there.
 fn existing(path: &Path, what: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
-    match OpenOptions::new().write(true).open(path) {
+    match require_regular(path, OpenOptions::new().write(true)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         file => what(&file?),
     }
 }
 
-fn append(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    let is_new = !path.exists();
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    // Before anything is in it: a name that is lost later takes nothing with it that counts.
-    if is_new && let Some(folder) = path.parent() {
+fn append(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<File> {
+    let is_first = offset == 0;
+    // What went before is gone with a file that is gone: the rest of it would be of no use.
+    let file = require_regular(path, OpenOptions::new().create(is_first).truncate(false).write(true))?;
+    // Before anything is in it: a name that is lost later takes nothing with it that counts. Also of a file that is there:
+    // whoever made it may have been cut before its name was durable.
+    if is_first && let Some(folder) = folder_of(path) {
         File::open(folder)?.sync_all()?;
     }
-    file.write_all_at(bytes, offset)
+    file.write_all_at(bytes, offset)?;
+    Ok(file)
+}
+
+/// The folder that has the path's last name.
+pub(crate) fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.create(true).truncate(true).write(true).custom_flags(OFlag::O_NOFOLLOW.bits());
-    options.open(path)?.write_all(bytes)
+    require_regular(path, options.create(true).truncate(true).write(true))?.write_all(bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,8 +57,13 @@ fn unsupported<T>(what: &str) -> Result<T, WriteError> {
 }
 
 impl Open<'_> {
-    /// Writes a key, which is one as it is, and its value.
-    fn entry<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), WriteError> {
+    /// As [`Self::entry_of`], under a name.
+    fn entry<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<bool, WriteError> {
+        self.entry_of(bare(&Quoted(name).to_string()), value)
+    }
+
+    /// Writes a key, which is one as it is, and its value; nothing where that is none. Tells whether it was something.
+    fn entry_of<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<bool, WriteError> {
         let start = self.out.len();
         if self.depth > 0 {
             self.out.push_str(if self.is_first { " " } else { ", " });
@@ -69,13 +74,13 @@ impl Open<'_> {
         value.serialize(Writer { out: self.out, depth: self.depth.saturating_add(1) })?;
         if self.out.len() == begun {
             self.out.truncate(start);
-            return Ok(());
+            return Ok(false);
         }
         self.is_first = false;
         if self.depth == 0 {
             self.out.push('\n');
         }
-        Ok(())
+        Ok(true)
     }
 
     fn close_table(self) -> Result<(), WriteError> {
@@ -95,7 +100,7 @@ impl SerializeStruct for Open<'_> {
         key: &'static str,
         value: &T,
     ) -> Result<(), WriteError> {
-        self.entry(key, value)
+        self.entry(key, value).map(|_| ())
     }
 
     fn end(self) -> Result<(), WriteError> {
@@ -126,8 +131,9 @@ impl SerializeMap for Open<'_> {
         if !quoted.starts_with('"') {
             return unsupported("a key that is no text");
         }
-        let bare = quoted.trim_matches('"');
-        self.entry(if is_bare(bare) { bare } else { &quoted }, value)
+        let is_something = self.entry_of(bare(&quoted), value)?;
+        // Its key would be lost, and be missed by who reads it.
+        if is_something { Ok(()) } else { unsupported("nothing in a map") }
     }
 
     fn end(self) -> Result<(), WriteError> {
@@ -163,9 +169,11 @@ impl SerializeSeq for Open<'_> {
     }
 }
 
-/// Letters, digits, `-` and `_`: what a key needs no quotes for.
-fn is_bare(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+/// A key without its quotes where it needs none: of letters, digits, `-` and `_`.
+fn bare(quoted: &str) -> &str {
+    let key = quoted.trim_matches('"');
+    let is_bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if is_bare && !key.is_empty() { key } else { quoted }
 }
 
 /// A text as a basic string.
@@ -245,13 +253,16 @@ impl<'a> Serializer for Writer<'a> {
         Ok(())
     }
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), WriteError> {
-        value.serialize(self)
+        let begun = self.out.len();
+        value.serialize(Writer { out: &mut *self.out, depth: self.depth })?;
+        // It would be read as none. Of a whole document, nothing may be what a struct without fields is.
+        if self.out.len() == begun && self.depth > 0 { unsupported("an option of nothing") } else { Ok(()) }
     }
     fn serialize_unit(self) -> Result<(), WriteError> {
-        Ok(())
+        unsupported("a unit")
     }
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), WriteError> {
-        Ok(())
+        unsupported("a unit")
     }
     fn serialize_unit_variant(
         self,
@@ -276,7 +287,9 @@ impl<'a> Serializer for Writer<'a> {
         value: &T,
     ) -> Result<(), WriteError> {
         let mut table = self.open("{");
-        table.entry(variant, value)?;
+        if !table.entry(variant, value)? {
+            return unsupported("a variant of nothing");
+        }
         table.close_table()
     }
     fn serialize_seq(self, _: Option<usize>) -> Result<Open<'a>, WriteError> {
@@ -320,3 +333,6 @@ impl<'a> Serializer for Writer<'a> {
         unsupported("a variant with fields")
     }
 }
+
+#[cfg(test)]
+mod tests;

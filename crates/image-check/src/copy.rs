@@ -1,13 +1,12 @@
+use crate::draft::Draft;
 use crate::source::{Found, Opened, Stamp};
 use crate::{
-    Attendance, DigestChoice, DiskFolder, FileError, Folder, Image, Nowhere, Receiver, Rejection, Rules,
-    SourceFolder,
+    Attendance, DigestChoice, FileError, Folder, Image, Nowhere, Receiver, Rejection, Rules, SourceFolder,
 };
 use image_format::{Manifest, names};
 use std::cell::{Cell, RefCell};
-use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Checks the files of a folder where they lie. What becomes of them afterwards is not known: see [`copy`].
 ///
@@ -18,9 +17,10 @@ pub fn check(source: &SourceFolder, rules: &Rules, attendance: &impl Attendance)
 
 /// Copies the files of a folder into a new one, and checks the bytes that are written.
 ///
-/// The copy has a draft's name (`.NAME.draft`) until all of it is as it should be and, where the file system outlives a loss
-/// of power, durable; so whenever the process dies, what has the name `destination` is whole and was checked. Its files
-/// belong to `group`, which may read them. A draft that an earlier process left is removed first.
+/// The copy has a draft's name (`.NAME.PID-NUMBER.draft`), its own among all that are made at once, until all of it is as it
+/// should be and, where the file system outlives a loss of power, durable; so whenever the process dies, what has the name
+/// `destination` is whole and was checked. Its files belong to `group`, which may read them. Drafts of this destination that
+/// a killed process left are removed first.
 ///
 /// Errors: [`Rejection`]; nothing is left of the copy then. [`Rejection::Storage`] also where `destination` is there.
 pub fn copy(
@@ -30,28 +30,10 @@ pub fn copy(
     rules: &Rules,
     attendance: &impl Attendance,
 ) -> Result<Image, Rejection> {
-    let draft = draft_of(destination).map_err(Rejection::Storage)?;
-    remove_folder(&draft).map_err(Rejection::Storage)?;
-    let copied = fill(source, &draft, group, rules, attendance)
-        .and_then(|image| put_in_place(&draft, destination).map_err(Rejection::Storage).map(|()| image));
-    copied.inspect_err(|_| {
-        if let Err(error) = remove_folder(&draft) {
-            log::warn!("the copy of an image that was refused stays as {}: {error}", draft.display());
-        }
-    })
-}
-
-fn fill(
-    source: &SourceFolder,
-    draft: &Path,
-    group: Option<u32>,
-    rules: &Rules,
-    attendance: &impl Attendance,
-) -> Result<Image, Rejection> {
-    let mut folder = DiskFolder::create(draft, group).map_err(Rejection::Storage)?;
-    let image = receive(source, &mut folder, rules, attendance, &mut |_, _, _| ())?;
-    folder.complete().map_err(Rejection::Storage)?;
-    Ok(image)
+    let mut draft = Draft::begin(destination, group).map_err(Rejection::Storage)?;
+    let copied = receive(source, &mut draft.folder, rules, attendance, &mut |_, _, _| ())
+        .and_then(|image| draft.put_in_place(destination).map_err(Rejection::Storage).map(|()| image));
+    copied.inspect_err(|_| draft.discard())
 }
 
 /// Reads all files of a folder, the manifest first, into another, and judges them. `keep` gets each other that was
@@ -144,30 +126,5 @@ impl<A> Reading<'_, A> {
             return Err(FileError::Changed(name()).into());
         }
         Ok(())
-    }
-}
-
-fn draft_of(destination: &Path) -> io::Result<PathBuf> {
-    if destination.symlink_metadata().is_ok() {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    durable_state::draft_of(destination)
-}
-
-/// Gives a folder its name, durably; it has none afterwards where that fails.
-fn put_in_place(draft: &Path, destination: &Path) -> io::Result<()> {
-    fs::rename(draft, destination)?;
-    let parent = destination.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let named = File::open(parent.unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all());
-    named.inspect_err(|_| {
-        // What went wrong first is what is told.
-        let _ = remove_folder(destination);
-    })
-}
-
-fn remove_folder(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }

@@ -21,7 +21,8 @@
 //! ```
 //!
 //! A source is not trusted: its files may be links, pipes or devices, may grow, shrink, or become others while they are
-//! read. Each is opened below the folder's descriptor, never through a link, and only if it is a regular file.
+//! read. Each is opened below the folder's descriptor, never through a link, be it at the end of its name or in the middle,
+//! and only if it is a regular file of the folder's own file system. That takes `openat2`, and so Linux 5.6.
 //!
 //! Must not know: archives, the bus, how images arrive, what becomes of them.
 #![deny(missing_docs)]
@@ -31,6 +32,7 @@ mod attendance;
 mod copy;
 mod digests;
 mod disk;
+mod draft;
 mod folder;
 mod judge;
 mod payload;

@@ -107,7 +107,7 @@ impl Rejection {
     pub fn class(&self) -> Class {
         match self {
             Self::Truncated | Self::Archive(_) | Self::Member(_) | Self::Source(_) => Class::UnTar,
-            Self::File(FileError::Unreadable { .. }) => Class::Internal,
+            Self::File(FileError::Unreadable { .. } | FileError::OldKernel) => Class::Internal,
             Self::File(_) | Self::Limit(_) | Self::Unsuitable(_) => Class::Image,
             Self::Busy { .. } => Class::Busy,
             Self::NoManifest | Self::ManifestIsFolder | Self::Manifest(_) => Class::Manifest,

@@ -2,8 +2,9 @@ use crate::{FileError, LimitError, MemberError, Rejection, Rules};
 use image_format::MemberName;
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::unistd::geteuid;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -62,10 +63,11 @@ impl SourceFolder {
     /// Lists all that is in it, by name, folders before what lies in them.
     pub(crate) fn list(&self, rules: &Rules) -> Result<Listing, Rejection> {
         let mut listing = Listing::default();
-        let mut open: Vec<Option<MemberName>> = vec![None];
+        let mut open: Vec<Option<Found>> = vec![None];
         while let Some(folder) = open.pop() {
             for raw in self.names_in(folder.as_ref(), rules.limits.members)? {
-                self.enter(folder.as_ref(), &raw, rules, &mut listing, &mut open)?;
+                let folder = folder.as_ref().map(|folder| &folder.name);
+                self.enter(folder, &raw, rules, &mut listing, &mut open)?;
             }
         }
         listing.folders.sort();
@@ -79,7 +81,7 @@ impl SourceFolder {
         raw: &[u8],
         rules: &Rules,
         listing: &mut Listing,
-        open: &mut Vec<Option<MemberName>>,
+        open: &mut Vec<Option<Found>>,
     ) -> Result<(), Rejection> {
         if listing.files.len().saturating_add(listing.folders.len()) >= rules.limits.members {
             return Err(LimitError::Members { limit: rules.limits.members }.into());
@@ -88,12 +90,13 @@ impl SourceFolder {
             folder.map_or_else(|| raw.to_vec(), |folder| [folder.as_str().as_bytes(), b"/", raw].concat());
         let name = MemberName::parse(&path, &rules.names);
         let name = name.map_err(|source| MemberError::Name { name: path, source })?;
-        let stat = fstatat(&self.folder, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
+        // Only to be asked what it is: of a link too, and a pipe or a device does nothing.
+        let stat = self.open_below(name.as_str(), OFlag::O_PATH).and_then(fstat);
         let stat = stat.map_err(|errno| unopened(&name, errno))?;
         match kind(&stat) {
             SFlag::S_IFREG => listing.files.push(Found { stamp: Stamp::of(&stat), name }),
             SFlag::S_IFDIR => {
-                open.push(Some(name.clone()));
+                open.push(Some(Found { stamp: Stamp::of(&stat), name: name.clone() }));
                 listing.folders.push(name);
             }
             other => return Err(FileError::Kind { name, what: in_words(other) }.into()),
@@ -102,13 +105,17 @@ impl SourceFolder {
     }
 
     /// Names in a folder, at most so many and one.
-    fn names_in(&self, folder: Option<&MemberName>, limit: usize) -> Result<Vec<Vec<u8>>, Rejection> {
-        let place = folder.map_or(".", MemberName::as_str);
+    fn names_in(&self, folder: Option<&Found>, limit: usize) -> Result<Vec<Vec<u8>>, Rejection> {
         let unreadable = |errno: Errno| match folder {
-            Some(name) => unopened(name, errno),
+            Some(folder) => unopened(&folder.name, errno),
+            None if errno == Errno::ENOSYS => FileError::OldKernel.into(),
             None => Rejection::Source(errno.into()),
         };
-        let mut dir = Dir::openat(&self.folder, place, folder_flags(), Mode::empty()).map_err(unreadable)?;
+        let opened = match folder {
+            Some(folder) => self.found(folder, folder_flags(), SFlag::S_IFDIR)?.0,
+            None => self.open_below(".", folder_flags()).map_err(unreadable)?,
+        };
+        let mut dir = Dir::from_fd(opened).map_err(unreadable)?;
         let mut names = Vec::new();
         for entry in dir.iter() {
             let entry = entry.map_err(unreadable)?;
@@ -125,17 +132,40 @@ impl SourceFolder {
 
     /// Opens a file that was found. A link or pipe that has come into its place neither leads elsewhere nor makes it wait.
     pub(crate) fn file(&self, found: &Found) -> Result<Opened, Rejection> {
-        let flags =
-            OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let file = openat(&self.folder, found.name.as_str(), flags, Mode::empty());
-        let file: File = file.map_err(|errno| unopened(&found.name, errno))?.into();
-        let stat = fstat(&file).map_err(|errno| unopened(&found.name, errno))?;
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let (file, stamp) = self.found(found, flags, SFlag::S_IFREG)?;
+        Ok(Opened { file: file.into(), stamp })
+    }
+
+    /// Opens what was found, if it is that still.
+    fn found(&self, found: &Found, flags: OFlag, expected: SFlag) -> Result<(OwnedFd, Stamp), Rejection> {
+        let unopened = |errno| unopened(&found.name, errno);
+        let opened = self.open_below(found.name.as_str(), flags).map_err(unopened)?;
+        let stat = fstat(&opened).map_err(unopened)?;
         let stamp = Stamp::of(&stat);
-        if !stamp.is_same_file(&found.stamp) || kind(&stat) != SFlag::S_IFREG {
+        if !stamp.is_same_file(&found.stamp) || kind(&stat) != expected {
             return Err(FileError::Swapped(found.name.clone()).into());
         }
-        Ok(Opened { file, stamp })
+        Ok((opened, stamp))
     }
+
+    /// Opens something below the folder. No part of the name is followed if it is a link, nor leads to another file system.
+    fn open_below(&self, name: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+        let resolve = ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS
+            | ResolveFlag::RESOLVE_NO_XDEV;
+        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat2(&self.folder, name, OpenHow::new().flags(flags).resolve(resolve))
+    }
+}
+
+/// Whether users other than root and our own may write to a file, or let themselves do so.
+pub(crate) fn is_writable_by_others(file: &File) -> io::Result<bool> {
+    let stat = fstat(file)?;
+    let is_ours = stat.st_uid == 0 || stat.st_uid == geteuid().as_raw();
+    let others = Mode::S_IWGRP | Mode::S_IWOTH;
+    Ok(!is_ours || Mode::from_bits_truncate(stat.st_mode).intersects(others))
 }
 
 impl Stamp {
@@ -182,6 +212,8 @@ fn unopened(name: &MemberName, errno: Errno) -> Rejection {
         Errno::ENOENT | Errno::ELOOP | Errno::ENXIO | Errno::ENOTDIR => {
             FileError::Swapped(name.clone()).into()
         }
+        Errno::EXDEV => FileError::OtherFileSystem(name.clone()).into(),
+        Errno::ENOSYS => FileError::OldKernel.into(),
         errno => FileError::Unreadable { name: name.clone(), source: errno.into() }.into(),
     }
 }

@@ -260,7 +260,7 @@ impl<F: FnOnce()> Attendance for At<F> {
 #[test]
 fn a_file_that_grows_shrinks_is_rewritten_or_swapped_while_it_is_copied_is_named() {
     let payload = |bed: &Bed| bed.file("a.bin");
-    let changes: [(&str, &str, Change<'_>); 6] = [
+    let changes: [(&str, &str, Change<'_>); 7] = [
         ("grows", "a.bin was changed while it was read", &|bed| {
             OpenOptions::new().append(true).open(payload(bed)).unwrap().write_all(b"x").unwrap();
         }),
@@ -279,6 +279,11 @@ fn a_file_that_grows_shrinks_is_rewritten_or_swapped_while_it_is_copied_is_named
         ("becomes a link", "folder/b.bin became another file", &|bed| {
             fs::remove_file(bed.file("folder/b.bin")).unwrap();
             symlink("/etc/passwd", bed.file("folder/b.bin")).unwrap();
+        }),
+        ("comes by a link", "folder/b.bin became another file", &|bed| {
+            // The very file that was listed, and the way to it leads through a link now.
+            fs::rename(bed.file("folder"), bed.file("moved")).unwrap();
+            symlink("moved", bed.file("folder")).unwrap();
         }),
         ("becomes a pipe", "folder/b.bin became another file", &|bed| {
             fs::remove_file(bed.file("folder/b.bin")).unwrap();
@@ -336,11 +341,16 @@ fn a_copy_that_is_stopped_at_any_piece_leaves_nothing() {
 #[test]
 fn what_a_killed_process_left_of_a_copy_is_not_taken_for_one_and_makes_room() {
     let bed = Bed::new();
-    let draft = bed.place.path().join(".copy.draft");
-    fs::create_dir_all(draft.join("folder")).unwrap();
-    fs::write(draft.join("folder/half"), "x").unwrap();
+    for name in [".copy.draft", ".copy.1-0.draft"] {
+        let draft = bed.place.path().join(name);
+        fs::create_dir_all(draft.join("folder")).unwrap();
+        fs::write(draft.join("folder/half"), "x").unwrap();
+    }
+    // Of another destination, which may be somebody's.
+    fs::create_dir(bed.place.path().join(".other.1-0.draft")).unwrap();
     bed.copy().unwrap();
-    assert!(!draft.exists());
+    assert_eq!(fs::read_dir(bed.place.path()).unwrap().count(), 3);
+    assert!(bed.place.path().join(".other.1-0.draft").exists());
     assert_eq!(files(&bed.source()), files(&bed.destination()));
     // What is there is not written over.
     let refused = bed.copy().unwrap_err();
@@ -348,6 +358,21 @@ fn what_a_killed_process_left_of_a_copy_is_not_taken_for_one_and_makes_room() {
         matches!(&refused, Rejection::Storage(error) if error.kind() == std::io::ErrorKind::AlreadyExists)
     );
     assert_eq!(files(&bed.source()), files(&bed.destination()));
+}
+
+#[test]
+fn of_two_copies_into_one_destination_one_comes_to_be_and_is_whole() {
+    let bed = Bed::new();
+    let refused = bed.copy_watched(&At(100_000, Cell::new(Some(|| drop(bed.copy().unwrap()))))).unwrap_err();
+    assert!(matches!(refused, Rejection::Storage(_)), "{refused}");
+    assert_eq!(files(&bed.source()), files(&bed.destination()));
+    assert_eq!(fs::read_dir(bed.place.path()).unwrap().count(), 2, "nothing is left of the other");
+    // One that is stopped takes nothing from the other.
+    let bed = Bed::new();
+    let stopped = || drop(bed.copy_watched(&Stop(Cell::new(4))).unwrap_err());
+    bed.copy_watched(&At(100_000, Cell::new(Some(stopped)))).unwrap();
+    assert_eq!(files(&bed.source()), files(&bed.destination()));
+    assert_eq!(fs::read_dir(bed.place.path()).unwrap().count(), 2);
 }
 
 #[test]
@@ -402,6 +427,46 @@ fn the_payload_is_read_from_the_file_that_was_checked() {
     OpenOptions::new().append(true).open(bed.file("a.bin")).unwrap().write_all(b"x").unwrap();
     let error = payload.read_exact_at(&mut [0], 0).unwrap_err().to_string();
     assert_eq!(error, "a.bin has changed since it was checked");
+}
+
+#[test]
+fn a_payload_that_was_only_unlinked_is_read_on() {
+    let bed = Bed::new();
+    let (_, payload) =
+        open_payload(&bed.open(), &bed.rules, &(), |_, name| name.as_str() == "a.bin").unwrap();
+    let expected = fs::read(bed.file("a.bin")).unwrap();
+    let mut writer = OpenOptions::new().write(true).open(bed.file("a.bin")).unwrap();
+    fs::remove_file(bed.file("a.bin")).unwrap();
+    let mut bytes = vec![0; 90_000];
+    for _ in 0..2 {
+        payload.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(bytes, expected);
+    }
+    // The same length, and another byte.
+    writer.write_all(&[expected[0] ^ 1]).unwrap();
+    let error = payload.read_exact_at(&mut [0], 50_000).unwrap_err().to_string();
+    assert_eq!(error, "a.bin has changed since it was checked");
+}
+
+#[test]
+fn a_payload_that_others_may_write_is_refused() {
+    let open = |bed: &Bed| {
+        let opened = open_payload(&bed.open(), &bed.rules, &(), |_, name| name.as_str() == "a.bin");
+        opened.map(|_| ()).map_err(|rejection| rejection.to_string())
+    };
+    let refused = Err("a.bin may be written by other users than root and this program's".to_owned());
+    let bed = Bed::new();
+    for (mode, expected) in
+        [(0o644, Ok(())), (0o664, refused.clone()), (0o646, refused.clone()), (0o600, Ok(()))]
+    {
+        fs::set_permissions(bed.file("a.bin"), fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(open(&bed), expected, "{mode:o}");
+    }
+    // Without privileges it cannot be given away.
+    if std::os::unix::fs::chown(bed.file("a.bin"), Some(4242), None).is_ok() {
+        assert_eq!(open(&bed), refused);
+    }
+    check(&bed.open(), &bed.rules, &()).unwrap();
 }
 
 #[test]

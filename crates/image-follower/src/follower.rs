@@ -14,6 +14,8 @@ struct Told {
     stage: String,
     unpacked: Option<u8>,
     reason: String,
+    /// It has said its state since an earlier one was disregarded.
+    has_news: bool,
 }
 
 /// What is going on.
@@ -41,7 +43,7 @@ pub struct Follower {
     apply: ApplyTime,
     image_manager: Option<String>,
     told: BTreeMap<String, Told>,
-    /// A state counts as the end.
+    /// States that were found count, not only those that are heard.
     counts: bool,
     was_there: bool,
     is_removed: bool,
@@ -72,9 +74,10 @@ impl Follower {
         &self.path
     }
 
-    /// The state that it has now is of an earlier try: only what is heard from now on is an end.
+    /// The states that it has now are of an earlier try: one is an end only once the service whose it is has said it anew.
     pub fn disregard_state(&mut self) {
         self.counts = false;
+        self.told.values_mut().for_each(|told| told.has_news = false);
         self.ended = None;
     }
 
@@ -102,12 +105,18 @@ impl Follower {
     pub fn hear(&mut self, owner: &str, said: &Said) {
         match said {
             Said::Added(interfaces) => {
-                self.counts |= interfaces.contains_key(ACTIVATION);
+                if interfaces.contains_key(ACTIVATION) {
+                    self.told.entry(owner.to_owned()).or_default().has_news = true;
+                }
                 self.found(owner, interfaces);
             }
             Said::Changed { interface, properties } => {
-                self.told.entry(owner.to_owned()).or_default().take(interface, properties);
-                self.counts |= interface == ACTIVATION && properties.contains_key("Activation");
+                let told = self.told.entry(owner.to_owned()).or_default();
+                // It has what it changes, also where nobody heard it say so.
+                told.interfaces.insert(interface.clone());
+                told.take(interface, properties);
+                told.has_news |= interface == ACTIVATION && properties.contains_key("Activation");
+                self.was_there = true;
             }
             Said::Removed(interfaces) => {
                 let Some(told) = self.told.get_mut(owner) else { return };
@@ -184,7 +193,8 @@ impl Follower {
             _ => false,
         };
         if self.ended.is_none() {
-            let state = self.activation().filter(|state| self.counts && is_end(state));
+            let lead = self.lead().filter(|lead| self.counts || lead.has_news);
+            let state = lead.and_then(|lead| lead.activation).filter(is_end);
             let removed = self.is_removed.then_some(End::Removed);
             self.ended = state.map(End::State).or(removed);
         }

@@ -51,14 +51,25 @@ fn is_ours(path: &Path, marker: &str) -> bool {
 /// Replaces a file in one step; one that is as it should be keeps its time.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) {
-        return Ok(());
+        // A run that was cut may have left it for its owner alone.
+        return let_read(path);
     }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     // Nothing is flushed: an image is packed from what processes see, and a run that was cut is run again.
     replace_unflushed(&RealDisk, path, text.as_bytes())?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+    let_read(path)
+}
+
+/// Lets everybody read a file, whatever the umask was.
+fn let_read(path: &Path) -> io::Result<()> {
+    let mut permissions = path.metadata()?.permissions();
+    if permissions.mode() & 0o7777 == 0o644 {
+        return Ok(());
+    }
+    permissions.set_mode(0o644);
+    fs::set_permissions(path, permissions)
 }
 
 /// Files that an earlier call may have written.
@@ -88,5 +99,20 @@ fn remove_empty_folders(path: &Path, root: &Path) {
         if fs::remove_dir(folder).is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_a_cut_run_left_to_its_owner_is_for_everybody_after_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "text").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write(&path, "text").unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o644);
     }
 }

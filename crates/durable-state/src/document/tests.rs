@@ -127,7 +127,7 @@ fn what_is_damaged_is_set_aside_and_told_once() {
     assert_eq!(load().unwrap(), None);
     state.save("10-0050", &record()).unwrap();
     assert_eq!(load().unwrap(), Some(record()));
-    for bad in [b"".to_vec(), vec![b'x'; 1025], whole("format = 4\n")] {
+    for bad in [b"".to_vec(), vec![b'x'; 1025], whole("format = 3\n")] {
         fs::write(state.file("10-0050"), &bad).unwrap();
         let message = load().unwrap_err().to_string();
         assert!(
@@ -138,6 +138,34 @@ fn what_is_damaged_is_set_aside_and_told_once() {
         assert_eq!(fs::read(folder.path().join(".10-0050.damaged")).unwrap(), bad);
     }
     assert_eq!(state.names().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_document_of_another_format_is_named_and_stays_for_whoever_wrote_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::at(folder.path());
+    fs::write(state.file("a"), whole("format = 4\n")).unwrap();
+    for _ in 0..2 {
+        let error = state.load::<Record>("a").unwrap_err();
+        assert!(matches!(error, LoadError::OtherFormat { found: 4, known: 3, .. }), "{error}");
+        assert!(error.to_string().contains("a is left alone: its format is 4"), "{error}");
+    }
+    assert_eq!(fs::read(state.file("a")).unwrap(), whole("format = 4\n"));
+}
+
+#[test]
+fn a_document_that_would_be_refused_for_its_length_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::at(folder.path());
+    let of = |length| Record { name: "x".repeat(length), ..Record::default() };
+    let room = Record::LONGEST as usize - encode(&of(0)).unwrap().len();
+    state.save("a", &of(room)).unwrap();
+    let error = state.save("a", &of(room + 1)).unwrap_err();
+    assert_eq!(
+        (error.kind(), &*error.to_string()),
+        (io::ErrorKind::FileTooLarge, "it has more than 1024 bytes")
+    );
+    assert_eq!(state.load::<Record>("a").unwrap(), Some(of(room)));
 }
 
 #[test]

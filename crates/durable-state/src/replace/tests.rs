@@ -70,7 +70,50 @@ fn a_folder_that_was_made_is_there_with_its_parents_after_a_loss_of_power() {
             create_folder(&RealDisk, &folder.join("a/b/c")).unwrap();
         },
     );
-    assert_eq!(ways, 15, "making, three names made durable, and the end");
+    assert_eq!(ways, 24, "the name that was there, three made and made durable, and the end");
+}
+
+/// Performs so many steps and no more, as a run that is killed.
+struct Killed<'a, D>(&'a D, std::cell::Cell<usize>);
+
+impl<D: Disk> Disk for Killed<'_, D> {
+    fn perform(&self, step: &Step) -> io::Result<()> {
+        let left = self.1.get().checked_sub(1).ok_or(io::ErrorKind::Other)?;
+        self.1.set(left);
+        self.0.perform(step)
+    }
+}
+
+#[test]
+fn a_folder_that_a_killed_run_made_is_durable_once_another_has_opened_it() {
+    for steps in 0..7 {
+        every_cut(
+            |_| {},
+            |folder, disk| {
+                let path = folder.join("a/b/c");
+                let _ = create_folder(&Killed(disk, steps.into()), &path);
+                StateFolder::on(&path, disk).open().is_ok()
+            },
+            |folder, cut, was_answered| {
+                assert!(!was_answered || folder.join("a/b/c").is_dir(), "{steps} {cut:?}");
+            },
+        );
+    }
+}
+
+#[test]
+fn a_folder_of_one_relative_name_is_made_durable_in_the_current_one() {
+    struct Told(std::cell::RefCell<Vec<Step>>);
+    impl Disk for Told {
+        fn perform(&self, step: &Step) -> io::Result<()> {
+            self.0.borrow_mut().push(step.clone());
+            Ok(())
+        }
+    }
+    let told = Told(Vec::new().into());
+    create_folder(&told, Path::new("no-such-folder")).unwrap();
+    let expected = [Step::CreateFolder("no-such-folder".into()), Step::SyncFolder(".".into())];
+    assert_eq!(*told.0.borrow(), expected);
 }
 
 #[test]

@@ -27,6 +27,15 @@ pub enum FileError {
         /// Why.
         source: io::Error,
     },
+    /// Something else is mounted in the folder.
+    #[error("{0} lies on another file system")]
+    OtherFileSystem(MemberName),
+    /// The kernel cannot open a file without following links on the way to it.
+    #[error("the kernel is older than Linux 5.6, and has no openat2")]
+    OldKernel,
+    /// Whoever may write to it could change it after it was checked.
+    #[error("{0} may be written by other users than root and this program's")]
+    Writable(MemberName),
     /// One file was to be installed, and there is none.
     #[error("there is no payload that is to be installed")]
     NoPayload,

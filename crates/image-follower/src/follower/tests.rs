@@ -104,6 +104,29 @@ fn a_state_of_an_earlier_try_is_no_end() {
 }
 
 #[test]
+fn a_new_state_of_one_service_does_not_make_an_old_one_of_another_count() {
+    let mut follower = Follower::new(PATH, ApplyTime::Immediate, Some(OURS.to_owned()));
+    follower.found(OURS, &[(ACTIVATION.to_owned(), state("Ready"))].into());
+    follower.found(THEIRS, &[(ACTIVATION.to_owned(), state("Failed"))].into());
+    follower.disregard_state();
+    follower.hear(OURS, &changed(ACTIVATION, state("Ready")));
+    assert_eq!(follower.end(), None);
+    follower.hear(THEIRS, &changed(ACTIVATION, state("Activating")));
+    follower.hear(THEIRS, &changed(ACTIVATION, state("Active")));
+    assert_eq!(follower.end(), Some(End::State(Activation::Active)));
+}
+
+#[test]
+fn a_service_that_is_known_by_a_change_alone_stays_when_it_withdraws_something_else() {
+    let mut follower = Follower::new(PATH, ApplyTime::Immediate, None);
+    follower.hear(THEIRS, &changed(ACTIVATION, state("Activating")));
+    follower.hear(THEIRS, &removed(ACTIVATION_PROGRESS));
+    assert_eq!((follower.activation(), follower.end()), (Some(Activation::Activating), None));
+    follower.hear(THEIRS, &removed(ACTIVATION));
+    assert_eq!(follower.end(), Some(End::Removed));
+}
+
+#[test]
 fn an_image_that_is_removed_ends_and_a_service_that_dies_may_come_back() {
     let mut follower = handed_over(ApplyTime::Immediate);
     assert!(follower.left(OURS));

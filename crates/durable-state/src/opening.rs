@@ -1,0 +1,31 @@
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// Opens a regular file; `None` where something else has the name.
+///
+/// The descriptor is asked what it is, not the name, which may be another's a moment later. A link is not followed, and a
+/// pipe without another end does not make it wait.
+pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<Option<File>> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    match options.custom_flags(flags.bits()).open(path) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Err(error) if is_no_file(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// As [`open_regular`], where nothing but a regular file will do.
+pub(crate) fn require_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let no_file = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+    open_regular(path, options)?.ok_or_else(no_file)
+}
+
+/// A link, a socket or a pipe that nobody reads, or a folder that was to be written.
+fn is_no_file(error: &io::Error) -> bool {
+    let kinds = [Errno::ELOOP, Errno::ENXIO, Errno::EISDIR].map(|errno| errno as i32);
+    error.raw_os_error().is_some_and(|code| kinds.contains(&code))
+}
