@@ -139,7 +139,7 @@ pub fn decode<T: Document>(bytes: &[u8]) -> Result<T, Fault> {
     toml::from_str(body).map_err(|error| Fault::Content(error.to_string().trim_end().replace('\n', "; ")))
 }
 
-/// Keeps a document in a file, durably and as a whole; see [`replace`].
+/// Keeps a document in a file, durably and as a whole; see [`replace()`].
 pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result<()> {
     replace(disk, path, encode(value)?.as_bytes())
 }

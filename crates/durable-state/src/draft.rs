@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// A file that is being written for the place of another, for tools that people start.
 ///
 /// It has no name until it is put in place, so that of a tool that ends before nothing is left, and two tools with one target
-/// do not write into each other's: what services have [`crate::replace`] for, whose draft they find again. To take the
+/// do not write into each other's: what services have [`crate::replace()`] for, whose draft they find again. To take the
 /// other's place it needs a name for a moment: a kill just then leaves it, whole, as `.NAME.PID.part` beside the other.
 /// Where the file system has no files without a name it has that one all the time, and a kill leaves what was written so far.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! Every change of the disk is a [`Step`] that a [`Disk`] performs, so that a test can cut the list of steps at every
 //! index: feature `simulation` has the disk for it, and goes through the cuts. On the steps stand
 //!
-//! - [`replace`] and its kin: one file, link or folder at a time;
+//! - [`replace()`] and its kin: one file, link or folder at a time;
 //! - [`StateFolder`]: a folder with files of one owner, and [`Document`]s in them;
 //! - [`Journal`]: a file that grows by lines, of which each is there whole or not at all;
 //! - [`Draft`]: a file that is written as a stream and then put in place, for tools.

@@ -21,7 +21,7 @@ pub fn replace(disk: &impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     disk.perform(&Step::SyncFolder(folder))
 }
 
-/// As [`replace`], but nothing waits for the disk: for memory, and for what may be lost with the power.
+/// As [`replace()`], but nothing waits for the disk: for memory, and for what may be lost with the power.
 ///
 /// A file system that writes names before contents may leave an empty file then.
 pub fn replace_unflushed(disk: &impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {

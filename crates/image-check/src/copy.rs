@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Checks the files of a folder where they lie. What becomes of them afterwards is not known: see [`copy`].
+/// Checks the files of a folder where they lie. What becomes of them afterwards is not known: see [`copy()`].
 ///
 /// Errors: [`Rejection`].
 pub fn check(source: &SourceFolder, rules: &Rules, attendance: &impl Attendance) -> Result<Image, Rejection> {

@@ -5,7 +5,7 @@
 //!
 //! - [`check`]: the files of a folder, where they lie;
 //! - [`open_payload`]: the same, and one file stays open, to be read by whoever installs it;
-//! - [`copy`]: the files of a folder into another, which is there only if all of them are as they should be;
+//! - [`copy()`]: the files of a folder into another, which is there only if all of them are as they should be;
 //! - [`Receiver`]: members that come one by one, for those who read archives.
 //!
 //! ```no_run

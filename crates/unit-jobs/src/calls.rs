@@ -55,7 +55,7 @@ pub async fn reference(connection: &Connection, unit: &str) -> Result<bool, Call
     Ok(none_if_not_loaded(ask(connection, "RefUnit", &(unit,)).await)?.is_some())
 }
 
-/// Takes back one [`reference`].
+/// Takes back one [`reference()`].
 ///
 /// Errors: [`CallError`].
 pub async fn unreference(connection: &Connection, unit: &str) -> Result<(), CallError> {
