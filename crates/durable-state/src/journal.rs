@@ -1,5 +1,5 @@
 use crate::checksum::in_words;
-use crate::opening::require_regular;
+use crate::opening::open_regular;
 use crate::{Disk, Step, at};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _, Take};
@@ -39,12 +39,17 @@ impl Journal {
         self.length == 0 && !self.tail_in_doubt
     }
 
-    /// Reads it from its beginning; none where there is no file.
+    /// Reads it from its beginning; none where there is no file, or something else has its name.
     ///
     /// The first time, all that the file has counts; afterwards what was appended, and not what a refused write left.
     pub fn read(&mut self) -> io::Result<Option<BufReader<Take<File>>>> {
-        let file = match require_regular(&self.path, OpenOptions::new().read(true)) {
-            Ok(file) => file,
+        let file = match open_regular(&self.path, OpenOptions::new().read(true)) {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                // Nothing of ours is in it. A tenant starts with what else it has, and appends are refused.
+                log::error!("{} is no regular file, nothing can be kept in it", self.path.display());
+                return Ok(None);
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at(&self.path)(error)),
         };
@@ -171,8 +176,10 @@ mod tests {
         std::os::unix::fs::symlink("elsewhere", at("link")).unwrap();
         nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         for name in ["link", "pipe"] {
-            let refused = Journal::at(at(name)).read().unwrap_err().to_string();
-            assert!(refused.contains("it is no regular file"), "{refused}");
+            let mut journal = Journal::at(at(name));
+            assert!(journal.read().unwrap().is_none(), "{name}");
+            let refused = journal.append(&crate::RealDisk, b"x\n".to_vec()).unwrap_err().to_string();
+            assert!(refused.contains(name) && refused.contains("it is no regular file"), "{refused}");
         }
     }
 
