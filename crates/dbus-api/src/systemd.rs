@@ -18,7 +18,7 @@ pub const SERVICE: &str = "org.freedesktop.systemd1.Service";
 /// `JobRemoved(uoss)`: id, job, unit, result. Who asked for the job gets it without subscribing.
 pub const JOB_REMOVED: &str = "JobRemoved";
 
-/// Which signals are [`JOB_REMOVED`]; whoever takes one checks that PID 1 sent it.
+/// Which signals are [`JOB_REMOVED`]; the receiver checks that PID 1 sent it.
 pub fn job_removed_rule() -> zbus::Result<MatchRule<'static>> {
     MatchRule::builder()
         .msg_type(MessageType::Signal)

@@ -146,7 +146,7 @@ pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result
 
 /// Reads a document; none where there is no file.
 ///
-/// Errors: [`LoadError`]. A file that cannot be believed is set aside first, so that it is told once and in nobody's way; one
+/// Errors: [`LoadError`]. A file that cannot be believed is set aside first, so that it is logged once and its name is free; one
 /// of another format is not.
 pub fn load<T: Document>(disk: &impl Disk, path: &Path) -> Result<Option<T>, LoadError> {
     load_within(disk, path, T::LONGEST)

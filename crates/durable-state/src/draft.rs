@@ -80,7 +80,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            // Whatever kept it from being written is what is told.
+            // The error that kept it from being written is the one reported.
             let _ = fs::remove_file(name);
         }
     }

@@ -35,7 +35,7 @@ impl<D: Disk> StateFolder<D> {
 
     /// Makes the folder if need be, and removes what an interrupted run left in it: drafts, and damaged files beyond four.
     ///
-    /// Errors: as the kernel says. A draft that cannot be removed is only told: it is in nobody's way.
+    /// Errors: as the kernel says. A draft that cannot be removed is only logged: nothing needs its name.
     pub fn open(&self) -> io::Result<()> {
         crate::create_folder(&self.disk, &self.path)?;
         let swept = crate::sweep(&self.disk, &self.path).and_then(|()| self.forget_damaged());

@@ -24,7 +24,7 @@ pub(crate) fn require_regular(path: &Path, options: &mut OpenOptions) -> io::Res
     open_regular(path, options)?.ok_or_else(no_file)
 }
 
-/// A link, a socket or a pipe that nobody reads, or a folder that was to be written.
+/// A link, a socket or a pipe without a reader, or a folder that was to be written.
 fn is_no_file(error: &io::Error) -> bool {
     let kinds = [Errno::ELOOP, Errno::ENXIO, Errno::EISDIR].map(|errno| errno as i32);
     error.raw_os_error().is_some_and(|code| kinds.contains(&code))

@@ -130,7 +130,7 @@ fn append(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<File> {
     // What went before is gone with a file that is gone: the rest of it would be of no use.
     let file = require_regular(path, OpenOptions::new().create(is_first).truncate(false).write(true))?;
     // Before anything is in it: a name that is lost later takes nothing with it that counts. Also of a file that is there:
-    // whoever made it may have been cut before its name was durable.
+    // the process that made it may have been killed before its name was durable.
     if is_first && let Some(folder) = folder_of(path) {
         File::open(folder)?.sync_all()?;
     }

@@ -84,7 +84,7 @@ impl Draft {
     }
 }
 
-/// Removes drafts of a destination that nobody holds. One that cannot be removed is only told: it is in nobody's way.
+/// Removes drafts of a destination that no process holds. One that cannot be removed is only logged: nothing needs its name.
 fn sweep(destination: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent_of(destination))? {
         let entry = entry?;
