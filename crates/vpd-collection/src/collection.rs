@@ -361,13 +361,10 @@ impl Collection {
             self.is_settled = true;
             self.progress_at = now.elapsed;
             self.prepare_all();
-            // Whatever was not seen until now is not there.
-            effects.extend(
-                self.frus
-                    .iter()
-                    .filter(|(_, fru)| fru.is_unsettled())
-                    .map(|(key, _)| Effect::Look(key.clone())),
-            );
+            // What was not seen until now is not there; what was left as it was may be read by now.
+            let is_open = |fru: &Fru| fru.is_unsettled() || fru.phase == Phase::Kept;
+            let open = self.frus.iter().filter(|(_, fru)| is_open(fru));
+            effects.extend(open.map(|(key, _)| Effect::Look(key.clone())));
         }
     }
 

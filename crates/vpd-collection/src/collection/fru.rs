@@ -188,6 +188,12 @@ impl Fru {
         matches!(self.phase, Phase::Unsettled | Phase::Absent | Phase::Leaving(_) | Phase::Vanishing(_))
     }
 
+    /// As far as is known there is no device, and no run of its unit has published what it read: not in this run of the
+    /// service, not in an earlier one.
+    pub fn is_unpublished(&self) -> bool {
+        self.is_out_of_sight() && self.report.is_none()
+    }
+
     /// The next step needs an inventory.
     pub fn waits_for_inventory(&self) -> bool {
         matches!(self.phase, Phase::Waiting(..) | Phase::Vanishing(Some(_)) | Phase::Clearing(Some(_)))

@@ -278,8 +278,8 @@ impl Collection {
             if is_late {
                 return Extent::States;
             }
-            let is_away = self.frus.get(key).is_some_and(super::Fru::is_out_of_sight);
-            if is_away && !self.cannot_be_read(key) { Extent::Full } else { Extent::States }
+            let lacks_all = self.frus.get(key).is_some_and(super::Fru::is_unpublished);
+            if lacks_all && !self.cannot_be_read(key) { Extent::Full } else { Extent::States }
         };
         let all: Vec<(String, Extent)> = self.plans.keys().map(|key| (key.clone(), extent(key))).collect();
         self.primed =

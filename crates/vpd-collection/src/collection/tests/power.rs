@@ -325,3 +325,81 @@ fn a_restart_of_the_service_that_hears_of_the_power_late_reads_nothing_again() {
         assert_eq!(play.status().state, "collected", "{powers:?}");
     }
 }
+
+/// What is on its way to the service after its restart, in the order in which it was sent; any of it may come next.
+struct Restart {
+    play: Play,
+    under_way: Vec<Event>,
+    powers: Vec<Power>,
+}
+
+impl Restart {
+    fn of(known: &[FruStatus], powers: &[Power]) -> Self {
+        let mut play = Play { primes: false, ..Play::of(plan()) };
+        play.collection.resume(known.to_vec());
+        let seen = Event::Device(KEY.to_owned(), Sight::Present);
+        let under_way = vec![Event::Inventory(Presence::Here), seen, Event::Settled];
+        Self { play, under_way, powers: powers.iter().rev().copied().collect() }
+    }
+
+    /// How many may come next.
+    fn choices(&self) -> usize {
+        self.under_way.len() + usize::from(!self.powers.is_empty())
+    }
+
+    /// Lets one come, and answers what the service wants then; whether it wanted the part to be read.
+    fn goes_on(&mut self, choice: usize) -> bool {
+        if choice < self.under_way.len() {
+            let event = self.under_way.remove(choice);
+            self.play.event(event);
+        } else if let Some(power) = self.powers.pop() {
+            self.play.event(Event::Power(power));
+        }
+        let present = || Event::Device(KEY.to_owned(), Sight::Present);
+        for effect in std::mem::take(&mut self.play.wanted) {
+            match effect {
+                Effect::Start(..) => return true,
+                Effect::Inspect(ticket, _) => {
+                    let state = unit_state("active", "run", "success", 0);
+                    self.under_way.push(Event::Inspected(ticket, Ok(state)));
+                }
+                Effect::Tidy(ticket, _) => self.under_way.push(Event::Tidied(ticket, Ok(()))),
+                Effect::Look(_) => self.under_way.push(present()),
+                Effect::LookAgain => self.under_way.push(Event::LookedAgain),
+                Effect::Prime(..) => self.under_way.push(Event::Primed(Ok(()))),
+                Effect::Ready => {}
+            }
+        }
+        false
+    }
+}
+
+#[test]
+fn a_restart_of_the_service_reads_nothing_again_in_any_order_of_answers() {
+    let known = collected().collection.statuses();
+    let mut orders = 0;
+    for powers in [&[Power::Off][..], &[Power::On, Power::Off]] {
+        // The choices that the next order begins with.
+        let mut prefix: Vec<usize> = Vec::new();
+        loop {
+            let mut restart = Restart::of(&known, powers);
+            // The run was published in the second 0, and the service restarts later.
+            restart.play.seconds = 5;
+            let mut path = Vec::new();
+            while restart.choices() > 0 {
+                let choice = prefix.get(path.len()).copied().unwrap_or(0);
+                path.push((choice, restart.choices()));
+                assert!(!restart.goes_on(choice), "{powers:?} {path:?}");
+            }
+            orders += 1;
+            assert_eq!(restart.play.status().state, "collected", "{powers:?} {path:?}");
+            while path.last().is_some_and(|(choice, width)| choice + 1 == *width) {
+                path.pop();
+            }
+            let Some((last, _)) = path.last_mut() else { break };
+            *last += 1;
+            prefix = path.iter().map(|(choice, _)| *choice).collect();
+        }
+    }
+    assert!(orders > 1_000, "{orders}");
+}

@@ -152,3 +152,17 @@ fn states_that_hold_without_power_are_told_once_somebody_says_that_there_is_none
         }
     }
 }
+
+#[test]
+fn what_an_earlier_run_of_the_service_had_read_is_not_primed_with_values() {
+    let mut play = Play::with_device();
+    play.run(Verb::Start, read("ok", 1));
+    play.tidied();
+    let known = play.collection.statuses();
+    let mut play = unprimed(Plan::new(KEY, UNIT));
+    play.collection.resume(known);
+    play.seconds = 1;
+    play.event(Event::Inventory(Presence::Here));
+    play.event(Event::Settled);
+    assert_eq!(primes(&mut play), [(KEY.to_owned(), Extent::States)]);
+}
