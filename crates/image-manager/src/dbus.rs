@@ -4,7 +4,7 @@ use dbus_api::software::ROOT;
 use dbus_api::software::faces::Image;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::root::Service;
-use dbus_api::software::view::{Objects, View};
+use dbus_api::software::view::{Interface, Objects, View};
 use image_format::VersionId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,13 +103,12 @@ pub struct Face {
 }
 
 impl Image for Face {
-    fn view(&self) -> View {
+    fn view(&self, read: Interface) -> View {
+        if read == Interface::Activation {
+            self.was_read.store(true, Ordering::Relaxed);
+            self.reads.notify_one();
+        }
         self.view.borrow().clone()
-    }
-
-    fn was_read(&self) {
-        self.was_read.store(true, Ordering::Relaxed);
-        self.reads.notify_one();
     }
 
     async fn request(&self, wish: RequestedActivation) -> Result<(), Refusal> {

@@ -143,7 +143,10 @@ impl Images {
         let Some(image) = self.all.get(id) else { return Ok(()) };
         let told = {
             let view = image.view.borrow();
-            interfaces.iter().map(|interface| (interface.name(), view.properties(*interface))).collect()
+            interfaces
+                .iter()
+                .map(|interface| (interface.name(), faces::properties(*interface, &view)))
+                .collect()
         };
         sent(signals::added(&self.connection, &object_path(id), &told)).await
     }
@@ -183,7 +186,7 @@ impl Images {
         if !image.shown.contains(&interface) {
             return Ok(());
         }
-        let mut properties = image.view.borrow().properties(interface);
+        let mut properties = faces::properties(interface, &image.view.borrow());
         properties.retain(|name, _| names.contains(name));
         sent(signals::changed(&self.connection, &object_path(id), interface.name(), &properties)).await
     }
@@ -207,7 +210,7 @@ impl Images {
         let objects = shown.map(|(id, image)| {
             let view = image.view.borrow();
             let interfaces =
-                image.shown.iter().map(|interface| (interface.name(), view.properties(*interface)));
+                image.shown.iter().map(|interface| (interface.name(), faces::properties(*interface, &view)));
             (object_path(id).into(), interfaces.collect())
         });
         objects.collect()

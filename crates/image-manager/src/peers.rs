@@ -2,14 +2,12 @@
 
 use dbus_api::object_mapper;
 use dbus_api::software::announcement::{self, Announcement, Objects};
-use dbus_api::software::{ACTIVATION, MULTIPART_UPDATE, NAMESPACE, requested_activation};
-use dbus_api::standard::PROPERTIES;
+use dbus_api::software::{MULTIPART_UPDATE, NAMESPACE, requests};
 use peer::{Namespace, NamespaceNews, is_privileged};
 use std::num::NonZeroUsize;
 use std::time::Duration;
-use update_state::RequestedActivation;
 use zbus::message::Sequence;
-use zbus::{Connection, ObjectPath, Variant};
+use zbus::{Connection, ObjectPath};
 
 /// Signals that may wait for us.
 const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
@@ -103,11 +101,9 @@ pub async fn is_trusted(connection: &Connection, owner: &str) -> bool {
 /// Errors: it has refused, or was not reached. One that does not answer in time was told: some install all of it before
 /// they answer.
 pub async fn request(connection: &Connection, owner: &str, path: &ObjectPath<'_>) -> zbus::Result<()> {
-    let wish = Variant::from(requested_activation(RequestedActivation::Active));
-    let arguments = (ACTIVATION, "RequestedActivation", wish);
-    match connection.call_method(Some(owner), path, Some(PROPERTIES), "Set", &arguments).await {
+    match requests::activate(connection, owner, path.as_str()).await {
         Err(zbus::Error::InputOutput(error)) if error.kind() == std::io::ErrorKind::TimedOut => Ok(()),
-        asked => asked.map(drop),
+        asked => asked,
     }
 }
 

@@ -2,19 +2,16 @@
 
 use super::parse_requested_activation;
 use super::refusal::Refusal;
-use super::view::{Interface, View};
+use super::view::{Interface, Properties, View};
 use std::future::Future;
 use update_state::RequestedActivation;
 use zbus::message::Header;
-use zbus::{Connection, ObjectPath, fdo, interface};
+use zbus::{Connection, ObjectPath, Variant, fdo, interface};
 
 /// Whatever is behind an image's object.
 pub trait Image: Clone + Send + Sync + 'static {
-    /// What is shown.
-    fn view(&self) -> View;
-
-    /// Somebody has read the activation.
-    fn was_read(&self);
+    /// What is shown, for a client that reads a property of this interface.
+    fn view(&self, read: Interface) -> View;
 
     /// Somebody asks for something.
     fn request(&self, wish: RequestedActivation) -> impl Future<Output = Result<(), Refusal>> + Send;
@@ -37,10 +34,10 @@ pub async fn add<I: Image>(
         Interface::FilePath => server.at(path, FilePath(image)).await.map(drop),
         Interface::Compatible => server.at(path, Compatible(image)).await.map(drop),
         Interface::Delete => server.at(path, Delete(image)).await.map(drop),
-        Interface::Activation => server.at(path, ActivationFace(image)).await.map(drop),
-        Interface::ActivationProgress => server.at(path, ActivationProgress).await.map(drop),
-        Interface::ApplyTime => server.at(path, ApplyTimeFace(image)).await.map(drop),
-        Interface::Image => server.at(path, ImageFace(image)).await.map(drop),
+        Interface::Activation => server.at(path, Activation(image)).await.map(drop),
+        Interface::ActivationProgress => server.at(path, ActivationProgress(image)).await.map(drop),
+        Interface::ApplyTime => server.at(path, ApplyTime(image)).await.map(drop),
+        Interface::Image => server.at(path, ImageState(image)).await.map(drop),
     }
 }
 
@@ -57,82 +54,103 @@ pub async fn remove<I: Image>(
         Interface::FilePath => server.remove::<FilePath<I>, _>(path).await,
         Interface::Compatible => server.remove::<Compatible<I>, _>(path).await,
         Interface::Delete => server.remove::<Delete<I>, _>(path).await,
-        Interface::Activation => server.remove::<ActivationFace<I>, _>(path).await,
-        Interface::ActivationProgress => server.remove::<ActivationProgress, _>(path).await,
-        Interface::ApplyTime => server.remove::<ApplyTimeFace<I>, _>(path).await,
-        Interface::Image => server.remove::<ImageFace<I>, _>(path).await,
+        Interface::Activation => server.remove::<Activation<I>, _>(path).await,
+        Interface::ActivationProgress => server.remove::<ActivationProgress<I>, _>(path).await,
+        Interface::ApplyTime => server.remove::<ApplyTime<I>, _>(path).await,
+        Interface::Image => server.remove::<ImageState<I>, _>(path).await,
     };
     removed.map(drop)
 }
 
-struct Version<I>(I);
-
-#[interface(name = "xyz.openbmc_project.Software.Version")]
-impl<I: Image> Version<I> {
-    #[zbus(property)]
-    fn version(&self) -> String {
-        self.0.view().version
-    }
-
-    #[zbus(property)]
-    fn purpose(&self) -> String {
-        self.0.view().purpose()
-    }
-}
-
-struct ExtendedVersion<I>(I);
-
-#[interface(name = "xyz.openbmc_project.Software.ExtendedVersion")]
-impl<I: Image> ExtendedVersion<I> {
-    #[zbus(property)]
-    fn extended_version(&self) -> String {
-        self.0.view().extended_version
+/// The properties of an interface, as signals and `GetManagedObjects` say them.
+pub fn properties(interface: Interface, view: &View) -> Properties {
+    match interface {
+        Interface::Version => Version::<()>::properties(view),
+        Interface::ExtendedVersion => ExtendedVersion::<()>::properties(view),
+        Interface::FilePath => FilePath::<()>::properties(view),
+        Interface::Compatible => Compatible::<()>::properties(view),
+        Interface::Delete => Delete::<()>::properties(view),
+        Interface::Activation => Activation::<()>::properties(view),
+        Interface::ActivationProgress => ActivationProgress::<()>::properties(view),
+        Interface::ApplyTime => ApplyTime::<()>::properties(view),
+        Interface::Image => ImageState::<()>::properties(view),
     }
 }
 
-struct FilePath<I>(I);
+/// Defines an interface by its properties, whose names stand here alone: zbus takes them for its getters, and the map of
+/// [`properties`] has the same. What else the interface has follows in a block of its own.
+macro_rules! face {
+    (
+        $face:ident shows $interface:ident as $name:tt {
+            $($property:ident: $type:ty = $value:expr),* $(,)?
+        }
+        $($others:tt)*
+    ) => {
+        struct $face<I>(I);
 
-#[interface(name = "xyz.openbmc_project.Common.FilePath")]
-impl<I: Image> FilePath<I> {
-    #[zbus(property)]
-    fn path(&self) -> String {
-        self.0.view().path
+        #[interface(name = $name)]
+        #[allow(non_snake_case, reason = "getters are called as their properties are")]
+        impl<I: Image> $face<I> {
+            $(
+                #[zbus(property)]
+                fn $property(&self) -> $type {
+                    let value: fn(&View) -> $type = $value;
+                    value(&self.0.view(Interface::$interface))
+                }
+            )*
+
+            $($others)*
+        }
+
+        impl<I> $face<I> {
+            fn properties(_view: &View) -> Properties {
+                Properties::from([$({
+                    let value: fn(&View) -> $type = $value;
+                    (stringify!($property), Variant::from(value(_view)))
+                }),*])
+            }
+        }
+    };
+}
+
+face! {
+    Version shows Version as "xyz.openbmc_project.Software.Version" {
+        Version: String = |view| view.version.clone(),
+        Purpose: String = View::purpose,
     }
 }
 
-struct Compatible<I>(I);
-
-#[interface(name = "xyz.openbmc_project.Inventory.Decorator.Compatible")]
-impl<I: Image> Compatible<I> {
-    #[zbus(property)]
-    fn names(&self) -> Vec<String> {
-        self.0.view().compatible
+face! {
+    ExtendedVersion shows ExtendedVersion as "xyz.openbmc_project.Software.ExtendedVersion" {
+        ExtendedVersion: String = |view| view.extended_version.clone(),
     }
 }
 
-struct Delete<I>(I);
+face! {
+    FilePath shows FilePath as "xyz.openbmc_project.Common.FilePath" {
+        Path: String = |view| view.path.clone(),
+    }
+}
 
-#[interface(name = "xyz.openbmc_project.Object.Delete")]
-impl<I: Image> Delete<I> {
+face! {
+    Compatible shows Compatible as "xyz.openbmc_project.Inventory.Decorator.Compatible" {
+        Names: Vec<String> = |view| view.compatible.clone(),
+    }
+}
+
+face! {
+    Delete shows Delete as "xyz.openbmc_project.Object.Delete" {}
+
     async fn delete(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Refusal> {
         let caller = header.sender().map(ToString::to_string).unwrap_or_default();
         self.0.delete(caller).await
     }
 }
 
-struct ActivationFace<I>(I);
-
-#[interface(name = "xyz.openbmc_project.Software.Activation")]
-impl<I: Image> ActivationFace<I> {
-    #[zbus(property)]
-    fn activation(&self) -> String {
-        self.0.was_read();
-        self.0.view().activation()
-    }
-
-    #[zbus(property)]
-    fn requested_activation(&self) -> String {
-        self.0.view().requested()
+face! {
+    Activation shows Activation as "xyz.openbmc_project.Software.Activation" {
+        Activation: String = View::activation,
+        RequestedActivation: String = View::requested,
     }
 
     #[zbus(property)]
@@ -144,42 +162,70 @@ impl<I: Image> ActivationFace<I> {
     }
 }
 
-struct ActivationProgress;
-
-#[interface(name = "xyz.openbmc_project.Software.ActivationProgress")]
-impl ActivationProgress {
-    #[zbus(property)]
-    fn progress(&self) -> u8 {
-        0
+face! {
+    // It counts for nothing but that something goes on: installers count for themselves.
+    ActivationProgress shows ActivationProgress as "xyz.openbmc_project.Software.ActivationProgress" {
+        Progress: u8 = |_| 0,
     }
 }
 
-struct ApplyTimeFace<I>(I);
-
-#[interface(name = "xyz.openbmc_project.Software.ApplyTime")]
-impl<I: Image> ApplyTimeFace<I> {
-    #[zbus(property)]
-    fn requested_apply_time(&self) -> String {
-        self.0.view().apply_time()
+face! {
+    ApplyTime shows ApplyTime as "xyz.openbmc_project.Software.ApplyTime" {
+        RequestedApplyTime: String = View::apply_time,
     }
 }
 
-struct ImageFace<I>(I);
+face! {
+    ImageState shows Image as "io.vivianite.Software.Image1" {
+        Stage: String = |view| view.stage.to_string(),
+        Progress: u8 = |view| view.progress,
+        Reason: String = |view| view.reason.clone(),
+    }
+}
 
-#[interface(name = "io.vivianite.Software.Image1")]
-impl<I: Image> ImageFace<I> {
-    #[zbus(property)]
-    fn stage(&self) -> String {
-        self.0.view().stage.to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use zbus::object_server::Interface as Served;
+
+    #[derive(Clone)]
+    struct Shown;
+
+    impl Image for Shown {
+        fn view(&self, _read: Interface) -> View {
+            View::default()
+        }
+
+        async fn request(&self, _wish: RequestedActivation) -> Result<(), Refusal> {
+            Ok(())
+        }
+
+        async fn delete(&self, _caller: String) -> Result<(), Refusal> {
+            Ok(())
+        }
     }
 
-    #[zbus(property)]
-    fn progress(&self) -> u8 {
-        self.0.view().progress
+    fn check<S: Served>(served: S, interface: Interface) {
+        assert_eq!(S::name().as_str(), interface.name());
+        let mut text = String::new();
+        served.introspect_to_writer(&mut text, 0);
+        let after = text.split("<property name=\"").skip(1);
+        let served: BTreeSet<&str> = after.map(|rest| rest.split('"').next().unwrap()).collect();
+        let said = properties(interface, &View::default());
+        assert_eq!(served, said.keys().copied().collect(), "{interface:?}");
     }
 
-    #[zbus(property)]
-    fn reason(&self) -> String {
-        self.0.view().reason
+    #[test]
+    fn what_is_served_and_what_signals_say_have_the_same_names() {
+        check(Version(Shown), Interface::Version);
+        check(ExtendedVersion(Shown), Interface::ExtendedVersion);
+        check(FilePath(Shown), Interface::FilePath);
+        check(Compatible(Shown), Interface::Compatible);
+        check(Delete(Shown), Interface::Delete);
+        check(Activation(Shown), Interface::Activation);
+        check(ActivationProgress(Shown), Interface::ActivationProgress);
+        check(ApplyTime(Shown), Interface::ApplyTime);
+        check(ImageState(Shown), Interface::Image);
     }
 }

@@ -107,31 +107,4 @@ impl View {
     pub fn apply_time(&self) -> String {
         super::apply_time(self.apply_time.unwrap_or(ApplyTime::OnActivationRequest))
     }
-
-    /// The properties of an interface.
-    pub fn properties(&self, interface: Interface) -> Properties {
-        let text = |text: &str| Variant::from(text.to_owned());
-        match interface {
-            Interface::Version => {
-                [("Version", text(&self.version)), ("Purpose", text(&self.purpose()))].into()
-            }
-            Interface::ExtendedVersion => [("ExtendedVersion", text(&self.extended_version))].into(),
-            Interface::FilePath => [("Path", text(&self.path))].into(),
-            Interface::Compatible => [("Names", Variant::from(self.compatible.clone()))].into(),
-            Interface::Delete => Properties::new(),
-            Interface::Activation => {
-                [("Activation", text(&self.activation())), ("RequestedActivation", text(&self.requested()))]
-                    .into()
-            }
-            // It counts for nothing but that something goes on: installers count for themselves.
-            Interface::ActivationProgress => [("Progress", Variant::from(0_u8))].into(),
-            Interface::ApplyTime => [("RequestedApplyTime", text(&self.apply_time()))].into(),
-            Interface::Image => [
-                ("Stage", text(&self.stage)),
-                ("Progress", Variant::from(self.progress)),
-                ("Reason", text(&self.reason)),
-            ]
-            .into(),
-        }
-    }
 }
