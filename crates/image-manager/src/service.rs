@@ -60,7 +60,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let folder = UploadFolder::open(&settings.upload_folder)
         .with_context(|| format!("cannot use {}", settings.upload_folder.display()))?;
     folder.sweep().with_context(|| format!("cannot clean up {}", settings.upload_folder.display()))?;
-    let records = Records::open(records_folder(&start), settings.longest_record());
+    let kept = runtime_folder(&start);
+    // In a folder of their own: what is no record there is removed.
+    let records = Records::open(kept.join("images"), settings.longest_record());
     let records = records.context("cannot keep records")?;
     if settings.policy == crate::settings::Policy::Off {
         log::warn!("signatures are not checked: signature = \"off\"");
@@ -72,9 +74,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let service = Service {
         images: Images::new(&connection, commands.clone()),
         intake: Intake::new(settings.settle, settings.queue),
-        // Beside the records: what is told late is about images that do not outlive the boot either, and the service must
-        // start on a disk that is full.
-        events: EventLog::start(&connection, folders::runtime(), event_log::Limits::default()),
+        // Not on a disk: what is told late is about images that do not outlive the boot either, and the service must start
+        // on a disk that is full.
+        events: EventLog::start(&connection, Some(kept), event_log::Limits::default()),
         folder: Arc::new(folder),
         watch: None,
         foreign: Foreign::default(),
@@ -126,8 +128,8 @@ fn load(start: &Start) -> anyhow::Result<(Merged<Fragment>, Settings)> {
     Ok(latest)
 }
 
-/// Where records lie: what systemd made for us, else below the root.
-fn records_folder(start: &Start) -> PathBuf {
+/// Where is kept what outlives a restart, and no boot: what systemd made for us, else below the root.
+fn runtime_folder(start: &Start) -> PathBuf {
     folders::runtime().unwrap_or_else(|| start.root.join("run/vivianite").join(NAME))
 }
 

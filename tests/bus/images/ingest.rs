@@ -292,7 +292,7 @@ fn a_record_tells_whoever_installs_an_image_what_each_file_was() -> anyhow::Resu
     bed.drop_file("image", &image_of("recorded", &noise(100_000)))?;
     let path = bed.await_image("recorded")?;
     let id = path.rsplit('/').next().unwrap_or_default();
-    let record = bed.root().join(format!("run/vivianite/image-manager/{id}.toml"));
+    let record = bed.root().join(format!("run/vivianite/image-manager/images/{id}.toml"));
     let record: toml::Table = toml::from_str(&std::fs::read_to_string(record)?)?;
     let files = record["file"].as_array().into_iter().flatten();
     let mut told: Vec<_> = files.map(|file| (file["name"].as_str(), file["sha256"].as_str())).collect();

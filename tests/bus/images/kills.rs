@@ -81,7 +81,7 @@ fn end(bed: &Bed, mut service: Child) -> anyhow::Result<()> {
 }
 
 fn records(bed: &Bed) -> anyhow::Result<usize> {
-    Ok(std::fs::read_dir(bed.root().join("run/vivianite/image-manager"))?.count())
+    Ok(std::fs::read_dir(bed.root().join("run/vivianite/image-manager/images"))?.count())
 }
 
 /// Tries a sample of calls; in `soak` all of them, until one is not made so often. `try_one` says that it was not made.

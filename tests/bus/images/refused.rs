@@ -118,7 +118,7 @@ fn what_is_hostile_or_broken_leaves_one_event_with_its_reason_and_nothing_else()
     assert_eq!(bed.images()?, [""; 0]);
     bed.wait("the folder is empty", || Ok(bed.files()?.is_empty()))?;
     let mut after = tree(&bed.root(), &bed.folder())?;
-    let records = bed.root().join("run/vivianite/image-manager");
+    let records = bed.root().join("run/vivianite/image-manager/images");
     assert_eq!(std::fs::read_dir(records)?.count(), 0, "no record stays");
     after.retain(|path, _| before.contains_key(path) || !path.ends_with("image-manager"));
     assert_eq!(difference(&before, &after), [""; 0], "nothing outside has changed");

@@ -3,7 +3,7 @@
 use super::archives::noise;
 use super::bed::{
     ACTIVATION, Bed, COMPATIBLE, EXTENDED_VERSION, FILE_PATH, IMAGE, IMMEDIATE, INSTALLER, NAME, ON_REQUEST,
-    OTHER_KEY, STATES, VERSION, image, image_of,
+    OTHER_KEY, ROOT, STATES, VERSION, image, image_of,
 };
 use super::ear::{Heard, Said};
 
@@ -234,6 +234,26 @@ fn an_image_that_was_installed_or_given_up_does_not_come_back() -> anyhow::Resul
     assert_eq!(bed.images()?, [""; 0]);
     bed.wait("nothing is left", || Ok(bed.files()?.is_empty()))?;
     assert_eq!(bed.events()?, [""; 0], "what was told is not told again");
+    Ok(())
+}
+
+/// What bmcweb does not take for the fate of another upload is told whenever that can be.
+#[test]
+fn what_the_event_log_was_not_there_for_is_told_after_two_restarts_and_a_removal_of_all() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("claim-timeout-s = 1")? else { return Ok(()) };
+    bed.start_peers(&["event-log absent"])?;
+    bed.start()?;
+    let given_up = bed.start_update(&image("given-up"), IMMEDIATE)?;
+    bed.await_state(&given_up, "Invalid")?;
+    bed.call([NAME, ROOT, "xyz.openbmc_project.Collection.DeleteAll"], "DeleteAll", &())?;
+    bed.kill()?;
+    bed.start()?;
+    bed.stop()?;
+    bed.forget()?;
+    bed.start()?;
+    bed.command("SetMode", &("event-log", "normal"))?;
+    assert_eq!(bed.await_event("Update.UpdateNotApplicable")?["TARGET_NAME"], given_up);
+    assert_eq!(bed.events()?.len(), 1);
     Ok(())
 }
 
