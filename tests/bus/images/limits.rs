@@ -65,8 +65,9 @@ fn a_limit_stops_an_image_whichever_way_it_comes() -> anyhow::Result<()> {
             // The object is gone soon after that.
             let reason = data["REASON"].as_str();
             bed.until(|heard| {
-                let said = |heard: &Heard| heard.path == object && heard.value(IMAGE, "Reason") == Some(reason);
-                heard.iter().any(|heard| said(heard)).then_some(())
+                let said =
+                    |heard: &Heard| heard.path == object && heard.value(IMAGE, "Reason") == Some(reason);
+                heard.iter().any(said).then_some(())
             })?;
         }
     }
