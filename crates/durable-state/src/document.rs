@@ -1,6 +1,6 @@
 use crate::checksum::in_words;
 use crate::opening::open_regular;
-use crate::{Disk, Step, replace, writer};
+use crate::{Disk, Step, replace, replace_unflushed, writer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::OpenOptions;
@@ -73,7 +73,8 @@ pub enum LoadError {
         /// Why.
         source: io::Error,
     },
-    /// Another version of the program wrote it, who may yet come back; it stays where it is.
+    /// Another version of the program wrote it, which may yet come back: it stays where it is, and [`save`] keeps it as
+    /// [`of_format`] says.
     #[error("{} is left alone: its format is {found}, this program reads {known}", .path.display())]
     OtherFormat {
         /// Which file.
@@ -139,15 +140,53 @@ pub fn decode<T: Document>(bytes: &[u8]) -> Result<T, Fault> {
     toml::from_str(body).map_err(|error| Fault::Content(error.to_string().trim_end().replace('\n', "; ")))
 }
 
-/// Keeps a document in a file, durably and as a whole; see [`replace()`].
+/// Keeps a document in a file, durably and as a whole; see [`replace()`]. A file of another format is kept for the version of
+/// the program that wrote it, see [`of_format`].
+///
+/// Errors: as the kernel says, and as [`encode`]; the file is the old one then.
 pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result<()> {
-    replace(disk, path, encode(value)?.as_bytes())
+    let text = encode(value)?;
+    keep_other_format(disk, path, T::FORMAT, T::LONGEST)?;
+    replace(disk, path, text.as_bytes())
+}
+
+/// As [`save`], but nothing waits for the disk; see [`replace_unflushed`].
+///
+/// Errors: as [`save`].
+pub fn save_unflushed<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result<()> {
+    let text = encode(value)?;
+    keep_other_format(disk, path, T::FORMAT, T::LONGEST)?;
+    replace_unflushed(disk, path, text.as_bytes())
+}
+
+/// Copies what another version of the program wrote, before it is written over.
+fn keep_other_format(disk: &impl Disk, path: &Path, format: u32, longest: u64) -> io::Result<()> {
+    // What cannot be read, no version can.
+    let Ok(Some(beginning)) = read(path, BEGINNING) else { return Ok(()) };
+    let Some(found) = format_of(&beginning).filter(|found| *found != format) else { return Ok(()) };
+    match read(path, longest) {
+        Ok(Some(bytes)) if bytes.len() as u64 <= longest => replace(disk, &of_format(path, found), &bytes),
+        // Its name is free for a moment; no version of ours holds so much.
+        Ok(Some(_)) => disk.perform(&Step::Rename { from: path.to_owned(), to: of_format(path, found) }),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes in which the lines of checksum and format lie.
+const BEGINNING: u64 = 256;
+
+/// The format that a file says it has, whether it is whole or not.
+fn format_of(beginning: &[u8]) -> Option<u32> {
+    let mut lines = beginning.split(|byte| *byte == b'\n');
+    lines.next()?.strip_prefix(b"checksum = ")?;
+    std::str::from_utf8(lines.next()?.strip_prefix(b"format = ")?).ok()?.parse().ok()
 }
 
 /// Reads a document; none where there is no file.
 ///
-/// Errors: [`LoadError`]. A file that cannot be believed is set aside first, so that it is logged once and its name is free; one
-/// of another format is not.
+/// In place of a file of another format, the one of this format is read that an earlier version of the program has kept, if
+/// there is one. Errors: [`LoadError`]. A file that cannot be believed is set aside first, so that it is logged once and its
+/// name is free; one of another format is not.
 pub fn load<T: Document>(disk: &impl Disk, path: &Path) -> Result<Option<T>, LoadError> {
     load_within(disk, path, T::LONGEST)
 }
@@ -159,11 +198,31 @@ pub fn load_within<T: Document>(disk: &impl Disk, path: &Path, longest: u64) -> 
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(unreadable)?,
     };
-    let decoded = read.ok_or(Fault::NoFile).and_then(|bytes| {
-        let is_short = bytes.len() as u64 <= longest;
-        if is_short { decode(&bytes) } else { Err(Fault::TooLong { limit: longest }) }
-    });
+    let decoded = match decode_within(read, longest) {
+        Err(Fault::Format { found, known }) => {
+            own_format(path, longest).ok_or(Fault::Format { found, known })
+        }
+        decoded => decoded,
+    };
     decoded.map(Some).map_err(|fault| refused(disk, path.to_owned(), fault))
+}
+
+fn decode_within<T: Document>(bytes: Option<Vec<u8>>, longest: u64) -> Result<T, Fault> {
+    let bytes = bytes.ok_or(Fault::NoFile)?;
+    if bytes.len() as u64 <= longest {
+        return decode(&bytes);
+    }
+    // Another version may hold more.
+    let other = format_of(&bytes).filter(|found| *found != T::FORMAT);
+    Err(other.map_or(Fault::TooLong { limit: longest }, |found| Fault::Format { found, known: T::FORMAT }))
+}
+
+/// What was kept of this format when another version of the program wrote over it.
+fn own_format<T: Document>(path: &Path, longest: u64) -> Option<T> {
+    let kept = of_format(path, T::FORMAT);
+    let value = decode_within(read(&kept, longest).ok()?, longest).ok()?;
+    log::info!("{} is of another version of the program, {} is read", path.display(), kept.display());
+    Some(value)
 }
 
 /// What comes of a file that is not taken.
@@ -180,9 +239,19 @@ fn refused(disk: &impl Disk, path: PathBuf, fault: Fault) -> LoadError {
 
 /// Where a file lies that is not believed: `.NAME.damaged` beside it, in place of an earlier one.
 pub fn set_aside(path: &Path) -> PathBuf {
+    beside(path, crate::folder::DAMAGED)
+}
+
+/// Where a file lies that another version of the program has written over: `.NAME.format-N` beside it, in place of an earlier
+/// one; that version reads it when it comes back.
+pub fn of_format(path: &Path, format: u32) -> PathBuf {
+    beside(path, &format!(".format-{format}"))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(crate::folder::DAMAGED);
+    name.push(ending);
     path.with_file_name(name)
 }
 

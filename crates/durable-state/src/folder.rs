@@ -13,7 +13,7 @@ const DAMAGED_KEPT: usize = 4;
 /// Parts of that process that keep one file each in a folder need not [`Self::open`] it: the draft of a name that is written
 /// again is written over. Who makes up names must, or drafts of names that never come back would stay.
 ///
-/// Names of its files have no `/` and do not begin with a dot: drafts and damaged files do.
+/// Names of its files have no `/` and do not begin with a dot: drafts, damaged files and those of other formats do.
 #[derive(Debug, Clone)]
 pub struct StateFolder<D = RealDisk> {
     path: PathBuf,
@@ -60,9 +60,9 @@ impl<D: Disk> StateFolder<D> {
         crate::save(&self.disk, &self.file(name), value)
     }
 
-    /// As [`Self::save`], but nothing waits for the disk; see [`crate::replace_unflushed`].
+    /// See [`crate::save_unflushed`].
     pub fn save_unflushed<T: Document>(&self, name: &str, value: &T) -> io::Result<()> {
-        crate::replace_unflushed(&self.disk, &self.file(name), crate::encode(value)?.as_bytes())
+        crate::save_unflushed(&self.disk, &self.file(name), value)
     }
 
     /// See [`crate::load`].

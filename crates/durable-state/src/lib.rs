@@ -63,7 +63,9 @@ pub mod simulation;
 mod step;
 mod writer;
 
-pub use document::{Document, Fault, LoadError, decode, encode, load, load_within, save, set_aside};
+pub use document::{
+    Document, Fault, LoadError, decode, encode, load, load_within, of_format, save, save_unflushed, set_aside,
+};
 pub use draft::Draft;
 pub use folder::StateFolder;
 pub use journal::{Journal, encode_line, next_line};

@@ -58,9 +58,15 @@ pub fn create_folder(disk: &impl Disk, path: &Path) -> io::Result<()> {
 /// Makes the name of a folder durable that was there.
 fn sync_found(disk: &impl Disk, holder: &Path) -> io::Result<()> {
     match disk.perform(&Step::SyncFolder(holder.to_owned())) {
-        // What we may not read we did not make a name in; and a file system that is never written cannot be flushed.
+        // What we may not read we did not make a name in; and a file system that is never written, or not any more after
+        // an error, cannot be flushed. The folder is there to be read.
         Err(error)
-            if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) =>
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
         {
             Ok(())
         }

@@ -153,6 +153,51 @@ fn a_document_of_another_format_is_named_and_stays_for_whoever_wrote_it() {
     assert_eq!(fs::read(state.file("a")).unwrap(), whole("format = 4\n"));
 }
 
+/// What the next version of the program keeps under the same name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Newer {
+    other: String,
+}
+
+impl Document for Newer {
+    const FORMAT: u32 = 4;
+    const LONGEST: u64 = 2048;
+}
+
+#[test]
+fn what_another_version_wrote_is_there_when_that_comes_back() {
+    for length in [1, 1500] {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::at(folder.path());
+        let newer = |text: &str| Newer { other: text.repeat(length) };
+        state.save("a", &newer("x")).unwrap();
+        assert!(state.load::<Record>("a").is_err());
+        state.save("a", &record()).unwrap();
+        state.save("a", &record()).unwrap();
+        assert_eq!(state.load::<Record>("a").unwrap(), Some(record()));
+        assert_eq!(state.load::<Newer>("a").unwrap(), Some(newer("x")));
+        state.save_unflushed("a", &newer("y")).unwrap();
+        assert_eq!(state.load::<Newer>("a").unwrap(), Some(newer("y")));
+        assert_eq!(state.load::<Record>("a").unwrap(), Some(record()));
+        assert_eq!(state.names().unwrap(), ["a"]);
+    }
+}
+
+#[test]
+fn a_cut_while_another_versions_file_is_written_over_loses_neither() {
+    let newer = Newer { other: "x".to_owned() };
+    let ways = every_cut(
+        |folder| StateFolder::at(folder).save("a", &newer).unwrap(),
+        |folder, disk| crate::save(disk, &folder.join("a"), &record()).is_ok(),
+        |folder, cut, was_saved| {
+            let state = StateFolder::at(folder);
+            assert_eq!(state.load::<Newer>("a").unwrap().as_ref(), Some(&newer), "{cut:?}");
+            assert!(!was_saved || state.load::<Record>("a").unwrap() == Some(record()), "{cut:?}");
+        },
+    );
+    assert!(ways > 20, "{ways}");
+}
+
 #[test]
 fn a_document_that_would_be_refused_for_its_length_is_not_written() {
     let folder = tempfile::tempdir().unwrap();

@@ -117,6 +117,26 @@ fn a_folder_of_one_relative_name_is_made_durable_in_the_current_one() {
 }
 
 #[test]
+fn a_folder_that_is_there_is_enough_where_nothing_can_be_flushed() {
+    struct Refusing(io::ErrorKind);
+    impl Disk for Refusing {
+        fn perform(&self, _: &Step) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, is_fine) in [
+        (io::ErrorKind::ReadOnlyFilesystem, true),
+        (io::ErrorKind::PermissionDenied, true),
+        (io::ErrorKind::InvalidInput, true),
+        (io::ErrorKind::StorageFull, false),
+    ] {
+        assert_eq!(create_folder(&Refusing(kind), folder.path()).is_ok(), is_fine, "{kind}");
+        assert!(create_folder(&Refusing(kind), &folder.path().join("missing")).is_err(), "{kind}");
+    }
+}
+
+#[test]
 fn a_removed_file_stays_away() {
     every_cut(
         |folder| fs::write(folder.join("name"), "x").unwrap(),
