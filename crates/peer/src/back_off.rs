@@ -33,9 +33,39 @@ impl Default for BackOff {
     }
 }
 
+/// Tries until it goes well, and says each time why it did not: for a task that nothing else would begin again, which one
+/// answer that comes too late must not end.
+pub async fn persist<T, F: Future<Output = anyhow::Result<T>>>(
+    mut back_off: BackOff,
+    attempt: impl Fn() -> F,
+) -> T {
+    loop {
+        match attempt().await {
+            Ok(value) => return value,
+            Err(error) => {
+                let wait = back_off.failed();
+                log::warn!("{error:#}; tried again in {} s", wait.as_secs());
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_is_tried_until_it_goes_well() {
+        let began = tokio::time::Instant::now();
+        let tries = std::cell::Cell::new(0);
+        let attempt = async || {
+            tries.set(tries.get() + 1);
+            if tries.get() < 4 { anyhow::bail!("too late") } else { Ok(tries.get()) }
+        };
+        assert_eq!(persist(BackOff::default(), attempt).await, 4);
+        assert_eq!(began.elapsed(), Duration::from_secs(1 + 2 + 4));
+    }
 
     #[test]
     fn waits_double_up_to_the_limit_and_begin_anew_after_a_success() {

@@ -10,7 +10,7 @@
 //! | [`PropertyFollower`] | one property of a service, asked for and followed |
 //! | [`Namespace`] | all services below a bus name, and signals of any connection |
 //! | [`Ordered`] | signals of several rules, in one order |
-//! | [`BackOff`] | how long to wait before a failed call is tried again |
+//! | [`BackOff`] | how long to wait before a failed call is tried again; [`persist`] tries it |
 //!
 //! ```no_run
 //! # async fn run(connection: zbus::Connection, rule: zbus::MatchRule<'static>) -> anyhow::Result<()> {
@@ -43,7 +43,7 @@ mod property;
 mod service;
 mod trust;
 
-pub use back_off::BackOff;
+pub use back_off::{BackOff, persist};
 pub use namespace::{Namespace, NamespaceNews};
 pub use ordered::Ordered;
 pub use property::PropertyFollower;
