@@ -155,6 +155,23 @@ const BUS: Target = Target {
     interface: "org.freedesktop.DBus",
 };
 
+/// What an error means that came as the answer to a call: one of the bus's own says that the call did not get there.
+pub(crate) fn answered_with_error(destination: &'static str, message: &Message) -> CallError {
+    let header = message.header();
+    if header.sender().is_some_and(|sender| sender.as_str() == BUS.destination) {
+        let source = zbus::Error::from(message.clone());
+        return match classify(destination, source) {
+            CallError::Refused { name, text, .. } => {
+                CallError::Bus { destination, source: zbus::Error::Failure(format!("{name}: {text}")) }
+            }
+            other => other,
+        };
+    }
+    let name = header.error_name().map(ToString::to_string).unwrap_or_default();
+    let text = message.body().deserialize::<&str>().unwrap_or_default().to_owned();
+    CallError::Refused { destination, name, text }
+}
+
 /// Tells the ways of failing apart.
 pub fn classify(destination: &'static str, error: zbus::Error) -> CallError {
     match error {
@@ -189,6 +206,26 @@ fn classify_standard(destination: &'static str, error: fdo::Error) -> CallError 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_peer_that_hands_on_an_error_of_the_buss_is_there_and_refuses() {
+        let call = Message::method_call("/a", "Call").build(&()).unwrap();
+        let answer = |sender: &'static str, name: &'static str| {
+            let error = Message::error(&call.header(), name).sender(sender).build(&"text").unwrap();
+            answered_with_error("a.B", &error)
+        };
+        for name in ["ServiceUnknown", "NoReply", "Timeout", "LimitsExceeded", "Failed"] {
+            let name: &'static str = format!("org.freedesktop.DBus.Error.{name}").leak();
+            let refused = answer(":1.7", name);
+            assert!(
+                matches!(&refused, CallError::Refused { name: told, text, .. } if told == name && text == "text"),
+                "{refused:?}"
+            );
+            assert!(!matches!(answer(BUS.destination, name), CallError::Refused { .. }), "{name}");
+        }
+        let gone = answer(BUS.destination, "org.freedesktop.DBus.Error.NoReply");
+        assert!(matches!(gone, CallError::Absent { .. }), "{gone:?}");
+    }
 
     #[test]
     fn only_the_bus_itself_says_who_owns_a_name() {

@@ -1,6 +1,6 @@
 //! A call whose answer may come at any time.
 
-use crate::call::{CallError, Target, classify};
+use crate::call::{CallError, Target, answered_with_error};
 use futures_core::Stream as _;
 use serde::Serialize;
 use std::future::poll_fn;
@@ -54,25 +54,28 @@ impl Outstanding {
 
     /// Waits for the answer, however long that takes. Dropping this future loses nothing.
     ///
-    /// Errors: [`CallError::Absent`] when the peer left the bus, [`CallError::Refused`], [`CallError::Bus`].
+    /// Errors: [`CallError::Refused`] when the peer itself says so, whatever the error is called: many hand on what a peer of
+    /// theirs has said. Else [`CallError::Absent`] when the peer left the bus, [`CallError::Bus`].
     pub async fn answer(&mut self) -> Result<Message, CallError> {
-        poll_fn(|context| self.poll(context)).await.map_err(|error| classify(self.destination, error))
+        poll_fn(|context| self.poll(context)).await
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<zbus::Result<Message>> {
-        let serial = self.serial;
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, CallError>> {
+        let (serial, destination) = (self.serial, self.destination);
+        let broken = |source| Poll::Ready(Err(CallError::Bus { destination, source }));
         for replies in [&mut self.results, &mut self.errors] {
             // Answers to other calls pass through here too, and must not pile up.
             while let Poll::Ready(message) = Pin::new(&mut *replies).poll_next(context) {
                 let Some(message) = message else {
-                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
+                    return broken(io::Error::from(io::ErrorKind::BrokenPipe).into());
                 };
                 match message {
                     Ok(message) if message.header().reply_serial() != Some(serial) => {}
                     Ok(message) if message.message_type() == MessageType::Error => {
-                        return Poll::Ready(Err(message.into()));
+                        return Poll::Ready(Err(answered_with_error(destination, &message)));
                     }
-                    other => return Poll::Ready(other),
+                    Ok(message) => return Poll::Ready(Ok(message)),
+                    Err(error) => return broken(error),
                 }
             }
         }

@@ -1,7 +1,7 @@
 use crate::Event;
 use dbus_api::call::CallError;
 use dbus_api::logging;
-use peer::{BackOff, Peer};
+use peer::{BackOff, Peer, persist};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
 use zbus::Connection;
@@ -62,11 +62,10 @@ impl Deliverer {
         let (notices, given) = mpsc::unbounded_channel();
         let connection = connection.clone();
         let task = tokio::spawn(async move {
-            let running = async {
-                let task = Task::new(connection, notices, back_off).await?;
-                task.run(received).await
-            };
-            if let Err(error) = running.await {
+            // A bus that answers too late must not end this for good: the service goes on, and so must its events.
+            let logging = persist(back_off, || Peer::follow(&connection, logging::BUS_NAME, [])).await;
+            let task = Task { connection, notices, back_off, logging };
+            if let Err(error) = task.run(received).await {
                 log::warn!("events cannot be delivered any more: {error:#}");
             }
         });
@@ -94,15 +93,6 @@ enum Ending {
 }
 
 impl Task {
-    async fn new(
-        connection: Connection,
-        notices: UnboundedSender<Notice>,
-        back_off: BackOff,
-    ) -> anyhow::Result<Self> {
-        let logging = Peer::follow(&connection, logging::BUS_NAME, []).await?;
-        Ok(Self { connection, notices, back_off, logging })
-    }
-
     async fn run(mut self, mut events: mpsc::Receiver<Event>) -> anyhow::Result<()> {
         loop {
             while self.logging.owner().is_none() {

@@ -72,6 +72,8 @@ impl EventLog {
     /// Takes something that has happened: it is told once, whenever that can be, over restarts too.
     pub fn happened(&mut self, event: Event) {
         let pair = event.pair.clone();
+        // What is too old takes no room from it, whether the logging service is there or not.
+        self.expire();
         if !self.ledger.happened(event, self.began.elapsed()) {
             // Their number goes with the next change: a flood must not be a flood of writes.
             return log::warn!("the event log will not hear of this, too much waits for it already: {pair}");
@@ -117,7 +119,7 @@ impl EventLog {
                 self.ledger.failed();
                 log::warn!("an event was not delivered, it is tried again later: {reason}");
             }
-            Notice::Refused(reason) => match self.ledger.refused() {
+            Notice::Refused(reason) => match self.ledger.refused(self.began.elapsed()) {
                 Some(event) => log::error!("an event is given up, it was refused: {reason} {}", event.pair),
                 None => log::warn!("an event was refused, it is tried again later: {reason}"),
             },
@@ -130,13 +132,17 @@ impl EventLog {
         &self.ledger
     }
 
+    fn expire(&mut self) {
+        for event in self.ledger.expire(self.began.elapsed()) {
+            log::warn!("the event log was not told in time, and is not told any more: {}", event.pair);
+        }
+    }
+
     fn go_on(&mut self) {
         if !self.is_free {
             return;
         }
-        for event in self.ledger.expire(self.began.elapsed()) {
-            log::warn!("the event log was not told in time, and is not told any more: {}", event.pair);
-        }
+        self.expire();
         if let Some(event) = self.ledger.take_next() {
             self.is_free = false;
             if self.deliverer.deliver(event).is_err() {

@@ -32,8 +32,8 @@ pub struct Changes {
 
 /// Which events stand, and which of them the event log has; and what has happened and waits to be told.
 ///
-/// Of what is wrong, a pair is delivered once until it clears. A happening is delivered once, after those before it, and
-/// is kept until then. Without I/O and clock; the owner keeps [`Ledger::kept`] in a file.
+/// Of what is wrong, a pair is delivered once until it clears. A happening is delivered once, after those before it unless
+/// they were refused, and is kept until then. Without I/O and clock; the owner keeps [`Ledger::kept`] in a file.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Ledger {
     limits: Limits,
@@ -43,6 +43,8 @@ pub struct Ledger {
     /// What has happened and was not sent yet, in order.
     pub(crate) happenings: VecDeque<Happening>,
     in_hand: Option<InHand>,
+    /// A happening was refused: what is wrong has its turn first.
+    is_fault_next: bool,
     /// How often an event found no room, ever since the file was new.
     pub(crate) dropped: u64,
 }
@@ -80,10 +82,13 @@ struct Waiting {
     until: Option<Duration>,
     /// How often a logging service has refused it.
     refusals: u32,
+    /// When it did so first.
+    refused: Option<Duration>,
 }
 
-/// How often a logging service may refuse a happening, which holds up those behind it.
-const REFUSALS: u32 = 3;
+/// How often a logging service may refuse a happening, and for how long. One that has just started or has no room gets over
+/// it; what it refuses for what it is would be sent for ever.
+const REFUSALS: (u32, Duration) = (3, Duration::from_secs(600));
 
 impl From<Event> for Happening {
     fn from(event: Event) -> Self {
@@ -188,7 +193,7 @@ impl Ledger {
         let has_room = self.happenings.len() < self.limits.happenings;
         if has_room {
             let until = event.told_within.map(|limit| now.saturating_add(limit));
-            let waiting = Waiting { until, refusals: 0 };
+            let waiting = Waiting { until, ..Waiting::default() };
             self.happenings.push_back(Happening { event: event.tamed(), waiting });
         } else {
             self.dropped = self.dropped.saturating_add(1);
@@ -232,7 +237,8 @@ impl Ledger {
         if self.in_hand.is_some() {
             return None;
         }
-        let (event, whose) = match self.happenings.front() {
+        let is_fault_next = std::mem::take(&mut self.is_fault_next) && !self.pending.is_empty();
+        let (event, whose) = match self.happenings.front().filter(|_| !is_fault_next) {
             Some(Happening { event, waiting }) => (event.clone(), Whose::Happening(*waiting)),
             None => (self.pending.pop_front()?, Whose::Fault { is_current: true }),
         };
@@ -274,22 +280,23 @@ impl Ledger {
         }
     }
 
-    /// The event on its way was refused by a logging service that is there. As [`Self::failed`], but a happening that was
-    /// refused often enough is given up, and is the result: it would hold up those behind it for good.
-    pub fn refused(&mut self) -> Option<Event> {
-        let Some(InHand { event, is_sent: true, whose: Whose::Happening(waiting) }) = &mut self.in_hand
-        else {
+    /// The event on its way was refused by a logging service that is there. As [`Self::failed`], but a happening waits behind
+    /// the others; one that was refused often and for long is given up, and is the result. `now` is on the clock of
+    /// [`Self::expire`].
+    pub fn refused(&mut self, now: Duration) -> Option<Event> {
+        let Some(InHand { is_sent: true, whose: Whose::Happening(mut waiting), .. }) = self.in_hand else {
             self.failed();
             return None;
         };
-        waiting.refusals += 1;
-        if waiting.refusals < REFUSALS {
-            self.failed();
-            return None;
+        let event = self.in_hand.take()?.event;
+        self.is_fault_next = true;
+        waiting.refusals = waiting.refusals.saturating_add(1);
+        let since = *waiting.refused.get_or_insert(now);
+        if waiting.refusals >= REFUSALS.0 && now.saturating_sub(since) >= REFUSALS.1 {
+            return Some(event);
         }
-        let event = event.clone();
-        self.in_hand = None;
-        Some(event)
+        self.happenings.push_back(Happening { event, waiting });
+        None
     }
 
     /// Whether an event is on its way.

@@ -258,3 +258,15 @@ async fn what_has_happened_is_told_once_when_the_logging_service_comes_after_a_r
     until_nothing_more_comes(&mut events).await;
     assert_eq!(bed.asked().await, ["first", "second", "third"]);
 }
+
+#[tokio::test]
+async fn what_is_too_old_to_be_told_takes_no_room_from_what_may_come_late() {
+    let Some(bed) = Bed::with("absent").await else { return };
+    let limits = Limits { happenings: 1, ..Limits::default() };
+    let folder = Some(bed.state.path().to_owned());
+    let mut events = EventLog::start(&bed.owner, folder, limits);
+    events.happened(event("old").within(Duration::ZERO));
+    events.happened(event("lasting"));
+    let waiting: Vec<&str> = events.ledger().happenings().map(|event| &*event.pair.subject).collect();
+    assert_eq!(waiting, ["lasting"]);
+}

@@ -243,16 +243,39 @@ fn one_that_is_on_its_way_does_not_expire_under_it() {
 }
 
 #[test]
-fn one_that_is_refused_again_and_again_does_not_hold_up_the_others() {
+fn one_that_is_refused_holds_up_nothing_and_is_given_up_after_a_while() {
+    let at = Duration::from_secs;
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.update([event("x", "fault"), event("y", "fault")]);
+    ledger.happened(event("a", "done"), at(0));
+    ledger.happened(event("b", "done"), at(0));
+    // The logging service refuses whatever is about a.
+    let mut told = Vec::new();
+    let mut given_up = None;
+    for seconds in [0, 1, 3, 7, 15, 31, 599, 600] {
+        let Some(next) = ledger.take_next() else { break };
+        ledger.sent();
+        if next.pair == pair("a", "done") {
+            assert_eq!(given_up, None);
+            given_up = ledger.refused(at(seconds));
+        } else {
+            told.push(next.pair);
+            ledger.answered();
+        }
+    }
+    assert_eq!(told, [pair("x", "fault"), pair("b", "done"), pair("y", "fault")]);
+    assert_eq!(given_up.unwrap().pair, pair("a", "done"));
+    assert_eq!(ledger.happenings().count(), 0);
+}
+
+#[test]
+fn one_that_was_refused_for_some_seconds_is_told_later() {
     let mut ledger = Ledger::new(Limits::default());
     ledger.happened(event("a", "done"), Duration::ZERO);
-    ledger.happened(event("b", "done"), Duration::ZERO);
-    let mut given_up = None;
-    for _ in 0..3 {
-        assert_eq!((ledger.take_next().unwrap().pair, given_up), (pair("a", "done"), None));
+    for seconds in 0..20 {
+        ledger.take_next().unwrap();
         ledger.sent();
-        given_up = ledger.refused();
+        assert_eq!(ledger.refused(Duration::from_secs(seconds)), None);
     }
-    assert_eq!(given_up.unwrap().pair, pair("a", "done"));
-    assert_eq!(deliver(&mut ledger), ["b done"]);
+    assert_eq!(deliver(&mut ledger), ["a done"]);
 }
