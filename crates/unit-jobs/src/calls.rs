@@ -110,22 +110,43 @@ pub async fn list(connection: &Connection, patterns: &[&str]) -> Result<Vec<List
 ///
 /// Errors: [`CallError`].
 pub async fn inspect(connection: &Connection, unit: &str) -> Result<UnitState, CallError> {
-    // LoadUnit would load it anew, and show it as one that has ended well.
-    let Some(reply) = none_if_not_loaded(ask(connection, "GetUnit", &(unit,)).await)? else {
-        return Ok(UnitState::default());
-    };
-    let path: OwnedObjectPath = body(&reply)?;
-    let of_unit = properties(connection, path.as_str(), UNIT).await?;
-    let of_service = properties(connection, path.as_str(), SERVICE).await?;
-    Ok(UnitState {
-        active: ActiveState::parse(text(&of_unit, "ActiveState")),
-        invocation: invocation(&of_unit),
-        result: RunResult::parse(text(&of_service, "Result")),
-        code: number(&of_service, "ExecMainCode"),
-        status: number(&of_service, "ExecMainStatus"),
-        status_text: text(&of_service, "StatusText").to_owned(),
-    })
+    for _ in 0..LOOKS {
+        // LoadUnit would load it anew, and show it as one that has ended well.
+        let Some(reply) = none_if_not_loaded(ask(connection, "GetUnit", &(unit,)).await)? else {
+            return Ok(UnitState::default());
+        };
+        let path: OwnedObjectPath = body(&reply)?;
+        let of_unit = properties(connection, path.as_str(), UNIT).await?;
+        let of_service = properties(connection, path.as_str(), SERVICE).await?;
+        // Between the two answers PID 1 may have forgotten the unit, or begun another run of it.
+        if of_unit.get(INVOCATION) == Some(&property(connection, path.as_str(), UNIT, INVOCATION).await?) {
+            return Ok(state(&of_unit, &of_service));
+        }
+    }
+    // One run after another.
+    Ok(UnitState { active: ActiveState::Activating, ..UnitState::default() })
 }
+
+/// How often a unit is looked at whose runs follow each other.
+const LOOKS: usize = 5;
+
+fn state(of_unit: &Properties, of_service: &Properties) -> UnitState {
+    let (active, invocation) = (ActiveState::parse(text(of_unit, "ActiveState")), invocation(of_unit));
+    // Asking for the properties of a unit that PID 1 has just forgotten loads it anew, as one that was never run.
+    if active == ActiveState::Inactive && invocation.is_empty() {
+        return UnitState::default();
+    }
+    UnitState {
+        active,
+        invocation,
+        result: RunResult::parse(text(of_service, "Result")),
+        code: number(of_service, "ExecMainCode"),
+        status: number(of_service, "ExecMainStatus"),
+        status_text: text(of_service, "StatusText").to_owned(),
+    }
+}
+
+const INVOCATION: &str = "InvocationID";
 
 type Properties = HashMap<String, OwnedVariant>;
 
@@ -138,7 +159,7 @@ fn number(properties: &Properties, name: &str) -> i32 {
 }
 
 fn invocation(properties: &Properties) -> String {
-    let value = properties.get("InvocationID").and_then(|value| value.try_clone().ok());
+    let value = properties.get(INVOCATION).and_then(|value| value.try_clone().ok());
     let bytes: Vec<u8> = value.and_then(|value| value.try_into().ok()).unwrap_or_default();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -146,6 +167,19 @@ fn invocation(properties: &Properties) -> String {
 async fn properties(connection: &Connection, path: &str, interface: &str) -> Result<Properties, CallError> {
     let reply = connection
         .call_method(Some(BUS_NAME), path, Some(PROPERTIES), "GetAll", &interface)
+        .await
+        .map_err(|error| call::classify(BUS_NAME, error))?;
+    body(&reply)
+}
+
+async fn property(
+    connection: &Connection,
+    path: &str,
+    interface: &str,
+    name: &str,
+) -> Result<OwnedVariant, CallError> {
+    let reply = connection
+        .call_method(Some(BUS_NAME), path, Some(PROPERTIES), "Get", &(interface, name))
         .await
         .map_err(|error| call::classify(BUS_NAME, error))?;
     body(&reply)

@@ -1,6 +1,7 @@
 use crate::{JobResult, subscribe};
+use anyhow::Context as _;
 use dbus_api::systemd;
-use peer::{News, Peer};
+use peer::{BackOff, News, Peer, persist};
 use std::num::NonZeroUsize;
 use zbus::Connection;
 
@@ -84,9 +85,10 @@ impl Jobs {
         }
         let connection = self.connection.clone();
         tokio::spawn(async move {
-            if let Err(error) = subscribe(&connection).await {
-                log::warn!("jobs that others ask for are not followed any more: {error}");
-            }
+            let again = async || {
+                subscribe(&connection).await.context("jobs that others ask for are not followed for now")
+            };
+            persist(BackOff::default(), again).await;
         });
     }
 }
