@@ -6,7 +6,7 @@ use futures_core::Stream as _;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
-use zbus::fdo::RequestNameFlags;
+use zbus::fdo::{self, RequestNameFlags};
 use zbus::{Connection, Message, MessageStream, connection::Builder};
 
 /// Longest wait for the bus to accept us; a bus that accepts and then says nothing must not hold us.
@@ -36,12 +36,19 @@ pub async fn own(connection: &Connection, name: &str) -> anyhow::Result<()> {
     connection.request_name_with_flags(name, RequestNameFlags::DO_NOT_QUEUE).await.map(drop).map_err(
         |error| {
             let exit = match error {
-                zbus::Error::NameTaken | zbus::Error::FDO(_) => Exit::Configuration,
+                zbus::Error::NameTaken => Exit::Configuration,
+                // The bus may as well be short of something.
+                zbus::Error::FDO(ref refusal) if is_final(refusal) => Exit::Configuration,
                 _ => Exit::PeerUnavailable,
             };
             anyhow::Error::new(error).context(format!("cannot own {name}")).context(exit)
         },
     )
+}
+
+/// The policy forbids the name, or it is none.
+fn is_final(refusal: &fdo::Error) -> bool {
+    matches!(refusal, fdo::Error::AccessDenied(_) | fdo::Error::InvalidArgs(_))
 }
 
 /// Refuses to be the second instance of a service, before what both would use is touched.
