@@ -4,7 +4,7 @@
 use crate::collection::{Event, Host, Power, Told};
 use dbus_api::inventory::{self, ITEM, manager};
 use dbus_api::state::{self, StateProperty};
-use peer::{News, Peer, PropertyFollower};
+use peer::{BackOff, News, Peer, PropertyFollower, persist};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc::UnboundedSender;
 use zbus::{Connection, Message};
@@ -41,7 +41,8 @@ fn follow(
     let service = property.service;
     tokio::spawn(async move {
         let following = async {
-            let mut follower = PropertyFollower::follow(&connection, property).await?;
+            let follow = || PropertyFollower::follow(&connection, property);
+            let mut follower = persist(BackOff::default(), follow).await;
             loop {
                 let text = follower.next().await?;
                 if events.send(event(text.as_deref())).is_err() {
@@ -77,8 +78,11 @@ async fn follow_presence(
     objects: &BTreeMap<String, String>,
     events: &UnboundedSender<Event>,
 ) -> anyhow::Result<()> {
-    let rule = inventory::shown::presence_rule()?;
-    let mut inventory = Peer::follow(connection, manager::BUS_NAME, [rule]).await?;
+    let follow = async || {
+        let rule = inventory::shown::presence_rule()?;
+        Peer::follow(connection, manager::BUS_NAME, [rule]).await
+    };
+    let mut inventory = persist(BackOff::default(), follow).await;
     loop {
         let News::Said(signal) = inventory.next().await? else { continue };
         if let Some((key, told)) = said(&signal, objects)
