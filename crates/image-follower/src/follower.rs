@@ -16,6 +16,8 @@ struct Told {
     reason: String,
     /// It has said its state since an earlier one was disregarded.
     has_news: bool,
+    /// All interfaces are known that it has on the image, not only one of which it told a change.
+    is_whole: bool,
 }
 
 /// What is going on.
@@ -84,6 +86,7 @@ impl Follower {
     /// Takes all that a service has of the image now.
     pub fn found(&mut self, owner: &str, interfaces: &Interfaces) {
         let told = self.told.entry(owner.to_owned()).or_default();
+        told.is_whole = true;
         for (interface, properties) in interfaces {
             told.interfaces.insert(interface.clone());
             told.take(interface, properties);
@@ -123,7 +126,9 @@ impl Follower {
                 for interface in interfaces {
                     told.forget(interface);
                 }
-                if told.interfaces.is_empty() {
+                // It may have others yet that it never told of; the image without its state is no image.
+                let is_whole = told.is_whole || interfaces.iter().any(|name| name == ACTIVATION);
+                if is_whole && told.interfaces.is_empty() {
                     self.told.remove(owner);
                     self.is_removed = self.was_there && self.told.is_empty();
                 }
@@ -145,10 +150,25 @@ impl Follower {
         }
     }
 
-    /// Whose state counts: that of an installer before that of image-manager.
+    /// Whose state counts, among some: that of an installer before that of image-manager. But one that has not begun does not
+    /// stand before an end that image-manager says: it may hang, and image-manager has given up waiting for it.
+    fn lead_of(&self, is_among: impl Fn(&Told) -> bool) -> Option<&Told> {
+        let rank = |(owner, told): (&String, &Told)| {
+            let is_image_manager = self.image_manager.as_ref() == Some(owner);
+            match (is_image_manager, told.activation?) {
+                (true, state) if is_over(state) => Some(1),
+                (true, _) => Some(3),
+                (false, Activation::NotReady) => Some(2),
+                (false, _) => Some(0),
+            }
+        };
+        let ranked = self.told.iter().filter(|(_, told)| is_among(told));
+        let ranked = ranked.filter_map(|(owner, told)| Some((rank((owner, told))?, told)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, told)| told)
+    }
+
     fn lead(&self) -> Option<&Told> {
-        let with_state = self.told.iter().filter(|(_, told)| told.activation.is_some());
-        with_state.min_by_key(|(owner, _)| self.image_manager.as_ref() == Some(*owner)).map(|(_, told)| told)
+        self.lead_of(|_| true)
     }
 
     /// Its state.
@@ -187,18 +207,20 @@ impl Follower {
     }
 
     fn look_for_end(&mut self) {
-        let is_end = |state: &Activation| match state {
-            Activation::Active | Activation::Staged | Activation::Failed | Activation::Invalid => true,
-            Activation::Ready => self.apply == ApplyTime::OnActivationRequest,
-            _ => false,
-        };
+        let waits_at_ready = self.apply == ApplyTime::OnActivationRequest;
+        let is_end = |state: &Activation| is_over(*state) || (*state == Activation::Ready && waits_at_ready);
         if self.ended.is_none() {
-            let lead = self.lead().filter(|lead| self.counts || lead.has_news);
+            let lead = self.lead_of(|told| self.counts || told.has_news);
             let state = lead.and_then(|lead| lead.activation).filter(is_end);
             let removed = self.is_removed.then_some(End::Removed);
             self.ended = state.map(End::State).or(removed);
         }
     }
+}
+
+/// Nothing comes after it.
+fn is_over(state: Activation) -> bool {
+    matches!(state, Activation::Active | Activation::Staged | Activation::Failed | Activation::Invalid)
 }
 
 impl Told {

@@ -127,6 +127,37 @@ fn a_service_that_is_known_by_a_change_alone_stays_when_it_withdraws_something_e
 }
 
 #[test]
+fn an_installer_that_never_begins_does_not_hide_that_image_manager_has_given_up() {
+    let mut follower = handed_over(ApplyTime::Immediate);
+    follower.hear(THEIRS, &added(ACTIVATION, state("NotReady")));
+    follower.hear(OURS, &removed(ACTIVATION));
+    assert_eq!(follower.end(), None);
+    follower.hear(OURS, &changed(IMAGE, text_of("Reason", "its installer does not begin")));
+    follower.hear(OURS, &added(ACTIVATION, state("Invalid")));
+    assert_eq!(follower.end(), Some(End::State(Activation::Invalid)));
+    assert_eq!(follower.reason(), "its installer does not begin");
+}
+
+#[test]
+fn an_end_of_an_earlier_try_does_not_hide_a_new_one_of_another_service() {
+    let mut follower = handed_over(ApplyTime::Immediate);
+    follower.hear(THEIRS, &added(ACTIVATION, state("Failed")));
+    follower.disregard_state();
+    follower.hear(OURS, &changed(ACTIVATION, state("Invalid")));
+    assert_eq!(follower.end(), Some(End::State(Activation::Invalid)));
+}
+
+#[test]
+fn a_service_that_is_known_by_a_change_alone_ends_nothing_by_withdrawing_that() {
+    let mut follower = Follower::new(PATH, ApplyTime::Immediate, None);
+    follower.hear(THEIRS, &changed(ACTIVATION_PROGRESS, progress(3)));
+    follower.hear(THEIRS, &removed(ACTIVATION_PROGRESS));
+    assert_eq!(follower.end(), None);
+    follower.hear(THEIRS, &removed(ACTIVATION));
+    assert_eq!(follower.end(), Some(End::Removed));
+}
+
+#[test]
 fn an_image_that_is_removed_ends_and_a_service_that_dies_may_come_back() {
     let mut follower = handed_over(ApplyTime::Immediate);
     assert!(follower.left(OURS));
