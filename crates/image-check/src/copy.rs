@@ -1,4 +1,4 @@
-use crate::draft::Draft;
+use crate::draft::{Draft, free_beside};
 use crate::source::{Found, Opened, Stamp};
 use crate::{
     Attendance, DigestChoice, FileError, Folder, Image, Nowhere, Receiver, Rejection, Rules, SourceFolder,
@@ -19,8 +19,8 @@ pub fn check(source: &SourceFolder, rules: &Rules, attendance: &impl Attendance)
 ///
 /// The copy has a draft's name (`.NAME.PID-NUMBER.draft`), its own among all that are made at once, until all of it is as it
 /// should be and, where the file system outlives a loss of power, durable; so whenever the process dies, what has the name
-/// `destination` is whole and was checked. Its files belong to `group`, which may read them. Drafts of this destination that
-/// a killed process left are removed first.
+/// `destination` is whole and was checked. Its files belong to `group`, which may read them. Drafts of any destination beside it
+/// that a killed process left are removed first.
 ///
 /// Errors: [`Rejection`]; nothing is left of the copy then. [`Rejection::Storage`] also where `destination` is there.
 pub fn copy(
@@ -30,9 +30,10 @@ pub fn copy(
     rules: &Rules,
     attendance: &impl Attendance,
 ) -> Result<Image, Rejection> {
-    let mut draft = Draft::begin(destination, group).map_err(Rejection::Storage)?;
+    let unwritten = |error| Rejection::unwritten(error, free_beside(destination));
+    let mut draft = Draft::begin(destination, group).map_err(unwritten)?;
     let copied = receive(source, &mut draft.folder, rules, attendance, &mut |_, _, _| ())
-        .and_then(|image| draft.put_in_place(destination).map_err(Rejection::Storage).map(|()| image));
+        .and_then(|image| draft.put_in_place(destination).map_err(unwritten).map(|()| image));
     copied.inspect_err(|_| draft.discard())
 }
 

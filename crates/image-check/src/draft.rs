@@ -1,6 +1,8 @@
 //! Folders that are being filled for the place of a destination.
 
 use crate::DiskFolder;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -24,14 +26,15 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Makes one, after those of the same destination are removed that nobody fills any more.
+    /// Makes one, after those beside it are removed that no process fills any more, of whichever destination: that of a killed
+    /// copy may never be wanted again.
     ///
     /// Errors: as the kernel says; the destination is there.
     pub(crate) fn begin(destination: &Path, group: Option<u32>) -> io::Result<Self> {
+        sweep(parent_of(destination))?;
         if destination.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        sweep(destination)?;
         for _ in 0..ATTEMPTS {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let mut name = destination.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
@@ -62,7 +65,13 @@ impl Draft {
             let message = format!("{} is another folder than was filled", self.path.display());
             return Err(io::Error::other(message));
         }
-        fs::rename(&self.path, destination)?;
+        let (from, to) = (&self.path, destination);
+        // A plain rename would take the place of an empty folder.
+        match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+            // A file system over the network cannot do that.
+            Err(Errno::EINVAL) => fs::rename(from, to)?,
+            renamed => renamed?,
+        }
         let named = File::open(parent_of(destination)).and_then(|parent| parent.sync_all());
         named.inspect_err(|_| {
             // What went wrong first is what is told.
@@ -84,11 +93,11 @@ impl Draft {
     }
 }
 
-/// Removes drafts of a destination that no process holds. One that cannot be removed is only logged: nothing needs its name.
-fn sweep(destination: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(parent_of(destination))? {
+/// Removes drafts in a folder that no process holds. One that cannot be removed is only logged: nothing needs its name.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if is_draft_of(destination.file_name().unwrap_or_default(), &entry.file_name()) {
+        if is_draft(&entry.file_name()) && entry.file_type()?.is_dir() {
             let path = entry.path();
             if let Err(error) = remove_left(&path) {
                 log::warn!("what a killed copy left stays as {}: {error}", path.display());
@@ -108,18 +117,12 @@ fn remove_left(path: &Path) -> io::Result<()> {
     if try_lock(&folder)? && is_at(&folder, path)? { fs::remove_dir_all(path) } else { Ok(()) }
 }
 
-/// Whether a name is `.NAME.PID-NUMBER.draft`, or `.NAME.draft`, as earlier versions had it.
-fn is_draft_of(destination: &OsStr, name: &OsStr) -> bool {
-    let middle = name.as_encoded_bytes().strip_prefix(b".");
-    let middle = middle.and_then(|name| name.strip_prefix(destination.as_encoded_bytes()));
-    let Some(middle) = middle.filter(|_| durable_state::is_draft(name)) else { return false };
-    middle == b".draft" || is_numbered(middle)
-}
-
-/// Whether this is `.PID-NUMBER.draft`.
-fn is_numbered(text: &[u8]) -> bool {
-    let numbers = text.strip_prefix(b".").and_then(|text| text.strip_suffix(b".draft")).unwrap_or_default();
-    let mut numbers = numbers.split(|byte| *byte == b'-');
+/// Whether a name is `.NAME.PID-NUMBER.draft`.
+fn is_draft(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes().strip_prefix(b".").and_then(|name| name.strip_suffix(b".draft"));
+    let Some(name) = name else { return false };
+    let Some(dot) = name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0) else { return false };
+    let mut numbers = name.get(dot + 1..).unwrap_or_default().split(|byte| *byte == b'-');
     let is_number = |text: Option<&[u8]>| {
         text.is_some_and(|text| !text.is_empty() && text.iter().all(u8::is_ascii_digit))
     };
@@ -143,6 +146,14 @@ fn is_at(folder: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
+/// Bytes that are free where a destination is; none where nobody can say.
+pub(crate) fn free_beside(destination: &Path) -> u64 {
+    let Ok(system) = nix::sys::statvfs::statvfs(parent_of(destination)) else { return 0 };
+    #[allow(clippy::useless_conversion, reason = "these are narrower on 32-bit machines")]
+    let (blocks, length) = (u64::from(system.blocks_available()), u64::from(system.fragment_size()));
+    blocks.saturating_mul(length)
+}
+
 fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -152,19 +163,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_draft_belongs_to_one_destination() {
+    fn a_draft_is_known_by_its_name() {
         for (name, expected) in [
             (".copy.12-0.draft", true),
-            (".copy.draft", true),
+            (".a.b.12-0.draft", true),
+            (".copy.draft", false),
             (".copy.12.draft", false),
             (".copy.12-.draft", false),
             (".copy.1-2-3.draft", false),
-            (".copy.a.1-2.draft", false),
-            (".copying.1-2.draft", false),
+            (".1-2.draft", false),
+            ("..1-2.draft", false),
+            (".draft", false),
             ("copy.1-2.draft", false),
         ] {
-            assert_eq!(is_draft_of("copy".as_ref(), name.as_ref()), expected, "{name}");
+            assert_eq!(is_draft(name.as_ref()), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn what_killed_copies_left_goes_with_the_next_of_any_destination() {
+        let place = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| place.path().join(name));
+        let left = |destination: &Path| {
+            let draft = Draft::begin(destination, None).unwrap();
+            draft.path.clone()
+        };
+        let of_other = left(&other);
+        assert!(of_other.exists());
+        let of_one = left(&one);
+        assert!(!of_other.exists() && of_one.exists());
+        fs::create_dir(&one).unwrap();
+        assert_eq!(Draft::begin(&one, None).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(!of_one.exists());
+    }
+
+    #[test]
+    fn what_came_to_the_destination_meanwhile_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let destination = place.path().join("copy");
+        let draft = Draft::begin(&destination, None).unwrap();
+        fs::create_dir(&destination).unwrap();
+        assert_eq!(draft.put_in_place(&destination).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(destination.exists() && draft.path.exists());
     }
 
     #[test]

@@ -103,6 +103,15 @@ pub enum Class {
 }
 
 impl Rejection {
+    /// What it means that something could not be written beside the image's own files, where so many bytes are free.
+    pub fn unwritten(error: io::Error, free: u64) -> Self {
+        if is_out_of_space(&error) {
+            Self::Busy { needed: free.saturating_add(1), free, kept: 0 }
+        } else {
+            Self::Storage(error)
+        }
+    }
+
     /// What kind it is.
     pub fn class(&self) -> Class {
         match self {

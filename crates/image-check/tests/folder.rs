@@ -341,16 +341,17 @@ fn a_copy_that_is_stopped_at_any_piece_leaves_nothing() {
 #[test]
 fn what_a_killed_process_left_of_a_copy_is_not_taken_for_one_and_makes_room() {
     let bed = Bed::new();
-    for name in [".copy.draft", ".copy.1-0.draft"] {
+    for name in [".other.1-0.draft", ".copy.1-0.draft"] {
         let draft = bed.place.path().join(name);
         fs::create_dir_all(draft.join("folder")).unwrap();
         fs::write(draft.join("folder/half"), "x").unwrap();
     }
-    // Of another destination, which may be somebody's.
-    fs::create_dir(bed.place.path().join(".other.1-0.draft")).unwrap();
+    // These are no drafts of copies.
+    fs::create_dir(bed.place.path().join(".other.draft")).unwrap();
+    fs::write(bed.place.path().join(".file.1-0.draft"), "x").unwrap();
     bed.copy().unwrap();
-    assert_eq!(fs::read_dir(bed.place.path()).unwrap().count(), 3);
-    assert!(bed.place.path().join(".other.1-0.draft").exists());
+    assert_eq!(fs::read_dir(bed.place.path()).unwrap().count(), 4);
+    assert!(bed.place.path().join(".other.draft").exists());
     assert_eq!(files(&bed.source()), files(&bed.destination()));
     // What is there is not written over.
     let refused = bed.copy().unwrap_err();

@@ -5,9 +5,7 @@ use crate::settings::Settings;
 use crate::source::Source;
 use crate::upload_folder::{Identity, NotTaken, Stamp, UploadFolder};
 use crate::{record, rules};
-use image_check::{
-    Attendance, DiskFolder, Image, Rejection, Rules, SignaturePolicy, Verification, is_out_of_space,
-};
+use image_check::{Attendance, DiskFolder, Image, Rejection, Rules, SignaturePolicy, Verification};
 use image_format::VersionId;
 use image_ingest::{Incoming, ingest};
 use std::ffi::OsString;
@@ -192,8 +190,9 @@ fn unpack(
     progress.length.store(length.unwrap_or_default(), Ordering::Relaxed);
     let (draft, mut unpacked) = folder.begin(settings.group).map_err(|error| unwritten(folder, error))?;
     let taken = ingest(Incoming { source, length }, &mut unpacked, &rules, progress);
-    let finished =
-        taken.and_then(|image| finish(&draft, &unpacked, folder, image, &rules).map_err(Rejection::Storage));
+    let finished = taken.and_then(|image| {
+        finish(&draft, &unpacked, folder, image, &rules).map_err(|error| unwritten(folder, error))
+    });
     if finished.is_err() {
         folder.discard(&draft);
     }
@@ -223,9 +222,5 @@ fn finish(
 
 /// What it means that something could not be written outside the images' own files.
 pub fn unwritten(folder: &UploadFolder, error: io::Error) -> Rejection {
-    if !is_out_of_space(&error) {
-        return Rejection::Storage(error);
-    }
-    let free = folder.free().unwrap_or_default();
-    Rejection::Busy { needed: free.saturating_add(1), free, kept: 0 }
+    Rejection::unwritten(error, folder.free().unwrap_or_default())
 }

@@ -239,7 +239,8 @@ fn an_image_that_was_installed_or_given_up_does_not_come_back() -> anyhow::Resul
 
 /// What bmcweb does not take for the fate of another upload is told whenever that can be.
 #[test]
-fn what_the_event_log_was_not_there_for_is_told_after_two_restarts_and_a_removal_of_all() -> anyhow::Result<()> {
+fn what_the_event_log_was_not_there_for_is_told_after_two_restarts_and_a_removal_of_all() -> anyhow::Result<()>
+{
     let Some(mut bed) = Bed::new("claim-timeout-s = 1")? else { return Ok(()) };
     bed.start_peers(&["event-log absent"])?;
     bed.start()?;
