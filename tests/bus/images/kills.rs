@@ -3,6 +3,7 @@
 //! `strace` does the killing, as a call begins, so that every order in which things are written is tried.
 
 use super::bed::{ACTIVATION, Bed, IMAGE, NAME, ON_REQUEST, STATES, image, is_soak};
+use super::ear::Heard;
 use anyhow::Context as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -153,17 +154,22 @@ fn an_image_that_was_handed_over_is_ready_or_lost_with_a_reason_wherever_the_ser
                 end(&bed, service)?;
             }
         }
+        bed.forget()?;
         bed.start()?;
-        let mut states = Vec::new();
-        for path in bed.images()? {
-            states.push(bed.get(NAME, &path, ACTIVATION, "Activation"));
-            let reason = bed.get(NAME, &path, IMAGE, "Reason").unwrap_or_default();
-            let is_ready = states.last() == Some(&Ok(format!("{STATES}Ready")));
-            assert!(is_ready != reason.contains("the service ended"), "{place:?}: {states:?} {reason}");
+        let ready = format!("{STATES}Ready");
+        // Who has been given an object learns what became of it; one that is lost goes a second later.
+        if let Some(object) = &object {
+            let is_told = |heard: &Heard| {
+                let is_lost = |reason: &str| reason.contains("the service ended");
+                heard.path == *object
+                    && (heard.value(ACTIVATION, "Activation") == Some(&ready)
+                        || heard.value(IMAGE, "Reason").is_some_and(is_lost))
+            };
+            bed.until(|heard| heard.iter().any(is_told).then_some(()))
+                .with_context(|| format!("{place:?}: {object:?}"))?;
         }
-        assert!(states.len() <= 1, "{place:?}: {states:?}");
-        // Whoever has been given an object learns what became of it.
-        assert!(object.is_none() || states.len() == 1, "{place:?}: {object:?}");
+        let images = bed.images()?;
+        assert!(images.len() <= 1, "{place:?}: {images:?}");
         bed.wait("only what is Ready stays", || {
             let (images, files) = (bed.images()?, bed.files()?);
             let is_ready =
