@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use upstream_judge::Judge;
 
 use super::chips::{Chip, I2c};
-use super::upstream::Judge;
 
 /// Where scenarios lie, below the root of the workspace.
 const FOLDER: &str = "tests/vm/scenarios";
@@ -32,7 +32,7 @@ pub struct Scenario {
     pub configs: Option<PathBuf>,
     /// What EEPROMs hold at the first boot, by key, beside the images of the plan.
     pub cells: BTreeMap<String, Vec<u8>>,
-    /// Who has a look at the results of the first boot, beside the script.
+    /// What the results of the first boot are compared with, beside what the script expects.
     pub judge: Option<Judge>,
     /// Scenarios without a machine of their own, whose scripts run after this one's in its only boot.
     pub sharers: Vec<Sharer>,
