@@ -148,11 +148,9 @@ fn a_device_that_takes_images_itself_is_a_target() -> anyhow::Result<()> {
 fn the_object_mapper_says_who_takes_all_images() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_service("")? else { return Ok(()) };
     let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
-    fs::create_dir_all(bed.file("etc/bed"))?;
     let (object, marker) = (format!("{ROOT}/{DEVICE}"), dbus_api::software::MULTIPART_UPDATE);
     let plan = format!("peers = [\"object-mapper\"]\n[mapped.\"{object}\"]\n\"{NAME}\" = [\"{marker}\"]\n");
-    fs::write(bed.file("etc/bed/peers.toml"), plan)?;
-    let _mapper = bed.machine.start("test-peers")?;
+    let _mapper = bed.machine.start_peers_by(&plan)?;
     let run = bed.run("install @image.tar")?;
     assert_eq!((run.status, run.output), (Some(0), format!("{DEVICE}_1 is active\n")), "{}", run.log);
     Ok(())

@@ -1,6 +1,7 @@
 //! The peers on a private bus: what they answer, how they misbehave, what they remember.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use test_bus::{Daemon, PrivateBus};
 use tokio::runtime::Runtime;
@@ -39,12 +40,8 @@ impl Bed {
         }
         let folder = tempfile::tempdir().unwrap();
         let bus = PrivateBus::start(folder.path()).unwrap();
-        let root = folder.path().join("root");
-        std::fs::create_dir_all(root.join("etc/bed")).unwrap();
-        std::fs::write(root.join("etc/bed/peers.toml"), plan).unwrap();
-        let mut command = bus.client(env!("CARGO_BIN_EXE_test-peers"));
-        command.arg("--root").arg(&root);
-        let peers = Daemon::spawn_ready("test-peers", &mut command, folder.path(), test_bus::LIMIT).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_test-peers"));
+        let peers = bus.start_peers(program, folder.path(), plan).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let connect = async |limit| {
             let builder = zbus::connection::Builder::address(bus.address());
