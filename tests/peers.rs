@@ -10,12 +10,12 @@ const LOG: [&str; 2] = ["xyz.openbmc_project.Logging", "/xyz/openbmc_project/log
 impl Machine {
     /// Starts peers, each a word and a mode; they end with the result.
     pub fn start_peers(&self, peers: &[&str]) -> anyhow::Result<Daemon> {
-        let folder = self.root().join("etc/bed");
-        std::fs::create_dir_all(&folder)?;
-        // The normal mode has no word in a plan.
-        let peers: Vec<_> = peers.iter().map(|peer| peer.trim_end_matches(" normal")).collect();
-        std::fs::write(folder.join("peers.toml"), format!("peers = {peers:?}\n"))?;
-        self.start("test-peers")
+        self.start_peers_by(&format!("peers = {peers:?}\n"))
+    }
+
+    /// Starts peers by a plan of their own form; they end with the result.
+    pub fn start_peers_by(&self, plan: &str) -> anyhow::Result<Daemon> {
+        self.bus.start_peers(&test_bus::built("test-peers")?, self.folder.path(), plan)
     }
 
     /// Commands the peers.

@@ -1,14 +1,16 @@
 //! The tool for firmware images, with the real image-manager and an installer.
 
 mod bed;
-mod installer;
 
 use anyhow::Context as _;
 use bed::Bed;
 use dbus_api::software::ROOT;
-use installer::{Comes, DEVICE, Installer, NAME};
 use std::fs;
-use update_state::Activation;
+
+/// The stand-in that installs images of image-manager, and the one that takes images itself with its object.
+const INSTALLER: &str = "xyz.openbmc_project.Software.Psu.Updater";
+const DEVICE_SERVICE: &str = "xyz.openbmc_project.Software.Device.Updater";
+const DEVICE: &str = "device_1";
 
 /// The image's id, as standard output begins with it.
 fn id(output: &str) -> anyhow::Result<String> {
@@ -20,7 +22,7 @@ fn id(output: &str) -> anyhow::Result<String> {
 #[test]
 fn an_image_is_followed_until_it_is_active() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_service("")? else { return Ok(()) };
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    let _installer = bed.start_peer("installer", "vanish Active")?;
     let run = bed.run("install @image.tar")?;
     assert_eq!(run.status, Some(0), "{run:?}");
     assert!(run.output.ends_with(" is active\n"), "{run:?}");
@@ -34,7 +36,7 @@ fn an_image_is_followed_until_it_is_active() -> anyhow::Result<()> {
 #[test]
 fn a_result_is_one_object_of_json() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_service("")? else { return Ok(()) };
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Staged))?;
+    let _installer = bed.start_peer("installer", "vanish Staged")?;
     let run = bed.run("install @image.tar --apply on-reset --json")?;
     assert_eq!(run.status, Some(0), "{run:?}");
     let result: serde_json::Value = serde_json::from_str(&run.output)?;
@@ -69,7 +71,7 @@ fn a_refused_image_ends_with_the_reason_that_the_service_has() -> anyhow::Result
 #[test]
 fn an_installation_that_fails_is_an_error() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_service("")? else { return Ok(()) };
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Failed))?;
+    let _installer = bed.start_peer("installer", "vanish Failed")?;
     let run = bed.run("install @image.tar")?;
     assert_eq!(run.status, Some(65), "{run:?}");
     assert!(run.log.contains("could not be installed"), "{run:?}");
@@ -98,7 +100,7 @@ fn an_image_from_a_pipe_waits_until_it_is_activated() -> anyhow::Result<()> {
         (&row["id"], &row["activation"], &row["purpose"]),
         (&id.as_str().into(), &"Ready".into(), &"PSU".into())
     );
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    let _installer = bed.start_peer("installer", "vanish Active")?;
     let run = bed.run(&format!("activate {id}"))?;
     assert_eq!((run.status, run.output), (Some(0), format!("{id} is active\n")), "{}", run.log);
     Ok(())
@@ -121,8 +123,8 @@ fn an_image_that_was_dropped_is_activated_by_its_installer() -> anyhow::Result<(
     let nobody = bed.run(&format!("activate {id}"))?;
     assert_eq!(nobody.status, Some(69), "{nobody:?}");
     assert!(nobody.log.contains("no service that installs"), "{nobody:?}");
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
-    assert!(watch.says("service-came")?.contains(NAME));
+    let _installer = bed.start_peer("installer", "vanish Active")?;
+    assert!(watch.says("service-came")?.contains(INSTALLER));
     watch.says("\"Activation\":\"Ready\"")?;
     let run = bed.run(&format!("activate {id}"))?;
     assert_eq!(run.status, Some(0), "{run:?}");
@@ -133,12 +135,12 @@ fn an_image_that_was_dropped_is_activated_by_its_installer() -> anyhow::Result<(
 #[test]
 fn a_device_that_takes_images_itself_is_a_target() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_service("")? else { return Ok(()) };
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    let _device = bed.start_peer("device", "vanish Active")?;
     let run = bed.run(&format!("install @image.tar --target {DEVICE}"))?;
     assert_eq!((run.status, run.output), (Some(0), format!("{DEVICE}_1 is active\n")), "{}", run.log);
     let refused = bed.run(&format!("install @image.tar --target {DEVICE} --apply on-request"))?;
     assert_eq!(refused.status, Some(64), "{refused:?}");
-    assert!(refused.log.contains(NAME) && refused.log.contains("InvalidArgs"), "{refused:?}");
+    assert!(refused.log.contains(DEVICE_SERVICE) && refused.log.contains("InvalidArgs"), "{refused:?}");
     let unknown = bed.run("install @image.tar --target nothing")?;
     assert_eq!(unknown.status, Some(69), "{unknown:?}");
     Ok(())
@@ -147,12 +149,12 @@ fn a_device_that_takes_images_itself_is_a_target() -> anyhow::Result<()> {
 #[test]
 fn the_object_mapper_says_who_takes_all_images() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_service("")? else { return Ok(()) };
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
-    fs::create_dir_all(bed.file("etc/bed"))?;
     let (object, marker) = (format!("{ROOT}/{DEVICE}"), dbus_api::software::MULTIPART_UPDATE);
-    let plan = format!("peers = [\"object-mapper\"]\n[mapped.\"{object}\"]\n\"{NAME}\" = [\"{marker}\"]\n");
-    fs::write(bed.file("etc/bed/peers.toml"), plan)?;
-    let _mapper = bed.machine.start("test-peers")?;
+    let plan = format!(
+        "peers = [\"object-mapper\", \"device absent\"]\n[mapped.\"{object}\"]\n\"{DEVICE_SERVICE}\" = [\"{marker}\"]\n"
+    );
+    let _peers = bed.machine.start_peers_by(&plan)?;
+    bed.bring("device", "vanish Active")?;
     let run = bed.run("install @image.tar")?;
     assert_eq!((run.status, run.output), (Some(0), format!("{DEVICE}_1 is active\n")), "{}", run.log);
     Ok(())
@@ -166,7 +168,7 @@ fn a_service_that_dies_on_the_way_is_waited_for() -> anyhow::Result<()> {
     bed.service.take().context("it does not run")?.kill()?;
     running.tells("waiting for news")?;
     bed.start_service()?;
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::To(Activation::Active))?;
+    let _installer = bed.start_peer("installer", "vanish Active")?;
     running.says("is active")?;
     assert_eq!(running.status()?, Some(0));
     Ok(())
@@ -175,7 +177,7 @@ fn a_service_that_dies_on_the_way_is_waited_for() -> anyhow::Result<()> {
 #[test]
 fn silence_is_not_waited_out() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_service("")? else { return Ok(()) };
-    let _installer = Installer::start(bed.machine.bus().address(), Comes::ToNoEnd)?;
+    let _installer = bed.start_peer("installer", "stay")?;
     let run = bed.run("install @image.tar --timeout 2")?;
     assert_eq!(run.status, Some(75), "{run:?}");
     assert!(run.log.contains("nothing was heard of") && run.log.contains("activating"), "{run:?}");

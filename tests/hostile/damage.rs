@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use test_random::Numbers;
 use vpd_format::{Bytes, Content, Outcome, Part, ReadOptions, read};
 
 use crate::judgement::{Golden, Verdict};
 use crate::subject::{
     AcceptsChecksums, FillsWhatIsCut, HidesRepairs, ReadsPastEnd, ReadsPastKeyword, Real, SkipsCode, Subject,
 };
-use crate::{FIXTURES, Numbers, is_soak};
+use crate::{FIXTURES, is_soak};
 
 const SEED: u64 = 0x5eed_0021;
 
@@ -52,7 +53,7 @@ fn one_bit(subject: &impl Subject, name: &'static str) -> Result<(), String> {
 fn one_byte(subject: &impl Subject, name: &'static str) -> Result<[Vec<usize>; 2], String> {
     let golden = Golden::of(name);
     let (mut image, used) = (golden.image.clone(), used(&golden.image));
-    let mut numbers = Numbers(SEED);
+    let mut numbers = Numbers::new(SEED);
     let (mut silent, mut unprotected) = (Vec::new(), Vec::new());
     for at in 0..image.len() {
         let right = image[at];
@@ -125,7 +126,6 @@ fn every_wrong_bit_under_code_is_repaired_and_every_other_is_of_no_account() {
 
 #[test]
 fn every_wrong_byte_is_repaired_or_reported_unless_nothing_covers_it() {
-    println!("seed {SEED:#x}");
     for name in FIXTURES {
         let uncovered = crate::uncovered::of(name);
         let expected = [uncovered.silent, uncovered.unprotected].map(|ranges| ranges.concat());
@@ -142,8 +142,7 @@ fn every_cut_is_reported_or_takes_nothing_away() {
 
 #[test]
 fn what_passes_its_check_under_heavy_damage_is_right() {
-    println!("seed {SEED:#x}");
-    let mut numbers = Numbers(SEED);
+    let mut numbers = Numbers::new(SEED);
     let rounds = if is_soak() { 200_000 } else { 3000 };
     for name in FIXTURES {
         let golden = Golden::of(name);

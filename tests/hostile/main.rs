@@ -25,15 +25,3 @@ const FIXTURES: [&str; 8] = [
     "ddr4-isdimm",
     "ddr5-isdimm",
 ];
-
-/// Numbers that look random, from a fixed start (xorshift).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 20) as usize % limit
-    }
-}

@@ -4,6 +4,7 @@
 //! growth before it gives up the old one, so what it says is at least what any other allocator would need.
 
 use peak_alloc::PeakAlloc;
+use test_random::Numbers;
 use vpd_format::ipz::{ImageDescription, RecordDescription, TocEntry};
 use vpd_format::{Bytes, Ecc, Format, KeywordName, Policy, ReadOptions, RecordName, Wanted, read};
 
@@ -59,7 +60,6 @@ fn a_read_holds_no_more_than_the_image_and_a_constant() {
             assert!(peak <= image.len().min(REACH) + allowed, "{name}: {peak}");
         }
     }
-    println!("seed {SEED:#x}");
     random_images();
 }
 
@@ -166,24 +166,18 @@ fn record(index: u16, keywords: Vec<(KeywordName, Vec<u8>)>) -> RecordDescriptio
 
 /// Images of random bytes behind beginnings that lead into each parser, and damaged fixtures.
 fn random_images() {
-    let mut state = SEED;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 20) as usize
-    };
+    let mut numbers = Numbers::new(SEED);
     for round in 0..400 {
         let name = FIXTURES[round % FIXTURES.len()];
         let mut image = house_tests::fixture(name);
-        for _ in 0..next() % 200 {
-            let (at, value) = (next() % image.len().min(3000), next() as u8);
+        for _ in 0..numbers.below(200) {
+            let (at, value) = (numbers.below(image.len().min(3000)), numbers.byte());
             image[at] = value;
         }
         if round % 3 == 0 {
-            image[64..].fill_with(|| next() as u8);
+            image[64..].fill_with(|| numbers.byte());
         }
-        image.resize(next() % 0x2_4000, next() as u8);
+        image.resize(numbers.below(0x2_4000), numbers.byte());
         let peak = worst(&image);
         assert!(peak <= image.len().min(REACH) + BOOKKEEPING, "{name}, round {round}: {peak}");
     }

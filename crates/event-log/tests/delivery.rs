@@ -33,13 +33,9 @@ impl Bed {
         }
         let folder = tempfile::tempdir().unwrap();
         let bus = PrivateBus::start(folder.path()).unwrap();
-        let root = folder.path().join("root");
-        std::fs::create_dir_all(root.join("etc/bed")).unwrap();
-        let plan = format!("peers = [\"event-log {mode}\"]\n").replace(" normal", "");
-        std::fs::write(root.join("etc/bed/peers.toml"), plan).unwrap();
-        let mut command = bus.client(test_bus::built("test-peers").unwrap());
-        command.arg("--root").arg(&root);
-        let peers = Daemon::spawn_ready("test-peers", &mut command, folder.path(), test_bus::LIMIT).unwrap();
+        let program = test_bus::built("test-peers").unwrap();
+        let plan = format!("peers = [\"event-log {mode}\"]\n");
+        let peers = bus.start_peers(&program, folder.path(), &plan).unwrap();
         let connect = |limit| zbus::connection::Builder::address(bus.address()).method_timeout(limit).build();
         Some(Self {
             owner: connect(CALL_LIMIT).await.unwrap(),

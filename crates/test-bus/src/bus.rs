@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::LIMIT;
 use crate::daemon::Daemon;
 
 /// The variable by which every client finds the system bus.
@@ -57,6 +58,17 @@ impl PrivateBus {
         let mut command = Command::new(program);
         command.env(ADDRESS_VARIABLE, &self.address).env_remove("RUST_BACKTRACE").stdin(Stdio::null());
         command
+    }
+
+    /// Starts the stand-ins of `test-peers` by a plan, which is the text of their `peers.toml`; they serve when this
+    /// returns. `program` is their binary, and `root` in the folder is what they take for `/`.
+    pub fn start_peers(&self, program: &Path, folder: &Path, plan: &str) -> Result<Daemon> {
+        let root = folder.join("root");
+        let bed = root.join("etc/bed");
+        fs::create_dir_all(&bed).with_context(|| format!("creating {}", bed.display()))?;
+        let path = bed.join("peers.toml");
+        fs::write(&path, plan).with_context(|| format!("writing {}", path.display()))?;
+        Daemon::spawn_ready("test-peers", self.client(program).arg("--root").arg(&root), folder, LIMIT)
     }
 
     /// Ends the bus, and with it every connection.

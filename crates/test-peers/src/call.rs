@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     pub reply: Message,
     /// What goes out before it.
     pub signals: Vec<Message>,
+    /// What goes out after it.
+    pub later: Vec<Message>,
 }
 
 /// Why a call is refused.
@@ -52,7 +54,7 @@ impl Call<'_> {
         B: serde::Serialize + DynamicType,
     {
         let reply = Message::method_return(self.header).build(body)?;
-        Ok(Answer { reply, signals })
+        Ok(Answer { reply, signals, later: Vec::new() })
     }
 
     /// An argument as a text; empty when it is none.

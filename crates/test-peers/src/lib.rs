@@ -1,5 +1,5 @@
 //! Stand-ins for the services that a BMC has beside ours: object mapper, event log, chassis, host and BMC state, field
-//! mode, and an installer of firmware.
+//! mode, an installer of firmware, and a device that takes firmware itself.
 //!
 //! Each peer has a connection and a bus name of its own, and a [`Mode`] that can change while it runs: normal, absent,
 //! slow, hanging, or refusing. Every call that it gets is kept, with its arguments, answered or not. A test talks to
@@ -11,14 +11,15 @@
 //! | `Calls(s peer) → s` | a line for each call: object, interface and method, arguments |
 //! | `Forget(s peer)` | forgets the calls so far |
 //! | `SetText(s peer, s property, s value)` | changes a text of a state object, with its signal |
-//! | `Behave(s peer, s way)` | what the installer does when it is told to begin: `install`, `fail`, `stay` Activating, `refuse` |
+//! | `Behave(s peer, s way)` | what installer or device does when it is told to begin: `install`, `fail`, `stay` Activating, `refuse`, or `vanish Staged`: it comes to that state and has nothing to do with the image any more |
 //! | `Settle(s peer, s path, s state)` | an image of the installer's comes to a state: `Active`, `Failed`, ... |
 //! | `Leave(s peer)` | the peer's connection ends, as if it had crashed |
 //! | `Replace(s peer)` | the same, and another comes in its place that knows nothing |
 //! | `Map(s path, s service, as interfaces)`, `Unmap(s path)` | what the object mapper knows |
 //!
 //! The object mapper also knows what services of firmware say of their objects; others it must be told of. The installer
-//! is one for power supplies: it claims an image whose version, purpose and path come in one message.
+//! is one for power supplies: it claims an image whose version, purpose and path come in one message. The device is the
+//! object `/xyz/openbmc_project/software/device_1`, and takes what is to be installed at once.
 //!
 //! Which peers there are is said by `/etc/bed/peers.toml`, see [`Plan`]. The names here are written out once more on
 //! purpose: stand-ins that took them from our own tables would agree with any mistake there.

@@ -1,6 +1,6 @@
 //! A peer on the bus: takes calls, keeps them, and answers as its mode says.
 
-use crate::call::{Call, Refusal};
+use crate::call::{Answer, Call, Refusal};
 use crate::mode::Mode;
 use crate::plan::Plan;
 use crate::roles::{Found, Kind, Role};
@@ -137,7 +137,9 @@ impl Peer {
             own.unwrap_or_else(|| state.role.objects().perform(call))
         });
         match outcome? {
-            Ok(answer) => Ok(answer.signals.into_iter().chain([answer.reply]).collect()),
+            Ok(Answer { reply, signals, later }) => {
+                Ok(signals.into_iter().chain([reply]).chain(later).collect())
+            }
             Err(Refusal { name, text }) => Ok(vec![Message::error(&message.header(), name).build(&text)?]),
         }
     }

@@ -1,5 +1,6 @@
 //! What each peer does.
 
+mod device;
 mod event_log;
 mod installer;
 mod object_mapper;
@@ -23,10 +24,11 @@ pub(crate) enum Kind {
     BmcState,
     FieldMode,
     Installer,
+    Device,
 }
 
 /// Each peer with its word and its name on the bus.
-const KINDS: [(Kind, &str, &str); 7] = [
+const KINDS: [(Kind, &str, &str); 8] = [
     (Kind::ObjectMapper, "object-mapper", "xyz.openbmc_project.ObjectMapper"),
     (Kind::EventLog, "event-log", "xyz.openbmc_project.Logging"),
     (Kind::ChassisState, "chassis-state", "xyz.openbmc_project.State.Chassis"),
@@ -34,6 +36,7 @@ const KINDS: [(Kind, &str, &str); 7] = [
     (Kind::BmcState, "bmc-state", "xyz.openbmc_project.State.BMC"),
     (Kind::FieldMode, "field-mode", "xyz.openbmc_project.Software.BMC.Updater"),
     (Kind::Installer, "installer", "xyz.openbmc_project.Software.Psu.Updater"),
+    (Kind::Device, "device", "xyz.openbmc_project.Software.Device.Updater"),
 ];
 
 impl Kind {
@@ -68,6 +71,7 @@ impl Kind {
             Self::BmcState => Box::new(states::bmc()),
             Self::FieldMode => Box::new(states::field_mode()),
             Self::Installer => Box::new(installer::Installer::default()),
+            Self::Device => Box::new(device::Device::default()),
         }
     }
 }

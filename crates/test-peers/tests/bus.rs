@@ -1,6 +1,7 @@
 //! The peers on a private bus: what they answer, how they misbehave, what they remember.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use test_bus::{Daemon, PrivateBus};
 use tokio::runtime::Runtime;
@@ -39,12 +40,8 @@ impl Bed {
         }
         let folder = tempfile::tempdir().unwrap();
         let bus = PrivateBus::start(folder.path()).unwrap();
-        let root = folder.path().join("root");
-        std::fs::create_dir_all(root.join("etc/bed")).unwrap();
-        std::fs::write(root.join("etc/bed/peers.toml"), plan).unwrap();
-        let mut command = bus.client(env!("CARGO_BIN_EXE_test-peers"));
-        command.arg("--root").arg(&root);
-        let peers = Daemon::spawn_ready("test-peers", &mut command, folder.path(), test_bus::LIMIT).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_test-peers"));
+        let peers = bus.start_peers(program, folder.path(), plan).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let connect = async |limit| {
             let builder = zbus::connection::Builder::address(bus.address());
@@ -252,8 +249,50 @@ fn an_installer_claims_what_one_message_says_whole_and_installs_when_it_is_told(
     behave("install");
     begin().unwrap();
     assert_eq!(get("b", "Activation").unwrap(), format!("{ACTIVATION}.Activations.Active"));
+    bed.call(CONTROL, "Settle", &("installer", image("b"), "Failed")).unwrap();
+    behave("vanish Staged");
+    begin().unwrap();
+    let gone = "org.freedesktop.DBus.Error.UnknownObject";
+    assert_eq!(error_name(begin()), gone, "it has nothing to do with it any more");
+    let wrong = "org.freedesktop.DBus.Error.InvalidArgs";
+    assert_eq!(error_name(bed.call(CONTROL, "Behave", &("installer", "vanish"))), wrong);
+    say("b", &[(version, &[("Version", "1"), purpose]), ("xyz.openbmc_project.Common.FilePath", path)]);
+    let began = Instant::now();
+    while get("b", "Activation").is_err() {
+        assert!(began.elapsed() < test_bus::LIMIT);
+    }
     bed.call(CONTROL, "Replace", &"installer").unwrap();
     assert!(get("b", "Activation").is_err(), "another one knows nothing of it");
     bed.call(CONTROL, "Leave", &"installer").unwrap();
     assert_eq!(error_name(begin()), "org.freedesktop.DBus.Error.ServiceUnknown");
+}
+
+#[test]
+fn a_device_takes_images_itself_at_once_only() {
+    let plan = "peers = [\"object-mapper\", \"device absent\"]\n[mapped.\"/xyz/openbmc_project/software/device_1\"]\n\
+                \"xyz.openbmc_project.Software.Device.Updater\" = [\"i.Marker\"]\n";
+    let Some(bed) = Bed::with(plan) else { return };
+    bed.set_mode("device", "normal");
+    let service = "xyz.openbmc_project.Software.Device.Updater";
+    let update = "xyz.openbmc_project.Software.Update";
+    let object = "/xyz/openbmc_project/software/device_1";
+    let start = |time: &str| {
+        let image = std::fs::File::open("/dev/null").unwrap();
+        let time = format!("xyz.openbmc_project.Software.ApplyTime.RequestedApplyTimes.{time}");
+        bed.call([service, object, update], "StartUpdate", &(zbus::Fd::from(&image), time))
+    };
+    assert_eq!(error_name(start("OnReset")), "org.freedesktop.DBus.Error.InvalidArgs");
+    let image: OwnedObjectPath = start("Immediate").unwrap().body().deserialize().unwrap();
+    assert_eq!(image.as_str(), format!("{object}_1"));
+    let at = [service, image.as_str(), "org.freedesktop.DBus.Properties"];
+    let state = bed.call(at, "Get", &(ACTIVATION, "Activation")).unwrap();
+    assert_eq!(text(&state.body().deserialize().unwrap()), format!("{ACTIVATION}.Activations.Active"));
+    // What the mapper hears of an object does not hide what it was told of it.
+    let began = Instant::now();
+    while bed.call(MAPPER, "GetObject", &(object, [update].as_slice())).is_err() {
+        assert!(began.elapsed() < test_bus::LIMIT);
+    }
+    let reply = bed.call(MAPPER, "GetObject", &(object, ["i.Marker"].as_slice())).unwrap();
+    let services: BTreeMap<String, Vec<String>> = reply.body().deserialize().unwrap();
+    assert_eq!(services[service], ["i.Marker", update]);
 }

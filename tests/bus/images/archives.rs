@@ -5,6 +5,7 @@ use super::tar::{Entry, archive, members};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use test_random::Numbers;
 
 /// One archive.
 pub struct Case {
@@ -373,14 +374,5 @@ impl Cases {
 
 /// Bytes that do not compress, always the same.
 pub fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
+    Numbers::new(0x5eed_0031).bytes(length)
 }

@@ -49,6 +49,19 @@ impl Bed {
         Ok(())
     }
 
+    /// Starts a stand-in that does this with every image; it ends with the result.
+    pub fn start_peer(&self, peer: &str, way: &str) -> anyhow::Result<Daemon> {
+        let peers = self.machine.start_peers(&[&format!("{peer} absent")])?;
+        self.bring(peer, way)?;
+        Ok(peers)
+    }
+
+    /// Brings a stand-in to the bus that was absent so far and that does this with every image.
+    pub fn bring(&self, peer: &str, way: &str) -> anyhow::Result<()> {
+        self.machine.command_peers("Behave", &(peer, way))?;
+        self.machine.command_peers("SetMode", &(peer, "normal")).map(drop)
+    }
+
     /// A file below the root.
     pub fn file(&self, name: &str) -> PathBuf {
         self.machine.root().join(name)

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::machine::Machine;
 use super::scenario::{Boot, Clock, Extent, Scenario};
-use super::{Guest, overlay};
+use super::{Guest, overlay, upstream};
 use crate::build::Profile;
 use crate::output;
 use crate::workspace::Workspace;
@@ -48,8 +48,8 @@ pub fn play(
     }
     // The archives are the same for every boot and large; what tells about the run stays.
     fs::remove_file(&stage.initrd)?;
-    if let Some(results) = &scenario.judge {
-        results.judge(&self::results(workspace, scenario)).with_context(|| scenario.name.clone())?;
+    if let Some(judge) = &scenario.judge {
+        upstream::compare(judge, &results(workspace, scenario)).with_context(|| scenario.name.clone())?;
     }
     Ok(total)
 }

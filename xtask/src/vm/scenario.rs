@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use upstream_judge::Judge;
 
 use super::chips::{Chip, I2c};
-use super::upstream::Judge;
 
 /// Where scenarios lie, below the root of the workspace.
 const FOLDER: &str = "tests/vm/scenarios";
@@ -32,7 +32,7 @@ pub struct Scenario {
     pub configs: Option<PathBuf>,
     /// What EEPROMs hold at the first boot, by key, beside the images of the plan.
     pub cells: BTreeMap<String, Vec<u8>>,
-    /// Who has a look at the results of the first boot, beside the script.
+    /// What the results of the first boot are compared with, beside what the script expects.
     pub judge: Option<Judge>,
     /// Scenarios without a machine of their own, whose scripts run after this one's in its only boot.
     pub sharers: Vec<Sharer>,
@@ -199,7 +199,12 @@ impl Scenario {
         let plan: Plan = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
         plan.check().with_context(|| format!("checking {}", path.display()))?;
         ensure!(folder.join("script.sh").is_file(), "{} has no script.sh", folder.display());
-        Ok(Self {
+        Ok(Self::of(folder, name, plan))
+    }
+
+    /// A scenario that is its plan and nothing else.
+    fn of(folder: PathBuf, name: String, plan: Plan) -> Self {
+        Self {
             name,
             folder,
             plan,
@@ -210,7 +215,7 @@ impl Scenario {
             judge: None,
             sharers: Vec::new(),
             only: None,
-        })
+        }
     }
 
     /// Takes in one that shares this one's boot: its machine has what both need.
@@ -392,18 +397,7 @@ mod tests {
 
     fn scenario(name: &str, text: &str) -> Scenario {
         let plan = toml::from_str(&format!("protects = \"x\"\n{text}")).unwrap();
-        Scenario {
-            name: name.to_owned(),
-            folder: name.into(),
-            plan,
-            made: Vec::new(),
-            clock: Clock::Host,
-            configs: None,
-            cells: BTreeMap::new(),
-            judge: None,
-            sharers: Vec::new(),
-            only: None,
-        }
+        Scenario::of(name.into(), name.to_owned(), plan)
     }
 
     #[test]

@@ -1,19 +1,9 @@
 //! `cargo xtask vm upstream JSON`: a system of openpower-vpd-parser, imported and booted with parts behind its slots, and
 //! the inventory compared object by object with what the JSON demands; see `tests/vm/upstream/README.md`.
 
-mod actions;
-mod compare;
-mod demand;
-mod departures;
-mod image;
-mod json;
-mod location;
 mod parts;
 mod population;
-mod schema;
 mod sizes;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -21,8 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use system_index::Levels;
+use upstream_judge::{Image, Judge, Schema, System, Verdict};
 use vpd_config::{Import, ImportReport};
 
 use super::play;
@@ -30,17 +21,17 @@ use super::scenario::Scenario;
 use crate::build::Profile;
 use crate::output;
 use crate::workspace::Workspace;
-use compare::{Comparison, Shown};
-use image::Image;
-use json::System;
+use parts::Kind;
 use population::Population;
-use schema::Schema;
 
 /// Small systems of our own, which are played with the scenarios.
 const FIXTURES: &str = "tests/data/upstream";
 
 /// Where the machine of every system is described.
 const MACHINE: &str = "tests/vm/upstream";
+
+/// What the inventory's schema is made from.
+const FACTS: &str = "xtask/data/inventory-facts.toml";
 
 /// What a system answers to whose name does not say it.
 const USUAL_TYPE: &str = "50001001";
@@ -87,18 +78,12 @@ impl FromStr for Given {
     }
 }
 
-/// What the results of a system's machine are compared with.
-pub struct Judge {
-    root: PathBuf,
-    system: System,
-    population: Population,
-}
-
 /// The machine of a system, and what is known of it before it boots.
 struct Prepared {
     scenario: Scenario,
     imported: ImportReport,
     sizes: String,
+    places: String,
 }
 
 /// What the names of these machines begin with; the name of the JSON follows.
@@ -135,15 +120,13 @@ pub fn scenario(workspace: &Workspace, arguments: &Arguments) -> Result<Option<S
     let prepared = prepare(workspace, &arguments.json, &given)?;
     if arguments.again {
         if let Some(judge) = &prepared.scenario.judge {
-            judge.judge(&play::results(workspace, &prepared.scenario))?;
+            compare(judge, &play::results(workspace, &prepared.scenario))?;
         }
         return Ok(None);
     }
     output::line(prepared.imported.to_string());
     output::line(&prepared.sizes);
-    if let Some(judge) = &prepared.scenario.judge {
-        output::line(judge.description());
-    }
+    output::line(&prepared.places);
     Ok((!arguments.dry_run).then_some(prepared.scenario))
 }
 
@@ -166,14 +149,17 @@ fn prepare(workspace: &Workspace, json: &Path, given: &BTreeMap<String, Vec<u8>>
     let population =
         population::populate(&workspace.root, &system, (&identity.system_type, &identity.level), given)?;
     let mut scenario = Scenario::made(workspace.root.join(MACHINE), name)?;
-    scenario.plan.chips = population.chips.clone();
-    scenario.plan.gpio = population.lines.iter().cloned().collect();
-    scenario.plan.pulled_up = population.pulled_up.iter().cloned().collect();
+    let places = places(&system, &population);
+    scenario.plan.chips = population.chips;
+    scenario.plan.gpio = population.lines.into_iter().collect();
+    scenario.plan.pulled_up = population.pulled_up.into_iter().collect();
     scenario.plan.check().with_context(|| format!("checking the machine of {}", json.display()))?;
     scenario.cells = population.cells.clone();
     scenario.configs = Some(configs);
-    scenario.judge = Some(Judge { root: workspace.root.clone(), system, population });
-    Ok(Prepared { scenario, imported, sizes })
+    let schema = Schema::read(&workspace.root.join(FACTS))?;
+    let (present, cells) = (population.present, population.cells);
+    scenario.judge = Some(Judge { system, schema, present, cells });
+    Ok(Prepared { scenario, imported, sizes, places })
 }
 
 /// What the machine is by its planar.
@@ -224,60 +210,51 @@ impl Identity {
     }
 }
 
-impl Judge {
-    /// What is where.
-    fn description(&self) -> String {
-        let kinds = self.system.eeproms.iter().map(|eeprom| parts::Kind::of(eeprom).as_str());
-        let rows: Vec<Vec<String>> = json::counted(kinds)
-            .into_iter()
-            .map(|(kind, count)| {
-                let is_of_kind = |key: &&String| {
-                    self.system.eeprom(key).is_some_and(|eeprom| parts::Kind::of(eeprom).as_str() == kind)
-                };
-                let present = self.population.present.iter().filter(is_of_kind).count();
-                vec![kind.to_owned(), count.to_string(), present.to_string()]
-            })
-            .collect();
-        let mut text = output::table(&["EEPROMs", "places", "parts"], &rows);
-        text += &format!("{} chips, {} lines", self.population.chips.len(), self.population.lines.len());
-        for place in &self.system.not_simulated {
-            text += &format!("\nnot simulated: {place}");
-        }
-        text
+/// How many places and parts there are of each kind, and what is not simulated.
+fn places(system: &System, population: &Population) -> String {
+    let mut counts: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    for eeprom in &system.eeproms {
+        let [places, parts] = counts.entry(Kind::of(eeprom).as_str()).or_default();
+        *places += 1;
+        *parts += usize::from(population.present.contains(&eeprom.key));
     }
+    let row = |(kind, [places, parts]): (&str, [usize; 2])| {
+        vec![kind.to_owned(), places.to_string(), parts.to_string()]
+    };
+    let rows: Vec<_> = counts.into_iter().map(row).collect();
+    let mut text = output::table(&["EEPROMs", "places", "parts"], &rows);
+    text += &format!("{} chips, {} lines", population.chips.len(), population.lines.len());
+    for place in &system.not_simulated {
+        text += &format!("\nnot simulated: {place}");
+    }
+    text
+}
 
-    /// Compares what the machine has left with what the JSON demands.
-    pub fn judge(&self, results: &Path) -> Result<()> {
-        let schema = Schema::read(&self.root)?;
-        let readings = self.readings();
-        let mut demanded = demand::inventory(&self.system, &readings, &schema);
-        location::expand(&self.system, &mut demanded);
-        let shown = Shown::read(&results.join("objects.json"))?;
-        let context = departures::Context { system: &self.system, readings: &readings };
-        let comparison = Comparison::new(&demanded, &shown, &schema, &context);
-        let undone = actions::undone(&self.system, &self.population, &readings, results)?;
-        let text = format!("{}\n{}", comparison.table(), comparison.summary());
-        output::line(&text);
-        let wrong = comparison.wrong() + &undone;
-        let all = format!("{text}\n\n{wrong}\n{}", comparison.objects());
-        fs::write(results.join("comparison"), all)?;
-        if comparison.is_good() && undone.is_empty() {
-            return Ok(());
-        }
-        let shown: Vec<&str> = wrong.lines().take(40).collect();
-        bail!("{}\n{}", comparison.summary(), shown.join("\n"))
-    }
+/// Compares what the machine has left with what the JSON demands, prints the outcome, and leaves all of it as
+/// `comparison` beside the results.
+pub fn compare(judge: &Judge, results: &Path) -> Result<()> {
+    let verdict = judge.judge(results)?;
+    let summary = verdict.inventory.summary();
+    let text = format!("{}\n{summary}", departures(&verdict));
+    output::line(&text);
+    let wrong = verdict.wrong();
+    let lines = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let all = format!("{text}\n\n{}\n{}", lines(&wrong), verdict.inventory.objects());
+    fs::write(results.join("comparison"), all)?;
+    ensure!(verdict.is_good(), "{summary}\n{}", wrong[..wrong.len().min(40)].join("\n"));
+    Ok(())
+}
 
-    /// What is read of each EEPROM, or of the one that stands in for it.
-    fn readings(&self) -> demand::Readings {
-        let mut readings = demand::Readings::new();
-        for eeprom in
-            self.system.eeproms.iter().filter(|eeprom| self.population.present.contains(&eeprom.key))
-        {
-            let read = |key: &String| Image::read(self.population.cells.get(key)?, eeprom.offset());
-            let image = read(&eeprom.key).or_else(|| read(&eeprom.redundant()?));
-            readings.extend(image.map(|image| (eeprom.key.clone(), image)));
-        }
-        readings
+/// A row for each departure that was met: its name, objects, values; then the reasons.
+fn departures(verdict: &Verdict) -> String {
+    let met = verdict.inventory.departures();
+    let rows: Vec<Vec<String>> = met
+        .iter()
+        .map(|met| vec![met.departure.name.to_owned(), met.objects.to_string(), met.values.to_string()])
+        .collect();
+    let mut text = output::table(&["other than upstream", "objects", "values"], &rows);
+    for met in met {
+        text += &format!("- {}: {}\n", met.departure.name, met.departure.reason);
     }
+    text
 }

@@ -2,6 +2,7 @@
 
 use image_builder::{Compression, ImageBuilder, Purpose};
 use std::io::Write as _;
+use test_random::Numbers;
 
 /// An image of one payload, unsigned.
 pub fn archive(compression: Compression, payload: &[u8]) -> Vec<u8> {
@@ -13,14 +14,7 @@ pub fn archive(compression: Compression, payload: &[u8]) -> Vec<u8> {
 
 /// Bytes that nothing shortens.
 pub fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    (0..length).map(|_| next()).collect()
+    Numbers::new(0x5eed_0032).bytes(length)
 }
 
 /// One stream of bzip2.

@@ -1,7 +1,7 @@
 //! An installer of firmware for power supplies: claims images, and does with them what a test wishes.
 
 use super::{Found, FoundInterfaces, Reaction, Role};
-use crate::call::{Call, Outcome, Refusal};
+use crate::call::{Answer, Call, Outcome, Refusal};
 use crate::objects::{Interfaces, Objects, Properties, changed};
 use std::collections::BTreeMap;
 use zbus::{Message, ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
@@ -21,12 +21,14 @@ const RULES: [&str; 1] =
      path='/xyz/openbmc_project/software'"];
 
 /// What it does when it is told to begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Way {
     Install,
     Fail,
     Stay,
     Refuse,
+    /// It answers, comes to a state, and has nothing to do with the image any more.
+    Vanish(String),
 }
 
 /// The installer.
@@ -54,14 +56,20 @@ impl Installer {
         if !is_whole || !is_ours || self.objects.0.contains_key(path.as_str()) {
             return Ok(Vec::new());
         }
+        Ok(vec![self.claim(path.as_str())?])
+    }
+
+    /// Shows an image that it will install.
+    pub(crate) fn claim(&mut self, path: &str) -> zbus::Result<Message> {
         let properties = Properties::from([
             ("Activation", Variant::from(format!("{STATES}Ready"))),
             ("RequestedActivation", Variant::from(NOT_REQUESTED)),
         ]);
         let interfaces = Interfaces::from([(ACTIVATION, properties)]);
-        let signal = Message::signal(ROOT, OBJECT_MANAGER, "InterfacesAdded").build(&(path, &interfaces))?;
-        self.objects.0.insert(path.as_str().to_owned(), interfaces);
-        Ok(vec![signal])
+        let body = (ObjectPath::try_from(path)?, &interfaces);
+        let signal = Message::signal(ROOT, OBJECT_MANAGER, "InterfacesAdded").build(&body)?;
+        self.objects.0.insert(path.to_owned(), interfaces);
+        Ok(signal)
     }
 
     fn set(&mut self, path: &str, property: &'static str, text: &str) -> zbus::Result<Message> {
@@ -93,22 +101,29 @@ impl Installer {
         Message::signal(ROOT, OBJECT_MANAGER, "InterfacesAdded").build(&(ObjectPath::try_from(path)?, told))
     }
 
-    fn begin(&mut self, path: &str) -> zbus::Result<Vec<Message>> {
+    /// Does with an image what the test wishes.
+    pub(crate) fn begin(&mut self, path: &str) -> zbus::Result<Vec<Message>> {
         let mut said = vec![
             self.set(path, "RequestedActivation", REQUESTED)?,
             self.state(path, "Activating")?,
             self.progress(path, 0)?,
         ];
-        match self.way {
-            Way::Install => {
-                for percent in [50, 100] {
-                    said.push(self.progress(path, percent)?);
-                }
-                said.extend(self.settle(path, "Active")?);
-            }
+        match self.way.clone() {
+            Way::Install => said.extend(self.finish(path, "Active")?),
             Way::Fail => said.extend(self.settle(path, "Failed")?),
             Way::Stay | Way::Refuse => {}
+            Way::Vanish(state) => {
+                said.extend(self.finish(path, &state)?);
+                self.objects.0.remove(path);
+                said.push(removed(path, ACTIVATION)?);
+            }
         }
+        Ok(said)
+    }
+
+    fn finish(&mut self, path: &str, state: &str) -> zbus::Result<Vec<Message>> {
+        let mut said = vec![self.progress(path, 50)?, self.progress(path, 100)?];
+        said.extend(self.settle(path, state)?);
         Ok(said)
     }
 
@@ -124,9 +139,18 @@ impl Installer {
         if !self.is(call.path, "Ready") && !self.is(call.path, "Failed") {
             return Err(refusal("it is neither Ready nor Failed"));
         }
-        let signals = self.begin(call.path)?;
-        call.reply_after(signals, &())
+        let said = self.begin(call.path)?;
+        match self.way {
+            Way::Vanish(_) => Ok(Answer { later: said, ..call.reply(&())? }),
+            _ => call.reply_after(said, &()),
+        }
     }
+}
+
+/// The signal that an object has lost an interface.
+fn removed(path: &str, interface: &str) -> zbus::Result<Message> {
+    let body = (ObjectPath::try_from(path)?, vec![interface]);
+    Message::signal(ROOT, OBJECT_MANAGER, "InterfacesRemoved").build(&body)
 }
 
 impl Role for Installer {
@@ -172,11 +196,12 @@ impl Role for Installer {
     }
 
     fn behave(&mut self, way: &str) -> bool {
-        self.way = match way {
-            "install" => Way::Install,
-            "fail" => Way::Fail,
-            "stay" => Way::Stay,
-            "refuse" => Way::Refuse,
+        self.way = match way.split_once(' ').unwrap_or((way, "")) {
+            ("install", "") => Way::Install,
+            ("fail", "") => Way::Fail,
+            ("stay", "") => Way::Stay,
+            ("refuse", "") => Way::Refuse,
+            ("vanish", state) if !state.is_empty() => Way::Vanish(state.to_owned()),
             _ => return false,
         };
         true
@@ -186,8 +211,7 @@ impl Role for Installer {
         let mut said = Vec::new();
         let interfaces = self.objects.0.entry(path.to_owned()).or_default();
         if state != "Activating" && interfaces.remove(PROGRESS).is_some() {
-            let body = (ObjectPath::try_from(path)?, [PROGRESS].as_slice());
-            said.push(Message::signal(ROOT, OBJECT_MANAGER, "InterfacesRemoved").build(&body)?);
+            said.push(removed(path, PROGRESS)?);
         }
         said.push(self.state(path, state)?);
         Ok(said)

@@ -44,7 +44,9 @@ impl ObjectMapper {
             let Some(name) = self.names.get(owner) else { continue };
             for (path, interfaces) in objects {
                 let services = known.entry(path.clone()).or_default();
-                services.insert(name.clone(), interfaces.iter().cloned().collect());
+                let told = services.entry(name.clone()).or_default();
+                let heard = interfaces.iter().filter(|interface| !told.contains(interface)).cloned();
+                told.extend(heard.collect::<Vec<_>>());
             }
         }
         known

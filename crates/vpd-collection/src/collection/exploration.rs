@@ -5,40 +5,16 @@
 
 use machine::{Faults, Machine, Place};
 use std::ops::Range;
+use test_random::Numbers as Dice;
 
 mod machine;
 mod parser;
 mod slot;
 mod truth;
 
-/// Numbers that look random, from a fixed start (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        // Seeds that follow each other would begin alike.
-        let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        for _ in 0..8 {
-            dice.below(2);
-        }
-        dice
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-
-    fn one_in(&mut self, chances: usize) -> bool {
-        self.below(chances) == 0
-    }
-}
-
 /// One walk; what went wrong, with all that happened before.
 fn walk(seed: u64, faults: Faults, place: Place) {
-    let mut dice = Dice::new(seed);
+    let mut dice = Dice::silent(seed);
     let mut machine = Machine::new(faults, place);
     let steps = 10 + dice.below(110);
     for _ in 0..steps {

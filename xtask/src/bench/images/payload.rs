@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use image_builder::{ImageBuilder, Purpose};
 use image_signature::PrivateKey;
+use test_random::Numbers;
 
 use crate::step::Step;
 
@@ -44,27 +45,15 @@ pub fn image(folder: &Path, length: u64) -> Result<PathBuf> {
 /// Bytes that compress by about two thirds: words of a small vocabulary, and noise.
 struct Firmware {
     left: u64,
-    state: u64,
+    numbers: Numbers,
     words: Vec<[u8; 16]>,
 }
 
 impl Firmware {
     fn new(length: u64) -> Self {
-        let mut firmware = Self { left: length, state: 0x9e37_79b9_7f4a_7c15, words: Vec::new() };
-        firmware.words = (0..4096)
-            .map(|_| {
-                let halves = [firmware.next(), firmware.next()].map(u64::to_le_bytes);
-                std::array::from_fn(|index| halves[index / 8][index % 8])
-            })
-            .collect();
-        firmware
-    }
-
-    fn next(&mut self) -> u64 {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        self.state
+        let mut numbers = Numbers::silent(0x5eed_0034);
+        let words = (0..4096).map(|_| std::array::from_fn(|_| numbers.byte())).collect();
+        Self { left: length, numbers, words }
     }
 }
 
@@ -72,14 +61,12 @@ impl Read for Firmware {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         for piece in buffer[..length].chunks_mut(16) {
-            let number = self.next();
-            let word = self.words[(number >> 16) as usize % self.words.len()];
+            let word = self.words[self.numbers.below(self.words.len())];
             piece.copy_from_slice(&word[..piece.len()]);
-            // A quarter of the words is noise.
-            if number.is_multiple_of(4) {
-                let noise = self.next().to_le_bytes();
-                for (byte, noise) in piece.iter_mut().zip(noise) {
-                    *byte = noise;
+            // Half of every fourth word is noise.
+            if self.numbers.one_in(4) {
+                for byte in piece.iter_mut().take(8) {
+                    *byte = self.numbers.byte();
                 }
             }
         }

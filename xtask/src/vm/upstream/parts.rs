@@ -6,15 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use toml::{Table, Value};
+use upstream_judge::{CPU, DIMM, Eeprom, Entry, Image, System, keyword_sources};
 
-use super::json::{Eeprom, System, keyword_sources};
 use crate::fixtures;
-
-/// The interface that memory modules have.
-const DIMM: &str = "xyz.openbmc_project.Inventory.Item.Dimm";
-
-/// The interface that processors have.
-const CPU: &str = "xyz.openbmc_project.Inventory.Item.Cpu";
 
 /// A CCIN that no list of a JSON has.
 const UNLISTED: &str = "7V99";
@@ -116,7 +110,7 @@ impl Order<'_> {
     fn planar(self) -> Result<Vec<u8>> {
         let description = fixtures::description(self.root, "system-planar")?;
         let existing = vpd_builder::build(&description).context("building system-planar")?;
-        let image = super::image::Image::read(&existing, 0).context("system-planar cannot be read")?;
+        let image = Image::read(&existing, 0).context("system-planar cannot be read")?;
         let mut records = image.records;
         for keywords in records.values_mut() {
             keywords.remove("RT");
@@ -220,7 +214,7 @@ impl Order<'_> {
     }
 
     fn sources(&self) -> Vec<(String, String, String)> {
-        let own = self.eeprom.entries.iter().map(super::json::Entry::interfaces);
+        let own = self.eeprom.entries.iter().map(Entry::interfaces);
         let tables: Vec<_> = own.chain([self.system.common.clone()]).collect();
         let all = tables.iter().flat_map(keyword_sources);
         all.map(|(record, keyword, encoding)| (record.to_owned(), keyword.to_owned(), encoding.to_owned()))

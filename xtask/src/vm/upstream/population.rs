@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use upstream_judge::{Command, Eeprom, Image, Occasion, Pin, System};
 
-use super::image::Image;
-use super::json::{Command, Eeprom, Occasion, System};
 use super::parts::{Kind, Order};
 use crate::vm::chips::{Chip, Client, Power, smallest_part};
 
@@ -134,7 +133,7 @@ impl Population {
         for line in &self.lines {
             let mut asked =
                 system.eeproms.iter().filter_map(|eeprom| Some((eeprom, eeprom.base().presence()?)));
-            let mine = |(_, pin): &(&Eeprom, super::json::Pin)| pin.name == *line;
+            let mine = |(_, pin): &(&Eeprom, Pin)| pin.name == *line;
             let Some((_, pin)) = asked.clone().find(mine) else { continue };
             let is_there = asked.any(|(eeprom, pin)| pin.name == *line && self.present.contains(&eeprom.key));
             if (pin.level == 1) == is_there {

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use upstream_judge::System;
 use vpd_config::{Source, build, check};
 
-use super::json::System;
 use super::parts::Kind;
 use crate::output;
 

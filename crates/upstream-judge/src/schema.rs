@@ -1,4 +1,4 @@
-//! Which interfaces an OpenBMC inventory hosts, and what their properties show before anybody sets them.
+//! Which interfaces an OpenBMC inventory hosts, and what their properties show before they are set.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,31 +8,31 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use toml::Table;
 
-/// The facts that the inventory's schema is made from, too.
-const FACTS: &str = "xtask/data/inventory-facts.toml";
-
 /// The hosted interfaces.
+#[derive(Debug)]
 pub struct Schema(BTreeMap<String, Table>);
 
 impl Schema {
-    /// Reads the facts.
-    pub fn read(root: &Path) -> Result<Self> {
-        let path = root.join(FACTS);
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    /// Reads the file of facts that the inventory's schema is made from, too: a table for each interface with a table for
+    /// each of its properties.
+    ///
+    /// Errors: the file cannot be read, or is of another form.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         Ok(Self(toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?))
     }
 
-    /// Whether the inventory has room for it.
+    /// Whether the inventory has room for the interface.
     pub fn hosts(&self, interface: &str) -> bool {
         self.0.contains_key(interface)
     }
 
-    /// Whether the inventory has room for it.
+    /// Whether the inventory has room for the property.
     pub fn hosts_property(&self, interface: &str, property: &str) -> bool {
         self.0.get(interface).is_some_and(|table| table.contains_key(property))
     }
 
-    /// Whether this is what a property shows that nobody has set.
+    /// Whether this is what the property shows before it is set.
     pub fn is_unset(&self, interface: &str, property: &str, shown: &Value) -> bool {
         let Some(fact) = self.0.get(interface).and_then(|table| table.get(property)) else { return false };
         // PDI has a few with a default of their own; what it is says the text, what it means the type.
@@ -53,8 +53,8 @@ fn text<'a>(fact: &'a toml::Value, name: &str) -> Option<&'a str> {
     fact.get(name)?.as_str()
 }
 
-/// Nothing, in whatever type.
-pub fn is_empty(value: &Value) -> bool {
+/// Nothing, in any type.
+fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,

@@ -1,7 +1,6 @@
 //! A system as the JSON of openpower-vpd-parser has it. Read here once more and by other rules than `vpd-config` reads
 //! it, which is what is being tested: by names, as its documentation has them, and nothing is made of them yet.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -12,18 +11,20 @@ use serde_json::{Map, Value};
 const ROOT: &str = "/xyz/openbmc_project/inventory";
 
 /// One system.
+#[derive(Debug)]
 pub struct System {
-    /// Interfaces of every entry that inherits.
+    /// Interfaces of every entry that inherits: properties with their values or sources, by interface.
     pub common: Map<String, Value>,
-    /// Attributes in sysfs that are written at the start.
+    /// Paths of attributes in sysfs that are set to 0 at the start.
     pub hold_idle: Vec<String>,
-    /// The EEPROMs.
+    /// The EEPROMs, in the order of the JSON.
     pub eeproms: Vec<Eeprom>,
-    /// Paths that no simulated chip can stand for.
+    /// Paths of files that are no EEPROM on a bus, for which no simulated chip can stand.
     pub not_simulated: Vec<String>,
 }
 
 /// One EEPROM with its inventory objects.
+#[derive(Debug)]
 pub struct Eeprom {
     /// `8-0050`, `spi12.0`.
     pub key: String,
@@ -31,17 +32,18 @@ pub struct Eeprom {
     pub entries: Vec<Entry>,
 }
 
-/// One inventory object.
+/// One inventory object, as an entry of the JSON.
+#[derive(Debug)]
 pub struct Entry(Map<String, Value>);
 
-/// Before, after, or after a failure of what.
+/// When an action is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
-    /// `preAction`.
+    /// Before a phase: `preAction`.
     Before,
-    /// `postAction`.
+    /// After it: `postAction`.
     After,
-    /// `postFailAction`.
+    /// After its failure: `postFailAction`.
     Failed,
 }
 
@@ -54,25 +56,27 @@ pub struct Pin {
     pub level: u8,
 }
 
-/// What a shell command of an action does, of those that machines have.
+/// What a shell command of an action does; only these are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// A driver gets a device.
     Bind {
-        /// `20-0060`.
+        /// Its key, `20-0060`.
         device: String,
-        /// `leds-pca955x`.
+        /// The driver's name in sysfs, `leds-pca955x`.
         driver: String,
     },
     /// A client is made.
     NewDevice {
-        /// `111-0050`.
+        /// Its key, `111-0050`.
         device: String,
     },
 }
 
 impl System {
     /// Reads the file.
+    ///
+    /// Errors: it cannot be read, is no JSON, or has no `frus`; an EEPROM without an entry.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
         let value = serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
@@ -80,6 +84,8 @@ impl System {
     }
 
     /// Takes it from the JSON.
+    ///
+    /// Errors: there is no object `frus`, or an EEPROM has no entry.
     pub fn of(value: &Value) -> Result<Self> {
         let mut system = Self {
             common: map(&value["commonInterfaces"]),
@@ -122,7 +128,7 @@ impl Eeprom {
         self.base().flag("isSystemVpd", false)
     }
 
-    /// Whether another one's redundant EEPROM is all that it is.
+    /// Whether it is only there as another one's redundant EEPROM.
     pub fn is_stand_in(&self) -> bool {
         self.base().flag("isRedundant", false)
     }
@@ -132,18 +138,18 @@ impl Eeprom {
         key(self.base().text("redundantEeprom")?)
     }
 
-    /// Where its VPD begins.
+    /// Where its VPD begins, in bytes.
     pub fn offset(&self) -> usize {
         let offset = self.base().0.get("offset").and_then(Value::as_u64).unwrap_or_default();
         usize::try_from(offset).unwrap_or_default()
     }
 
-    /// Every interface of this name in any of its entries.
+    /// Whether the part itself has an interface of its own with this name.
     pub fn has_interface(&self, name: &str) -> bool {
         self.base().interfaces().contains_key(name)
     }
 
-    /// What its actions have a shell do, all of them.
+    /// What all of its actions have a shell do.
     pub fn commands(&self) -> Vec<Command> {
         let occasions = [Occasion::Before, Occasion::After, Occasion::Failed];
         let phases = ["collection", "deletion"];
@@ -151,7 +157,7 @@ impl Eeprom {
         all.filter_map(|(occasion, phase)| self.command(occasion, phase)).collect()
     }
 
-    /// What one of its actions has a shell do.
+    /// What its action before or after a phase has a shell do.
     pub fn command(&self, occasion: Occasion, phase: &str) -> Option<Command> {
         let text = self.base().action(occasion, phase)?.get("systemCmd")?["cmd"].as_str()?;
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -178,27 +184,27 @@ impl Entry {
         path.strip_prefix(ROOT).unwrap_or(path)
     }
 
-    /// A truth value.
+    /// A truth value of this name, or what holds where there is none.
     pub fn flag(&self, name: &str, default: bool) -> bool {
         self.0.get(name).and_then(Value::as_bool).unwrap_or(default)
     }
 
-    /// A text.
+    /// A text of this name.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
     }
 
-    /// A list of texts; `None` if there is none.
+    /// A list of texts of this name.
     pub fn list(&self, name: &str) -> Option<Vec<&str>> {
         Some(self.0.get(name)?.as_array()?.iter().filter_map(Value::as_str).collect())
     }
 
-    /// Its own interfaces.
+    /// Its own interfaces: properties with their values or sources, by interface.
     pub fn interfaces(&self) -> Map<String, Value> {
         self.0.get("extraInterfaces").map(map).unwrap_or_default()
     }
 
-    /// What is done on an occasion.
+    /// What is done before or after a phase, which is `collection` or `deletion`.
     pub fn action(&self, occasion: Occasion, phase: &str) -> Option<&Value> {
         let name = match occasion {
             Occasion::Before => "preAction",
@@ -208,7 +214,7 @@ impl Entry {
         self.0.get(name)?.get(phase)
     }
 
-    /// The line that is driven on an occasion.
+    /// The line that is driven before or after a phase.
     pub fn driven(&self, occasion: Occasion, phase: &str) -> Option<Pin> {
         pin(self.action(occasion, phase)?.get("setGpio")?)
     }
@@ -230,14 +236,15 @@ impl Entry {
     }
 }
 
-/// A keyword as the source of a property: record, keyword, encoding.
+/// A keyword as the source of a property: record, keyword, and encoding, which is empty, `MAC` or `DATE`.
 pub fn keyword_source(value: &Value) -> Option<(&str, &str, &str)> {
     let keyword = value.get("keywordName")?.as_str()?;
     let text = |name| value.get(name).and_then(Value::as_str).unwrap_or_default();
     Some((text("recordName"), keyword, text("encoding")))
 }
 
-/// Every keyword that is the source of a property in a table of interfaces.
+/// Every keyword that is the source of a property in a table of interfaces: record, keyword, and encoding, which is empty,
+/// `MAC` or `DATE`.
 pub fn keyword_sources(interfaces: &Map<String, Value>) -> Vec<(&str, &str, &str)> {
     let tables = interfaces.values().filter_map(Value::as_object);
     tables.flat_map(|properties| properties.values().filter_map(keyword_source)).collect()
@@ -253,19 +260,10 @@ fn pin(value: &Value) -> Option<Pin> {
 }
 
 /// `8-0050` of `/sys/bus/i2c/drivers/at24/8-0050/eeprom`.
-pub fn key(place: &str) -> Option<String> {
+fn key(place: &str) -> Option<String> {
     let parts: Vec<&str> = place.strip_prefix("/sys/bus/")?.split('/').collect();
     match parts.as_slice() {
         ["i2c" | "spi", "drivers", _, key, "eeprom"] => Some((*key).to_owned()),
         _ => None,
     }
-}
-
-/// How many there are of each, in the order of their names.
-pub fn counted<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
-    let mut counts = BTreeMap::new();
-    for name in names {
-        *counts.entry(name).or_default() += 1;
-    }
-    counts
 }

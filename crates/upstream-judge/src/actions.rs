@@ -1,34 +1,34 @@
 //! What the JSON's actions have done: lines driven, devices given to drivers, attributes written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::demand::Readings;
-use super::json::{Command, Eeprom, Occasion, System};
-use super::population::Population;
+use super::json::{Command, Eeprom, Occasion, Pin, System};
 
-/// A line for each action whose effect is not to be seen in what the machine has left.
+/// A sentence for each action whose effect is not to be seen in what the machine has left. `present` has the keys of the
+/// EEPROMs whose part is there.
 pub fn undone(
     system: &System,
-    population: &Population,
+    present: &BTreeSet<String>,
     readings: &Readings,
     results: &Path,
-) -> Result<String> {
+) -> Result<Vec<String>> {
     let levels = pairs(&results.join("lines"))?;
     let drivers = pairs(&results.join("drivers"))?;
     let attributes = pairs(&results.join("attributes"))?;
-    let mut text = String::new();
+    let mut undone = Vec::new();
     for path in &system.hold_idle {
         if attributes.get(path).map(String::as_str) != Some("0") {
-            text += &format!("{path}: demanded 0, found {:?}\n", attributes.get(path));
+            undone.push(format!("{path}: demanded 0, found {:?}", attributes.get(path)));
         }
     }
     for eeprom in &system.eeproms {
         let image = readings.get(&eeprom.key);
-        let is_present = |key: &String| population.present.contains(key);
+        let is_present = |key: &String| present.contains(key);
         // What stands in for another one is there if that one's part is.
         let stands_in = |other: &&Eeprom| other.redundant().as_ref() == Some(&eeprom.key);
         let is_there = is_present(&eeprom.key)
@@ -37,22 +37,22 @@ pub fn undone(
         if let Some(pin) = driven {
             let found = levels.get(&pin.name).map(String::as_str);
             if found != Some(if pin.level == 1 { "1" } else { "0" }) {
-                text += &format!("{}: line {} at {}, found {found:?}\n", eeprom.key, pin.name, pin.level);
+                undone.push(format!("{}: line {} at {}, found {found:?}", eeprom.key, pin.name, pin.level));
             }
         }
         let ccin = image.and_then(|image| image.ccin());
         for (device, driver) in bound(eeprom, image.is_some(), ccin.as_deref()) {
             let found = drivers.get(&device).map(String::as_str).unwrap_or_default();
             if found != driver {
-                text += &format!("{}: driver of {device} is {driver:?}, found {found:?}\n", eeprom.key);
+                undone.push(format!("{}: driver of {device} is {driver:?}, found {found:?}", eeprom.key));
             }
         }
     }
-    Ok(text)
+    Ok(undone)
 }
 
 /// The lines as they have to be: driven before a collection, and after a failure where the part is not there.
-fn driven(eeprom: &Eeprom, is_present: bool) -> Option<super::json::Pin> {
+fn driven(eeprom: &Eeprom, is_present: bool) -> Option<Pin> {
     let base = eeprom.base();
     let before = base.driven(Occasion::Before, "collection");
     let failed = base.driven(Occasion::Failed, "collection");

@@ -14,9 +14,9 @@ const RECORD: &str = "com.ibm.ipzvpd.";
 
 /// Interfaces of all FRUs.
 const ITEM: &str = "xyz.openbmc_project.Inventory.Item";
-/// The interface of processors.
+/// The interface that processors have.
 pub const CPU: &str = "xyz.openbmc_project.Inventory.Item.Cpu";
-/// The interface of memory modules.
+/// The interface that memory modules have.
 pub const DIMM: &str = "xyz.openbmc_project.Inventory.Item.Dimm";
 /// Where a part is.
 pub const LOCATION: &str = "xyz.openbmc_project.Inventory.Decorator.LocationCode";
@@ -33,7 +33,7 @@ const ASSET_TAG: &str = "xyz.openbmc_project.Inventory.Decorator.AssetTag";
 pub enum Wanted {
     /// A truth value.
     Bool(bool),
-    /// A number, of whatever width.
+    /// A number of any width.
     Number(u64),
     /// A text.
     Text(String),

@@ -7,18 +7,20 @@ use vpd_format::{Bytes, Content, Keyword, ReadOptions, read};
 /// The record that formats without records count as.
 pub const ONLY_RECORD: &str = "VINI";
 
-/// What could be read.
+/// What could be read of an EEPROM.
+#[derive(Debug)]
 pub struct Image {
-    /// Whether it has records of its own.
+    /// Whether its format has records; those without count as one record, `VINI`.
     pub has_records: bool,
-    /// Capacity of a memory module.
+    /// Capacity of a memory module in KiB, 0 if it does not say; `None` for other parts.
     pub memory_size_kb: Option<u64>,
-    /// Keywords by record, by name.
+    /// Bytes of keywords, by name, by record. Of keywords with the same name the first counts.
     pub records: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
 }
 
 impl Image {
-    /// Reads the cells from an offset on; `None` if nothing of them is usable.
+    /// Reads cells of any VPD format from an offset in bytes on; `None` if nothing of them is usable. A record that its code
+    /// does not confirm has no keywords.
     pub fn read(cells: &[u8], offset: usize) -> Option<Self> {
         let vpd = read(&mut Bytes(cells.get(offset..)?), &ReadOptions::default()).ok()?;
         let mut image = Self { has_records: false, memory_size_kb: None, records: BTreeMap::new() };
@@ -40,13 +42,13 @@ impl Image {
         Some(image)
     }
 
-    /// A keyword's bytes. Without records, only its name counts.
+    /// The bytes of a keyword; without records, only its name counts.
     pub fn keyword(&self, record: &str, keyword: &str) -> Option<&[u8]> {
         let record = if self.has_records { record } else { ONLY_RECORD };
         self.records.get(record)?.get(keyword).map(Vec::as_slice)
     }
 
-    /// The variant of the part, in capitals; `None` where formats have no say in it.
+    /// The CCIN of the part, in capitals, empty if it has none; `None` for formats without records.
     pub fn ccin(&self) -> Option<String> {
         let ccin = self.keyword(ONLY_RECORD, "CC").unwrap_or_default();
         self.has_records.then(|| String::from_utf8_lossy(ccin).to_ascii_uppercase())

@@ -1,4 +1,4 @@
-//! Where we differ from openpower-vpd-parser on purpose, each with its reason. Whatever is not in this list is wrong.
+//! Where we differ from openpower-vpd-parser on purpose, each with its reason. What is not in this list is wrong.
 
 use serde_json::Value;
 
@@ -6,16 +6,18 @@ use super::compare::Difference;
 use super::demand::{LOCATION, PROGRESS, Readings, Wanted};
 use super::json::{Eeprom, Entry, System};
 
-/// A difference that is known.
+/// A difference from openpower-vpd-parser that is meant.
+#[derive(Debug)]
 pub struct Departure {
-    /// A few words.
+    /// What differs, in a few words.
     pub name: &'static str,
-    /// Why it is so.
+    /// Why, as a sentence without its end.
     pub reason: &'static str,
     covers: fn(&Difference, &Context<'_>) -> bool,
 }
 
 /// What it takes to know why something differs.
+#[derive(Debug)]
 pub struct Context<'a> {
     /// The system.
     pub system: &'a System,

@@ -23,13 +23,15 @@ pub struct Difference {
     pub interface: String,
     /// The property; empty if it is about the interface.
     pub property: String,
-    /// What was demanded; `None` if nothing was.
+    /// What was demanded; `None` if nothing was. Of an object or an interface as a whole it is `Bool(true)`: that it is
+    /// there.
     pub wanted: Option<Wanted>,
-    /// What is shown; `None` if nothing is.
+    /// What is shown; `None` if nothing is. Of an object or an interface as a whole it says whether a property is set.
     pub shown: Option<Value>,
 }
 
 /// The inventory as it is shown: interfaces by object.
+#[derive(Debug)]
 pub struct Shown(BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>>);
 
 impl Shown {
@@ -61,23 +63,35 @@ impl Shown {
     }
 }
 
-/// What a comparison came to.
+/// What is shown beside what was demanded.
+#[derive(Debug)]
 pub struct Comparison {
-    /// Objects that are as demanded.
-    right: usize,
+    /// How many objects are compared: those that are demanded, and those that are shown.
+    pub objects: usize,
+    /// How many values of properties are demanded.
+    pub values: usize,
+    /// How many objects are as demanded.
+    pub right: usize,
     /// What differs where that is known: by departure, which objects and how many values.
     deliberate: BTreeMap<&'static str, (BTreeSet<String>, usize)>,
-    /// All others.
-    wrong: Vec<Difference>,
-    /// Objects that were compared.
-    objects: usize,
-    /// Values that were compared.
-    values: usize,
+    /// What differs and nothing explains it.
+    pub wrong: Vec<Difference>,
+}
+
+/// A departure that was met.
+#[derive(Debug, Clone, Copy)]
+pub struct Deliberate {
+    /// What differs, and why.
+    pub departure: &'static Departure,
+    /// How many objects it is met in.
+    pub objects: usize,
+    /// How many differences it explains.
+    pub values: usize,
 }
 
 impl Comparison {
     /// Compares object by object.
-    pub fn new(
+    pub(crate) fn new(
         demanded: &Inventory,
         shown: &Shown,
         schema: &Schema,
@@ -115,17 +129,12 @@ impl Comparison {
         comparison
     }
 
-    /// Whether all is right or meant to be as it is.
-    pub fn is_good(&self) -> bool {
-        self.wrong.is_empty()
-    }
-
     /// Objects with a difference that nothing explains.
     fn wrong_objects(&self) -> BTreeSet<&String> {
         self.wrong.iter().map(|difference| &difference.object).collect()
     }
 
-    /// In one line.
+    /// All of it in one line.
     pub fn summary(&self) -> String {
         let wrong = self.wrong_objects();
         let deliberate = self.objects - self.right - wrong.len();
@@ -138,27 +147,17 @@ impl Comparison {
         )
     }
 
-    /// A row for each departure: its name, objects, values; then the reasons.
-    pub fn table(&self) -> String {
-        let found = departures::ALL
-            .iter()
-            .filter_map(|departure| Some((departure, self.deliberate.get(departure.name)?)))
-            .map(|(departure, (objects, values))| (departure, objects.len(), *values));
-        let found: Vec<_> = found.collect();
-        let rows: Vec<Vec<String>> = found
-            .iter()
-            .map(|(departure, objects, values)| {
-                vec![departure.name.to_owned(), objects.to_string(), values.to_string()]
-            })
-            .collect();
-        let mut text = crate::output::table(&["other than upstream", "objects", "values"], &rows);
-        for (departure, ..) in found {
-            text += &format!("- {}: {}\n", departure.name, departure.reason);
-        }
-        text
+    /// The departures that were met, in the order of their list.
+    pub fn departures(&self) -> Vec<Deliberate> {
+        let found = departures::ALL.iter().filter_map(|departure| {
+            let (objects, values) = self.deliberate.get(departure.name)?;
+            Some(Deliberate { departure, objects: objects.len(), values: *values })
+        });
+        found.collect()
     }
 
-    /// A line for each object that is not as demanded: what it is instead.
+    /// A line for each object that is not as demanded: its path, the departures that were met in it, and `WRONG` if there is
+    /// a difference that nothing explains.
     pub fn objects(&self) -> String {
         let wrong = self.wrong_objects();
         let mut reasons: BTreeMap<&String, Vec<&str>> = BTreeMap::new();
@@ -173,15 +172,6 @@ impl Comparison {
         reasons
             .iter()
             .fold(String::new(), |text, (object, names)| text + &format!("{object}: {}\n", names.join(", ")))
-    }
-
-    /// A line for each difference that nothing explains.
-    pub fn wrong(&self) -> String {
-        let mut text = String::new();
-        for difference in &self.wrong {
-            text += &format!("{difference}\n");
-        }
-        text
     }
 }
 
@@ -216,7 +206,7 @@ fn compare_object(
                 differ(interface, property, Some(wanted.clone()), shown.cloned());
             }
         }
-        // Of an interface all properties are there; those that nobody has set show that.
+        // Of an interface all properties are there; those that are not set show that.
         let others = shown.iter().filter(|(property, _)| !properties.contains_key(*property));
         for (property, shown) in
             others.filter(|(property, shown)| !schema.is_unset(interface, property, shown))
