@@ -137,7 +137,8 @@ pub fn decode<T: Document>(bytes: &[u8]) -> Result<T, Fault> {
     if found != T::FORMAT {
         return Err(Fault::Format { found, known: T::FORMAT });
     }
-    toml::from_str(body).map_err(|error| Fault::Content(error.to_string().trim_end().replace('\n', "; ")))
+    toml_text::from_str(body)
+        .map_err(|error| Fault::Content(error.to_string().trim_end().replace('\n', "; ")))
 }
 
 /// Keeps a document in a file, durably and as a whole; see [`replace()`]. A file of another format is kept for the version of

@@ -171,8 +171,8 @@ pub enum FragmentError {
 impl Fragment {
     /// Reads and checks a fragment's text.
     pub fn parse(text: &str) -> Result<Self, FragmentError> {
-        let fragment: Self =
-            toml::from_str(text).map_err(|error| FragmentError::Syntax(shortened(&error.to_string())))?;
+        let fragment: Self = toml_text::from_str(text)
+            .map_err(|error| FragmentError::Syntax(shortened(&error.to_string())))?;
         fragment.check()?;
         Ok(fragment)
     }

@@ -3,7 +3,8 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use toml::{Table, Value};
+use toml::de::{DeTable, DeValue, Error};
+use toml::{Spanned, Table, Value};
 
 /// Settings of one service, merged from all its files.
 #[derive(Debug)]
@@ -18,46 +19,78 @@ pub struct Merged<T> {
 ///
 /// Errors: [`ConfigError::Invalid`] for the first file that does not fit `T`.
 pub fn merge<T: DeserializeOwned>(files: &[SourceFile]) -> Result<Merged<T>, ConfigError> {
-    let mut values = Table::new();
+    let mut values = DeTable::new();
     let mut origins = BTreeMap::new();
     for file in files {
-        let invalid = |error: toml::de::Error| ConfigError::Invalid {
+        let invalid = |error: Error| ConfigError::Invalid {
             path: file.path.clone(),
             message: error.to_string().trim_end().to_owned(),
         };
-        toml::from_str::<T>(&file.text).map_err(invalid)?;
-        let table: Table = toml::from_str(&file.text).map_err(invalid)?;
+        toml_text::from_str::<T>(&file.text).map_err(invalid)?;
+        let table = DeTable::parse(&file.text).map_err(invalid)?.into_inner();
         overlay(&mut values, table, "", file, &mut origins);
     }
-    let fragment = T::deserialize(values.clone()).map_err(|error| ConfigError::Invalid {
-        // Each file fits by itself, so only their combination can be wrong.
-        path: files.last().map(|file| file.path.clone()).unwrap_or_default(),
-        message: format!("merged with the files before it: {error}"),
-    })?;
-    Ok(Merged { fragment, values, origins })
+    let plain = plain(&values);
+    let fragment =
+        toml_text::from_table(Spanned::new(0..0, values)).map_err(|error| ConfigError::Invalid {
+            // Each file fits by itself, so only their combination can be wrong.
+            path: files.last().map(|file| file.path.clone()).unwrap_or_default(),
+            message: format!("merged with the files before it: {error}"),
+        })?;
+    Ok(Merged { fragment, values: plain, origins })
 }
 
-fn overlay(
-    base: &mut Table,
-    over: Table,
+fn overlay<'a>(
+    base: &mut DeTable<'a>,
+    over: DeTable<'a>,
     prefix: &str,
     file: &SourceFile,
     origins: &mut BTreeMap<String, PathBuf>,
 ) {
     for (key, value) in over {
-        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match (base.get_mut(&key), value) {
-            (Some(Value::Table(base)), Value::Table(over)) => overlay(base, over, &name, file, origins),
-            (_, Value::Table(over)) => {
-                let mut fresh = Table::new();
+        let name = joined(prefix, key.get_ref());
+        let value = match value.into_inner() {
+            DeValue::Table(over) => {
+                if let Some(DeValue::Table(base)) = base.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut)
+                {
+                    overlay(base, over, &name, file, origins);
+                    continue;
+                }
+                let mut fresh = DeTable::new();
                 overlay(&mut fresh, over, &name, file, origins);
-                base.insert(key, Value::Table(fresh));
+                DeValue::Table(fresh)
             }
-            (_, value) => {
+            value => {
                 origins.insert(name, file.path.clone());
-                base.insert(key, value);
+                value
             }
+        };
+        base.insert(key, Spanned::new(0..0, value));
+    }
+}
+
+fn joined(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+}
+
+/// The values without their places and texts.
+fn plain(table: &DeTable<'_>) -> Table {
+    let entries = table.iter().map(|(key, value)| (key.get_ref().to_string(), plain_value(value.get_ref())));
+    entries.collect()
+}
+
+fn plain_value(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        // Those that are none were read by no type.
+        DeValue::Integer(number) => {
+            Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).unwrap_or_default())
         }
+        DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(truth) => Value::Boolean(*truth),
+        DeValue::Datetime(date) => Value::Datetime(*date),
+        DeValue::Array(items) => Value::Array(items.iter().map(|item| plain_value(item.get_ref())).collect()),
+        DeValue::Table(table) => Value::Table(plain(table)),
     }
 }
 
@@ -72,7 +105,7 @@ impl<T> Merged<T> {
 
 fn describe(table: &Table, prefix: &str, origins: &BTreeMap<String, PathBuf>, text: &mut String) {
     for (key, value) in table {
-        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let name = joined(prefix, key);
         if let Value::Table(table) = value {
             describe(table, &name, origins, text);
         } else {

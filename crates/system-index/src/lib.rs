@@ -62,7 +62,7 @@ fn levels(shared: &Option<HardwareLevel>) -> String {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, IndexError> {
-    toml::from_str(text).map_err(|error| IndexError::Syntax(error.to_string().trim_end().to_owned()))
+    toml_text::from_str(text).map_err(|error| IndexError::Syntax(error.to_string().trim_end().to_owned()))
 }
 
 /// Our types have neither maps with odd keys nor values that TOML lacks, which is all that can go wrong.
