@@ -66,12 +66,10 @@ impl Event {
 
     /// The same with texts as they may be sent and kept: what an EEPROM says may have got into them.
     pub(crate) fn tamed(self) -> Self {
-        let data = self.data.into_iter().take(DATA_KEPT);
-        Self {
-            pair: Pair { subject: tamed(self.pair.subject), cause: tamed(self.pair.cause) },
-            data: data.map(|(key, value)| (tamed(key), tamed(value))).collect(),
-            ..self
-        }
+        let mut data = BTreeMap::new();
+        data.extend(self.data.into_iter().take(DATA_KEPT).map(|(key, value)| (tamed(key), tamed(value))));
+        let pair = Pair { subject: tamed(self.pair.subject), cause: tamed(self.pair.cause) };
+        Self { pair, data, ..self }
     }
 }
 

@@ -75,7 +75,7 @@ impl Ledger {
             causes.into_iter().map(move |cause| Pair { subject: subject.clone(), cause })
         });
         let mut ledger = Self::new(limits);
-        ledger.delivered = pairs.take(limits.raised).collect();
+        ledger.delivered.extend(pairs.take(limits.raised));
         ledger.dropped = kept.dropped;
         ledger.happenings =
             // One more than the limit: what was refused while as many others waited.

@@ -123,8 +123,10 @@ impl Ledger {
     ) -> Changes {
         let mut changes = Changes::default();
         let mut new = self.take_current(current, &mut changes);
-        let unknown: BTreeSet<Pair> = self.standing().into_iter().filter(is_unknown).collect();
-        let cleared = self.clear(&new.keys().cloned().chain(unknown).collect(), &mut changes);
+        let mut current = self.standing();
+        current.retain(is_unknown);
+        current.extend(new.keys().cloned());
+        let cleared = self.clear(&current, &mut changes);
         self.pending.retain(|event| !cleared.contains(&event.pair));
         self.delivered.retain(|pair| !cleared.contains(pair));
         let standing = self.standing();
@@ -167,7 +169,8 @@ impl Ledger {
 
     /// Which pairs do not stand any more.
     fn clear(&mut self, current: &BTreeSet<Pair>, changes: &mut Changes) -> BTreeSet<Pair> {
-        let cleared: BTreeSet<Pair> = self.standing().difference(current).cloned().collect();
+        let mut cleared = self.standing();
+        cleared.retain(|pair| !current.contains(pair));
         if let Some(InHand { event, is_sent, whose: Whose::Fault { is_current } }) = &mut self.in_hand {
             *is_current = current.contains(&event.pair);
             if *is_current && *is_sent {
@@ -223,7 +226,9 @@ impl Ledger {
         let in_hand = self.in_hand.as_ref().filter(|in_hand| !matches!(in_hand.whose, Whose::Happening(_)));
         let in_hand = in_hand.map(|in_hand| &in_hand.event.pair);
         let pending = self.pending.iter().map(|event| &event.pair);
-        self.delivered.iter().chain(pending).chain(in_hand).cloned().collect()
+        let mut standing = self.delivered.clone();
+        standing.extend(pending.chain(in_hand).cloned());
+        standing
     }
 
     /// How many pairs are known, or one more: what is on its way may count as delivered already.

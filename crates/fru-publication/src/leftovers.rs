@@ -103,17 +103,22 @@ pub fn departed<'a>(path: &'a str, shown: &'a ShownInterfaces) -> Object<'a> {
 
 /// The records that a parser has published for an object, empty ones among them.
 fn filled_records(object: &ObjectFragment, usable: &BTreeSet<String>) -> BTreeSet<String> {
-    let all_but = |names: &[RecordName]| {
-        let unwanted: BTreeSet<String> = names.iter().map(RecordName::to_string).collect();
-        let published = usable.iter().map(String::as_str).chain([DEFAULT_RECORD]);
-        published.filter(|name| !unwanted.contains(*name)).map(str::to_owned).collect()
+    let unwanted = match &object.records {
+        PublishedRecords::None => return BTreeSet::new(),
+        PublishedRecords::Only(names) => {
+            let mut filled = BTreeSet::new();
+            filled.extend(names.iter().map(RecordName::to_string));
+            return filled;
+        }
+        PublishedRecords::All => &[][..],
+        PublishedRecords::AllBut(names) => names,
     };
-    match &object.records {
-        PublishedRecords::None => BTreeSet::new(),
-        PublishedRecords::Only(names) => names.iter().map(RecordName::to_string).collect(),
-        PublishedRecords::All => all_but(&[]),
-        PublishedRecords::AllBut(names) => all_but(names),
+    let mut filled = usable.clone();
+    filled.insert(DEFAULT_RECORD.to_owned());
+    for name in unwanted {
+        filled.remove(&name.to_string());
     }
+    filled
 }
 
 /// The records of which the fragment itself gives values; they are no earlier part's.

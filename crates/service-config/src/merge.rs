@@ -75,8 +75,11 @@ fn joined(prefix: &str, key: &str) -> String {
 
 /// The values without their places and texts.
 fn plain(table: &DeTable<'_>) -> Table {
-    let entries = table.iter().map(|(key, value)| (key.get_ref().to_string(), plain_value(value.get_ref())));
-    entries.collect()
+    let mut plain = Table::new();
+    for (key, value) in table {
+        plain.insert(key.get_ref().to_string(), plain_value(value.get_ref()));
+    }
+    plain
 }
 
 fn plain_value(value: &DeValue<'_>) -> Value {

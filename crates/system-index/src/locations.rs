@@ -150,8 +150,8 @@ impl Locations {
     /// The chassis, then the boards in it that are called so.
     fn likely_sources(&self, chassis: &str) -> Vec<String> {
         let listed = self.object.iter().map(|object| &object.path);
-        let boards: BTreeSet<&String> =
-            listed.filter(|path| is_below(path, chassis) && path.ends_with("motherboard")).collect();
+        let mut boards = BTreeSet::new();
+        boards.extend(listed.filter(|path| is_below(path, chassis) && path.ends_with("motherboard")));
         let mut sources = vec![chassis.to_owned()];
         sources.extend(boards.into_iter().cloned());
         if sources.len() == 1 {

@@ -205,12 +205,17 @@ pub struct Collection {
 impl Collection {
     /// Starts with every EEPROM of the system.
     pub fn new(limits: Limits, plans: impl IntoIterator<Item = Plan>) -> Self {
-        let plans: BTreeMap<String, Plan> = plans.into_iter().map(|plan| (plan.key.clone(), plan)).collect();
+        let (mut by_key, mut frus, mut slots) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for plan in plans {
+            frus.insert(plan.key.clone(), Fru::new(&plan));
+            slots.extend(Slot::of(&plan).map(|slot| (plan.key.clone(), slot)));
+            by_key.insert(plan.key.clone(), plan);
+        }
         Self {
             limits,
-            frus: plans.iter().map(|(key, plan)| (key.clone(), Fru::new(plan))).collect(),
-            slots: plans.iter().filter_map(|(key, plan)| Some((key.clone(), Slot::of(plan)?))).collect(),
-            plans,
+            frus,
+            slots,
+            plans: by_key,
             out: BTreeSet::new(),
             lines: BTreeMap::new(),
             priming: Priming::NotYet,

@@ -23,7 +23,8 @@ impl Objects {
     pub fn load(folder: Option<PathBuf>, current: BTreeSet<String>, is_known: bool) -> Self {
         let folder = folder.map(StateFolder::at);
         let known = folder.as_ref().map(read).unwrap_or_default();
-        let departed = known.difference(&current).filter(|_| is_known).cloned().collect();
+        let mut departed = BTreeSet::new();
+        departed.extend(known.difference(&current).filter(|_| is_known).cloned());
         let objects = Self { folder, current, departed };
         // Nothing is published before it is remembered.
         if !objects.current.is_subset(&known) {
@@ -40,7 +41,8 @@ impl Objects {
     }
 
     fn keep<'a>(&self, objects: impl IntoIterator<Item = &'a String>) {
-        let kept = Kept { objects: objects.into_iter().cloned().collect() };
+        let mut kept = Kept { objects: BTreeSet::new() };
+        kept.objects.extend(objects.into_iter().cloned());
         let written = self.folder.as_ref().map_or(Ok(()), |folder| folder.save(NAME, &kept));
         if let Err(error) = written {
             log::warn!(
@@ -69,8 +71,9 @@ impl Document for Kept {
 fn read(folder: &StateFolder) -> BTreeSet<String> {
     match folder.load(NAME) {
         Ok(kept) => {
-            let kept = kept.map(|Kept { objects }| objects).unwrap_or_default();
-            kept.into_iter().filter(|path| is_object_path(path)).collect()
+            let mut objects = kept.map(|Kept { objects }| objects).unwrap_or_default();
+            objects.retain(|path| is_object_path(path));
+            objects
         }
         Err(error) => {
             log::warn!("objects of an earlier system may stay in the inventory: {error}");

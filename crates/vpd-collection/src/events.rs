@@ -70,7 +70,8 @@ impl Wrongs {
         }
         self.frus.retain(|key, _| status.frus.iter().any(|fru| fru.key == *key));
         let keys = status.frus.iter().map(|fru| &fru.key);
-        self.undealt = keys.filter(|key| !self.frus.contains_key(*key)).cloned().collect();
+        self.undealt.clear();
+        self.undealt.extend(keys.filter(|key| !self.frus.contains_key(*key)).cloned());
         let is_told = status.frus.iter().any(|fru| facts(&fru.key).is_system);
         let of_frus = self.frus.values().flat_map(|known| &known.events).cloned();
         of_frus.chain(of_selection(status, is_told)).collect()

@@ -91,11 +91,14 @@ pub async fn prime(
 
 /// Which interfaces a fragment's objects have, without their properties.
 fn shown_by(names: &BTreeMap<String, BTreeSet<String>>, fragment: &Fragment) -> Shown {
-    let objects = fragment.object.iter().filter_map(|object| {
-        let interfaces = names.get(&object.path)?.iter().map(|name| (name.clone(), Default::default()));
-        Some((object.path.clone(), interfaces.collect()))
-    });
-    objects.collect()
+    let mut shown = Shown::new();
+    for object in &fragment.object {
+        if let Some(names) = names.get(&object.path) {
+            let interfaces = shown.entry(object.path.clone()).or_default();
+            interfaces.extend(names.iter().map(|name| (name.clone(), Default::default())));
+        }
+    }
+    shown
 }
 
 /// What is in between, or unknown, counts as on.
@@ -135,7 +138,9 @@ async fn shown(connection: &Connection, paths: &[&String]) -> anyhow::Result<Sho
 }
 
 fn usable_records(report: &Report) -> BTreeSet<String> {
-    let usable =
-        report.records.iter().filter(|record| !matches!(record.outcome, Outcome::Bad | Outcome::Skipped));
-    usable.map(|record| record.name.clone()).collect()
+    let mut usable = BTreeSet::new();
+    let records = report.records.iter();
+    let records = records.filter(|record| !matches!(record.outcome, Outcome::Bad | Outcome::Skipped));
+    usable.extend(records.map(|record| record.name.clone()));
+    usable
 }

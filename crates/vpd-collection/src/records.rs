@@ -20,7 +20,8 @@ impl Records {
     pub fn open(folder: Option<PathBuf>) -> (Self, Vec<FruStatus>) {
         let folder = folder.map(StateFolder::at);
         let found = folder.as_ref().map(read_all).unwrap_or_default();
-        let written = found.iter().map(|status| (status.key.clone(), status.settled)).collect();
+        let mut written = BTreeMap::new();
+        written.extend(found.iter().map(|status| (status.key.clone(), status.settled)));
         (Self { folder, written }, found)
     }
 

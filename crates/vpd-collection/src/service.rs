@@ -21,7 +21,7 @@ use fru_publication::{EepromKey, Fragment};
 use peer::Peer;
 use service_runtime::daemon::{self, Lifecycle, Start, Turn};
 use service_runtime::{Exit, bus, clock, folders};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use system_index::{Cause, MachineIndex, SystemFru, SystemIndex, places};
 use tokio::sync::mpsc;
@@ -45,7 +45,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let mut collection = Collection::new(limits, frus.iter().map(Plan::from));
     let (records, known) = Records::open(folders::runtime());
     collection.resume(known);
-    let current = frus.iter().flat_map(|fru| fru.objects.iter().cloned()).collect();
+    let mut current = BTreeSet::new();
+    current.extend(frus.iter().flat_map(|fru| fru.objects.iter().cloned()));
     let state = folders::state();
     let objects = Objects::load(state.clone(), current, is_known);
     if !objects.departed.is_empty() {
@@ -67,14 +68,17 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         let _ = settled.send(Event::Settled);
     });
     listen_to_others(&connection, &frus, &events);
-    let systems = frus.iter().filter(|fru| fru.system).map(|fru| fru.key.to_string()).collect();
+    let mut systems = BTreeSet::new();
+    systems.extend(frus.iter().filter(|fru| fru.system).map(|fru| fru.key.to_string()));
     let performer =
         Performer::new(connection.clone(), active.join("frus"), objects.departed.clone(), systems, events);
+    let mut index = BTreeMap::new();
+    index.extend(frus.into_iter().map(|fru| (fru.key.to_string(), fru)));
     let service = Service {
         event_log: EventLog::start(&connection, state.clone(), event_log::Limits::default()),
         images: Images::below(state),
         wrongs: Wrongs::default(),
-        index: frus.into_iter().map(|fru| (fru.key.to_string(), fru)).collect(),
+        index,
         collection,
         choice,
         records,
@@ -91,9 +95,11 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
 fn listen_to_others(connection: &Connection, frus: &[SystemFru], events: &mpsc::UnboundedSender<Event>) {
     watchers::watch_power(connection, events.clone());
     watchers::watch_host(connection, events.clone());
-    let watched =
-        frus.iter().flat_map(|fru| fru.watch.iter().map(|path| (path.clone(), fru.key.to_string())));
-    watchers::watch_presence(connection, watched.collect(), events.clone());
+    let mut watched = BTreeMap::new();
+    for fru in frus {
+        watched.extend(fru.watch.iter().map(|path| (path.clone(), fru.key.to_string())));
+    }
+    watchers::watch_presence(connection, watched, events.clone());
     let polls = frus.iter().filter_map(|fru| Some((fru.key.to_string(), fru.poll.clone()?)));
     lines::watch(polls.collect(), events.clone());
 }

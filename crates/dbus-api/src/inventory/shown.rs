@@ -42,11 +42,13 @@ pub async fn names(connection: &Connection) -> Result<BTreeMap<String, BTreeSet<
         .body()
         .deserialize()
         .map_err(|source| CallError::Bus { destination: manager::BUS_NAME, source })?;
-    let named = objects.into_iter().filter_map(|(path, interfaces)| {
-        let relative = path.as_str().strip_prefix(ROOT)?.to_owned();
-        Some((relative, interfaces.into_keys().collect()))
-    });
-    Ok(named.collect())
+    let mut names = BTreeMap::<String, BTreeSet<String>>::new();
+    for (path, interfaces) in objects {
+        if let Some(relative) = path.as_str().strip_prefix(ROOT) {
+            names.entry(relative.to_owned()).or_default().extend(interfaces.into_keys());
+        }
+    }
+    Ok(names)
 }
 
 /// Which signals tell that an object's `Present` has changed.

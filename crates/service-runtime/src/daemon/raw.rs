@@ -51,10 +51,10 @@ fn answer(call: &Message, service: &str) -> Result<zbus::Result<Message>, Refusa
         "GetAll" if is_of(PROPERTIES) => {
             let (interface,): (String,) = arguments(call)?;
             is_ours(&interface)?;
-            let all: BTreeMap<&str, Variant<'_>> = NAMES
-                .iter()
-                .filter_map(|(name, _)| Some((*name, Variant::from(value(name, service).ok()?))))
-                .collect();
+            let mut all = BTreeMap::new();
+            for (name, _) in NAMES {
+                all.insert(name, Variant::from(value(name, service)?));
+            }
             reply.build(&all)
         }
         "Set" if is_of(PROPERTIES) => {
