@@ -115,7 +115,7 @@ fn presence(object: &ObjectFragment, reading: Reading<'_>) -> Option<bool> {
 fn sort(object: &mut Object<'_>) {
     object.sort_interfaces();
     for interface in &mut object.interfaces {
-        interface.properties.sort_by(|a, b| a.0.cmp(&b.0));
+        interface.properties.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     }
 }
 

@@ -70,8 +70,8 @@ impl SourceFolder {
                 self.enter(folder, &raw, rules, &mut listing, &mut open)?;
             }
         }
-        listing.folders.sort();
-        listing.files.sort_by(|one, other| one.name.cmp(&other.name));
+        listing.folders.sort_unstable();
+        listing.files.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(listing)
     }
 

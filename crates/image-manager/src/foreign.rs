@@ -122,7 +122,7 @@ impl<P: Ord> Foreign<P> {
         let owners = self.activations.values().flat_map(BTreeMap::keys);
         let mut strangers: Vec<_> =
             owners.filter(|owner| !self.trusted.contains_key(*owner)).cloned().collect();
-        strangers.sort();
+        strangers.sort_unstable();
         strangers.dedup();
         strangers
     }

@@ -243,7 +243,7 @@ impl Records {
                 Err(error) => log::warn!("an image is not known any more: {error}"),
             }
         }
-        records.sort_by(|(one, _), (other, _)| one.cmp(other));
+        records.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         Ok(records)
     }
 

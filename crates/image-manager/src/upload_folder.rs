@@ -126,7 +126,7 @@ impl UploadFolder {
                 found.push((age, entry.file_name()));
             }
         }
-        found.sort();
+        found.sort_unstable();
         Ok(found.into_iter().map(|(_, name)| name).collect())
     }
 

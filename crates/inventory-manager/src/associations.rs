@@ -99,7 +99,7 @@ impl Associations {
         let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Self::default()) };
         let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-        paths.sort();
+        paths.sort_unstable();
         let mut associations = Self::default();
         for path in paths {
             let result = std::fs::read(&path).map_err(|error| error.to_string());

@@ -159,7 +159,7 @@ impl Plan {
                 codes.different.push((object.path.clone(), code));
             }
         }
-        codes.missing.sort();
+        codes.missing.sort_unstable();
         codes.asset_tag = self.asset_tag(shown);
         codes
     }

@@ -55,16 +55,16 @@ pub enum Value<'a> {
 }
 
 impl Notification<'_> {
-    /// Puts the objects into the order of their paths. Sorting is 4 KiB of code wherever it stands, so it stands here.
+    /// Puts the objects into the order of their paths. Sorting is 2 KiB of code wherever it stands, so it stands here.
     pub fn sort_objects(&mut self) {
-        self.objects.sort_by(|a, b| a.path.cmp(&b.path));
+        self.objects.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     }
 }
 
 impl<'a> Object<'a> {
     /// Puts the interfaces into the order of their names.
     pub fn sort_interfaces(&mut self) {
-        self.interfaces.sort_by(|a, b| a.name.cmp(&b.name));
+        self.interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     }
 
     /// The interface of that name, added at the end when the object has none.
