@@ -39,9 +39,10 @@ impl Notices {
 /// The task that talks to the logging service: one call at a time, and nobody waits for it.
 ///
 /// It takes an event after [`Notice::Free`]. The logging service may be absent (its name is awaited), slow or silent: a
-/// call that was sent is left to come back, however long that takes, for a second one could make a second entry. Only
-/// when the logging service answers with an error, or loses its name before it has answered, the event has failed; the
-/// next [`Notice::Free`] comes after a wait that grows from failure to failure, or with another logging service.
+/// call that was sent is left to come back, however long that takes, for a second one could make a second entry. When the
+/// logging service answers with an error, the event was refused, and the next may come at once. When it loses its name before
+/// it has answered, or is not reached, the event has failed; the next [`Notice::Free`] comes after a wait that grows from
+/// failure to failure, or with another logging service.
 #[derive(Debug)]
 pub struct Deliverer {
     events: mpsc::Sender<Event>,
@@ -112,6 +113,11 @@ impl Task {
                 Ok(entry) => {
                     self.back_off.succeeded();
                     self.tell(Notice::Delivered(entry));
+                }
+                // Its logging service is there for others; when this one is sent again is its owner's matter.
+                Err(notice @ Notice::Refused(_)) => {
+                    self.back_off.succeeded();
+                    self.tell(notice);
                 }
                 Err(notice) => {
                     self.tell(notice);

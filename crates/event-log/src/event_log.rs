@@ -17,6 +17,8 @@ pub struct EventLog {
     notices: Notices,
     /// The deliverer waits for an event.
     is_free: bool,
+    /// How long what is refused waits.
+    refusals: BackOff,
     began: Instant,
 }
 
@@ -37,7 +39,7 @@ impl EventLog {
         let mut file = StateFile::in_folder(folder);
         let ledger = file.load(limits);
         let (deliverer, notices) = Deliverer::start(connection, back_off);
-        Self { ledger, file, deliverer, notices, is_free: false, began: Instant::now() }
+        Self { ledger, file, deliverer, notices, is_free: false, refusals: back_off, began: Instant::now() }
     }
 
     /// Takes all that is wrong now; not before that is known, since what is missing has cleared.
@@ -82,9 +84,16 @@ impl EventLog {
         self.go_on();
     }
 
-    /// Waits for what the deliverer has to say; dropping the future loses nothing. To be handed to [`Self::take`].
+    /// Waits for what the deliverer has to say, or until what was refused is due; dropping the future loses nothing. To be
+    /// handed to [`Self::take`].
     pub async fn notice(&mut self) -> Notice {
-        self.notices.next().await
+        // What could be sent now was sent by `go_on`, or waits for the deliverer.
+        let due = self.ledger.due().filter(|_| self.is_free).map(|due| self.began + due);
+        tokio::select! {
+            biased;
+            notice = self.notices.next() => notice,
+            () = until(due) => Notice::Free,
+        }
     }
 
     /// Does what follows from a notice.
@@ -113,16 +122,21 @@ impl EventLog {
             Notice::Sent => self.ledger.sent(),
             Notice::Delivered(entry) => {
                 self.ledger.answered();
+                self.refusals.succeeded();
                 log::debug!("the event log has it entry={}", entry.as_deref().unwrap_or("unknown"));
             }
             Notice::Failed(reason) => {
                 self.ledger.failed();
                 log::warn!("an event was not delivered, it is tried again later: {reason}");
             }
-            Notice::Refused(reason) => match self.ledger.refused(self.began.elapsed()) {
-                Some(event) => log::error!("an event is given up, it was refused: {reason} {}", event.pair),
-                None => log::warn!("an event was refused, it is tried again later: {reason}"),
-            },
+            Notice::Refused(reason) => {
+                match self.ledger.refused(self.began.elapsed(), self.refusals.failed()) {
+                    Some(event) => {
+                        log::error!("an event is given up, it was refused: {reason} {}", event.pair)
+                    }
+                    None => log::warn!("an event was refused, it is tried again later: {reason}"),
+                }
+            }
         }
         self.file.save(&self.ledger);
     }
@@ -143,12 +157,19 @@ impl EventLog {
             return;
         }
         self.expire();
-        if let Some(event) = self.ledger.take_next() {
+        if let Some(event) = self.ledger.take_next(self.began.elapsed()) {
             self.is_free = false;
             if self.deliverer.deliver(event).is_err() {
                 // Its task has ended with the bus.
                 self.ledger.failed();
             }
         }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

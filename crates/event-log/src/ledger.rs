@@ -43,8 +43,8 @@ pub struct Ledger {
     /// What has happened and was not sent yet, in order.
     pub(crate) happenings: VecDeque<Happening>,
     in_hand: Option<InHand>,
-    /// A happening was refused: what is wrong has its turn first.
-    is_fault_next: bool,
+    /// Faults were refused, and are not sent before that.
+    faults_from: Duration,
     /// How often an event found no room, ever since the file was new.
     pub(crate) dropped: u64,
 }
@@ -84,6 +84,8 @@ struct Waiting {
     refusals: u32,
     /// When it did so first.
     refused: Option<Duration>,
+    /// It is not sent again before that.
+    from: Duration,
 }
 
 /// How often a logging service may refuse a happening, and for how long. One that has just started or has no room gets over
@@ -209,6 +211,13 @@ impl Ledger {
         self.happenings.iter().map(|happening| &happening.event)
     }
 
+    /// When the next event can be taken that was refused; nothing when none was.
+    pub fn due(&self) -> Option<Duration> {
+        let happenings = self.happenings.iter().map(|happening| happening.waiting.from);
+        let faults = (!self.pending.is_empty()).then_some(self.faults_from);
+        happenings.chain(faults).min()
+    }
+
     /// Takes out what is too old to be told; to be called before [`Self::take_next`].
     pub fn expire(&mut self, now: Duration) -> Vec<Event> {
         // The first may be on its way, and not known to be sent yet.
@@ -236,15 +245,23 @@ impl Ledger {
         self.delivered.len() + self.pending.len() + usize::from(self.in_hand.is_some())
     }
 
-    /// The next event to be delivered, if none is on its way. One of these follows: [`Self::failed`], or
-    /// [`Self::sent`] and then [`Self::failed`] or [`Self::answered`].
-    pub fn take_next(&mut self) -> Option<Event> {
+    /// The next event to be delivered, if none is on its way and one is due. One of these follows: [`Self::failed`], or
+    /// [`Self::sent`] and then [`Self::failed`], [`Self::refused`] or [`Self::answered`]. `now` is on the clock of
+    /// [`Self::expire`].
+    pub fn take_next(&mut self, now: Duration) -> Option<Event> {
         if self.in_hand.is_some() {
             return None;
         }
-        let is_fault_next = std::mem::take(&mut self.is_fault_next) && !self.pending.is_empty();
-        let (event, whose) = match self.happenings.front().filter(|_| !is_fault_next) {
-            Some(Happening { event, waiting }) => (event.clone(), Whose::Happening(*waiting)),
+        let is_due = |happening: &Happening| happening.waiting.from <= now;
+        let first = self.happenings.iter().position(is_due);
+        let (event, whose) = match first.and_then(|position| self.happenings.remove(position)) {
+            Some(happening) => {
+                let taken = (happening.event.clone(), Whose::Happening(happening.waiting));
+                // It is the first until it is sent.
+                self.happenings.push_front(happening);
+                taken
+            }
+            None if self.faults_from > now => return None,
             None => (self.pending.pop_front()?, Whose::Fault { is_current: true }),
         };
         self.in_hand = Some(InHand { event: event.clone(), is_sent: false, whose });
@@ -281,21 +298,27 @@ impl Ledger {
             }
             // It is still the first of those that wait.
             Whose::Happening(_) if !is_sent => {}
-            Whose::Happening(waiting) => self.happenings.push_front(Happening { event, waiting }),
+            // What a logging service has refused counts no more: another one may come.
+            Whose::Happening(waiting) => {
+                let waiting = Waiting { until: waiting.until, ..Waiting::default() };
+                self.happenings.push_front(Happening { event, waiting });
+            }
         }
     }
 
-    /// The event on its way was refused by a logging service that is there. As [`Self::failed`], but a happening waits behind
-    /// the others; one that was refused often and for long is given up, and is the result. `now` is on the clock of
-    /// [`Self::expire`].
-    pub fn refused(&mut self, now: Duration) -> Option<Event> {
+    /// The event on its way was refused by a logging service that is there; it is not sent again before the pause is over,
+    /// and holds up no other meanwhile. A happening that was refused often and for long is given up, and is the result.
+    /// `now` is on the clock of [`Self::expire`].
+    pub fn refused(&mut self, now: Duration, pause: Duration) -> Option<Event> {
+        let from = now.saturating_add(pause);
         let Some(InHand { is_sent: true, whose: Whose::Happening(mut waiting), .. }) = self.in_hand else {
+            self.faults_from = from;
             self.failed();
             return None;
         };
         let event = self.in_hand.take()?.event;
-        self.is_fault_next = true;
         waiting.refusals = waiting.refusals.saturating_add(1);
+        waiting.from = from;
         let since = *waiting.refused.get_or_insert(now);
         if waiting.refusals >= REFUSALS.0 && now.saturating_sub(since) >= REFUSALS.1 {
             return Some(event);

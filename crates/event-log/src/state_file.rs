@@ -59,6 +59,7 @@ mod tests {
     use dbus_api::logging::Severity;
     use std::fs;
     use std::path::Path;
+    use std::time::Duration;
 
     fn open(folder: &Path) -> (StateFile, Ledger) {
         let mut file = StateFile::in_folder(Some(folder.to_owned()));
@@ -72,7 +73,7 @@ mod tests {
         let current = || ["a", "b"].map(|subject| Event::new(subject, "x", "a.Id", Severity::Error));
         let (mut file, mut ledger) = open(folder.path());
         ledger.update(current());
-        while ledger.take_next().is_some() {
+        while ledger.take_next(Duration::ZERO).is_some() {
             ledger.sent();
             ledger.answered();
         }

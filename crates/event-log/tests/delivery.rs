@@ -266,3 +266,18 @@ async fn what_is_too_old_to_be_told_takes_no_room_from_what_may_come_late() {
     let waiting: Vec<&str> = events.ledger().happenings().map(|event| &*event.pair.subject).collect();
     assert_eq!(waiting, ["lasting"]);
 }
+
+/// As bmcweb has to hear of the fate of the upload that is under way.
+#[tokio::test]
+async fn what_is_refused_for_long_keeps_nothing_from_being_told_in_time() {
+    let Some(bed) = Bed::with("refusing").await else { return };
+    let folder = Some(bed.state.path().to_owned());
+    let pauses = BackOff::new(Duration::from_secs(600), Duration::from_secs(600));
+    let mut events = EventLog::start_with(&bed.owner, folder, Limits::default(), pauses);
+    events.happened(event("refused"));
+    until(&mut events, |notice| matches!(notice, Notice::Refused(_))).await;
+    bed.set_mode("normal").await;
+    events.happened(event("in time").within(test_bus::LIMIT));
+    until_delivered(&mut events).await;
+    assert_eq!(bed.asked().await, ["refused", "in time"]);
+}

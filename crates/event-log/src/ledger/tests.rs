@@ -17,7 +17,7 @@ fn pending(ledger: &Ledger) -> Vec<String> {
 /// Delivers all that is pending, and says what that was.
 fn deliver(ledger: &mut Ledger) -> Vec<String> {
     let mut delivered = Vec::new();
-    while let Some(event) = ledger.take_next() {
+    while let Some(event) = ledger.take_next(Duration::MAX) {
         ledger.sent();
         ledger.answered();
         delivered.push(format!("{} {}", event.pair.subject, event.pair.cause));
@@ -56,7 +56,7 @@ fn a_restart_repeats_nothing_and_forgets_nothing_that_was_pending() {
 fn what_was_sent_counts_as_delivered_before_the_answer_comes() {
     let mut ledger = Ledger::new(Limits::default());
     ledger.update([event("a", "x")]);
-    assert!(ledger.take_next().is_some());
+    assert!(ledger.take_next(Duration::MAX).is_some());
     assert!(Ledger::of(ledger.kept(), Limits::default()).delivered.is_empty());
     ledger.sent();
     let mut restarted = Ledger::of(ledger.kept(), Limits::default());
@@ -68,7 +68,7 @@ fn what_failed_is_pending_again_after_the_others() {
     let mut ledger = Ledger::new(Limits::default());
     ledger.update([event("a", "x"), event("b", "x")]);
     for is_sent in [true, false] {
-        ledger.take_next();
+        ledger.take_next(Duration::MAX);
         if is_sent {
             ledger.sent();
         }
@@ -82,17 +82,17 @@ fn what_failed_is_pending_again_after_the_others() {
 fn one_event_is_on_its_way_at_a_time() {
     let mut ledger = Ledger::new(Limits::default());
     ledger.update([event("a", "x"), event("b", "x")]);
-    assert!(ledger.take_next().is_some());
-    assert_eq!(ledger.take_next(), None);
+    assert!(ledger.take_next(Duration::MAX).is_some());
+    assert_eq!(ledger.take_next(Duration::MAX), None);
     ledger.answered();
-    assert!(ledger.take_next().is_some());
+    assert!(ledger.take_next(Duration::MAX).is_some());
 }
 
 #[test]
 fn what_clears_before_it_was_delivered_is_not_delivered() {
     let mut ledger = Ledger::new(Limits::default());
     ledger.update([event("a", "x"), event("b", "x")]);
-    ledger.take_next();
+    ledger.take_next(Duration::MAX);
     assert_eq!(ledger.update([]).cleared, [pair("a", "x"), pair("b", "x")]);
     ledger.failed();
     assert!(deliver(&mut ledger).is_empty());
@@ -103,7 +103,7 @@ fn what_clears_and_returns_while_it_is_on_its_way_is_one_event() {
     for was_sent_before in [true, false] {
         let mut ledger = Ledger::new(Limits::default());
         ledger.update([event("a", "x")]);
-        ledger.take_next();
+        ledger.take_next(Duration::MAX);
         if was_sent_before {
             ledger.sent();
         }
@@ -123,7 +123,7 @@ fn what_clears_and_returns_while_it_is_on_its_way_is_one_event() {
 fn what_clears_while_it_is_on_its_way_is_new_when_it_returns_later() {
     let mut ledger = Ledger::new(Limits::default());
     ledger.update([event("a", "x")]);
-    ledger.take_next();
+    ledger.take_next(Duration::MAX);
     ledger.sent();
     ledger.update([]);
     ledger.answered();
@@ -189,13 +189,13 @@ fn what_has_happened_is_kept_over_a_restart_until_it_was_sent() {
     let restarted = |ledger: &Ledger| Ledger::of(ledger.kept(), Limits::default());
     ledger.happened(event("a", "done").with("PATH", "/x"), Duration::ZERO);
     ledger.happened(event("b", "done"), Duration::ZERO);
-    assert_eq!(ledger.take_next(), Some(event("a", "done").with("PATH", "/x")));
+    assert_eq!(ledger.take_next(Duration::MAX), Some(event("a", "done").with("PATH", "/x")));
     assert_eq!(deliver(&mut restarted(&ledger)), ["a done", "b done"]);
     ledger.sent();
     assert_eq!(deliver(&mut restarted(&ledger)), ["b done"]);
     // The logging service has refused it after all.
     ledger.failed();
-    assert_eq!(restarted(&ledger).take_next(), Some(event("a", "done").with("PATH", "/x")));
+    assert_eq!(restarted(&ledger).take_next(Duration::MAX), Some(event("a", "done").with("PATH", "/x")));
     assert_eq!(deliver(&mut ledger), ["a done", "b done"]);
 }
 
@@ -204,7 +204,7 @@ fn one_that_could_not_be_sent_is_the_next_again() {
     let mut ledger = Ledger::new(Limits::default());
     ledger.happened(event("a", "done"), Duration::ZERO);
     ledger.happened(event("b", "done"), Duration::ZERO);
-    ledger.take_next().unwrap();
+    ledger.take_next(Duration::MAX).unwrap();
     ledger.failed();
     assert_eq!(deliver(&mut ledger), ["a done", "b done"]);
 }
@@ -235,7 +235,7 @@ fn one_that_is_on_its_way_does_not_expire_under_it() {
     let mut ledger = Ledger::new(Limits::default());
     ledger.happened(event("a", "done").within(Duration::ZERO), Duration::ZERO);
     ledger.happened(event("b", "done"), Duration::ZERO);
-    ledger.take_next().unwrap();
+    ledger.take_next(Duration::MAX).unwrap();
     assert!(ledger.expire(Duration::from_secs(1)).is_empty());
     ledger.sent();
     ledger.answered();
@@ -246,36 +246,52 @@ fn one_that_is_on_its_way_does_not_expire_under_it() {
 fn one_that_is_refused_holds_up_nothing_and_is_given_up_after_a_while() {
     let at = Duration::from_secs;
     let mut ledger = Ledger::new(Limits::default());
-    ledger.update([event("x", "fault"), event("y", "fault")]);
+    ledger.update([event("x", "fault")]);
     ledger.happened(event("a", "done"), at(0));
     ledger.happened(event("b", "done"), at(0));
-    // The logging service refuses whatever is about a.
-    let mut told = Vec::new();
-    let mut given_up = None;
-    for seconds in [0, 1, 3, 7, 15, 31, 599, 600] {
-        let Some(next) = ledger.take_next() else { break };
-        ledger.sent();
-        if next.pair == pair("a", "done") {
-            assert_eq!(given_up, None);
-            given_up = ledger.refused(at(seconds));
-        } else {
-            told.push(next.pair);
-            ledger.answered();
+    // The logging service refuses what is about a, and x at first.
+    let (mut told, mut tries, mut given_up) = (Vec::new(), Vec::new(), None);
+    for seconds in 0..700 {
+        while let Some(next) = ledger.take_next(at(seconds)) {
+            ledger.sent();
+            if next.pair == pair("a", "done") {
+                tries.push(seconds);
+                given_up = ledger.refused(at(seconds), at(200)).or(given_up);
+            } else if next.pair == pair("x", "fault") && seconds < 100 {
+                assert_eq!(ledger.refused(at(seconds), at(60)), None);
+            } else {
+                told.push((seconds, next.pair));
+                ledger.answered();
+            }
+        }
+        if seconds == 0 {
+            assert_eq!(ledger.due(), Some(at(60)));
         }
     }
-    assert_eq!(told, [pair("x", "fault"), pair("b", "done"), pair("y", "fault")]);
+    assert_eq!(told, [(0, pair("b", "done")), (120, pair("x", "fault"))]);
+    assert_eq!(tries, [0, 200, 400, 600]);
     assert_eq!(given_up.unwrap().pair, pair("a", "done"));
-    assert_eq!(ledger.happenings().count(), 0);
+    assert_eq!((ledger.happenings().count(), ledger.due()), (0, None));
 }
 
 #[test]
-fn one_that_was_refused_for_some_seconds_is_told_later() {
+fn one_that_was_refused_is_told_later_and_another_logging_service_begins_anew() {
+    let at = Duration::from_secs;
     let mut ledger = Ledger::new(Limits::default());
-    ledger.happened(event("a", "done"), Duration::ZERO);
-    for seconds in 0..20 {
-        ledger.take_next().unwrap();
+    ledger.happened(event("a", "done"), at(0));
+    for seconds in [0, 1] {
+        ledger.take_next(at(seconds)).unwrap();
         ledger.sent();
-        assert_eq!(ledger.refused(Duration::from_secs(seconds)), None);
+        assert_eq!(ledger.refused(at(seconds), at(1)), None);
+    }
+    // It dies before it answers, and an hour later its successor is not ready either.
+    ledger.take_next(at(10)).unwrap();
+    ledger.sent();
+    ledger.failed();
+    for seconds in [3600, 3601, 3602] {
+        ledger.take_next(at(seconds)).unwrap();
+        ledger.sent();
+        assert_eq!(ledger.refused(at(seconds), at(1)), None);
     }
     assert_eq!(deliver(&mut ledger), ["a done"]);
 }
