@@ -147,32 +147,45 @@ pub fn decode<T: Document>(bytes: &[u8]) -> Result<T, Fault> {
 /// Errors: as the kernel says, and as [`encode`]; the file is the old one then.
 pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result<()> {
     let text = encode(value)?;
-    keep_other_format(disk, path, T::FORMAT, T::LONGEST)?;
+    keep_other_format(disk, path, T::FORMAT)?;
     replace(disk, path, text.as_bytes())
 }
 
-/// As [`save`], but nothing waits for the disk; see [`replace_unflushed`].
+/// As [`save`], but nothing waits for the disk, unless a file of another format is kept; see [`replace_unflushed`].
 ///
 /// Errors: as [`save`].
 pub fn save_unflushed<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result<()> {
     let text = encode(value)?;
-    keep_other_format(disk, path, T::FORMAT, T::LONGEST)?;
+    keep_other_format(disk, path, T::FORMAT)?;
     replace_unflushed(disk, path, text.as_bytes())
 }
 
 /// Copies what another version of the program wrote, before it is written over.
-fn keep_other_format(disk: &impl Disk, path: &Path, format: u32, longest: u64) -> io::Result<()> {
-    // What cannot be read, no version can.
-    let Ok(Some(beginning)) = read(path, BEGINNING) else { return Ok(()) };
+///
+/// Errors: as the kernel says, also that there is no room for a second file; it is longer than [`COPIED`].
+fn keep_other_format(disk: &impl Disk, path: &Path, format: u32) -> io::Result<()> {
+    let Some(beginning) = read_if_there(path, BEGINNING)? else { return Ok(()) };
     let Some(found) = format_of(&beginning).filter(|found| *found != format) else { return Ok(()) };
-    match read(path, longest) {
-        Ok(Some(bytes)) if bytes.len() as u64 <= longest => replace(disk, &of_format(path, found), &bytes),
-        // Its name is free for a moment; no version of ours holds so much.
-        Ok(Some(_)) => disk.perform(&Step::Rename { from: path.to_owned(), to: of_format(path, found) }),
-        _ => Ok(()),
+    match read_if_there(path, COPIED)? {
+        Some(bytes) if bytes.len() as u64 > COPIED => {
+            let error = format!("{} is of format {found} and too long to be kept", path.display());
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, error))
+        }
+        Some(bytes) => replace(disk, &of_format(path, found), &bytes),
+        None => Ok(()),
     }
 }
 
+/// `None` of what is not there or is no regular file.
+fn read_if_there(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
+    match read(path, longest) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map_err(crate::at(path)),
+    }
+}
+
+/// Longest file of another format that is copied, bytes; no document of ours may have so much.
+const COPIED: u64 = 16 * 1024 * 1024;
 /// Bytes in which the lines of checksum and format lie.
 const BEGINNING: u64 = 256;
 

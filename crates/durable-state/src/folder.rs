@@ -80,7 +80,8 @@ impl<D: Disk> StateFolder<D> {
         crate::remove(&self.disk, &self.file(name))
     }
 
-    /// Names of its files, sorted; neither drafts nor damaged ones, nor names that are no text.
+    /// Names of its files, sorted; neither drafts, nor damaged ones, nor those of other formats, nor names that are
+    /// no text.
     pub fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.path).map_err(crate::at(&self.path))? {

@@ -185,13 +185,18 @@ fn what_another_version_wrote_is_there_when_that_comes_back() {
 
 #[test]
 fn a_cut_while_another_versions_file_is_written_over_loses_neither() {
-    let newer = Newer { other: "x".to_owned() };
+    for length in [1, 1500] {
+        cut_while_written_over(&Newer { other: "x".repeat(length) });
+    }
+}
+
+fn cut_while_written_over(newer: &Newer) {
     let ways = every_cut(
-        |folder| StateFolder::at(folder).save("a", &newer).unwrap(),
+        |folder| StateFolder::at(folder).save("a", newer).unwrap(),
         |folder, disk| crate::save(disk, &folder.join("a"), &record()).is_ok(),
         |folder, cut, was_saved| {
             let state = StateFolder::at(folder);
-            assert_eq!(state.load::<Newer>("a").unwrap().as_ref(), Some(&newer), "{cut:?}");
+            assert_eq!(state.load::<Newer>("a").unwrap().as_ref(), Some(newer), "{cut:?}");
             assert!(!was_saved || state.load::<Record>("a").unwrap() == Some(record()), "{cut:?}");
         },
     );
