@@ -54,8 +54,8 @@ impl Outstanding {
 
     /// Waits for the answer, however long that takes. Dropping this future loses nothing.
     ///
-    /// Errors: [`CallError::Refused`] when the peer itself says so, whatever the error is called: many hand on what a peer of
-    /// theirs has said. Else [`CallError::Absent`] when the peer left the bus, [`CallError::Bus`].
+    /// Errors: [`CallError::Refused`] when the peer itself answers with an error, under any name: many services hand on an
+    /// error of a service that they have asked. Else [`CallError::Absent`] when the peer left the bus, [`CallError::Bus`].
     pub async fn answer(&mut self) -> Result<Message, CallError> {
         poll_fn(|context| self.poll(context)).await
     }

@@ -33,8 +33,15 @@ pub fn copy(
     let unwritten = |error| Rejection::unwritten(error, free_beside(destination));
     let mut draft = Draft::begin(destination, group).map_err(unwritten)?;
     let copied = receive(source, &mut draft.folder, rules, attendance, &mut |_, _, _| ())
-        .and_then(|image| draft.put_in_place(destination).map_err(unwritten).map(|()| image));
-    copied.inspect_err(|_| draft.discard())
+        .and_then(|image| draft.put_in_place(destination).map_err(Rejection::Storage).map(|()| image));
+    copied.map_err(|rejection| {
+        draft.discard();
+        match rejection {
+            // What was written is free again by now: more than that is needed.
+            Rejection::Storage(error) => unwritten(error),
+            other => other,
+        }
+    })
 }
 
 /// Reads all files of a folder, the manifest first, into another, and judges them. `keep` gets each other that was

@@ -43,7 +43,8 @@ impl Draft {
             match Self::of(path, group) {
                 // A process of our number left it, or another took ours for left before it was held.
                 Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {}
                 made => return made.and_then(|made| made.ok_or_else(|| io::ErrorKind::AlreadyExists.into())),
             }
         }
@@ -97,7 +98,8 @@ impl Draft {
 fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if is_draft(&entry.file_name()) && entry.file_type()?.is_dir() {
+        // One that is gone meanwhile has no type.
+        if is_draft(&entry.file_name()) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             let path = entry.path();
             if let Err(error) = remove_left(&path) {
                 log::warn!("what a killed copy left stays as {}: {error}", path.display());
@@ -146,7 +148,7 @@ fn is_at(folder: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Bytes that are free where a destination is; none where nobody can say.
+/// Bytes that are free where a destination is; 0 where the kernel does not say.
 pub(crate) fn free_beside(destination: &Path) -> u64 {
     let Ok(system) = nix::sys::statvfs::statvfs(parent_of(destination)) else { return 0 };
     #[allow(clippy::useless_conversion, reason = "these are narrower on 32-bit machines")]

@@ -103,8 +103,9 @@ pub struct Face {
 }
 
 impl Image for Face {
-    fn view(&self, read: Interface) -> View {
-        if read == Interface::Activation {
+    fn view(&self, interface: Interface, property: &'static str) -> View {
+        // Not who asks for an activation, after which zbus reads RequestedActivation itself.
+        if (interface, property) == (Interface::Activation, "Activation") {
             self.was_read.store(true, Ordering::Relaxed);
             self.reads.notify_one();
         }

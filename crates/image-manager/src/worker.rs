@@ -190,13 +190,16 @@ fn unpack(
     progress.length.store(length.unwrap_or_default(), Ordering::Relaxed);
     let (draft, mut unpacked) = folder.begin(settings.group).map_err(|error| unwritten(folder, error))?;
     let taken = ingest(Incoming { source, length }, &mut unpacked, &rules, progress);
-    let finished = taken.and_then(|image| {
-        finish(&draft, &unpacked, folder, image, &rules).map_err(|error| unwritten(folder, error))
-    });
+    let finished =
+        taken.and_then(|image| finish(&draft, &unpacked, folder, image, &rules).map_err(Rejection::Storage));
     if finished.is_err() {
         folder.discard(&draft);
     }
-    Ok(finished?)
+    Ok(finished.map_err(|rejection| match rejection {
+        // What was written is free again by now: more than that is needed.
+        Rejection::Storage(error) => unwritten(folder, error),
+        other => other,
+    })?)
 }
 
 fn finish(

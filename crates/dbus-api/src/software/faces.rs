@@ -10,8 +10,8 @@ use zbus::{Connection, ObjectPath, Variant, fdo, interface};
 
 /// Whatever is behind an image's object.
 pub trait Image: Clone + Send + Sync + 'static {
-    /// What is shown, for a client that reads a property of this interface.
-    fn view(&self, read: Interface) -> View;
+    /// What is shown, for a getter of this property.
+    fn view(&self, interface: Interface, property: &'static str) -> View;
 
     /// Somebody asks for something.
     fn request(&self, wish: RequestedActivation) -> impl Future<Output = Result<(), Refusal>> + Send;
@@ -95,7 +95,7 @@ macro_rules! face {
                 #[zbus(property)]
                 fn $property(&self) -> $type {
                     let value: fn(&View) -> $type = $value;
-                    value(&self.0.view(Interface::$interface))
+                    value(&self.0.view(Interface::$interface, stringify!($property)))
                 }
             )*
 
@@ -193,7 +193,7 @@ mod tests {
     struct Shown;
 
     impl Image for Shown {
-        fn view(&self, _read: Interface) -> View {
+        fn view(&self, _interface: Interface, _property: &'static str) -> View {
             View::default()
         }
 
