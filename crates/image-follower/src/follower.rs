@@ -126,9 +126,9 @@ impl Follower {
                 for interface in interfaces {
                     told.forget(interface);
                 }
-                // It may have others yet that it never told of; the image without its state is no image.
-                let is_whole = told.is_whole || interfaces.iter().any(|name| name == ACTIVATION);
-                if is_whole && told.interfaces.is_empty() {
+                // It may have others yet that it never told of; but an image without its state is none.
+                told.is_whole |= interfaces.iter().any(|name| name == ACTIVATION);
+                if told.is_whole && told.interfaces.is_empty() {
                     self.told.remove(owner);
                     self.is_removed = self.was_there && self.told.is_empty();
                 }

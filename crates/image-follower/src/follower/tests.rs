@@ -155,6 +155,14 @@ fn a_service_that_is_known_by_a_change_alone_ends_nothing_by_withdrawing_that() 
     assert_eq!(follower.end(), None);
     follower.hear(THEIRS, &removed(ACTIVATION));
     assert_eq!(follower.end(), Some(End::Removed));
+    // In the other order, and with a state that it told.
+    let mut follower = Follower::new(PATH, ApplyTime::Immediate, None);
+    follower.hear(THEIRS, &changed(ACTIVATION_PROGRESS, progress(3)));
+    follower.hear(THEIRS, &changed(ACTIVATION, state("Activating")));
+    follower.hear(THEIRS, &removed(ACTIVATION));
+    assert_eq!(follower.end(), None);
+    follower.hear(THEIRS, &removed(ACTIVATION_PROGRESS));
+    assert_eq!(follower.end(), Some(End::Removed));
 }
 
 #[test]
