@@ -105,10 +105,11 @@ pub async fn list(connection: &Connection, patterns: &[&str]) -> Result<Vec<List
     Ok(rows.into_iter().map(unit).collect())
 }
 
-/// Asks about a service unit. One that PID 1 does not have in memory is [`ActiveState::NotLoaded`]: how its last run ended
-/// is not known then.
+/// Asks about a service unit. One that PID 1 does not have in memory, or has only since this asked, is
+/// [`ActiveState::NotLoaded`]: how its last run ended is not known then.
 ///
-/// Errors: [`CallError`].
+/// Errors: [`CallError`]; [`CallError::TimedOut`] also where its runs follow each other so fast that no two answers of PID 1
+/// are about the same one.
 pub async fn inspect(connection: &Connection, unit: &str) -> Result<UnitState, CallError> {
     for _ in 0..LOOKS {
         // LoadUnit would load it anew, and show it as one that has ended well.
@@ -123,8 +124,7 @@ pub async fn inspect(connection: &Connection, unit: &str) -> Result<UnitState, C
             return Ok(state(&of_unit, &of_service));
         }
     }
-    // One run after another.
-    Ok(UnitState { active: ActiveState::Activating, ..UnitState::default() })
+    Err(CallError::TimedOut { destination: BUS_NAME })
 }
 
 /// How often a unit is looked at whose runs follow each other.

@@ -21,7 +21,8 @@ pub struct UnitState {
 /// Whether a unit runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ActiveState {
-    /// PID 1 does not have the unit in memory: it never ran, or it has ended and was forgotten, with its result.
+    /// The unit never ran since the boot, or PID 1 does not have it in memory any more: it has ended and was forgotten, with
+    /// its result.
     #[default]
     NotLoaded,
     /// It runs, or has run and stays (`RemainAfterExit=`).

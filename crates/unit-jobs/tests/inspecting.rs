@@ -1,5 +1,6 @@
 //! What PID 1 says of a unit, while that changes.
 
+use dbus_api::call::CallError;
 use dbus_api::systemd;
 use std::sync::{Arc, Mutex};
 use test_bus::PrivateBus;
@@ -29,7 +30,7 @@ impl Unit {
         self.0.lock().unwrap()[0].1.to_owned()
     }
 
-    /// None for a unit that was loaded anew since somebody asked.
+    /// None for a unit that was loaded anew for the question.
     #[zbus(property, name = "InvocationID")]
     fn invocation_id(&self) -> Vec<u8> {
         let id = self.0.lock().unwrap()[0].0;
@@ -53,6 +54,10 @@ impl Service {
 }
 
 async fn inspected(runs: &[(u8, &'static str, &'static str)]) -> UnitState {
+    try_to_inspect(runs).await.unwrap()
+}
+
+async fn try_to_inspect(runs: &[(u8, &'static str, &'static str)]) -> Result<UnitState, CallError> {
     let folder = tempfile::tempdir().unwrap();
     let bus = PrivateBus::start(folder.path()).unwrap();
     let runs: Runs = Arc::new(Mutex::new(runs.to_vec()));
@@ -65,7 +70,7 @@ async fn inspected(runs: &[(u8, &'static str, &'static str)]) -> UnitState {
         .await
         .unwrap();
     systemd.request_name(systemd::BUS_NAME).await.unwrap();
-    inspect(&builder().build().await.unwrap(), "a.service").await.unwrap()
+    inspect(&builder().build().await.unwrap(), "a.service").await
 }
 
 #[tokio::test]
@@ -81,4 +86,6 @@ async fn a_unit_that_is_forgotten_while_it_is_looked_at_has_not_ended_well() {
     assert_eq!(forgotten, UnitState::default());
     let begun_anew = inspected(&[(7, "failed", "exit-code"), (8, "active", "success")]).await;
     assert_eq!((begun_anew.invocation, begun_anew.result), ("08".repeat(16), RunResult::Success));
+    let restless: Vec<_> = (1..20).map(|run| (run, "active", "success")).collect();
+    assert!(matches!(try_to_inspect(&restless).await, Err(CallError::TimedOut { .. })));
 }
