@@ -6,8 +6,14 @@ use dbus_api::inventory::{self, ITEM, manager};
 use dbus_api::state::{self, StateProperty};
 use peer::{BackOff, News, Peer, PropertyFollower, persist};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use zbus::{Connection, Message};
+
+/// When the bus is asked again that did not answer: soon, as what is said meanwhile is not heard.
+fn again() -> BackOff {
+    BackOff::new(Duration::from_secs(1), Duration::from_secs(10))
+}
 
 /// Follows the power of the chassis.
 pub fn watch_power(connection: &Connection, events: UnboundedSender<Event>) {
@@ -42,7 +48,7 @@ fn follow(
     tokio::spawn(async move {
         let following = async {
             let follow = || PropertyFollower::follow(&connection, property);
-            let mut follower = persist(BackOff::default(), follow).await;
+            let mut follower = persist(again(), follow).await;
             loop {
                 let text = follower.next().await?;
                 if events.send(event(text.as_deref())).is_err() {
@@ -82,7 +88,7 @@ async fn follow_presence(
         let rule = inventory::shown::presence_rule()?;
         Peer::follow(connection, manager::BUS_NAME, [rule]).await
     };
-    let mut inventory = persist(BackOff::default(), follow).await;
+    let mut inventory = persist(again(), follow).await;
     loop {
         let News::Said(signal) = inventory.next().await? else { continue };
         if let Some((key, told)) = said(&signal, objects)

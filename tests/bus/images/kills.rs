@@ -157,14 +157,13 @@ fn an_image_that_was_handed_over_is_ready_or_lost_with_a_reason_wherever_the_ser
         bed.forget()?;
         bed.start()?;
         let ready = format!("{STATES}Ready");
+        let is_ready = |heard: &Heard| heard.value(ACTIVATION, "Activation") == Some(&ready);
+        let is_lost = |heard: &Heard| {
+            heard.value(IMAGE, "Reason").is_some_and(|reason| reason.contains("the service ended"))
+        };
         // Who has been given an object learns what became of it; one that is lost goes a second later.
         if let Some(object) = &object {
-            let is_told = |heard: &Heard| {
-                let is_lost = |reason: &str| reason.contains("the service ended");
-                heard.path == *object
-                    && (heard.value(ACTIVATION, "Activation") == Some(&ready)
-                        || heard.value(IMAGE, "Reason").is_some_and(is_lost))
-            };
+            let is_told = |heard: &Heard| heard.path == *object && (is_ready(heard) || is_lost(heard));
             bed.until(|heard| heard.iter().any(is_told).then_some(()))
                 .with_context(|| format!("{place:?}: {object:?}"))?;
         }
@@ -177,6 +176,13 @@ fn an_image_that_was_handed_over_is_ready_or_lost_with_a_reason_wherever_the_ser
             Ok(images.iter().all(is_ready) && files.len() == images.len() && records(&bed)? == images.len())
         })
         .with_context(|| format!("{:?} {:?}", bed.images(), bed.files()))?;
+        let stays = bed.images()?;
+        let told: Vec<_> = bed.heard()?.iter().filter(|heard| is_ready(heard) || is_lost(heard)).collect();
+        assert!(
+            !told.iter().any(|&heard| is_ready(heard)) || !told.iter().any(|&heard| is_lost(heard)),
+            "{told:?}"
+        );
+        assert!(stays.is_empty() || told.iter().any(|&heard| is_ready(heard)), "{place:?}: {told:?}");
         Ok(!was_killed)
     })
 }
