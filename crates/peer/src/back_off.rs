@@ -21,6 +21,12 @@ impl BackOff {
         wait
     }
 
+    /// The wait after so many failures in a row, for an owner that counts by itself; the shortest for none.
+    pub fn after(&self, failures: u32) -> Duration {
+        let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.first.saturating_mul(factor).min(self.longest)
+    }
+
     /// It went well.
     pub fn succeeded(&mut self) {
         self.next = self.first.min(self.longest);
@@ -75,6 +81,10 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 5, 5].map(seconds));
         back_off.succeeded();
         assert_eq!(back_off.failed(), seconds(1));
+        assert_eq!(
+            [0, 1, 2, 3, 4, 31, 32, u32::MAX].map(|count| back_off.after(count)),
+            [1, 1, 2, 4, 5, 5, 5, 5].map(seconds)
+        );
         let mut endless = BackOff::new(Duration::MAX, Duration::MAX);
         assert_eq!((endless.failed(), endless.failed()), (Duration::MAX, Duration::MAX));
     }
