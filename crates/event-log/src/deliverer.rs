@@ -11,6 +11,8 @@ use zbus::Connection;
 pub enum Notice {
     /// It can take an event: the logging service is there, and no call to it is outstanding.
     Free,
+    /// The logging service is another one than before, or the first.
+    Another,
     /// The event that it took was sent. From here on it counts as delivered.
     Sent,
     /// The logging service has it, under this path if it said so.
@@ -21,7 +23,8 @@ pub enum Notice {
     Refused(String),
 }
 
-/// The notices of a deliverer. Each event gives at most two, and one more says that the next may come.
+/// The notices of a deliverer. Each event gives at most two, and one more says that the next may come; each logging service
+/// gives one.
 #[derive(Debug)]
 pub struct Notices(UnboundedReceiver<Notice>);
 
@@ -95,10 +98,12 @@ enum Ending {
 
 impl Task {
     async fn run(mut self, mut events: mpsc::Receiver<Event>) -> anyhow::Result<()> {
+        let mut known = None;
         loop {
             while self.logging.owner().is_none() {
                 self.logging.next().await?;
             }
+            self.tell_of_another(&mut known);
             self.tell(Notice::Free);
             let event = loop {
                 tokio::select! {
@@ -106,7 +111,10 @@ impl Task {
                         Some(event) => break event,
                         None => return Ok(()),
                     },
-                    news = self.logging.next() => drop(news?),
+                    news = self.logging.next() => {
+                        news?;
+                        self.tell_of_another(&mut known);
+                    }
                 }
             };
             match self.attempt(&event).await? {
@@ -173,6 +181,14 @@ impl Task {
                     }
                 }
             }
+        }
+    }
+
+    fn tell_of_another(&self, known: &mut Option<String>) {
+        let owner = self.logging.owner();
+        if owner.is_some() && owner != known.as_deref() {
+            *known = owner.map(str::to_owned);
+            self.tell(Notice::Another);
         }
     }
 

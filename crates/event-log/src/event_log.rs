@@ -18,7 +18,7 @@ pub struct EventLog {
     /// The deliverer waits for an event.
     is_free: bool,
     /// How long what is refused waits.
-    refusals: BackOff,
+    pauses: BackOff,
     began: Instant,
 }
 
@@ -39,7 +39,7 @@ impl EventLog {
         let mut file = StateFile::in_folder(folder);
         let ledger = file.load(limits);
         let (deliverer, notices) = Deliverer::start(connection, back_off);
-        Self { ledger, file, deliverer, notices, is_free: false, refusals: back_off, began: Instant::now() }
+        Self { ledger, file, deliverer, notices, is_free: false, pauses: back_off, began: Instant::now() }
     }
 
     /// Takes all that is wrong now; not before that is known, since what is missing has cleared.
@@ -88,7 +88,7 @@ impl EventLog {
     /// handed to [`Self::take`].
     pub async fn notice(&mut self) -> Notice {
         // What could be sent now was sent by `go_on`, or waits for the deliverer.
-        let due = self.ledger.due().filter(|_| self.is_free).map(|due| self.began + due);
+        let due = self.ledger.due().filter(|_| self.is_free).and_then(|due| self.began.checked_add(due));
         tokio::select! {
             biased;
             notice = self.notices.next() => notice,
@@ -119,24 +119,22 @@ impl EventLog {
     fn note(&mut self, notice: Notice) {
         match notice {
             Notice::Free => self.is_free = true,
+            Notice::Another => self.ledger.begin_anew(),
             Notice::Sent => self.ledger.sent(),
             Notice::Delivered(entry) => {
                 self.ledger.answered();
-                self.refusals.succeeded();
                 log::debug!("the event log has it entry={}", entry.as_deref().unwrap_or("unknown"));
             }
             Notice::Failed(reason) => {
                 self.ledger.failed();
                 log::warn!("an event was not delivered, it is tried again later: {reason}");
             }
-            Notice::Refused(reason) => {
-                match self.ledger.refused(self.began.elapsed(), self.refusals.failed()) {
-                    Some(event) => {
-                        log::error!("an event is given up, it was refused: {reason} {}", event.pair)
-                    }
-                    None => log::warn!("an event was refused, it is tried again later: {reason}"),
+            Notice::Refused(reason) => match self.ledger.refused(self.began.elapsed(), self.pauses) {
+                Some(event) => {
+                    log::error!("an event is given up, it was refused: {reason} {}", event.pair)
                 }
-            }
+                None => log::warn!("an event was refused, it is tried again later: {reason}"),
+            },
         }
         self.file.save(&self.ledger);
     }

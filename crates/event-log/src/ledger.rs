@@ -1,4 +1,5 @@
 use crate::{Event, Pair};
+use peer::BackOff;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ pub struct Ledger {
     /// What has happened and was not sent yet, in order.
     pub(crate) happenings: VecDeque<Happening>,
     in_hand: Option<InHand>,
-    /// Faults were refused, and are not sent before that.
-    faults_from: Duration,
+    /// Pending faults that were refused.
+    refused: BTreeMap<Pair, Refused>,
     /// How often an event found no room, ever since the file was new.
     pub(crate) dropped: u64,
 }
@@ -80,12 +81,34 @@ pub(crate) struct Happening {
 struct Waiting {
     /// Until then.
     until: Option<Duration>,
-    /// How often a logging service has refused it.
-    refusals: u32,
-    /// When it did so first.
-    refused: Option<Duration>,
+    /// A logging service has refused it.
+    refused: Option<Refused>,
+}
+
+/// What a logging service has refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Refused {
+    /// How often.
+    times: u32,
+    /// When first.
+    since: Duration,
     /// It is not sent again before that.
     from: Duration,
+}
+
+impl Refused {
+    /// Once more.
+    fn again(before: Option<Self>, now: Duration, is_urgent: bool, pauses: BackOff) -> Self {
+        let times = before.map_or(0, |before| before.times).saturating_add(1);
+        // What is of use for seconds alone is not put off for longer.
+        let pause = pauses.after(if is_urgent { 1 } else { times });
+        let since = before.map_or(now, |before| before.since);
+        Self { times, since, from: now.saturating_add(pause) }
+    }
+
+    fn is_final(&self, now: Duration) -> bool {
+        self.times >= REFUSALS.0 && now.saturating_sub(self.since) >= REFUSALS.1
+    }
 }
 
 /// How often a logging service may refuse a happening, and for how long. One that has just started or has no room gets over
@@ -131,6 +154,7 @@ impl Ledger {
         let cleared = self.clear(&current, &mut changes);
         self.pending.retain(|event| !cleared.contains(&event.pair));
         self.delivered.retain(|pair| !cleared.contains(pair));
+        self.refused.retain(|pair, _| !cleared.contains(pair));
         let standing = self.standing();
         new.retain(|pair, _| !standing.contains(pair));
         let mut new: Vec<(usize, Event)> = new.into_values().collect();
@@ -211,11 +235,17 @@ impl Ledger {
         self.happenings.iter().map(|happening| &happening.event)
     }
 
-    /// When the next event can be taken that was refused; nothing when none was.
+    /// When an event can be taken next: at once, unless all that wait were refused; never, when none waits.
     pub fn due(&self) -> Option<Duration> {
-        let happenings = self.happenings.iter().map(|happening| happening.waiting.from);
-        let faults = (!self.pending.is_empty()).then_some(self.faults_from);
-        happenings.chain(faults).min()
+        let happenings = self.happenings.iter().map(|happening| happening.waiting.refused);
+        let faults = self.pending.iter().map(|event| self.refused.get(&event.pair).copied());
+        happenings.chain(faults).map(|refused| refused.map_or(Duration::ZERO, |refused| refused.from)).min()
+    }
+
+    /// Another logging service is there: what the one before has refused does not count.
+    pub fn begin_anew(&mut self) {
+        self.refused.clear();
+        self.happenings.iter_mut().for_each(|happening| happening.waiting.refused = None);
     }
 
     /// Takes out what is too old to be told; to be called before [`Self::take_next`].
@@ -245,27 +275,32 @@ impl Ledger {
         self.delivered.len() + self.pending.len() + usize::from(self.in_hand.is_some())
     }
 
-    /// The next event to be delivered, if none is on its way and one is due. One of these follows: [`Self::failed`], or
-    /// [`Self::sent`] and then [`Self::failed`], [`Self::refused`] or [`Self::answered`]. `now` is on the clock of
-    /// [`Self::expire`].
+    /// The next event to be delivered, if none is on its way and one is due: what was never refused before what was, then
+    /// happenings before faults, then in order. One of these follows: [`Self::failed`], or [`Self::sent`] and then
+    /// [`Self::failed`], [`Self::refused`] or [`Self::answered`]. `now` is on the clock of [`Self::expire`].
     pub fn take_next(&mut self, now: Duration) -> Option<Event> {
         if self.in_hand.is_some() {
             return None;
         }
-        let is_due = |happening: &Happening| happening.waiting.from <= now;
-        let first = self.happenings.iter().position(is_due);
-        let (event, whose) = match first.and_then(|position| self.happenings.remove(position)) {
-            Some(happening) => {
-                let taken = (happening.event.clone(), Whose::Happening(happening.waiting));
-                // It is the first until it is sent.
-                self.happenings.push_front(happening);
-                taken
-            }
-            None if self.faults_from > now => return None,
-            None => (self.pending.pop_front()?, Whose::Fault { is_current: true }),
-        };
+        let taken = self.take_where(|refused| refused.is_none());
+        let taken =
+            taken.or_else(|| self.take_where(|refused| refused.is_some_and(|refused| refused.from <= now)));
+        let (event, whose) = taken?;
         self.in_hand = Some(InHand { event: event.clone(), is_sent: false, whose });
         Some(event)
+    }
+
+    fn take_where(&mut self, is_meant: impl Fn(Option<Refused>) -> bool) -> Option<(Event, Whose)> {
+        let happening = self.happenings.iter().position(|happening| is_meant(happening.waiting.refused));
+        if let Some(happening) = happening.and_then(|position| self.happenings.remove(position)) {
+            let taken = (happening.event.clone(), Whose::Happening(happening.waiting));
+            // It is the first until it is sent.
+            self.happenings.push_front(happening);
+            return Some(taken);
+        }
+        let is_meant = |event: &Event| is_meant(self.refused.get(&event.pair).copied());
+        let position = self.pending.iter().position(is_meant)?;
+        Some((self.pending.remove(position)?, Whose::Fault { is_current: true }))
     }
 
     /// The event on its way was sent: it counts as delivered, whenever the answer comes.
@@ -282,7 +317,9 @@ impl Ledger {
 
     /// The event on its way has arrived.
     pub fn answered(&mut self) {
-        self.in_hand = None;
+        if let Some(in_hand) = self.in_hand.take() {
+            self.refused.remove(&in_hand.event.pair);
+        }
     }
 
     /// The event on its way has not arrived: it is pending again, a fault after the others and unless it has cleared, a
@@ -298,31 +335,31 @@ impl Ledger {
             }
             // It is still the first of those that wait.
             Whose::Happening(_) if !is_sent => {}
-            // What a logging service has refused counts no more: another one may come.
-            Whose::Happening(waiting) => {
-                let waiting = Waiting { until: waiting.until, ..Waiting::default() };
-                self.happenings.push_front(Happening { event, waiting });
-            }
+            Whose::Happening(waiting) => self.happenings.push_front(Happening { event, waiting }),
         }
     }
 
-    /// The event on its way was refused by a logging service that is there; it is not sent again before the pause is over,
-    /// and holds up no other meanwhile. A happening that was refused often and for long is given up, and is the result.
-    /// `now` is on the clock of [`Self::expire`].
-    pub fn refused(&mut self, now: Duration, pause: Duration) -> Option<Event> {
-        let from = now.saturating_add(pause);
-        let Some(InHand { is_sent: true, whose: Whose::Happening(mut waiting), .. }) = self.in_hand else {
-            self.faults_from = from;
+    /// The event on its way was refused by a logging service that is there. It is not sent again before a pause, which grows
+    /// with its refusals, and holds up no other meanwhile. A happening that was refused often and for long is given up, and
+    /// is the result. `now` is on the clock of [`Self::expire`].
+    pub fn refused(&mut self, now: Duration, pauses: BackOff) -> Option<Event> {
+        let InHand { event, whose: Whose::Happening(mut waiting), .. } = self.in_hand.as_ref()?.clone()
+        else {
+            let pair = self.in_hand.as_ref()?.event.pair.clone();
             self.failed();
+            if self.pending.iter().any(|event| event.pair == pair) {
+                let refused = Refused::again(self.refused.get(&pair).copied(), now, false, pauses);
+                self.refused.insert(pair, refused);
+            }
             return None;
         };
-        let event = self.in_hand.take()?.event;
-        waiting.refusals = waiting.refusals.saturating_add(1);
-        waiting.from = from;
-        let since = *waiting.refused.get_or_insert(now);
-        if waiting.refusals >= REFUSALS.0 && now.saturating_sub(since) >= REFUSALS.1 {
+        self.sent();
+        self.in_hand = None;
+        let refused = Refused::again(waiting.refused, now, waiting.until.is_some(), pauses);
+        if refused.is_final(now) {
             return Some(event);
         }
+        waiting.refused = Some(refused);
         self.happenings.push_back(Happening { event, waiting });
         None
     }

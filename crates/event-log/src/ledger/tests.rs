@@ -242,11 +242,16 @@ fn one_that_is_on_its_way_does_not_expire_under_it() {
     assert_eq!(deliver(&mut ledger), ["b done"]);
 }
 
+/// Refusals wait so long: first, at most.
+fn pauses(first: u64, longest: u64) -> BackOff {
+    BackOff::new(Duration::from_secs(first), Duration::from_secs(longest))
+}
+
 #[test]
-fn one_that_is_refused_holds_up_nothing_and_is_given_up_after_a_while() {
+fn what_is_refused_holds_up_nothing_and_a_happening_is_given_up_after_a_while() {
     let at = Duration::from_secs;
     let mut ledger = Ledger::new(Limits::default());
-    ledger.update([event("x", "fault")]);
+    ledger.update([event("x", "fault"), event("y", "fault")]);
     ledger.happened(event("a", "done"), at(0));
     ledger.happened(event("b", "done"), at(0));
     // The logging service refuses what is about a, and x at first.
@@ -256,9 +261,9 @@ fn one_that_is_refused_holds_up_nothing_and_is_given_up_after_a_while() {
             ledger.sent();
             if next.pair == pair("a", "done") {
                 tries.push(seconds);
-                given_up = ledger.refused(at(seconds), at(200)).or(given_up);
+                given_up = ledger.refused(at(seconds), pauses(200, 200)).or(given_up);
             } else if next.pair == pair("x", "fault") && seconds < 100 {
-                assert_eq!(ledger.refused(at(seconds), at(60)), None);
+                assert_eq!(ledger.refused(at(seconds), pauses(60, 60)), None);
             } else {
                 told.push((seconds, next.pair));
                 ledger.answered();
@@ -268,30 +273,87 @@ fn one_that_is_refused_holds_up_nothing_and_is_given_up_after_a_while() {
             assert_eq!(ledger.due(), Some(at(60)));
         }
     }
-    assert_eq!(told, [(0, pair("b", "done")), (120, pair("x", "fault"))]);
+    let expected = [(0, pair("b", "done")), (0, pair("y", "fault")), (120, pair("x", "fault"))];
+    assert_eq!(told, expected);
     assert_eq!(tries, [0, 200, 400, 600]);
     assert_eq!(given_up.unwrap().pair, pair("a", "done"));
     assert_eq!((ledger.happenings().count(), ledger.due()), (0, None));
 }
 
 #[test]
-fn one_that_was_refused_is_told_later_and_another_logging_service_begins_anew() {
+fn many_that_a_starting_logging_service_refuses_are_told_when_it_has_started() {
+    let at = Duration::from_secs;
+    let mut ledger = Ledger::new(Limits::default());
+    for number in 0..64 {
+        ledger.happened(event(&number.to_string(), "done"), at(0));
+    }
+    ledger.update([event("x", "fault")]);
+    while ledger.take_next(at(0)).is_some() {
+        ledger.sent();
+        assert_eq!(ledger.refused(at(0), pauses(1, 300)), None);
+    }
+    let mut told = 0;
+    while ledger.take_next(at(1)).is_some() {
+        ledger.sent();
+        ledger.answered();
+        told += 1;
+    }
+    assert_eq!(told, 65);
+}
+
+#[test]
+fn what_is_of_use_for_seconds_is_tried_each_second() {
+    let at = Duration::from_secs;
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.happened(event("a", "done").within(at(5)), at(0));
+    for seconds in 0..5 {
+        assert!(ledger.expire(at(seconds)).is_empty());
+        ledger.take_next(at(seconds)).unwrap();
+        ledger.sent();
+        assert_eq!(ledger.refused(at(seconds), pauses(1, 300)), None);
+    }
+}
+
+#[test]
+fn another_logging_service_is_told_at_once_and_may_refuse_anew() {
     let at = Duration::from_secs;
     let mut ledger = Ledger::new(Limits::default());
     ledger.happened(event("a", "done"), at(0));
-    for seconds in [0, 1] {
-        ledger.take_next(at(seconds)).unwrap();
-        ledger.sent();
-        assert_eq!(ledger.refused(at(seconds), at(1)), None);
+    ledger.update([event("x", "fault")]);
+    for seconds in [0, 1, 3] {
+        while ledger.take_next(at(seconds)).is_some() {
+            ledger.sent();
+            assert_eq!(ledger.refused(at(seconds), pauses(1, 300)), None);
+        }
     }
-    // It dies before it answers, and an hour later its successor is not ready either.
-    ledger.take_next(at(10)).unwrap();
+    assert_eq!((ledger.take_next(at(4)), ledger.due()), (None, Some(at(7))));
+    ledger.begin_anew();
+    for seconds in [3600, 3601, 3603] {
+        while ledger.take_next(at(seconds)).is_some() {
+            ledger.sent();
+            assert_eq!(ledger.refused(at(seconds), pauses(1, 300)), None);
+        }
+    }
+    assert_eq!(deliver(&mut ledger), ["a done", "x fault"]);
+}
+
+#[test]
+fn a_refused_fault_that_clears_is_forgotten() {
+    let at = Duration::from_secs;
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.update([event("x", "fault")]);
+    ledger.take_next(at(0)).unwrap();
     ledger.sent();
-    ledger.failed();
-    for seconds in [3600, 3601, 3602] {
-        ledger.take_next(at(seconds)).unwrap();
-        ledger.sent();
-        assert_eq!(ledger.refused(at(seconds), at(1)), None);
-    }
-    assert_eq!(deliver(&mut ledger), ["a done"]);
+    ledger.refused(at(0), pauses(300, 300));
+    ledger.update([]);
+    ledger.update([event("x", "fault")]);
+    assert_eq!(ledger.due(), Some(at(0)));
+    // Also when it clears on its way.
+    ledger.take_next(at(0)).unwrap();
+    ledger.sent();
+    ledger.update([]);
+    ledger.refused(at(0), pauses(300, 300));
+    assert_eq!(ledger.due(), None);
+    ledger.update([event("x", "fault")]);
+    assert_eq!(deliver(&mut ledger), ["x fault"]);
 }
