@@ -147,7 +147,7 @@ pub fn decode<T: Document>(bytes: &[u8]) -> Result<T, Fault> {
 /// Errors: as the kernel says, and as [`encode`]; the file is the old one then.
 pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result<()> {
     let text = encode(value)?;
-    keep_other_format(disk, path, T::FORMAT)?;
+    keep_other_format(disk, path, T::FORMAT, T::LONGEST)?;
     replace(disk, path, text.as_bytes())
 }
 
@@ -156,23 +156,30 @@ pub fn save<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result
 /// Errors: as [`save`].
 pub fn save_unflushed<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> io::Result<()> {
     let text = encode(value)?;
-    keep_other_format(disk, path, T::FORMAT)?;
+    keep_other_format(disk, path, T::FORMAT, T::LONGEST)?;
     replace_unflushed(disk, path, text.as_bytes())
 }
 
-/// Copies what another version of the program wrote, before it is written over.
+/// Copies what another version of the program wrote, before it is written over; what cannot be read is set aside.
 ///
-/// Errors: as the kernel says, also that there is no room for a second file; it is longer than [`COPIED`].
-fn keep_other_format(disk: &impl Disk, path: &Path, format: u32) -> io::Result<()> {
-    let Some(beginning) = read_if_there(path, BEGINNING)? else { return Ok(()) };
-    let Some(found) = format_of(&beginning).filter(|found| *found != format) else { return Ok(()) };
-    match read_if_there(path, COPIED)? {
-        Some(bytes) if bytes.len() as u64 > COPIED => {
+/// Errors: as the kernel says, also that there is no room for a second file; it is longer than any that is copied.
+fn keep_other_format(disk: &impl Disk, path: &Path, format: u32, longest: u64) -> io::Result<()> {
+    let longest = longest.max(COPIED);
+    let read = read_if_there(path, BEGINNING).and_then(|beginning| {
+        let found = beginning.and_then(|bytes| format_of(&bytes)).filter(|found| *found != format);
+        found.map_or(Ok(None), |found| Ok(read_if_there(path, longest)?.map(|bytes| (found, bytes))))
+    });
+    match read {
+        Err(error) => {
+            log::warn!("{error}; it is kept as {}", set_aside(path).display());
+            disk.perform(&Step::Rename { from: path.to_owned(), to: set_aside(path) })
+        }
+        Ok(Some((found, bytes))) if bytes.len() as u64 > longest => {
             let error = format!("{} is of format {found} and too long to be kept", path.display());
             Err(io::Error::new(io::ErrorKind::FileTooLarge, error))
         }
-        Some(bytes) => replace(disk, &of_format(path, found), &bytes),
-        None => Ok(()),
+        Ok(Some((found, bytes))) => replace(disk, &of_format(path, found), &bytes),
+        Ok(None) => Ok(()),
     }
 }
 
@@ -184,7 +191,7 @@ fn read_if_there(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Longest file of another format that is copied, bytes; no document of ours may have so much.
+/// Longest file of another format that is copied, bytes, unless the program's own may be longer.
 const COPIED: u64 = 16 * 1024 * 1024;
 /// Bytes in which the lines of checksum and format lie.
 const BEGINNING: u64 = 256;

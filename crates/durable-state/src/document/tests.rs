@@ -204,6 +204,17 @@ fn cut_while_written_over(newer: &Newer) {
 }
 
 #[test]
+fn a_file_of_another_format_that_is_too_long_to_be_kept_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::at(folder.path());
+    let mut long = whole("format = 4\n");
+    long.resize(17 * 1024 * 1024, b'\n');
+    fs::write(state.file("a"), &long).unwrap();
+    assert_eq!(state.save("a", &record()).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    assert!(fs::read(state.file("a")).unwrap() == long);
+}
+
+#[test]
 fn a_document_that_would_be_refused_for_its_length_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let state = StateFolder::at(folder.path());
