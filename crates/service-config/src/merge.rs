@@ -85,9 +85,15 @@ fn plain(table: &DeTable<'_>) -> Table {
 fn plain_value(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::String(text.to_string()),
-        // Those that are none were read by no type.
         DeValue::Integer(number) => {
-            Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).unwrap_or_default())
+            let (digits, radix) = (number.as_str(), number.radix());
+            // TOML's own integers end there, a setting's may be twice as large.
+            let larger = || {
+                Value::String(
+                    u64::from_str_radix(digits, radix).map_or(digits.to_owned(), |number| number.to_string()),
+                )
+            };
+            i64::from_str_radix(digits, radix).map_or_else(|_| larger(), Value::Integer)
         }
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(truth) => Value::Boolean(*truth),
