@@ -80,6 +80,9 @@ pub enum Rejection {
     Storage(io::Error),
 }
 
+/// What folders, names, and what a file system puts off may need beside the files' own bytes.
+const BESIDE: u64 = 1024 * 1024;
+
 /// What kind of rejection it is; the bus has an event for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -103,10 +106,11 @@ pub enum Class {
 }
 
 impl Rejection {
-    /// What it means that something could not be written beside the image's own files, where so many bytes are free.
+    /// What it means that something could not be written beside the image's own files, where so many bytes are free without
+    /// it: these were not enough.
     pub fn unwritten(error: io::Error, free: u64) -> Self {
         if is_out_of_space(&error) {
-            Self::Busy { needed: free.saturating_add(1), free, kept: 0 }
+            Self::Busy { needed: free.saturating_add(BESIDE), free, kept: 0 }
         } else {
             Self::Storage(error)
         }
