@@ -1,7 +1,7 @@
 use crate::Event;
 use dbus_api::call::CallError;
 use dbus_api::logging;
-use peer::{BackOff, Peer, persist};
+use peer::{BackOff, News, Peer, persist};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
 use zbus::Connection;
@@ -11,7 +11,7 @@ use zbus::Connection;
 pub enum Notice {
     /// It can take an event: the logging service is there, and no call to it is outstanding.
     Free,
-    /// The logging service is another one than before, or the first.
+    /// The logging service has come, or another process has taken its place.
     Another,
     /// The event that it took was sent. From here on it counts as delivered.
     Sent,
@@ -98,12 +98,10 @@ enum Ending {
 
 impl Task {
     async fn run(mut self, mut events: mpsc::Receiver<Event>) -> anyhow::Result<()> {
-        let mut known = None;
         loop {
             while self.logging.owner().is_none() {
-                self.logging.next().await?;
+                self.news().await?;
             }
-            self.tell_of_another(&mut known);
             self.tell(Notice::Free);
             let event = loop {
                 tokio::select! {
@@ -111,10 +109,7 @@ impl Task {
                         Some(event) => break event,
                         None => return Ok(()),
                     },
-                    news = self.logging.next() => {
-                        news?;
-                        self.tell_of_another(&mut known);
-                    }
+                    news = self.news() => news?,
                 }
             };
             match self.attempt(&event).await? {
@@ -151,7 +146,7 @@ impl Task {
             // An answer that is there counts, even when the name went right after it.
             biased;
             answer = outstanding.answer() => Ending::Answered(answer),
-            news = self.logging.next() => news.map(|_| Ending::Deserted)?,
+            news = self.news() => news.map(|()| Ending::Deserted)?,
         };
         Ok(match ending {
             Ending::Answered(Ok(answer)) => {
@@ -174,7 +169,7 @@ impl Task {
         loop {
             tokio::select! {
                 () = &mut waited => return Ok(()),
-                news = self.logging.next() => {
+                news = self.news() => {
                     news?;
                     if self.logging.owner().is_some() {
                         return Ok(());
@@ -184,12 +179,12 @@ impl Task {
         }
     }
 
-    fn tell_of_another(&self, known: &mut Option<String>) {
-        let owner = self.logging.owner();
-        if owner.is_some() && owner != known.as_deref() {
-            *known = owner.map(str::to_owned);
+    /// Waits until the logging service comes, goes or is another.
+    async fn news(&mut self) -> anyhow::Result<()> {
+        if let News::Came = self.logging.next().await? {
             self.tell(Notice::Another);
         }
+        Ok(())
     }
 
     fn tell(&self, notice: Notice) {

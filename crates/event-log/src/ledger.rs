@@ -46,6 +46,10 @@ pub struct Ledger {
     in_hand: Option<InHand>,
     /// Pending faults that were refused.
     refused: BTreeMap<Pair, Refused>,
+    /// Of what was refused, nothing is sent before that.
+    retry_from: Duration,
+    /// How often in a row something was refused that had been refused before.
+    retries: u32,
     /// How often an event found no room, ever since the file was new.
     pub(crate) dropped: u64,
 }
@@ -91,23 +95,19 @@ struct Refused {
     /// How often.
     times: u32,
     /// When first.
-    since: Duration,
-    /// It is not sent again before that.
-    from: Duration,
+    first: Duration,
+    /// When last.
+    last: Duration,
 }
 
 impl Refused {
-    /// Once more.
-    fn again(before: Option<Self>, now: Duration, is_urgent: bool, pauses: BackOff) -> Self {
+    fn again(before: Option<Self>, now: Duration) -> Self {
         let times = before.map_or(0, |before| before.times).saturating_add(1);
-        // What is of use for seconds alone is not put off for longer.
-        let pause = pauses.after(if is_urgent { 1 } else { times });
-        let since = before.map_or(now, |before| before.since);
-        Self { times, since, from: now.saturating_add(pause) }
+        Self { times, first: before.map_or(now, |before| before.first), last: now }
     }
 
     fn is_final(&self, now: Duration) -> bool {
-        self.times >= REFUSALS.0 && now.saturating_sub(self.since) >= REFUSALS.1
+        self.times >= REFUSALS.0 && now.saturating_sub(self.first) >= REFUSALS.1
     }
 }
 
@@ -239,13 +239,17 @@ impl Ledger {
     pub fn due(&self) -> Option<Duration> {
         let happenings = self.happenings.iter().map(|happening| happening.waiting.refused);
         let faults = self.pending.iter().map(|event| self.refused.get(&event.pair).copied());
-        happenings.chain(faults).map(|refused| refused.map_or(Duration::ZERO, |refused| refused.from)).min()
+        happenings.chain(faults).map(|refused| refused.map_or(Duration::ZERO, |_| self.retry_from)).min()
     }
 
     /// Another logging service is there: what the one before has refused does not count.
     pub fn begin_anew(&mut self) {
         self.refused.clear();
         self.happenings.iter_mut().for_each(|happening| happening.waiting.refused = None);
+        if let Some(InHand { whose: Whose::Happening(waiting), .. }) = &mut self.in_hand {
+            waiting.refused = None;
+        }
+        (self.retry_from, self.retries) = (Duration::ZERO, 0);
     }
 
     /// Takes out what is too old to be told; to be called before [`Self::take_next`].
@@ -275,31 +279,53 @@ impl Ledger {
         self.delivered.len() + self.pending.len() + usize::from(self.in_hand.is_some())
     }
 
-    /// The next event to be delivered, if none is on its way and one is due: what was never refused before what was, then
-    /// happenings before faults, then in order. One of these follows: [`Self::failed`], or [`Self::sent`] and then
-    /// [`Self::failed`], [`Self::refused`] or [`Self::answered`]. `now` is on the clock of [`Self::expire`].
+    /// The next event to be delivered, if none is on its way and one is due: first what was never refused, happenings before
+    /// faults and in order, then what was refused longest ago. One of these follows: [`Self::failed`], or [`Self::sent`] and
+    /// then [`Self::failed`], [`Self::refused`] or [`Self::answered`]. `now` is on the clock of [`Self::expire`].
     pub fn take_next(&mut self, now: Duration) -> Option<Event> {
         if self.in_hand.is_some() {
             return None;
         }
-        let taken = self.take_where(|refused| refused.is_none());
-        let taken =
-            taken.or_else(|| self.take_where(|refused| refused.is_some_and(|refused| refused.from <= now)));
-        let (event, whose) = taken?;
+        let (event, whose) = match self.take_fresh() {
+            None if self.retry_from <= now => self.take_refused()?,
+            fresh => fresh?,
+        };
         self.in_hand = Some(InHand { event: event.clone(), is_sent: false, whose });
         Some(event)
     }
 
-    fn take_where(&mut self, is_meant: impl Fn(Option<Refused>) -> bool) -> Option<(Event, Whose)> {
-        let happening = self.happenings.iter().position(|happening| is_meant(happening.waiting.refused));
-        if let Some(happening) = happening.and_then(|position| self.happenings.remove(position)) {
-            let taken = (happening.event.clone(), Whose::Happening(happening.waiting));
-            // It is the first until it is sent.
-            self.happenings.push_front(happening);
-            return Some(taken);
+    fn take_fresh(&mut self) -> Option<(Event, Whose)> {
+        if let Some(position) =
+            self.happenings.iter().position(|happening| happening.waiting.refused.is_none())
+        {
+            return self.take_happening(position);
         }
-        let is_meant = |event: &Event| is_meant(self.refused.get(&event.pair).copied());
-        let position = self.pending.iter().position(is_meant)?;
+        let position = self.pending.iter().position(|event| !self.refused.contains_key(&event.pair))?;
+        self.take_fault(position)
+    }
+
+    fn take_refused(&mut self) -> Option<(Event, Whose)> {
+        let happenings = self.happenings.iter().enumerate();
+        let happenings = happenings.filter_map(|(at, happening)| Some((happening.waiting.refused?.last, at)));
+        let faults = self.pending.iter().enumerate();
+        let faults = faults.filter_map(|(at, event)| Some((self.refused.get(&event.pair)?.last, at)));
+        match (happenings.min(), faults.min()) {
+            (Some((happening, position)), fault) if fault.is_none_or(|(fault, _)| happening <= fault) => {
+                self.take_happening(position)
+            }
+            (_, fault) => self.take_fault(fault?.1),
+        }
+    }
+
+    fn take_happening(&mut self, position: usize) -> Option<(Event, Whose)> {
+        let happening = self.happenings.remove(position)?;
+        let taken = (happening.event.clone(), Whose::Happening(happening.waiting));
+        // It is the first until it is sent.
+        self.happenings.push_front(happening);
+        Some(taken)
+    }
+
+    fn take_fault(&mut self, position: usize) -> Option<(Event, Whose)> {
         Some((self.pending.remove(position)?, Whose::Fault { is_current: true }))
     }
 
@@ -315,10 +341,15 @@ impl Ledger {
         }
     }
 
-    /// The event on its way has arrived.
+    /// The event on its way has arrived. If it had been refused before, so may all others be taken now.
     pub fn answered(&mut self) {
-        if let Some(in_hand) = self.in_hand.take() {
-            self.refused.remove(&in_hand.event.pair);
+        let Some(InHand { event, whose, .. }) = self.in_hand.take() else { return };
+        let was_refused = match whose {
+            Whose::Happening(waiting) => waiting.refused.is_some(),
+            Whose::Fault { .. } => self.refused.remove(&event.pair).is_some(),
+        };
+        if was_refused {
+            (self.retry_from, self.retries) = (Duration::ZERO, 0);
         }
     }
 
@@ -339,28 +370,33 @@ impl Ledger {
         }
     }
 
-    /// The event on its way was refused by a logging service that is there. It is not sent again before a pause, which grows
-    /// with its refusals, and holds up no other meanwhile. A happening that was refused often and for long is given up, and
-    /// is the result. `now` is on the clock of [`Self::expire`].
+    /// The event on its way was refused by a logging service that is there. It holds up nothing that was not refused; of what
+    /// was, one after the other is tried again, with pauses that grow until one is accepted. A happening that was refused
+    /// often and for long is given up, and is the result. `now` is on the clock of [`Self::expire`].
     pub fn refused(&mut self, now: Duration, pauses: BackOff) -> Option<Event> {
-        let InHand { event, whose: Whose::Happening(mut waiting), .. } = self.in_hand.as_ref()?.clone()
-        else {
-            let pair = self.in_hand.as_ref()?.event.pair.clone();
+        let InHand { event, whose, .. } = self.in_hand.as_ref()?.clone();
+        let before = match whose {
+            Whose::Happening(waiting) => waiting.refused,
+            Whose::Fault { .. } => self.refused.get(&event.pair).copied(),
+        };
+        let refused = Refused::again(before, now);
+        // Many that were never refused may be refused at once by a logging service that has yet to start.
+        self.retries = before.map_or(self.retries, |_| self.retries.saturating_add(1));
+        self.retry_from = now.saturating_add(pauses.after(self.retries.saturating_add(1)));
+        let Whose::Happening(waiting) = whose else {
             self.failed();
-            if self.pending.iter().any(|event| event.pair == pair) {
-                let refused = Refused::again(self.refused.get(&pair).copied(), now, false, pauses);
-                self.refused.insert(pair, refused);
+            if self.pending.iter().any(|pending| pending.pair == event.pair) {
+                self.refused.insert(event.pair, refused);
             }
             return None;
         };
         self.sent();
         self.in_hand = None;
-        let refused = Refused::again(waiting.refused, now, waiting.until.is_some(), pauses);
         if refused.is_final(now) {
             return Some(event);
         }
-        waiting.refused = Some(refused);
-        self.happenings.push_back(Happening { event, waiting });
+        self.happenings
+            .push_back(Happening { event, waiting: Waiting { refused: Some(refused), ..waiting } });
         None
     }
 

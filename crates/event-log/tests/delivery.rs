@@ -281,3 +281,21 @@ async fn what_is_refused_for_long_keeps_nothing_from_being_told_in_time() {
     until_delivered(&mut events).await;
     assert_eq!(bed.asked().await, ["refused", "in time"]);
 }
+
+#[tokio::test]
+async fn what_was_refused_is_told_at_once_to_another_logging_service() {
+    let Some(bed) = Bed::with("refusing").await else { return };
+    let folder = Some(bed.state.path().to_owned());
+    let pauses = BackOff::new(Duration::from_secs(600), Duration::from_secs(600));
+    let mut events = EventLog::start_with(&bed.owner, folder, Limits::default(), pauses);
+    events.happened(event("a"));
+    events.update([event("b")]);
+    for _ in 0..2 {
+        until(&mut events, |notice| matches!(notice, Notice::Refused(_))).await;
+    }
+    bed.set_mode("absent").await;
+    bed.set_mode("normal").await;
+    until_delivered(&mut events).await;
+    until_delivered(&mut events).await;
+    assert_eq!(bed.asked().await, ["a", "b", "a", "b"]);
+}
