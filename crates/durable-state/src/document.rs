@@ -1,6 +1,7 @@
 use crate::checksum::in_words;
 use crate::opening::open_regular;
 use crate::{Disk, Step, replace, replace_unflushed, writer};
+use nix::errno::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::OpenOptions;
@@ -160,7 +161,7 @@ pub fn save_unflushed<T: Document>(disk: &impl Disk, path: &Path, value: &T) -> 
     replace_unflushed(disk, path, text.as_bytes())
 }
 
-/// Copies what another version of the program wrote, before it is written over; what cannot be read is set aside.
+/// Copies what another version of the program wrote, before it is written over. What can never be read is written over.
 ///
 /// Errors: as the kernel says, also that there is no room for a second file; it is longer than any that is copied.
 fn keep_other_format(disk: &impl Disk, path: &Path, format: u32, longest: u64) -> io::Result<()> {
@@ -170,10 +171,11 @@ fn keep_other_format(disk: &impl Disk, path: &Path, format: u32, longest: u64) -
         found.map_or(Ok(None), |found| Ok(read_if_there(path, longest)?.map(|bytes| (found, bytes))))
     });
     match read {
-        Err(error) => {
-            log::warn!("{error}; it is kept as {}", set_aside(path).display());
-            disk.perform(&Step::Rename { from: path.to_owned(), to: set_aside(path) })
+        Err(error) if is_lasting(&error) => {
+            log::warn!("{} cannot be read and is written over: {error}", path.display());
+            Ok(())
         }
+        Err(error) => Err(crate::at(path)(error)),
         Ok(Some((found, bytes))) if bytes.len() as u64 > longest => {
             let error = format!("{} is of format {found} and too long to be kept", path.display());
             Err(io::Error::new(io::ErrorKind::FileTooLarge, error))
@@ -183,11 +185,18 @@ fn keep_other_format(disk: &impl Disk, path: &Path, format: u32, longest: u64) -
     }
 }
 
+/// Whether an error is about the file itself, so that no later try reads it: its blocks or its file system are broken, or it is
+/// not for us.
+fn is_lasting(error: &io::Error) -> bool {
+    let broken = [Errno::EIO, Errno::EUCLEAN, Errno::EACCES, Errno::EPERM];
+    error.raw_os_error().is_some_and(|code| broken.contains(&Errno::from_raw(code)))
+}
+
 /// `None` of what is not there or is no regular file.
 fn read_if_there(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
     match read(path, longest) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => read.map_err(crate::at(path)),
+        read => read,
     }
 }
 
