@@ -93,6 +93,9 @@ impl Machine<'_> {
         let mut finish = self.boot(Console::File, end)?;
         if self.is_stuck() {
             output::progress(format!("{}: the kernel hung before its first program", self.out.display()));
+            // The next one is judged by its own console, of which QEMU makes the file some time after its start.
+            fs::rename(self.out.join("console.log"), self.out.join("console-stuck.log"))?;
+            fs::remove_file(self.out.join("live.log"))?;
             finish = self.boot(Console::File, end)?;
         }
         self.judge(&finish, end)
