@@ -1,5 +1,6 @@
 use crate::{Deliverer, Event, Ledger, Limits, Notice, Notices, Pair, StateFile};
 use peer::BackOff;
+use service_runtime::clock::at;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -92,7 +93,7 @@ impl EventLog {
         tokio::select! {
             biased;
             notice = self.notices.next() => notice,
-            () = until(due) => Notice::Free,
+            () = at(due) => Notice::Free,
         }
     }
 
@@ -162,12 +163,5 @@ impl EventLog {
                 self.ledger.failed();
             }
         }
-    }
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }

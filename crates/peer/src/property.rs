@@ -1,6 +1,7 @@
 use crate::{BackOff, News, Peer};
 use dbus_api::call::CallError;
 use dbus_api::state::StateProperty;
+use service_runtime::clock::at;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -115,13 +116,6 @@ fn ask(connection: Connection, property: StateProperty) -> Asking {
 async fn pending_or(asking: Option<&mut Asking>) -> Result<String, CallError> {
     match asking {
         Some(asking) => asking.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

@@ -87,8 +87,8 @@ pub enum Console {
 }
 
 impl Machine<'_> {
-    /// Boots, waits for the end, and judges it. A kernel that the emulator does not get to its first program, as happens on a
-    /// busy host once in some hundred boots, has one more try: nothing of ours was run.
+    /// Boots, waits for the end, and judges it. A kernel that the emulator does not get to its first program, as a soak run on a
+    /// busy host saw once in 75 boots, has one more try: nothing of ours was run.
     pub fn run(&self, end: End) -> Result<()> {
         let mut finish = self.boot(Console::File, end)?;
         if self.is_stuck() {

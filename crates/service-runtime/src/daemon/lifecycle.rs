@@ -1,4 +1,5 @@
 use super::notifier::Notifier;
+use crate::clock::at;
 use anyhow::Context as _;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -102,14 +103,6 @@ async fn due(moment: Option<Instant>) {
         tokio::task::yield_now().await;
     }
     at(moment).await;
-}
-
-/// Completes at a moment, or never.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]
