@@ -44,6 +44,8 @@ pub const ACTIVATION_PROGRESS: &str = "xyz.openbmc_project.Software.ActivationPr
 pub const APPLY_TIME: &str = "xyz.openbmc_project.Software.ApplyTime";
 /// `StartUpdate(hs) → o`, `AllowedApplyTimes` (as).
 pub const UPDATE: &str = "xyz.openbmc_project.Software.Update";
+/// The method of [`UPDATE`].
+pub const START_UPDATE: &str = "StartUpdate";
 /// Marks the one object that takes updates for whatever they are.
 pub const MULTIPART_UPDATE: &str = "xyz.openbmc_project.Software.MultipartUpdate";
 /// `FieldModeEnabled` (b).

@@ -23,6 +23,7 @@ use event_log::EventLog;
 use image_check::SignaturePolicy;
 use image_format::VersionId;
 use service_config::{Merged, SourceFile};
+use service_runtime::bus::Accepts;
 use service_runtime::daemon::{self, Lifecycle, Start, Turn};
 use service_runtime::{Exit, bus, folders};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,6 +38,9 @@ use tokio::time::Instant;
 use zbus::Connection;
 use zbus::message::Sequence;
 
+/// Of the calls, one takes a descriptor.
+const ACCEPTS: Accepts =
+    Accepts { descriptors: &[(software::UPDATE, software::START_UPDATE)], ..Accepts::SHORT };
 /// Longest wait for any peer.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for the object mapper before the name is taken.
@@ -54,7 +58,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     if start.print_config {
         return service_runtime::print(&merged.describe());
     }
-    let connection = bus::connect(CALL_LIMIT).await?;
+    let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
     // Two services must not share a folder: one would sweep away what the other unpacks.
     bus::refuse_second(&connection, software::IMAGE_MANAGER).await?;
     let folder = UploadFolder::open(&settings.upload_folder)

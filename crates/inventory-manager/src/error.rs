@@ -23,6 +23,12 @@ pub enum CallFailure {
         /// The limit.
         limit: usize,
     },
+    /// The message's body was longer than is read off the bus.
+    #[error("the arguments of {method} are longer than it takes and were not read")]
+    Cut {
+        /// The method.
+        method: String,
+    },
     /// No object at the path.
     #[error("there is no object {path}")]
     UnknownObject {
@@ -83,7 +89,7 @@ impl CallFailure {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Arguments { .. } => error::INVALID_ARGS,
-            Self::TooLarge { .. } => error::LIMITS_EXCEEDED,
+            Self::TooLarge { .. } | Self::Cut { .. } => error::LIMITS_EXCEEDED,
             Self::UnknownObject { .. } => error::UNKNOWN_OBJECT,
             Self::UnknownInterface { .. } => error::UNKNOWN_INTERFACE,
             Self::UnknownMethod { .. } => error::UNKNOWN_METHOD,

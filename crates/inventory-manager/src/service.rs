@@ -6,13 +6,14 @@ use crate::associations::Associations;
 use crate::dbus::Call;
 use crate::error::CallFailure;
 use crate::inventory::Inventory;
-use crate::requests::State;
+use crate::requests::{BODY_LIMIT, State};
 use crate::schema::{self, Schema};
 use crate::settings::{self, Settings};
 use crate::store::{Restored, Store};
 use anyhow::Context as _;
-use dbus_api::inventory::manager;
+use dbus_api::inventory::{deletion, manager};
 use durable_state::RealDisk;
+use service_runtime::bus::Accepts;
 use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
 use service_runtime::{Exit, bus, folders};
 use std::collections::BTreeSet;
@@ -22,6 +23,15 @@ use tokio::time::Instant;
 use zbus::message::{Flags, Type as MessageType};
 use zbus::{Connection, Message, MessageStream};
 
+/// What may be long: changes, which the bus's policy lets the parsers' user and root make.
+const ACCEPTS: Accepts = Accepts {
+    large: &[
+        ((manager::INTERFACE, manager::NOTIFY), BODY_LIMIT),
+        // Each object that there may be, by a path of 250 bytes.
+        ((deletion::INTERFACE, deletion::DELETE), 1024 * 1024),
+    ],
+    ..Accepts::SHORT
+};
 /// Longest wait for a reply of the bus itself; the service calls nobody else.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for the bus to take what we send; shorter than any watchdog.
@@ -33,7 +43,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let settings = Settings::new(&fragment, folders::state());
     let schema = load_schema(&start)?;
     let mut associations = Associations::load(&start.root).context(Exit::Configuration)?;
-    let connection = bus::connect(CALL_LIMIT).await?;
+    let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
     // Two inventories must not share a state folder; the name tells before the folder is touched.
     bus::refuse_second(&connection, manager::BUS_NAME).await?;
     let (mut store, restored) = Store::open(&settings.state_directory, RealDisk)

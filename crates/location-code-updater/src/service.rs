@@ -11,8 +11,10 @@ use anyhow::Context as _;
 use dbus_api::call::CallError;
 use dbus_api::inventory::ROOT;
 use dbus_api::logging::{Severity, data_key, message_id};
+use dbus_api::standard::OBJECT_MANAGER;
 use dbus_api::vpd::location;
 use event_log::{Event, EventLog, Limits};
+use service_runtime::bus::Accepts;
 use service_runtime::daemon::{self, Lifecycle, Start, Turn};
 use service_runtime::{Exit, bus, folders};
 use std::path::Path;
@@ -22,6 +24,10 @@ use system_index::{Locations, places};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::Connection;
+
+/// A new object of the inventory comes with all its values, of which our `inventory-manager` takes a MiB for each object.
+const ACCEPTS: Accepts =
+    Accepts { large: &[((OBJECT_MANAGER, "InterfacesAdded"), 2 * 1024 * 1024)], ..Accepts::SHORT };
 
 /// How a round ended.
 type Outcome = Result<Done, CallError>;
@@ -35,7 +41,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         // There is nothing to wait for.
         settings.limits.inventory = Duration::ZERO;
     }
-    let connection = bus::connect(CALL_LIMIT).await?;
+    let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
     daemon::serve(&connection, NAME, location::BUS_NAME).await?;
     let signals = Signals::subscribe(&connection).await?;
     let mut schedule = Schedule::new(settings.limits);

@@ -1,30 +1,100 @@
 //! The connection to the system bus.
 
+mod incoming;
+mod socket;
+
 use crate::Exit;
 use anyhow::Context as _;
 use futures_core::Stream as _;
 use std::future::poll_fn;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
+use tokio::net::UnixStream;
+use zbus::address::Transport;
+use zbus::address::transport::UnixSocket;
 use zbus::fdo::{self, RequestNameFlags};
-use zbus::{Connection, Message, MessageStream, connection::Builder};
+use zbus::{Address, Connection, Message, MessageStream, connection::Builder};
 
 /// Longest wait for the bus to accept us; a bus that accepts and then says nothing must not hold us.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Connects to the system bus (`DBUS_SYSTEM_BUS_ADDRESS` overrides its address).
+/// Between two tries to connect to a bus whose queue of connections is full.
+const BACKLOG_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A method or signal: its interface and its name.
+pub type Member = (&'static str, &'static str);
+
+/// What a service takes off the bus, beside short messages without descriptors.
+///
+/// Any local user may send any service a message, as a signal if not as a call. So what is not named here is cut as it is
+/// read: descriptors are closed, the body of a long call or signal is passed over, and the message goes on without it. A
+/// handler that wanted the body finds no arguments and says so. Answers to what the service has asked are taken whole.
+///
+/// So the messages that wait hold at most 64 (zbus's queue) times the longest, and as many descriptors as calls that take one.
+#[derive(Debug)]
+pub struct Accepts {
+    /// Calls that take a descriptor. Where there are none, and none is sent, the bus is told so, and refuses them to senders.
+    pub descriptors: &'static [Member],
+    /// Whether the service sends descriptors.
+    pub sends_descriptors: bool,
+    /// Calls, and signals that come by a match rule, whose body may have more than [`Self::SMALL`] bytes, and how many. Such
+    /// a call is one that the bus's policy lets only some users make, such a signal one that has its sender in the rule.
+    pub large: &'static [(Member, usize)],
+}
+
+impl Accepts {
+    /// Longest body of all other calls and signals, bytes: many times the longest that has a use, and 64 of them are 4 MiB.
+    pub const SMALL: usize = 64 * 1024;
+    /// Descriptors of a call that takes any; a call that has more gets none.
+    pub const PER_CALL: usize = 1;
+    /// Short messages without descriptors.
+    pub const SHORT: Self = Self { descriptors: &[], sends_descriptors: false, large: &[] };
+
+    fn passes_descriptors(&self) -> bool {
+        self.sends_descriptors || !self.descriptors.is_empty()
+    }
+}
+
+/// Connects to the system bus (`DBUS_SYSTEM_BUS_ADDRESS` overrides its address, which is that of a socket in the file system
+/// or of an abstract one).
 ///
 /// Every call over the connection ends after `call_limit` at the latest.
 /// Errors: marked [`Exit::PeerUnavailable`].
-pub async fn connect(call_limit: Duration) -> anyhow::Result<Connection> {
-    let building = Builder::system().method_timeout(call_limit).build();
-    tokio::time::timeout(CONNECT_LIMIT, building)
+pub async fn connect(call_limit: Duration, accepts: &'static Accepts) -> anyhow::Result<Connection> {
+    tokio::time::timeout(CONNECT_LIMIT, build(call_limit, accepts))
         .await
         .context("the bus did not answer the connection in time")
         .context(Exit::PeerUnavailable)?
         // The error's own text has its cause in it already.
         .map_err(|error| anyhow::anyhow!("cannot connect to the system bus: {error}"))
         .context(Exit::PeerUnavailable)
+}
+
+async fn build(call_limit: Duration, accepts: &'static Accepts) -> zbus::Result<Connection> {
+    let address = Address::system()?;
+    let Transport::Unix(unix) = address.transport() else { return Err(zbus::Error::Unsupported) };
+    let address = match unix.path() {
+        UnixSocket::File(path) => SocketAddr::from_pathname(path)?,
+        UnixSocket::Abstract(name) => SocketAddr::from_abstract_name(name.as_bytes())?,
+        _ => return Err(zbus::Error::Unsupported),
+    };
+    let stream = connected(&address.into()).await?;
+    Builder::socket(socket::BusSocket::new(stream, accepts)).method_timeout(call_limit).build().await
+}
+
+/// Waits for room in the queue of the listener, where the kernel would turn us away.
+async fn connected(address: &tokio::net::unix::SocketAddr) -> std::io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect_addr(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(BACKLOG_INTERVAL).await;
+            }
+            connected => return connected,
+        }
+    }
 }
 
 /// Takes a well-known name, for good: no other connection may take it from us, and we take it from none.

@@ -4,11 +4,14 @@ use crate::exit::{Exit, Failure};
 use dbus_api::software;
 use dbus_api::software::announcement::{self, Announcement};
 use peer::{Namespace, NamespaceNews, is_privileged};
+use service_runtime::bus::Accepts;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 use zbus::Connection;
 
+/// It sends images as descriptors and takes none.
+const SENDS: Accepts = Accepts { sends_descriptors: true, ..Accepts::SHORT };
 /// Longest wait for a reply; one that checks an image's descriptor answers at once.
 const CALL_LIMIT: Duration = Duration::from_secs(25);
 /// Signals that may wait for us.
@@ -29,7 +32,7 @@ pub(crate) enum News {
 
 /// Connects to the system bus.
 pub(crate) async fn connect() -> Result<Connection, Failure> {
-    service_runtime::bus::connect(CALL_LIMIT).await.map_err(|error| {
+    service_runtime::bus::connect(CALL_LIMIT, &SENDS).await.map_err(|error| {
         let causes = causes(&error);
         Failure::say(
             Exit::Absent,

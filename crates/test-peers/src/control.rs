@@ -21,7 +21,7 @@ struct Control {
 
 /// Offers control until the connection is dropped.
 pub(crate) async fn serve(peers: BTreeMap<Kind, Arc<Peer>>, plan: Plan) -> anyhow::Result<Connection> {
-    let connection = service_runtime::bus::connect(CALL_LIMIT).await?;
+    let connection = service_runtime::bus::connect(CALL_LIMIT, &service_runtime::bus::Accepts::SHORT).await?;
     let control = Control { peers: Mutex::new(peers), plan };
     connection.object_server().at("/io/vivianite/test/peers", control).await?;
     connection.request_name("io.vivianite.Test.Peers").await?;

@@ -40,7 +40,8 @@ pub(crate) struct State {
 impl Peer {
     /// Connects, takes the name unless it is to be absent, and begins to serve.
     pub(crate) async fn start(kind: Kind, mode: Mode, plan: &Plan) -> anyhow::Result<Arc<Self>> {
-        let connection = service_runtime::bus::connect(CALL_LIMIT).await?;
+        let connection =
+            service_runtime::bus::connect(CALL_LIMIT, &service_runtime::bus::Accepts::SHORT).await?;
         let messages = MessageStream::from(&connection);
         let state = State { mode, calls: Vec::new(), role: kind.role(plan) };
         for rule in state.role.rules() {

@@ -19,6 +19,7 @@ use dbus_api::vpd::collection::{self, CollectionObject, Refusal};
 use event_log::EventLog;
 use fru_publication::{EepromKey, Fragment};
 use peer::Peer;
+use service_runtime::bus::Accepts;
 use service_runtime::daemon::{self, Lifecycle, Start, Turn};
 use service_runtime::{Exit, bus, clock, folders};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,9 @@ use tokio::time::Instant;
 use unit_jobs::{JobNews, Jobs};
 use zbus::Connection;
 
+/// A report has up to 64 KiB of a damaged image, and a line for each record; the bus's policy lets parsers and root make it.
+const ACCEPTS: Accepts =
+    Accepts { large: &[((collection::INTERFACE, collection::REPORT), 256 * 1024)], ..Accepts::SHORT };
 /// Calls that may wait for us; a parser waits for its answer, so there is one per EEPROM at most.
 const CALLS_KEPT: usize = 64;
 
@@ -55,7 +59,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let files = frus.iter().map(|fru| (fru.key.clone(), file_of(&active, &fru.key), fru.redundant.clone()));
     let devices = Devices::watch(files);
 
-    let connection = bus::connect(CALL_LIMIT).await?;
+    let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
     let (requests, calls) = mpsc::channel(CALLS_KEPT);
     let jobs = Jobs::follow(&connection).await?;
     let inventory = Peer::follow(&connection, manager::BUS_NAME, []).await?;

@@ -5,6 +5,7 @@ use dbus_api::vpd::collection::{
     self, CollectionState, FruState, FruStatus, InventoryAnswer, Outcome, Redundant, Report, Status,
 };
 use lexopt::Arg;
+use service_runtime::bus::Accepts;
 use service_runtime::{Exit, Invocation, bus};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -108,7 +109,7 @@ pub fn show(invocation: Invocation) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let status = service_runtime::runtime()?.block_on(async {
-        let connection = bus::connect(CALL_LIMIT).await?;
+        let connection = bus::connect(CALL_LIMIT, &Accepts::SHORT).await?;
         collection::status(&connection).await.map_err(unavailable)
     })?;
     let text = if as_json { format!("{}\n", serde_json::to_string(&status)?) } else { table(&status) };
@@ -150,7 +151,7 @@ fn keys(invocation: &Invocation, help: &str) -> anyhow::Result<Option<Vec<String
 /// Asks the service for something that it may refuse.
 fn ask(call: impl AsyncFn(&zbus::Connection) -> Result<(), CallError>) -> anyhow::Result<Exit> {
     service_runtime::runtime()?.block_on(async {
-        let connection = bus::connect(CALL_LIMIT).await?;
+        let connection = bus::connect(CALL_LIMIT, &Accepts::SHORT).await?;
         call(&connection).await.map_err(|error| match error {
             CallError::Refused { text, .. } => anyhow::anyhow!(text).context(Exit::Usage),
             error => unavailable(error),

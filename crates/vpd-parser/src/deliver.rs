@@ -35,7 +35,7 @@ pub(crate) async fn deliver(
     image: impl FnOnce() -> Vec<u8>,
     now: fn() -> i64,
 ) -> anyhow::Result<Delivery> {
-    let connection = match bus::connect(PUBLISH_LIMIT).await {
+    let connection = match bus::connect(PUBLISH_LIMIT, &bus::Accepts::SHORT).await {
         Ok(connection) => connection,
         Err(error) => {
             report.inventory = InventoryAnswer::Unreachable;

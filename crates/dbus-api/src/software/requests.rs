@@ -2,7 +2,8 @@
 
 use super::announcement::Properties;
 use super::{
-    ACTIVATION, DELETE, DELETE_ALL, NAMESPACE, ROOT, UPDATE, apply_time as time_name, requested_activation,
+    ACTIVATION, DELETE, DELETE_ALL, NAMESPACE, ROOT, START_UPDATE, UPDATE, apply_time as time_name,
+    requested_activation,
 };
 use crate::standard::PROPERTIES;
 use std::os::fd::BorrowedFd;
@@ -25,7 +26,7 @@ pub async fn start_update(
     apply_time: ApplyTime,
 ) -> zbus::Result<OwnedObjectPath> {
     let arguments = (Fd::from(image), time_name(apply_time));
-    let reply = connection.call_method(Some(peer), object, Some(UPDATE), "StartUpdate", &arguments).await?;
+    let reply = connection.call_method(Some(peer), object, Some(UPDATE), START_UPDATE, &arguments).await?;
     reply.body().deserialize()
 }
 

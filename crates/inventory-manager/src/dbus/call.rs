@@ -4,8 +4,8 @@ use dbus_api::inventory::received::{Given, Received};
 use dbus_api::inventory::{ROOT, deletion, manager};
 use dbus_api::standard::{INTROSPECTABLE, OBJECT_MANAGER, PEER, PROPERTIES};
 use serde::Deserialize;
-use zbus::Type;
 use zbus::message::{Body, Header};
+use zbus::{Signature, Type};
 
 /// One call, with its body still packed.
 #[derive(Debug)]
@@ -116,6 +116,10 @@ impl<'a> Call<'a> {
     }
 
     fn arguments<T: Deserialize<'a> + Type>(&self) -> Result<T, CallFailure> {
+        // No message of the bus's lacks the body that its signature speaks of: it was longer than is taken.
+        if self.body.is_empty() && *self.body.signature() != Signature::Unit {
+            return Err(CallFailure::Cut { method: self.method.to_owned() });
+        }
         self.body.deserialize().map_err(|error| CallFailure::Arguments {
             method: self.method.to_owned(),
             reason: error.to_string(),

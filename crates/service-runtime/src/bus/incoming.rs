@@ -1,0 +1,184 @@
+//! What of a message's head decides whether the message is taken: pure, on the bytes as they come from the bus.
+//!
+//! The bus has checked the message already. What is not understood all the same costs that message, never the connection.
+
+use super::Accepts;
+
+/// Bytes of a message's head that every message has: they say how long the rest is.
+pub(super) const PRIMARY: usize = 16;
+/// Longest head that is looked at, bytes. Of its fields only the object path has no limit of its own, and no service has an
+/// object whose path is a tenth of this.
+pub(super) const LONGEST_HEAD: usize = 64 * 1024;
+/// Longest message that D-Bus has, bytes.
+const LONGEST: usize = 128 * 1024 * 1024;
+
+/// Codes of header fields, and of message types.
+mod code {
+    pub const INTERFACE: u8 = 2;
+    pub const MEMBER: u8 = 3;
+    pub const DESTINATION: u8 = 6;
+    pub const UNIX_FDS: u8 = 9;
+    pub const CALL: u8 = 1;
+    pub const SIGNAL: u8 = 4;
+}
+
+/// How long a message is, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lengths {
+    /// All but the body, with what pads it.
+    pub head: usize,
+    /// The body.
+    pub body: usize,
+}
+
+/// What becomes of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is handed on. `body` says how many bytes of its body are: all or none.
+    Take { body: usize, descriptors: usize },
+    /// All of it is passed over.
+    Skip(&'static str),
+}
+
+/// Reads the first [`PRIMARY`] bytes of a message.
+///
+/// `None` when they begin no message, so that nothing behind them can be found.
+pub(super) fn lengths(primary: &[u8]) -> Option<Lengths> {
+    let order = Order::of(primary)?;
+    let (body, fields) = (order.number(primary, 4)?, order.number(primary, 12)?);
+    let head = PRIMARY.checked_add(fields)?.checked_next_multiple_of(8)?;
+    (head.checked_add(body)? <= LONGEST).then_some(Lengths { head, body })
+}
+
+/// Judges a message by its whole head, and takes out of the head what is not handed on.
+///
+/// `carried` is how many descriptors have come with it.
+pub(super) fn judge(head: &mut [u8], body: usize, carried: usize, accepts: &Accepts) -> Verdict {
+    let Some(fields) = Fields::read(head) else {
+        return Verdict::Skip("its header fields are of types that D-Bus does not know");
+    };
+    let name = |range: &Option<(usize, usize)>| range.and_then(|(from, to)| head.get(from..to));
+    let (interface, member) = (name(&fields.interface), name(&fields.member));
+    let is = |wanted: &(&str, &str)| {
+        member == Some(wanted.1.as_bytes()) && interface.is_none_or(|name| name == wanted.0.as_bytes())
+    };
+    let kind = head.get(1).copied().unwrap_or_default();
+    let is_addressed = fields.destination.is_some();
+    let may_be_large = kind == code::CALL || !is_addressed;
+    let limit = match kind {
+        code::CALL | code::SIGNAL => accepts
+            .large
+            .iter()
+            .find(|(wanted, _)| may_be_large && is(wanted))
+            .map_or(Accepts::SMALL, |(_, limit)| *limit),
+        // An answer that was asked for: the bus lets no other through.
+        _ => usize::MAX,
+    };
+    let takes = kind == code::CALL && accepts.descriptors.iter().any(is);
+    let is_complete =
+        fields.descriptors.is_some_and(|(_, count)| count <= carried && count <= Accepts::PER_CALL);
+    let descriptors = match fields.descriptors {
+        Some((_, count)) if takes && is_complete => count,
+        Some((at, _)) => {
+            clear(head, at);
+            0
+        }
+        None => 0,
+    };
+    if body > limit {
+        clear(head, 4);
+        return Verdict::Take { body: 0, descriptors };
+    }
+    Verdict::Take { body, descriptors }
+}
+
+/// Zero is the same in both byte orders.
+fn clear(head: &mut [u8], at: usize) {
+    if let Some(number) = at.checked_add(4).and_then(|end| head.get_mut(at..end)) {
+        number.fill(0);
+    }
+}
+
+/// Byte order of a message.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    fn of(head: &[u8]) -> Option<Self> {
+        match head.first()? {
+            b'l' => Some(Self::Little),
+            b'B' => Some(Self::Big),
+            _ => None,
+        }
+    }
+
+    fn number(self, bytes: &[u8], at: usize) -> Option<usize> {
+        let number = <[u8; 4]>::try_from(bytes.get(at..at.checked_add(4)?)?).ok()?;
+        let number = match self {
+            Self::Little => u32::from_le_bytes(number),
+            Self::Big => u32::from_be_bytes(number),
+        };
+        usize::try_from(number).ok()
+    }
+}
+
+/// Where in the head the fields are that matter here.
+#[derive(Debug, Default)]
+struct Fields {
+    interface: Option<(usize, usize)>,
+    member: Option<(usize, usize)>,
+    destination: Option<(usize, usize)>,
+    /// Where the number of descriptors stands, and what it is.
+    descriptors: Option<(usize, usize)>,
+}
+
+impl Fields {
+    /// `None` when the fields cannot be walked to their end.
+    fn read(head: &[u8]) -> Option<Self> {
+        let order = Order::of(head)?;
+        let end = PRIMARY.checked_add(order.number(head, 12)?)?;
+        let mut fields = Self::default();
+        let mut at = PRIMARY;
+        while at < end {
+            at = at.checked_next_multiple_of(8)?;
+            let (code, signature) = (*head.get(at)?, *head.get(at.checked_add(2)?)?);
+            // One byte of code, then the signature: its length, one character, a zero byte.
+            if *head.get(at.checked_add(1)?)? != 1 {
+                return None;
+            }
+            let value = at.checked_add(4)?;
+            let (from, to, next) = match signature {
+                b'u' => (value, value.checked_add(4)?, value.checked_add(4)?),
+                b's' | b'o' => {
+                    let from = value.checked_add(4)?;
+                    let to = from.checked_add(order.number(head, value)?)?;
+                    (from, to, to.checked_add(1)?)
+                }
+                b'g' => {
+                    let from = value.checked_add(1)?;
+                    let to = from.checked_add(usize::from(*head.get(value)?))?;
+                    (from, to, to.checked_add(1)?)
+                }
+                _ => return None,
+            };
+            if next > end || next > head.len() {
+                return None;
+            }
+            match (code, signature) {
+                (code::INTERFACE, b's') => fields.interface = Some((from, to)),
+                (code::MEMBER, b's') => fields.member = Some((from, to)),
+                (code::DESTINATION, b's') => fields.destination = Some((from, to)),
+                (code::UNIX_FDS, b'u') => fields.descriptors = Some((from, order.number(head, from)?)),
+                _ => {}
+            }
+            at = next;
+        }
+        Some(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests;
