@@ -1,8 +1,10 @@
 //! Shared parts of the tests that need several crates: fixtures, and a machine on a private bus.
 
+mod flood;
 mod monitor;
 mod peers;
 
+pub use flood::limit_descriptors;
 pub use monitor::{EventEar, Monitor, next};
 
 use anyhow::Context as _;

@@ -163,6 +163,14 @@ fn a_part_in_a_slot_is_prepared_read_and_removed() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_collection_stands_what_any_user_may_send() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", ""), ("none", "")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    bed.machine.expect_steady("vpd-collection", dbus_api::vpd::collection::BUS_NAME)
+}
+
+#[test]
 fn an_idle_collection_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new(&[("card", ""), ("none", "")])? else { return Ok(()) };
     bed.machine.start_inventory()?;

@@ -216,6 +216,12 @@ fn a_second_inventory_ends_at_once_and_leaves_the_first_alone() -> anyhow::Resul
 }
 
 #[test]
+fn an_inventory_stands_what_any_user_may_send() -> anyhow::Result<()> {
+    let Some(machine) = Machine::bare()? else { return Ok(()) };
+    machine.expect_steady("inventory-manager", manager::BUS_NAME)
+}
+
+#[test]
 fn an_idle_inventory_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
     let Some(machine) = Machine::bare()? else { return Ok(()) };
     machine.expect_idle("inventory-manager", &[])

@@ -200,6 +200,13 @@ fn a_system_without_location_codes_keeps_nobody_waiting() -> anyhow::Result<()> 
 }
 
 #[test]
+fn an_updater_stands_what_any_user_may_send() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_inventory()? else { return Ok(()) };
+    bed.publish(vec![system("139F230"), chassis(b"78DA", b"WZS003T"), marker(BOARD)])?;
+    bed.machine.expect_steady("location-code-updater", dbus_api::vpd::location::BUS_NAME)
+}
+
+#[test]
 fn an_idle_updater_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_inventory()? else { return Ok(()) };
     bed.publish(vec![system("139F230"), chassis(b"78DA", b"WZS003T"), marker(BOARD)])?;

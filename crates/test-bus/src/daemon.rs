@@ -71,12 +71,28 @@ impl Daemon {
         Ok(())
     }
 
+    /// Makes the daemon stand still as it is.
+    pub fn pause(&mut self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&mut self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
     /// Asks the daemon politely to end, and does not wait for that.
     pub fn ask_to_end(&mut self) -> Result<()> {
+        self.signal(Signal::SIGTERM)
+    }
+
+    /// One that has ended gets none.
+    fn signal(&mut self, signal: Signal) -> Result<()> {
         // A pid fits, and a child that is not reaped yet has its own still.
         match (self.child.try_wait()?, i32::try_from(self.child.id())) {
-            (None, Ok(pid)) => kill(Pid::from_raw(pid), Signal::SIGTERM)
-                .with_context(|| format!("asking {} to end", self.name)),
+            (None, Ok(pid)) => {
+                kill(Pid::from_raw(pid), signal).with_context(|| format!("sending {signal} to {}", self.name))
+            }
             _ => Ok(()),
         }
     }

@@ -162,6 +162,11 @@ impl Bed {
     }
 
     /// Hands a file to the service by a descriptor in memory.
+    /// The process of the image manager.
+    pub fn manager_process(&self) -> anyhow::Result<u32> {
+        Ok(self.manager.as_ref().context("no image manager runs")?.pid())
+    }
+
     pub fn start_update(&self, content: &[u8], apply: &str) -> anyhow::Result<String> {
         Ok(self.hand_over(memory(content)?, apply)?)
     }

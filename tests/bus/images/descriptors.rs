@@ -6,6 +6,7 @@ use super::bed::{
 };
 use super::bed::{FILE_PATH, NAME};
 use super::ear::Said;
+use house_tests::limit_descriptors;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -198,5 +199,21 @@ fn a_state_that_was_read_is_not_held_back_for_late_clients() -> anyhow::Result<(
         heard.path == unread && heard.value(ACTIVATION, "Activation") == Some(&*format!("{STATES}Ready"))
     };
     assert!(!bed.heard()?.iter().any(is_told), "{unread} was not held back");
+    Ok(())
+}
+
+#[test]
+fn a_call_whose_descriptor_the_kernel_could_not_give_is_refused_and_the_next_one_is_taken()
+-> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    let process = bed.manager_process()?;
+    let open = std::fs::read_dir(format!("/proc/{process}/fd"))?.count() as u64;
+    limit_descriptors(process, open)?;
+    let refused = bed.hand_over(memory(&image("lost"))?, ON_REQUEST);
+    assert_eq!(refused.map_err(error_name), Err("org.freedesktop.DBus.Error.InvalidArgs".to_owned()));
+    limit_descriptors(process, 1024)?;
+    assert_eq!(bed.manager_process()?, process);
+    bed.hand_over(memory(&image("given"))?, ON_REQUEST)?;
+    bed.await_image("given")?;
     Ok(())
 }

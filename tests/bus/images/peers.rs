@@ -50,6 +50,12 @@ fn readers_are_answered_while_a_large_image_is_unpacked() -> anyhow::Result<()> 
     Ok(())
 }
 
+#[test]
+fn an_image_manager_stands_what_any_user_may_send() -> anyhow::Result<()> {
+    let Some(bed) = Bed::new("")? else { return Ok(()) };
+    bed.machine.expect_steady("image-manager", NAME)
+}
+
 /// How often it looks whether its folder is still the one that it watches: the one reason to wake that is left.
 const FOLDER_INTERVAL: Duration = Duration::from_secs(2);
 
