@@ -2,9 +2,15 @@
 ///
 /// Each byte's turn is reversible, so that two texts of one length which differ within one byte never have the same sum.
 pub(crate) fn checksum(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    add(BEGINNING, bytes)
+}
+
+/// The sum of nothing.
+pub(crate) const BEGINNING: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The sum of a text that goes on.
+pub(crate) fn add(sum: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(sum, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// As it stands in a file: 16 hexadecimal digits.

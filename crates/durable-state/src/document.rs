@@ -1,11 +1,10 @@
 use crate::checksum::in_words;
-use crate::opening::open_regular;
+use crate::opening::read_regular;
 use crate::{Disk, Step, replace, replace_unflushed, writer};
 use nix::errno::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What can be kept in a file of its own.
@@ -194,7 +193,7 @@ fn is_lasting(error: &io::Error) -> bool {
 
 /// `None` of what is not there or is no regular file.
 fn read_if_there(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
-    match read(path, longest) {
+    match read_regular(path, longest) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read,
     }
@@ -224,7 +223,7 @@ pub fn load<T: Document>(disk: &impl Disk, path: &Path) -> Result<Option<T>, Loa
 /// As [`load`], of a file whose longest length, bytes, is a setting's matter.
 pub fn load_within<T: Document>(disk: &impl Disk, path: &Path, longest: u64) -> Result<Option<T>, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
-    let read = match read(path, longest) {
+    let read = match read_regular(path, longest) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(unreadable)?,
     };
@@ -250,7 +249,7 @@ fn decode_within<T: Document>(bytes: Option<Vec<u8>>, longest: u64) -> Result<T,
 /// What was kept of this format when another version of the program wrote over it.
 fn own_format<T: Document>(path: &Path, longest: u64) -> Option<T> {
     let kept = of_format(path, T::FORMAT);
-    let value = decode_within(read(&kept, longest).ok()?, longest).ok()?;
+    let value = decode_within(read_regular(&kept, longest).ok()?, longest).ok()?;
     log::info!("{} is of another version of the program, {} is read", path.display(), kept.display());
     Some(value)
 }
@@ -283,14 +282,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.push(path.file_name().unwrap_or_default());
     name.push(ending);
     path.with_file_name(name)
-}
-
-/// At most one byte more than may be; `None` of what is no regular file.
-fn read(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
-    let Some(file) = open_regular(path, OpenOptions::new().read(true))? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    file.take(longest.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use crate::{Disk, Document, LoadError, RealDisk, Step};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -38,7 +39,8 @@ impl<D: Disk> StateFolder<D> {
     /// Errors: as the kernel says. A draft that cannot be removed is only logged: nothing needs its name.
     pub fn open(&self) -> io::Result<()> {
         crate::create_folder(&self.disk, &self.path)?;
-        let swept = crate::sweep(&self.disk, &self.path).and_then(|()| self.forget_damaged());
+        let swept =
+            crate::sweep(&self.disk, &self.path).and_then(|()| forget_damaged(&self.disk, &self.path));
         if let Err(error) = swept {
             log::warn!("what an interrupted run left stays: {error}");
         }
@@ -90,22 +92,29 @@ impl<D: Disk> StateFolder<D> {
         names.sort_unstable();
         Ok(names)
     }
+}
 
-    fn forget_damaged(&self) -> io::Result<()> {
-        let mut kept: Vec<(SystemTime, PathBuf, bool)> = Vec::new();
-        for entry in std::fs::read_dir(&self.path)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.as_encoded_bytes();
-            if name.starts_with(b".") && name.ends_with(DAMAGED.as_bytes()) {
-                let found = entry.path().symlink_metadata()?;
-                kept.push((found.modified()?, entry.path(), found.is_dir()));
-            }
+/// Whether a file of this name is one that was [set aside](crate::set_aside).
+pub fn is_damaged(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(DAMAGED.as_bytes())
+}
+
+/// Removes from a folder what was [set aside](crate::set_aside), but for the newest four.
+///
+/// Errors: as the kernel says.
+pub fn forget_damaged(disk: &impl Disk, folder: &Path) -> io::Result<()> {
+    let mut kept: Vec<(SystemTime, PathBuf, bool)> = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if is_damaged(&entry.file_name()) {
+            let found = entry.path().symlink_metadata()?;
+            kept.push((found.modified()?, entry.path(), found.is_dir()));
         }
-        kept.sort_unstable();
-        let superfluous = kept.len().saturating_sub(DAMAGED_KEPT);
-        kept.into_iter().take(superfluous).try_for_each(|(_, path, is_folder)| {
-            self.disk.perform(&if is_folder { Step::RemoveFolder(path) } else { Step::RemoveFile(path) })
-        })
     }
+    kept.sort_unstable();
+    let superfluous = kept.len().saturating_sub(DAMAGED_KEPT);
+    kept.into_iter().take(superfluous).try_for_each(|(_, path, is_folder)| {
+        disk.perform(&if is_folder { Step::RemoveFolder(path) } else { Step::RemoveFile(path) })
+    })
 }

@@ -1,5 +1,5 @@
-use crate::checksum::in_words;
 use crate::opening::open_regular;
+use crate::sealed::whole;
 use crate::{Disk, Step, at};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _, Take};
@@ -99,38 +99,51 @@ impl Journal {
     }
 }
 
-/// A line of a journal: a checksum, a blank, the text, which has no line breaks.
-///
-/// It starts with a line break of its own, so that a piece of the line before cannot spoil it.
-pub fn encode_line(text: &str) -> String {
-    format!("\n{} {text}\n", in_words(text.as_bytes()))
-}
-
 /// The text of the next line that arrived whole; `None` at the end.
 ///
 /// Holds one line at a time; of a line longer than `longest` bytes, pieces of that length are passed over.
 pub fn next_line(reader: &mut impl BufRead, longest: u64) -> io::Result<Option<String>> {
-    let mut line = Vec::new();
     loop {
-        line.clear();
-        let read = reader.by_ref().take(longest).read_until(b'\n', &mut line)?;
-        if read == 0 {
+        let mut line = Vec::new();
+        if read_line(reader, longest, &mut line)? == 0 {
             return Ok(None);
         }
-        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
         if line.is_empty() {
             continue;
         }
-        match whole(line) {
-            Some(text) => return Ok(Some(text.to_owned())),
+        match whole(&line).map(str::len) {
+            // A line may be most of what is kept: it is not copied.
+            Some(text) => {
+                line.drain(..line.len() - text);
+                return Ok(String::from_utf8(line).ok());
+            }
             None => log::warn!("passing over {} bytes of a journal that did not arrive whole", line.len()),
         }
     }
 }
 
-fn whole(line: &[u8]) -> Option<&str> {
-    let (sum, text) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    (sum == in_words(text.as_bytes())).then_some(text)
+/// Reads up to a line break, which is read too, or so many bytes; tells how many were read.
+///
+/// The buffer grows by a quarter, not to the double: a line may be most of what is kept.
+fn read_line(reader: &mut impl BufRead, longest: u64, line: &mut Vec<u8>) -> io::Result<usize> {
+    let longest = usize::try_from(longest).unwrap_or(usize::MAX);
+    loop {
+        let found = reader.fill_buf()?;
+        let room = longest.saturating_sub(line.len()).min(found.len());
+        let end = found.iter().take(room).position(|byte| *byte == b'\n').map(|at| at + 1);
+        let taken = end.unwrap_or(room);
+        if line.capacity() - line.len() < taken {
+            line.reserve_exact(taken.max(line.len() / 4));
+        }
+        line.extend(found.iter().take(taken));
+        reader.consume(taken);
+        if end.is_some() || taken == 0 {
+            return Ok(line.len());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +151,10 @@ mod tests {
     use super::*;
     use crate::RealDisk;
     use crate::simulation::every_cut;
+
+    fn encode_line(text: &str) -> Vec<u8> {
+        crate::encode_line(|out| out.write_all(text.as_bytes())).unwrap()
+    }
 
     fn lines(path: &Path) -> Vec<String> {
         let mut reader = Journal::at(path).read().unwrap().into_iter().next();
@@ -150,7 +167,7 @@ mod tests {
         let append = |folder: &Path, disk: &dyn Fn(&mut Journal, Vec<u8>) -> io::Result<()>, text| {
             let mut journal = Journal::at(folder.join("journal"));
             journal.read()?;
-            disk(&mut journal, encode_line(text).into_bytes())
+            disk(&mut journal, encode_line(text))
         };
         let ways = every_cut(
             |folder| append(folder, &|journal, line| journal.append(&RealDisk, line), "first").unwrap(),
@@ -185,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_journal_with_any_one_bit_flipped_gives_no_other_line() {
-        let text = encode_line("{\"some\": 1}").into_bytes();
+        let text = encode_line("{\"some\": 1}");
         for bit in 0..text.len() * 8 {
             let mut text = text.clone();
             text[bit / 8] ^= 1 << (bit % 8);

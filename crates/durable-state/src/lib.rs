@@ -6,6 +6,8 @@
 //! - [`replace()`] and its kin: one file, link or folder at a time;
 //! - [`StateFolder`]: a folder with files of one owner, and [`Document`]s in them;
 //! - [`Journal`]: a file that grows by lines, of which each is there whole or not at all;
+//! - [`seal`] and [`unseal`]: a file of another dialect, with a checksum before its text;
+//! - [`Reserve`]: room on the disk for what must go through when it is full;
 //! - [`Draft`]: a file that is written as a stream and then put in place, for tools.
 //!
 //! # The dialect
@@ -58,6 +60,8 @@ mod folder;
 mod journal;
 mod opening;
 mod replace;
+mod reserve;
+mod sealed;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod step;
@@ -67,10 +71,13 @@ pub use document::{
     Document, Fault, LoadError, decode, encode, load, load_within, of_format, save, save_unflushed, set_aside,
 };
 pub use draft::Draft;
-pub use folder::StateFolder;
-pub use journal::{Journal, encode_line, next_line};
+pub use folder::{StateFolder, forget_damaged, is_damaged};
+pub use journal::{Journal, next_line};
+pub use opening::{holds, read_regular};
 pub use replace::{
     create_folder, draft_of, is_draft, remove, remove_unflushed, replace, replace_link, replace_unflushed,
     sweep,
 };
+pub use reserve::{Reserve, is_full};
+pub use sealed::{encode_line, line_length, seal, unseal};
 pub use step::{Disk, RealDisk, Step, at};

@@ -1,7 +1,7 @@
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -22,6 +22,30 @@ pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result
 pub(crate) fn require_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let no_file = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
     open_regular(path, options)?.ok_or_else(no_file)
+}
+
+/// What a regular file says, at most one byte more than `longest`; `None` where something else has its name.
+///
+/// Errors: as the kernel says, also that there is nothing of this name.
+pub fn read_regular(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(file) = open_regular(path, OpenOptions::new().read(true))? else { return Ok(None) };
+    let length = file.metadata()?.len().min(longest);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(longest.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Whether a regular file says just this. What cannot be read does not.
+pub fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let Ok(Some(mut file)) = open_regular(path, OpenOptions::new().read(true)) else { return false };
+    if file.metadata().map_or(true, |found| found.len() != bytes.len() as u64) {
+        return false;
+    }
+    let mut piece = [0; 4096];
+    bytes.chunks(piece.len()).all(|expected| {
+        let found = &mut piece[..expected.len()];
+        file.read_exact(found).is_ok() && found == expected
+    })
 }
 
 /// A link, a socket or a pipe without a reader, or a folder that was to be written.

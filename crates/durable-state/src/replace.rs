@@ -24,9 +24,9 @@ pub fn replace(disk: &impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// As [`replace()`], but nothing waits for the disk: for memory, and for what may be lost with the power.
 ///
 /// A file system that writes names before contents may leave an empty file then.
-pub fn replace_unflushed(disk: &impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace_unflushed(disk: &impl Disk, path: &Path, bytes: impl Into<Vec<u8>>) -> io::Result<()> {
     let draft = places(path)?.1;
-    let written = disk.perform(&Step::Write { path: draft.clone(), bytes: bytes.to_vec() });
+    let written = disk.perform(&Step::Write { path: draft.clone(), bytes: bytes.into() });
     put_in_place(disk, written, &draft, path)
 }
 

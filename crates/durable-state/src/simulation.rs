@@ -224,7 +224,9 @@ fn names_of(step: &Step) -> Vec<PathBuf> {
         Step::Write { path, .. }
         | Step::Link { path, .. }
         | Step::RemoveFile(path)
-        | Step::RemoveFolder(path) => vec![path.clone()],
+        | Step::RemoveFolder(path)
+        | Step::RemoveEmptyFolder(path)
+        | Step::Reserve { path, .. } => vec![path.clone()],
         _ => Vec::new(),
     }
 }

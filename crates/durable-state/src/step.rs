@@ -25,6 +25,10 @@ pub enum Step {
     RemoveFile(PathBuf),
     /// A folder goes, with everything in it, not durably yet.
     RemoveFolder(PathBuf),
+    /// A folder goes, not durably yet, unless there is something in it: then the step fails.
+    RemoveEmptyFolder(PathBuf),
+    /// A file that nobody reads takes room on the disk, so many bytes, or shrinks to them and gives the rest back.
+    Reserve { path: PathBuf, length: u64 },
     /// What was written to a file becomes durable.
     SyncFile(PathBuf),
     /// The names in a folder become durable.
@@ -62,6 +66,8 @@ impl Step {
             Self::CreateFolder(path)
             | Self::RemoveFile(path)
             | Self::RemoveFolder(path)
+            | Self::RemoveEmptyFolder(path)
+            | Self::Reserve { path, .. }
             | Self::SyncFile(path)
             | Self::SyncFolder(path)
             | Self::SyncFileSystem(path)
@@ -90,6 +96,8 @@ pub(crate) fn change(step: &Step) -> io::Result<()> {
         Step::Rename { from, to } => std::fs::rename(from, to),
         Step::RemoveFile(path) => std::fs::remove_file(path),
         Step::RemoveFolder(path) => std::fs::remove_dir_all(path),
+        Step::RemoveEmptyFolder(path) => std::fs::remove_dir(path),
+        Step::Reserve { path, length } => crate::reserve::hold(path, *length),
         Step::SyncFile(_) | Step::SyncFolder(_) | Step::SyncFileSystem(_) => Ok(()),
     }
 }

@@ -11,8 +11,9 @@ mod gather;
 
 pub use archive::Order;
 
+use crate::inventory::Inventory;
 use crate::schema::Schema;
-use crate::store::{Entry, Restored, Store};
+use crate::store::{Entry, Store};
 use durable_state::Disk;
 use gather::Gathering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,24 +34,21 @@ pub struct Source<'a> {
     pub orders: &'a Orders,
 }
 
-/// Adopts what the source holds, into a store that was never used; what is to be restored is the result.
+/// Adopts what the source holds, into a store that was never used and an inventory that is empty, within its bounds.
 ///
 /// Never fails: what cannot be adopted is told in the log, and what cannot be written down yet is written with the
 /// first change that can be.
-pub fn adopt<D: Disk>(store: &mut Store<D>, source: &Source<'_>) -> Vec<Restored> {
-    let gathering = match Gathering::of(source) {
+pub fn adopt<D: Disk>(store: &mut Store<D>, source: &Source<'_>, inventory: &mut Inventory) {
+    let gathering = match Gathering::of(source, inventory) {
         Ok(gathering) => gathering,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return begin(
-                store,
-                Vec::new(),
-                &format!("there is nothing to adopt in {}", source.folder.display()),
-            );
+            let note = format!("there is nothing to adopt in {}", source.folder.display());
+            return begin(store, Vec::new(), &note);
         }
         Err(error) => {
             // No note: an administrator may mend it, as long as nothing was published.
             log::error!("cannot adopt the inventory in {}: {error}", source.folder.display());
-            return Vec::new();
+            return;
         }
     };
     let summary = summary(&gathering, &source.folder);
@@ -58,21 +56,16 @@ pub fn adopt<D: Disk>(store: &mut Store<D>, source: &Source<'_>) -> Vec<Restored
         // What is not adopted now never is.
         log::error!("{} holds more {limit} than are adopted; the rest is lost", source.folder.display());
     }
-    begin(store, gathering.entries, &summary)
+    if let Some(exceeded) = gathering.exceeded {
+        log::error!("{} holds more than the inventory may: {exceeded}", source.folder.display());
+    }
+    begin(store, gathering.entries, &summary);
 }
 
-fn begin<D: Disk>(store: &mut Store<D>, batch: Vec<Entry>, note: &str) -> Vec<Restored> {
-    match store.begin(&batch, note) {
+fn begin<D: Disk>(store: &mut Store<D>, batch: Vec<Entry>, note: &str) {
+    match store.begin(batch, note) {
         Ok(()) => log::info!("{note}"),
         Err(error) => log::error!("{note}; it cannot be written down yet: {error}"),
-    }
-    batch.into_iter().filter_map(restored).collect()
-}
-
-fn restored(entry: Entry) -> Option<Restored> {
-    match entry {
-        Entry::Set { path, interface, properties } => Some(Restored { path, interface, properties }),
-        Entry::Remove { .. } => None,
     }
 }
 

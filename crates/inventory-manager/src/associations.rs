@@ -5,13 +5,14 @@
 //! an object `{condition: {path, interface, property, values}, associations: [the same]}` takes
 //! its place once its condition holds; the first of these in file name order wins for good.
 
-use crate::inventory::{Inventory, Update};
-use crate::schema::Schema;
+use crate::inventory::Inventory;
+use crate::schema::{Place, Schema};
 use crate::types::Value;
+use dbus_api::inventory::received::Growing;
 use dbus_api::inventory::{ASSOCIATION_DEFINITIONS, ROOT};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Where the files are, below the root.
@@ -24,6 +25,19 @@ pub struct Associations {
     conditional: Vec<Conditional>,
     /// The conditional that has won.
     chosen: Option<usize>,
+    /// Objects whose associations there was no room for, so that each is told once.
+    left_out: BTreeSet<String>,
+}
+
+/// An object whose associations are others now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Associated {
+    /// The object.
+    pub path: String,
+    /// Their interface, which the object did not have before if `is_new`, and their property.
+    pub place: (Place, Place),
+    /// Whether the object did not have the interface.
+    pub is_new: bool,
 }
 
 /// What one association file cannot be used for, and why.
@@ -34,8 +48,8 @@ pub struct AssociationError {
     reason: String,
 }
 
-/// Forward type, reverse type, endpoint; by relative object path.
-type Definitions = BTreeMap<String, Vec<(String, String, String)>>;
+/// Forward type, reverse type, endpoint, one association after the other; by relative object path.
+type Definitions = BTreeMap<String, Value>;
 
 #[derive(Debug, Deserialize)]
 struct Conditional {
@@ -77,14 +91,16 @@ fn definitions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Defi
 }
 
 fn collect(entries: Vec<Entry>) -> Definitions {
-    let mut definitions = Definitions::new();
+    let mut definitions: BTreeMap<String, Growing> = BTreeMap::new();
     for entry in entries {
         let ends = definitions.entry(normal(&entry.path)).or_default();
         for Endpoints { types, paths } in entry.endpoints {
-            ends.extend(paths.into_iter().map(|path| (types.forward.clone(), types.reverse.clone(), path)));
+            for path in &paths {
+                [&types.forward, &types.reverse, path].into_iter().for_each(|text| ends.push(text));
+            }
         }
     }
-    definitions
+    definitions.into_iter().map(|(path, ends)| (path, Value::Triples(ends.finish()))).collect()
 }
 
 /// Paths stand with or without the root, with or without a leading slash.
@@ -119,50 +135,52 @@ impl Associations {
         Ok(())
     }
 
-    /// What to add to the inventory as it now is: nothing for objects that have what they should.
+    /// Gives the objects of the inventory as it now is what they should have, within its bounds; tells which did not have it.
     ///
     /// The values are live only: the files, not the inventory's state, hold them.
-    pub fn updates(&mut self, schema: &Schema, inventory: &Inventory) -> Vec<Update> {
+    pub fn apply(&mut self, schema: &Schema, inventory: &mut Inventory) -> Vec<Associated> {
         if self.chosen.is_none() {
-            self.chosen = self.conditional.iter().position(|one| one.condition.holds(inventory));
+            self.chosen = self.conditional.iter().position(|one| one.condition.holds(schema, inventory));
         }
         let definitions = match self.chosen.and_then(|index| self.conditional.get(index)) {
             Some(conditional) => &conditional.associations,
             None => &self.default,
         };
-        let Some(properties) = schema.interface(ASSOCIATION_DEFINITIONS) else { return Vec::new() };
-        let wanted = definitions.iter().filter_map(|(path, ends)| {
-            let object = inventory.objects().get(path)?;
-            let value = Value::Triples(ends.clone());
-            let old = object.get(ASSOCIATION_DEFINITIONS).and_then(|hosted| hosted.values.get(PROPERTY));
-            if old == Some(&value) {
-                return None;
+        let Some(interface) = schema.place(ASSOCIATION_DEFINITIONS) else { return Vec::new() };
+        let Some(property) = schema.at(interface).and_then(|known| known.place(PROPERTY)) else {
+            return Vec::new();
+        };
+        let mut associated = Vec::new();
+        for (path, value) in definitions {
+            let is_there = inventory.objects().contains_key(path);
+            let shown = inventory.value(schema, path, ASSOCIATION_DEFINITIONS, PROPERTY);
+            if !is_there || shown == Some(value) {
+                continue;
             }
-            let initial = properties.iter().map(|(name, schema)| (name.clone(), schema.initial.clone()));
-            let mut values: BTreeMap<_, _> = initial.collect();
-            values.insert(PROPERTY.to_owned(), value);
-            Some(Update {
-                path: path.clone(),
-                interface: ASSOCIATION_DEFINITIONS.to_owned(),
-                values,
-                changed: old.map(|_| PROPERTY.to_owned()).into_iter().collect(),
-                persist: false,
-            })
-        });
-        wanted.collect()
+            match inventory.configure(schema, path, interface, property, value.clone()) {
+                Ok(is_new) => {
+                    associated.push(Associated { path: path.clone(), place: (interface, property), is_new });
+                    self.left_out.remove(path);
+                }
+                Err(exceeded) if self.left_out.insert(path.clone()) => {
+                    log::error!("no room for the configured associations object={path}: {exceeded}");
+                }
+                Err(_) => {}
+            }
+        }
+        associated
     }
 }
 
 const PROPERTY: &str = "Associations";
 
 impl Condition {
-    fn holds(&self, inventory: &Inventory) -> bool {
-        let value = inventory
-            .objects()
-            .get(&normal(&self.path))
-            .and_then(|object| object.get(&self.interface))
-            .and_then(|hosted| hosted.values.get(&self.property));
-        value.is_some_and(|value| self.values.contains(&value.to_json()))
+    fn holds(&self, schema: &Schema, inventory: &Inventory) -> bool {
+        let value = inventory.value(schema, &normal(&self.path), &self.interface, &self.property);
+        let property = schema.interface(&self.interface).and_then(|known| known.get(&self.property));
+        value.zip(property).is_some_and(|(value, property)| {
+            self.values.iter().any(|json| property.kind.from_json(json).as_ref() == Some(value))
+        })
     }
 }
 
@@ -183,10 +201,17 @@ mod tests {
         Schema::from_fragment(&toml::from_str(&text).unwrap()).unwrap()
     }
 
-    fn apply(associations: &mut Associations, inventory: &mut Inventory) -> Vec<Update> {
-        let updates = associations.updates(&schema(), inventory);
-        inventory.apply(&updates);
-        updates
+    fn shown(inventory: &Inventory) -> Option<Value> {
+        inventory.value(&schema(), "/system/a", ASSOCIATION_DEFINITIONS, PROPERTY).cloned()
+    }
+
+    fn is_persisted(inventory: &Inventory) -> bool {
+        let place = schema().place(ASSOCIATION_DEFINITIONS).unwrap();
+        inventory.objects()["/system/a"].interface(place).unwrap().persisted
+    }
+
+    fn triples(texts: &[&str]) -> Option<Value> {
+        Some(Value::Triples(texts.iter().copied().collect()))
     }
 
     #[test]
@@ -194,13 +219,13 @@ mod tests {
         let mut associations = Associations::default();
         associations.add(DEFAULT).unwrap();
         let mut inventory = Inventory::default();
-        assert!(apply(&mut associations, &mut inventory).is_empty());
-        inventory.restore("/system/a", "a.B", PropertyValues::new());
-        let updates = apply(&mut associations, &mut inventory);
-        let expected = ["/s/one", "/s/two"].map(|path| ("sensors".into(), "inventory".into(), path.into()));
-        assert_eq!(updates[0].values[PROPERTY], Value::Triples(expected.into()));
-        assert!(!updates[0].persist);
-        assert!(apply(&mut associations, &mut inventory).is_empty());
+        assert!(associations.apply(&schema(), &mut inventory).is_empty());
+        inventory.restore(&schema(), "/system/a", "a.B", PropertyValues::new());
+        assert!(associations.apply(&schema(), &mut inventory)[0].is_new);
+        let expected = ["sensors", "inventory", "/s/one", "sensors", "inventory", "/s/two"];
+        assert_eq!(shown(&inventory), triples(&expected));
+        assert!(!is_persisted(&inventory));
+        assert!(associations.apply(&schema(), &mut inventory).is_empty());
     }
 
     #[test]
@@ -209,20 +234,31 @@ mod tests {
         associations.add(CONDITIONAL).unwrap();
         associations.add(DEFAULT).unwrap();
         let mut inventory = Inventory::default();
-        inventory.restore("/system/a", "a.B", PropertyValues::new());
-        assert_eq!(apply(&mut associations, &mut inventory).len(), 1);
-        let model = |text: &str| PropertyValues::from([("Model".to_owned(), Value::Text(text.to_owned()))]);
-        inventory.restore("/system", "a.B", model("other"));
-        assert!(apply(&mut associations, &mut inventory).is_empty());
-        inventory.restore("/system", "a.B", model("M2"));
-        let updates = apply(&mut associations, &mut inventory);
-        assert_eq!(
-            updates[0].values[PROPERTY],
-            Value::Triples(vec![("fan".into(), "sensor".into(), "/s/three".into())])
-        );
-        assert_eq!(updates[0].changed, [PROPERTY]);
-        inventory.restore("/system", "a.B", model("other"));
-        assert!(apply(&mut associations, &mut inventory).is_empty());
+        inventory.restore(&schema(), "/system/a", "a.B", PropertyValues::new());
+        assert_eq!(associations.apply(&schema(), &mut inventory).len(), 1);
+        let model = |text: &str| [("Model", Value::Text(text.into()))];
+        inventory.restore(&schema(), "/system", "a.B", model("other"));
+        assert!(associations.apply(&schema(), &mut inventory).is_empty());
+        inventory.restore(&schema(), "/system", "a.B", model("M2"));
+        let associated = associations.apply(&schema(), &mut inventory);
+        assert_eq!(shown(&inventory), triples(&["fan", "sensor", "/s/three"]));
+        assert!(!associated[0].is_new);
+        inventory.restore(&schema(), "/system", "a.B", model("other"));
+        assert!(associations.apply(&schema(), &mut inventory).is_empty());
+    }
+
+    #[test]
+    fn associations_that_there_is_no_room_for_are_left_out() {
+        let mut associations = Associations::default();
+        associations.add(DEFAULT).unwrap();
+        let mut inventory = Inventory::default();
+        let text = Value::Text("x".repeat(crate::limits::OBJECT - 300).into());
+        inventory.restore(&schema(), "/system/a", "a.B", [("Model", text)]);
+        let before = inventory.totals();
+        assert!(associations.apply(&schema(), &mut inventory).is_empty());
+        assert_eq!((shown(&inventory), inventory.totals()), (None, before));
+        inventory.restore(&schema(), "/system/a", "a.B", PropertyValues::new());
+        assert_eq!(associations.apply(&schema(), &mut inventory).len(), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod payload;
 
 pub use call::{Call, Request};
 pub use introspection::describe;
-pub use payload::{all_properties, interfaces_of, managed_objects, property};
+pub use payload::{Interfaces, Objects, Properties, property};
 
 use dbus_api::inventory::ROOT;
 use zbus::ObjectPath;

@@ -1,6 +1,7 @@
 //! How a call can fail, and the one mapping of that to D-Bus error names.
 
 use crate::inventory::{NotifyError, SetError};
+use crate::limits::Exceeded;
 use dbus_api::standard::error;
 
 /// Why a call is answered with an error.
@@ -29,6 +30,15 @@ pub enum CallFailure {
         /// The method.
         method: String,
     },
+    /// More paths than there can be objects.
+    #[error("one call may name {limit} objects")]
+    TooManyPaths {
+        /// The limit.
+        limit: usize,
+    },
+    /// The inventory would be larger than it may be; nothing was changed.
+    #[error(transparent)]
+    Exceeded(Exceeded),
     /// No object at the path.
     #[error("there is no object {path}")]
     UnknownObject {
@@ -89,7 +99,9 @@ impl CallFailure {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Arguments { .. } => error::INVALID_ARGS,
-            Self::TooLarge { .. } | Self::Cut { .. } => error::LIMITS_EXCEEDED,
+            Self::TooLarge { .. } | Self::Cut { .. } | Self::TooManyPaths { .. } | Self::Exceeded(_) => {
+                error::LIMITS_EXCEEDED
+            }
             Self::UnknownObject { .. } => error::UNKNOWN_OBJECT,
             Self::UnknownInterface { .. } => error::UNKNOWN_INTERFACE,
             Self::UnknownMethod { .. } => error::UNKNOWN_METHOD,
@@ -100,6 +112,7 @@ impl CallFailure {
                 SetError::UnknownProperty => error::UNKNOWN_PROPERTY,
                 SetError::ReadOnly => error::PROPERTY_READ_ONLY,
                 SetError::InvalidValue => error::OPENBMC_INVALID_ARGUMENT,
+                SetError::LimitsExceeded(_) => error::LIMITS_EXCEEDED,
             },
             Self::Notify(_) => error::OPENBMC_INVALID_ARGUMENT,
             Self::Store(_) => error::IO_ERROR,

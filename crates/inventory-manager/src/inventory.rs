@@ -1,60 +1,55 @@
 //! The inventory itself: objects, their interfaces and properties, and what a change of them means.
 //!
-//! Knows neither bus nor disk: a change is first planned, so that it can be written down before
-//! anybody sees it, and then applied.
+//! Knows neither bus nor disk: a change is first planned, so that it can be refused or written down before anybody sees it, and
+//! then applied. Of an interface only what was given is held; every other property has what the schema says that it starts
+//! with.
 
-use crate::schema::{Access, Schema};
+mod plan;
+
+pub use plan::{Plan, PlanError, Told};
+
+use crate::limits::{Bound, Exceeded, PER_OBJECT, Totals};
+use crate::schema::{Access, InterfaceSchema, Place, Schema};
 use crate::types::Value;
-use dbus_api::inventory::received::{Given, Properties, Received};
+use dbus_api::inventory::received::Given;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use std::collections::BTreeMap;
 
-/// Property values by name; complete, that is every property of the interface has one.
+/// Property values by name.
 pub type PropertyValues = BTreeMap<String, Value>;
+
+/// A value that was given to a property.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    property: Place,
+    value: Value,
+}
 
 /// One interface of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostedInterface {
-    /// Its values.
-    pub values: PropertyValues,
+    /// Which of the schema.
+    pub interface: Place,
     /// Whether the disk holds just these values. A direct `Set` is live only.
     pub persisted: bool,
+    /// What was given, in the order of places.
+    held: Box<[Held]>,
 }
 
-/// Interfaces by name.
-pub type HostedObject = BTreeMap<String, HostedInterface>;
+/// One object.
+#[derive(Debug, Default)]
+pub struct HostedObject {
+    /// In the order of places.
+    interfaces: Vec<HostedInterface>,
+    /// As counted.
+    size: usize,
+}
 
 /// All objects, by path relative to the inventory's root.
 #[derive(Debug, Default)]
 pub struct Inventory {
     objects: BTreeMap<String, HostedObject>,
-}
-
-/// What one `Notify` is going to change.
-#[derive(Debug, Default, PartialEq)]
-pub struct Plan {
-    /// Interfaces with their new values, in the order of application.
-    pub updates: Vec<Update>,
-    /// Objects that will appear or gain interfaces: path and the new interfaces.
-    pub added: Vec<(String, Vec<String>)>,
-    /// Interfaces that nobody knows here; they are passed over.
-    pub skipped: Vec<(String, String)>,
-    /// Why the call stops half-way, if it does.
-    pub fault: Option<NotifyError>,
-}
-
-/// New values for one interface.
-#[derive(Debug, PartialEq)]
-pub struct Update {
-    /// The object.
-    pub path: String,
-    /// The interface.
-    pub interface: String,
-    /// All its values after the change.
-    pub values: PropertyValues,
-    /// Properties whose value differs from before; empty for a new interface.
-    pub changed: Vec<String>,
-    /// Whether the values are to be written to disk.
-    pub persist: bool,
+    totals: Totals,
 }
 
 /// Why a `Notify` failed.
@@ -81,8 +76,8 @@ pub enum NotifyError {
         /// The path that was given.
         path: String,
     },
-    /// One call names an object in both forms of its path.
-    #[error("{path} is named twice, with and without the inventory's root")]
+    /// One call names an object twice, perhaps in both forms of its path.
+    #[error("{path} is named twice, perhaps with and without the inventory's root")]
     Twice {
         /// The object.
         path: String,
@@ -98,6 +93,78 @@ pub enum SetError {
     UnknownProperty,
     ReadOnly,
     InvalidValue,
+    LimitsExceeded(Exceeded),
+}
+
+impl HostedInterface {
+    /// The value of a property that its schema has.
+    pub fn value<'a>(&'a self, schema: &'a InterfaceSchema, property: Place) -> Option<&'a Value> {
+        match self.held(property) {
+            Some(value) => Some(value),
+            None => schema.at(property).map(|(_, schema)| &schema.initial),
+        }
+    }
+
+    /// What was given to a property.
+    fn held(&self, property: Place) -> Option<&Value> {
+        let found = self.held.binary_search_by_key(&property, |held| held.property).ok()?;
+        self.held.get(found).map(|held| &held.value)
+    }
+
+    /// Holds these values instead of or beside what it held; both in the order of places.
+    fn hold(&mut self, values: Vec<Held>) {
+        if self.held.is_empty() {
+            self.held = values.into();
+            return;
+        }
+        let mut all = std::mem::take(&mut self.held).into_vec();
+        for new in values {
+            match all.binary_search_by_key(&new.property, |held| held.property) {
+                Ok(found) => all[found] = new,
+                Err(found) => all.insert(found, new),
+            }
+        }
+        self.held = all.into();
+    }
+}
+
+impl HostedObject {
+    /// Its interfaces, in the order of their names.
+    pub fn interfaces(&self) -> &[HostedInterface] {
+        &self.interfaces
+    }
+
+    /// One of them.
+    pub fn interface(&self, interface: Place) -> Option<&HostedInterface> {
+        self.interfaces.get(self.find(interface).ok()?)
+    }
+
+    fn find(&self, interface: Place) -> Result<usize, usize> {
+        self.interfaces.binary_search_by_key(&interface, |hosted| hosted.interface)
+    }
+
+    /// The interface, which appears if need be, with nothing given.
+    fn make(&mut self, interface: Place) -> &mut HostedInterface {
+        let found = self.find(interface).unwrap_or_else(|found| {
+            let hosted = HostedInterface { interface, persisted: true, held: Box::default() };
+            // One for one: an object has its interfaces once and for all, mostly.
+            self.interfaces.reserve_exact(1);
+            self.interfaces.insert(found, hosted);
+            found
+        });
+        &mut self.interfaces[found]
+    }
+
+    /// What is counted for an object of this path.
+    fn totals(&self, schema: &Schema) -> Totals {
+        let properties = self.interfaces.iter().filter_map(|hosted| schema.at(hosted.interface));
+        Totals { bytes: self.size, objects: 1, properties: properties.map(count).sum() }
+    }
+}
+
+/// So many properties an interface counts as.
+fn count(schema: &InterfaceSchema) -> usize {
+    schema.len().max(1)
 }
 
 impl Inventory {
@@ -106,117 +173,81 @@ impl Inventory {
         &self.objects
     }
 
-    /// Puts back what the disk held.
+    /// How much there is, as [`crate::limits`] counts it.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The value of a property of an object's interface, if it has that interface.
+    pub fn value<'a>(
+        &'a self,
+        schema: &'a Schema,
+        path: &str,
+        interface: &str,
+        property: &str,
+    ) -> Option<&'a Value> {
+        let place = schema.place(interface)?;
+        let schema = schema.at(place)?;
+        self.objects.get(path)?.interface(place)?.value(schema, schema.place(property)?)
+    }
+
+    /// Puts back what the disk held, in place of what is there of this interface; bounds do not count. Values of properties
+    /// that the schema does not know are left out.
     ///
-    /// Values for properties that the schema no longer knows, or that no longer fit, are left out.
-    pub fn restore(&mut self, path: &str, interface: &str, values: PropertyValues) {
-        let hosted = HostedInterface { values, persisted: true };
-        self.objects.entry(path.to_owned()).or_default().insert(interface.to_owned(), hosted);
-    }
-
-    /// Works out what a `Notify` changes; nothing is changed yet.
-    ///
-    /// Source: the contract of phosphor-inventory-manager: objects in path order, interfaces and
-    /// properties in name order; an unknown interface is passed over, an unknown property
-    /// ignored; at a value that does not convert, the call stops with all before it in force.
-    pub fn plan(&self, schema: &Schema, received: &Received<'_>) -> Plan {
-        let mut plan = Plan::default();
-        if let Err(fault) = self.plan_objects(schema, received, &mut plan) {
-            plan.fault = Some(fault);
-        }
-        plan
-    }
-
-    fn plan_objects(
-        &self,
-        schema: &Schema,
-        received: &Received<'_>,
-        plan: &mut Plan,
-    ) -> Result<(), NotifyError> {
-        let mut objects = BTreeMap::new();
-        for (path, interfaces) in &received.0 {
-            // With and without the root they are the same object, and a call says each thing once.
-            if let Some(relative) = dbus_api::inventory::relative_path(path)
-                && objects.insert(relative, interfaces).is_some()
-            {
-                return Err(NotifyError::Twice { path: relative.to_owned() });
-            }
-        }
-        for (path, interfaces) in &received.0 {
-            let relative = dbus_api::inventory::relative_path(path).filter(|relative| can_be_kept(relative));
-            let relative = relative.ok_or_else(|| NotifyError::Path { path: (*path).to_owned() })?;
-            self.plan_object(schema, relative, interfaces, plan)?;
-        }
-        Ok(())
-    }
-
-    fn plan_object(
-        &self,
+    /// Tells whether the schema knows the interface.
+    pub fn restore(
+        &mut self,
         schema: &Schema,
         path: &str,
-        interfaces: &BTreeMap<&str, Properties<'_>>,
-        plan: &mut Plan,
-    ) -> Result<(), NotifyError> {
-        let mut added = Vec::new();
-        for (&interface, given) in interfaces {
-            let Some(properties) = schema.interface(interface) else {
-                plan.skipped.push((path.to_owned(), interface.to_owned()));
-                continue;
-            };
-            let known = self.objects.get(path).and_then(|object| object.get(interface));
-            let mut values = match known {
-                Some(hosted) => hosted.values.clone(),
-                None => {
-                    properties.iter().map(|(name, schema)| (name.clone(), schema.initial.clone())).collect()
-                }
-            };
-            let mut changed = Vec::new();
-            let mut fault = None;
-            for (&property, given) in given {
-                let Some(schema) = properties.get(property) else { continue };
-                let Some(value) = schema.kind.accept(given) else {
-                    fault = Some(NotifyError::Value {
-                        path: path.to_owned(),
-                        interface: interface.to_owned(),
-                        property: property.to_owned(),
-                        expected: schema.kind.signature().into_owned(),
-                        given: describe(given),
-                    });
-                    break;
-                };
-                if known.is_some_and(|known| known.values.get(property) != Some(&value)) {
-                    changed.push(property.to_owned());
-                }
-                values.insert(property.to_owned(), value);
-            }
-            if known.is_none() && fault.is_none() {
-                added.push(interface.to_owned());
-            }
-            // A new interface with a fault never comes into being; a known one keeps what was
-            // assigned before the fault, unwritten.
-            let live = known.map_or(fault.is_none(), |_| !changed.is_empty());
-            let persist =
-                fault.is_none() && known.is_none_or(|known| !known.persisted || !changed.is_empty());
-            if live || persist {
-                let (path, interface) = (path.to_owned(), interface.to_owned());
-                plan.updates.push(Update { path, interface, values, changed, persist });
-            }
-            if let Some(fault) = fault {
-                return Err(fault);
-            }
-        }
-        if !added.is_empty() {
-            plan.added.push((path.to_owned(), added));
-        }
-        Ok(())
+        interface: &str,
+        values: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
+    ) -> bool {
+        let Some((place, interface)) = schema.place(interface).and_then(|at| Some((at, schema.at(at)?)))
+        else {
+            return false;
+        };
+        let held = |(name, value): (_, Value)| {
+            let property = interface.place(AsRef::<str>::as_ref(&name))?;
+            Some(Held { property, value })
+        };
+        let mut held: Vec<Held> = values.into_iter().filter_map(held).collect();
+        held.sort_by_key(|held| held.property);
+        self.assign(schema, path, place, held, true);
+        true
     }
 
-    /// Puts a plan into force.
-    pub fn apply(&mut self, updates: &[Update]) {
-        for update in updates {
-            let hosted = HostedInterface { values: update.values.clone(), persisted: update.persist };
-            self.objects.entry(update.path.clone()).or_default().insert(update.interface.clone(), hosted);
-        }
+    /// As [`Self::restore`], of an interface that the object does not have, and within the bounds.
+    ///
+    /// Errors: the bound that it would break; nothing is changed.
+    pub fn admit(
+        &mut self,
+        schema: &Schema,
+        path: &str,
+        interface: &str,
+        values: PropertyValues,
+    ) -> Result<bool, Exceeded> {
+        let Some(known) = schema.interface(interface) else { return Ok(false) };
+        let grown = values.iter().map(|(name, value)| {
+            (value.size(), known.get(name).map_or(0, |property| property.initial.size()))
+        });
+        let (added, replaced) = grown.fold((known.size(), 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        self.room_for(path, added - replaced, count(known))?;
+        Ok(self.restore(schema, path, interface, values))
+    }
+
+    /// Whether an object may grow so much. Errors: the bound that it would break.
+    fn room_for(&self, path: &str, bytes: usize, properties: usize) -> Result<(), Exceeded> {
+        let known = self.objects.get(path);
+        let (size, objects) = known.map_or((PER_OBJECT + path.len(), 1), |object| (object.size, 0));
+        Bound::Object.check(known.map_or(0, |object| object.size), size + bytes)?;
+        let bytes = bytes + if known.is_some() { 0 } else { size };
+        let before = self.totals;
+        let after = Totals {
+            bytes: before.bytes + bytes,
+            objects: before.objects + objects,
+            properties: before.properties + properties,
+        };
+        after.check(before)
     }
 
     /// Sets one property live, not on disk; returns whether its value changed.
@@ -226,27 +257,149 @@ impl Inventory {
         path: &str,
         interface: &str,
         property: &str,
-        given: &Given<'_>,
+        given: Given<'_>,
     ) -> Result<bool, SetError> {
-        let object = self.objects.get_mut(path).ok_or(SetError::UnknownObject)?;
-        let hosted = object.get_mut(interface).ok_or(SetError::UnknownInterface)?;
-        let property_schema = schema
-            .interface(interface)
-            .and_then(|properties| properties.get(property))
-            .ok_or(SetError::UnknownProperty)?;
-        if property_schema.access == Access::Read {
+        let object = self.objects.get(path).ok_or(SetError::UnknownObject)?;
+        let place = schema.place(interface).ok_or(SetError::UnknownInterface)?;
+        let hosted = object.interface(place).ok_or(SetError::UnknownInterface)?;
+        let interface = schema.at(place).ok_or(SetError::UnknownInterface)?;
+        let property = interface.place(property).ok_or(SetError::UnknownProperty)?;
+        let (_, known) = interface.at(property).ok_or(SetError::UnknownProperty)?;
+        if known.access == Access::Read {
             return Err(SetError::ReadOnly);
         }
-        let value = property_schema.kind.accept_exact(given).ok_or(SetError::InvalidValue)?;
-        let old = hosted.values.insert(property.to_owned(), value);
-        let changed = old.as_ref() != hosted.values.get(property);
-        hosted.persisted &= !changed;
-        Ok(changed)
+        let value = known.kind.accept_exact(given).ok_or(SetError::InvalidValue)?;
+        let old = hosted.value(interface, property).unwrap_or(&known.initial);
+        if *old == value {
+            return Ok(false);
+        }
+        let grown = value.size().saturating_sub(old.size());
+        if grown > 0 {
+            self.room_for(path, grown, 0).map_err(SetError::LimitsExceeded)?;
+        }
+        self.assign_some(schema, path, place, vec![Held { property, value }], false);
+        Ok(true)
     }
 
-    /// Takes an object out; returns the names of its interfaces.
-    pub fn remove(&mut self, path: &str) -> Option<Vec<String>> {
-        self.objects.remove(path).map(|object| object.into_keys().collect())
+    /// Gives one property of an object what the machine's configuration wants there, live only; the interface appears if need
+    /// be. Tells whether it did.
+    ///
+    /// Errors: the bound that it would break; nothing is changed.
+    pub fn configure(
+        &mut self,
+        schema: &Schema,
+        path: &str,
+        place: Place,
+        property: Place,
+        value: Value,
+    ) -> Result<bool, Exceeded> {
+        let Some(interface) = schema.at(place) else { return Ok(false) };
+        let hosted = self.objects.get(path).and_then(|object| object.interface(place));
+        let is_new = hosted.is_none();
+        let old = match hosted {
+            Some(hosted) => hosted.value(interface, property),
+            None => interface.at(property).map(|(_, schema)| &schema.initial),
+        };
+        let grown = value.size().saturating_sub(old.map_or(0, Value::size));
+        let (bytes, properties) = if is_new { (interface.size(), count(interface)) } else { (0, 0) };
+        if grown + bytes > 0 {
+            self.room_for(path, grown + bytes, properties)?;
+        }
+        self.assign_some(schema, path, place, vec![Held { property, value }], false);
+        Ok(is_new)
+    }
+
+    /// Takes an object out; returns its interfaces.
+    pub fn remove(&mut self, schema: &Schema, path: &str) -> Option<Vec<Place>> {
+        let object = self.objects.remove(path)?;
+        let gone = object.totals(schema);
+        self.totals = Totals {
+            bytes: self.totals.bytes - gone.bytes,
+            objects: self.totals.objects - gone.objects,
+            properties: self.totals.properties - gone.properties,
+        };
+        Some(object.interfaces.iter().map(|hosted| hosted.interface).collect())
+    }
+
+    /// Has an interface hold these values and no others.
+    fn assign(&mut self, schema: &Schema, path: &str, interface: Place, held: Vec<Held>, persisted: bool) {
+        self.change(schema, path, interface, persisted, |hosted| hosted.held = held.into());
+    }
+
+    /// Has an interface hold these values too.
+    fn assign_some(
+        &mut self,
+        schema: &Schema,
+        path: &str,
+        interface: Place,
+        held: Vec<Held>,
+        persisted: bool,
+    ) {
+        self.change(schema, path, interface, persisted, |hosted| hosted.hold(held));
+    }
+
+    /// Changes one interface, which appears if need be, and keeps count.
+    fn change(
+        &mut self,
+        schema: &Schema,
+        path: &str,
+        place: Place,
+        persisted: bool,
+        change: impl FnOnce(&mut HostedInterface),
+    ) {
+        let Some(interface) = schema.at(place) else { return };
+        if !self.objects.contains_key(path) {
+            let size = PER_OBJECT + path.len();
+            self.objects.insert(path.to_owned(), HostedObject { interfaces: Vec::new(), size });
+            self.totals.objects += 1;
+            self.totals.bytes += size;
+        }
+        let Some(object) = self.objects.get_mut(path) else { return };
+        let before = match object.interface(place) {
+            Some(hosted) => size(hosted, interface),
+            None => {
+                self.totals.properties += count(interface);
+                0
+            }
+        };
+        let hosted = object.make(place);
+        hosted.persisted = persisted;
+        change(hosted);
+        let after = size(hosted, interface);
+        object.size = object.size + after - before;
+        self.totals.bytes = self.totals.bytes + after - before;
+    }
+}
+
+/// The counted size of an interface.
+fn size(hosted: &HostedInterface, schema: &InterfaceSchema) -> usize {
+    let initial = |property| schema.at(property).map_or(0, |(_, schema)| schema.initial.size());
+    let held = hosted.held.iter().map(|held| (held.value.size(), initial(held.property)));
+    let (added, replaced) = held.fold((schema.size(), 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    added - replaced
+}
+
+/// What of an interface is kept: the values that were given, old ones and new ones, by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept<'a> {
+    schema: &'a InterfaceSchema,
+    old: &'a [Held],
+    new: &'a [plan::New],
+}
+
+impl Serialize for Kept<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let (mut old, mut new) = (self.old.iter().peekable(), self.new.iter().peekable());
+        loop {
+            let next = [old.peek().map(|held| held.property), new.peek().map(|new| new.property)];
+            let Some(property) = next.into_iter().flatten().min() else { return map.end() };
+            let replaced = old.next_if(|held| held.property == property).map(|held| &held.value);
+            let given = new.next_if(|new| new.property == property).map(|new| &new.value);
+            if let (Some((name, _)), Some(value)) = (self.schema.at(property), given.or(replaced)) {
+                map.serialize_entry(name, value)?;
+            }
+        }
     }
 }
 
@@ -257,20 +410,6 @@ const PATH_LIMIT: usize = 2_000;
 /// Whether files can be named after an object.
 pub(crate) fn can_be_kept(path: &str) -> bool {
     path.len() <= PATH_LIMIT && path.split('/').all(|element| element.len() <= ELEMENT_LIMIT)
-}
-
-fn describe(given: &Given<'_>) -> String {
-    match given {
-        Given::Bool(value) => format!("b {value}"),
-        Given::Size(value) => format!("t {value}"),
-        Given::Signed(value) => format!("x {value}"),
-        Given::Short(value) => format!("q {value}"),
-        Given::Text(value) => format!("s {value:?}"),
-        Given::Bytes(value) => format!("ay of {} bytes", value.len()),
-        Given::Texts(value) => format!("as of {} texts", value.len()),
-        Given::Exact(exact) => format!("{exact:?}, a type that only a direct Set may use"),
-        Given::Other(signature) => format!("a value of type {signature}"),
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! introspection and persistence follow from it. It must not know what the values mean: no FRU,
 //! record or location code is special here.
 //!
-//! One task owns everything: it takes a message off the bus, plans the change
+//! One task owns everything: it takes a message off the bus, plans the change within [`limits`]
 //! ([`inventory::Inventory::plan`]), writes it down ([`store::Store`]), applies it, tells the
 //! world and answers.
 //!
@@ -15,16 +15,19 @@
 
 pub mod adoption;
 pub mod associations;
-mod dbus;
+pub mod dbus;
 mod error;
 pub mod inventory;
-mod requests;
+pub mod limits;
+pub mod requests;
+pub mod restoring;
 pub mod schema;
 mod service;
 mod settings;
 pub mod store;
 pub mod types;
 
+pub use error::CallFailure;
 pub use service::start;
 
 /// The service's name.

@@ -8,6 +8,7 @@
 //! Present = { type = "b", default = true }
 //! ```
 
+use crate::limits::{PER_INTERFACE, PER_PROPERTY};
 use crate::types::{PropertyType, Value, Words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -54,12 +55,22 @@ pub enum Access {
     Read,
 }
 
-/// The interfaces that the inventory hosts.
+/// The interfaces that the inventory hosts, in the order of their names.
 #[derive(Debug, Default)]
-pub struct Schema(BTreeMap<String, InterfaceSchema>);
+pub struct Schema(Vec<InterfaceSchema>);
 
-/// The properties of one interface, by name.
-pub type InterfaceSchema = BTreeMap<String, PropertySchema>;
+/// Which interface of a schema, or which property of an interface: its place in the order of their names.
+pub type Place = u16;
+
+/// One interface.
+#[derive(Debug, Clone)]
+pub struct InterfaceSchema {
+    name: String,
+    /// In the order of their names.
+    properties: Vec<(String, PropertySchema)>,
+    /// Its counted size when nothing was set yet.
+    size: usize,
+}
 
 /// One property.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,31 +96,43 @@ pub struct SchemaError {
 const NAME_LIMIT: usize = 240;
 
 impl Schema {
-    /// Checks the file form. Errors: a type that cannot be hosted, a default that does not fit its type.
+    /// Checks the file form. Errors: a type that cannot be hosted, a default that does not fit its type, too many of something.
     pub fn from_fragment(fragment: &Fragment) -> Result<Self, SchemaError> {
-        let mut interfaces = BTreeMap::new();
+        let mut interfaces = Vec::new();
         for (interface, facts) in fragment {
+            let error = |property: &str, reason| SchemaError {
+                interface: interface.clone(),
+                property: property.to_owned(),
+                reason,
+            };
             if interface.len() > NAME_LIMIT {
-                let reason = format!("the name is longer than {NAME_LIMIT} bytes");
-                return Err(SchemaError { interface: interface.clone(), property: String::new(), reason });
+                return Err(error("", format!("the name is longer than {NAME_LIMIT} bytes")));
             }
-            let mut properties = BTreeMap::new();
-            for (property, fact) in facts {
-                let schema = property_schema(fact).map_err(|reason| SchemaError {
-                    interface: interface.clone(),
-                    property: property.clone(),
-                    reason,
-                })?;
-                properties.insert(property.clone(), schema);
+            if fragment.len().max(facts.len()) > usize::from(Place::MAX) {
+                return Err(error("", format!("there are more than {} of a kind", Place::MAX)));
             }
-            interfaces.insert(interface.clone(), properties);
+            let properties = facts.iter().map(|(property, fact)| {
+                let schema = property_schema(fact).map_err(|reason| error(property, reason))?;
+                Ok((property.clone(), schema))
+            });
+            interfaces.push(InterfaceSchema::new(interface.clone(), properties.collect::<Result<_, _>>()?));
         }
         Ok(Self(interfaces))
     }
 
-    /// The properties of an interface, if it is hosted.
+    /// The interface of that name, if it is hosted.
     pub fn interface(&self, name: &str) -> Option<&InterfaceSchema> {
-        self.0.get(name)
+        self.at(self.place(name)?)
+    }
+
+    /// Where the interface of that name is.
+    pub fn place(&self, name: &str) -> Option<Place> {
+        place(&self.0, name, InterfaceSchema::name)
+    }
+
+    /// The interface at a place.
+    pub fn at(&self, place: Place) -> Option<&InterfaceSchema> {
+        self.0.get(usize::from(place))
     }
 
     /// How many interfaces are known.
@@ -121,6 +144,60 @@ impl Schema {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+impl InterfaceSchema {
+    fn new(name: String, properties: Vec<(String, PropertySchema)>) -> Self {
+        let sizes = properties.iter().map(|(name, schema)| PER_PROPERTY + name.len() + schema.initial.size());
+        let size = PER_INTERFACE + name.len() + sizes.sum::<usize>();
+        Self { name, properties, size }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The property of that name.
+    pub fn get(&self, name: &str) -> Option<&PropertySchema> {
+        self.at(self.place(name)?).map(|(_, schema)| schema)
+    }
+
+    /// Where the property of that name is.
+    pub fn place(&self, name: &str) -> Option<Place> {
+        place(&self.properties, name, |(name, _)| name)
+    }
+
+    /// The property at a place, with its name.
+    pub fn at(&self, place: Place) -> Option<(&str, &PropertySchema)> {
+        self.properties.get(usize::from(place)).map(|(name, schema)| (name.as_str(), schema))
+    }
+
+    /// All properties with their places, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Place, &str, &PropertySchema)> {
+        (0..).zip(&self.properties).map(|(place, (name, schema))| (place, name.as_str(), schema))
+    }
+
+    /// How many properties it has.
+    pub fn len(&self) -> usize {
+        self.properties.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.properties.is_empty()
+    }
+
+    /// Its size when nothing was set yet, bytes as [`crate::limits`] counts them.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+/// The place of a name in a list that has the order of names.
+fn place<T>(list: &[T], name: &str, name_of: impl Fn(&T) -> &str) -> Option<Place> {
+    let found = list.binary_search_by(|one| name_of(one).cmp(name)).ok()?;
+    Place::try_from(found).ok()
 }
 
 fn property_schema(fact: &PropertyFact) -> Result<PropertySchema, String> {
@@ -155,7 +232,7 @@ fn initial(kind: &PropertyType, enumeration: Option<&str>, default: &toml::Value
     let json = match (kind, default) {
         (PropertyType::Double, toml::Value::Float(value)) => return Ok(Value::Double(*value)),
         (PropertyType::Integer(integer), toml::Value::String(text)) if text == "maxint" => {
-            return Ok(Value::Integer(integer.range().1));
+            return Ok(Value::Integer(integer.range().1.into()));
         }
         (_, toml::Value::Integer(value)) => serde_json::Value::from(*value),
         (_, toml::Value::Boolean(value)) => serde_json::Value::from(*value),
@@ -186,11 +263,11 @@ mod tests {
         )
         .unwrap();
         let item = schema.interface("a.Item").unwrap();
-        assert_eq!(item["Present"].initial, Value::Bool(true));
-        assert_eq!(item["Present"].access, Access::Read);
-        assert_eq!(item["Name"].access, Access::ReadWrite);
-        assert_eq!(item["Kind"].initial, Value::Text("a.Item.Kinds.Two".into()));
-        assert!(matches!(item["Level"].initial, Value::Double(value) if value.is_nan()));
+        assert_eq!(item.get("Present").unwrap().initial, Value::Bool(true));
+        assert_eq!(item.get("Present").unwrap().access, Access::Read);
+        assert_eq!(item.get("Name").unwrap().access, Access::ReadWrite);
+        assert_eq!(item.get("Kind").unwrap().initial, Value::Text("a.Item.Kinds.Two".into()));
+        assert!(matches!(item.get("Level").unwrap().initial, Value::Double(value) if value.is_nan()));
         assert!(schema.interface("a.Marker").unwrap().is_empty());
         assert!(schema.interface("a.Other").is_none());
     }

@@ -1,22 +1,22 @@
 //! The owner of the inventory: one task, one message at a time.
 
-use crate::NAME;
 use crate::adoption::{self, Orders, Source};
 use crate::associations::Associations;
 use crate::dbus::Call;
 use crate::error::CallFailure;
-use crate::inventory::Inventory;
-use crate::requests::{BODY_LIMIT, State};
+use crate::inventory::{Inventory, Told};
+use crate::requests::{Outgoing, State};
+use crate::restoring::Restoring;
 use crate::schema::{self, Schema};
 use crate::settings::{self, Settings};
-use crate::store::{Restored, Store};
+use crate::store::Store;
+use crate::{NAME, limits};
 use anyhow::Context as _;
 use dbus_api::inventory::{deletion, manager};
 use durable_state::RealDisk;
 use service_runtime::bus::Accepts;
 use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
 use service_runtime::{Exit, bus, folders};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ use zbus::{Connection, Message, MessageStream};
 /// What may be long: changes, which the bus's policy lets the parsers' user and root make.
 const ACCEPTS: Accepts = Accepts {
     large: &[
-        ((manager::INTERFACE, manager::NOTIFY), BODY_LIMIT),
+        ((manager::INTERFACE, manager::NOTIFY), limits::BODY),
         // Each object that there may be, by a path of 250 bytes.
         ((deletion::INTERFACE, deletion::DELETE), 1024 * 1024),
     ],
@@ -46,15 +46,17 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
     // Two inventories must not share a state folder; the name tells before the folder is touched.
     bus::refuse_second(&connection, manager::BUS_NAME).await?;
-    let (mut store, restored) = Store::open(&settings.state_directory, RealDisk)
-        .with_context(|| format!("cannot use {}", settings.state_directory.display()))?;
-    let restored = match settings.adopt_from(&start.root) {
-        Some(folder) if store.claim(&restored) => adopt(&mut store, folder, &schema, &start.root),
-        _ => restored,
-    };
     let mut inventory = Inventory::default();
-    restore(&schema, &mut inventory, restored);
-    inventory.apply(&associations.updates(&schema, &inventory));
+    let mut restoring = Restoring::new(&schema, &mut inventory);
+    let mut store = Store::open(&settings.state_directory, RealDisk, &mut |entry| restoring.take(&entry))
+        .with_context(|| format!("cannot use {}", settings.state_directory.display()))?;
+    restoring.finish();
+    if let Some(folder) = settings.adopt_from(&start.root)
+        && store.claim()
+    {
+        adopt(&mut store, folder, &schema, &start.root, &mut inventory);
+    }
+    associations.apply(&schema, &mut inventory);
     // Calls are answered in the order in which they come, and what a call has changed is told before its reply: zbus's
     // object server has a task per call, and keeps neither.
     let mut messages = MessageStream::from(&connection);
@@ -86,40 +88,13 @@ fn load_schema(start: &Start) -> anyhow::Result<Schema> {
 }
 
 /// Takes over what upstream knew; whatever is wrong with it, the inventory starts.
-fn adopt(store: &mut Store, folder: PathBuf, schema: &Schema, root: &Path) -> Vec<Restored> {
+fn adopt(store: &mut Store, folder: PathBuf, schema: &Schema, root: &Path, inventory: &mut Inventory) {
     let orders = service_config::load::<Orders>(root, "inventory-order").map(|merged| merged.fragment);
     let orders = orders.unwrap_or_else(|error| {
         log::error!("only files that name their values can be adopted: {error}");
         Orders::new()
     });
-    adoption::adopt(store, &Source { folder, schema, orders: &orders })
-}
-
-/// Puts persisted values back under today's schema.
-fn restore(schema: &Schema, inventory: &mut Inventory, restored: Vec<Restored>) {
-    let mut unknown = BTreeSet::new();
-    for one in restored {
-        if dbus_api::inventory::relative_path(&one.path).is_none()
-            || crate::dbus::full_path(&one.path).is_err()
-        {
-            log::warn!("persisted values passed over: no object can be called object={}", one.path);
-            continue;
-        }
-        let Some(properties) = schema.interface(&one.interface) else {
-            unknown.insert(one.interface);
-            continue;
-        };
-        let value = |(name, schema): (&String, &schema::PropertySchema)| {
-            let kept = one.properties.get(name).and_then(|json| schema.kind.from_json(json));
-            (name.clone(), kept.unwrap_or_else(|| schema.initial.clone()))
-        };
-        inventory.restore(&one.path, &one.interface, properties.iter().map(value).collect());
-    }
-    for interface in unknown {
-        log::warn!(
-            "persisted values kept aside: the schema no longer has their interface interface={interface}"
-        );
-    }
+    adoption::adopt(store, &Source { folder, schema, orders: &orders }, inventory);
 }
 
 struct Service {
@@ -148,10 +123,16 @@ impl Service {
                 },
                 message = bus::next(messages) => {
                     let written = self.store.journal_length();
-                    let outgoing = self.take(&message?, lifecycle)?;
-                    tokio::select! {
-                        _stop = lifecycle.turn(None) => return Ok(()),
-                        sent = self.send(&outgoing) => sent?,
+                    let mut outgoing = self.take(&message?, lifecycle)?;
+                    loop {
+                        let messages = outgoing.next_messages(&self.schema, &self.inventory);
+                        if messages.is_empty() {
+                            break;
+                        }
+                        tokio::select! {
+                            _stop = lifecycle.turn(None) => return Ok(()),
+                            sent = self.send(&messages) => sent?,
+                        }
                     }
                     // Who only reads must not put the checkpoint off for ever.
                     if self.store.journal_length() != written || checkpoint_at.is_none() {
@@ -182,16 +163,16 @@ impl Service {
     }
 
     /// Performs a call; what is to be sent is the result.
-    fn take(&mut self, message: &Message, lifecycle: &Lifecycle) -> anyhow::Result<Vec<Message>> {
+    fn take(&mut self, message: &Message, lifecycle: &Lifecycle) -> anyhow::Result<Outgoing> {
         if message.message_type() != MessageType::MethodCall {
-            return Ok(Vec::new());
+            return Ok(Outgoing::default());
         }
-        let (mut outgoing, reply) = self.answer(message);
-        if !outgoing.is_empty() {
+        let (told, reply) = self.answer(message);
+        let is_wanted = !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
+        let reply = is_wanted.then_some(reply).transpose().context("cannot build a reply")?;
+        let outgoing = Outgoing::new(told, reply);
+        if outgoing.has_signals() {
             self.tell_status(lifecycle);
-        }
-        if !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED) {
-            outgoing.push(reply.context("cannot build a reply")?);
         }
         let is_full = self.store.journal_length() > self.settings.journal_limit;
         if is_full && self.failed_at.is_none_or(|at| at.elapsed() > self.settings.checkpoint_idle) {
@@ -210,8 +191,8 @@ impl Service {
             .context(Exit::PeerUnavailable)
     }
 
-    /// The signals that a call causes, and its reply.
-    fn answer(&mut self, message: &Message) -> (Vec<Message>, zbus::Result<Message>) {
+    /// What is to be told of a call, and its reply.
+    fn answer(&mut self, message: &Message) -> (Vec<Told>, zbus::Result<Message>) {
         if let Some(reply) = raw::log_control(message, NAME) {
             return (Vec::new(), reply);
         }
@@ -222,10 +203,10 @@ impl Service {
             associations: &mut self.associations,
             store: &mut self.store,
         };
-        let mut signals = Vec::new();
+        let mut told = Vec::new();
         let reply = Call::new(&header, &body)
             .ok_or_else(CallFailure::headless)
-            .and_then(|call| state.perform(&call, &header, &mut signals));
+            .and_then(|call| state.perform(&call, &header, &mut told));
         let reply = reply.unwrap_or_else(|failure| {
             log::debug!("call refused: {failure}");
             Message::error(&header, failure.name()).build(&failure.to_string())
@@ -236,6 +217,6 @@ impl Service {
             let text = format!("the reply cannot be built: {error}");
             Message::error(&header, dbus_api::standard::error::LIMITS_EXCEEDED).build(&text)
         });
-        (signals, reply)
+        (told, reply)
     }
 }

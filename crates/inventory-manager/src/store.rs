@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! <state>/journal                      batches that the files may not hold durably yet
-//! <state>/objects/<path>/<interface>   {"Property": value, …}
+//! <state>/objects/<path>/<interface>   a checksum, a blank, {"Property": value, …}
+//! <state>/objects/<path>/.<interface>.damaged   one that was not believed, the newest four of a folder
 //! <state>/adopted                      once the folder is in use: what it began with
+//! <state>/reserve                      room for a checkpoint and a deletion when the disk is full
 //! ```
 //!
 //! A batch is appended to the journal and made durable with one `fdatasync`; only then are the
@@ -11,21 +13,48 @@
 //! system once and empties the journal. A start replays the journal first. So a kill or a power
 //! cut at any point leaves each batch whole or absent, and a call that was answered is kept.
 //!
+//! On a full disk a batch is refused. What the journal holds is carried over first, which takes no room for files that hold
+//! it already, and gives that of the journal back. What a checkpoint or a deletion needs beyond that comes from the reserve,
+//! which is taken again as soon as there is room.
+//!
 //! Every change of the disk is a [`Step`], performed by a [`Disk`]; tests cut the list of steps at
 //! every index. Values stay JSON: `durable_state` says why.
 
+mod files;
 mod first_use;
 mod journal;
 
-use durable_state::{Disk, Journal, RealDisk, Step, at, replace_unflushed};
-use serde::{Deserialize, Serialize};
+use durable_state::{Disk, Journal, RealDisk, Reserve, Step, is_full};
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A change to be kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// Room that is kept for a full disk, bytes: a checkpoint writes about what its journal holds, which is 256 KiB before it is
+/// emptied unless the settings say otherwise, and files and folders take a page each.
+const RESERVE: u64 = 320 * 1024;
+
+/// A change to be kept, by reference.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a, P> {
+    /// The interface's values from now on.
+    Set {
+        /// Object path relative to the inventory's root.
+        path: &'a str,
+        /// Interface name.
+        interface: &'a str,
+        /// All its values: a map by name.
+        properties: P,
+    },
+    /// The object is gone with all its interfaces.
+    Remove {
+        /// Object path relative to the inventory's root.
+        path: &'a str,
+    },
+}
+
+/// A change as it was kept.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
     /// The interface's values from now on.
     Set {
@@ -43,16 +72,18 @@ pub enum Entry {
     },
 }
 
-/// One interface as found on disk.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Restored {
-    /// Object path relative to the inventory's root.
-    pub path: String,
-    /// Interface name.
-    pub interface: String,
-    /// Its values as far as they were readable.
-    pub properties: Map<String, Json>,
+impl Entry {
+    /// The same by reference.
+    pub fn change(&self) -> Change<'_, &Map<String, Json>> {
+        match self {
+            Self::Set { path, interface, properties } => Change::Set { path, interface, properties },
+            Self::Remove { path } => Change::Remove { path },
+        }
+    }
 }
+
+/// What takes the entries that a start finds, one at a time, in the order in which they count.
+pub type Found<'f> = dyn FnMut(Entry) + 'f;
 
 /// The state folder in use.
 #[derive(Debug)]
@@ -60,6 +91,11 @@ pub struct Store<D = RealDisk> {
     folder: PathBuf,
     disk: D,
     journal: Journal,
+    reserve: Reserve,
+    /// The folder of the objects is there.
+    is_made: bool,
+    /// A start has found something.
+    has_objects: bool,
     /// A file could not be replaced: the journal holds more than the files do.
     behind: bool,
     /// What the folder was to begin with, while the disk does not take it.
@@ -69,64 +105,99 @@ pub struct Store<D = RealDisk> {
 impl<D: Disk> Store<D> {
     /// Opens a state folder, finishes what an interrupted predecessor left, and reads everything.
     ///
-    /// Errors: the folder cannot be created, read or written. A file that cannot be decoded is
-    /// deleted and named in the log.
-    pub fn open(folder: &Path, disk: D) -> io::Result<(Self, Vec<Restored>)> {
+    /// A disk that cannot be written does not keep it from being read. Errors: the folder cannot be read. A file that is not
+    /// whole is set aside and named in the log.
+    pub fn open(folder: &Path, disk: D, found: &mut Found<'_>) -> io::Result<Self> {
         let mut store = Self {
             folder: folder.to_owned(),
             disk,
             journal: Journal::at(folder.join("journal")),
+            reserve: Reserve::at(folder.join("reserve"), RESERVE),
+            is_made: false,
+            has_objects: false,
             behind: false,
             owed: None,
         };
-        store.disk.perform(&Step::CreateFolder(store.objects()))?;
-        if let Err(error) = store.replay().and_then(|()| store.finish_checkpoint()) {
+        if let Err(error) = store.make_folder() {
+            log::error!("nothing can be kept yet, going on with what is there: {error}");
+        }
+        if let Err(error) = store.recover() {
             log::error!("the journal cannot be carried over yet, going on with it: {error}");
             store.behind = true;
         }
-        let mut restored = Vec::new();
-        store.read_folder(&store.objects(), "", &mut restored)?;
+        let mut has_objects = false;
+        store.read_all(&mut |entry| {
+            has_objects = true;
+            found(entry);
+        })?;
         if store.behind {
-            store.overlay(&mut restored)?;
+            store.replay_into(&mut |_, entry| {
+                has_objects = true;
+                found(entry);
+                Ok(())
+            })?;
         }
-        Ok((store, restored))
-    }
-
-    /// What the journal holds that the files do not: the same state, without a disk that can be written.
-    fn overlay(&mut self, restored: &mut Vec<Restored>) -> io::Result<()> {
-        let Some(mut reader) = self.journal.read()? else { return Ok(()) };
-        while let Some(batch) = journal::next(&mut reader)? {
-            for entry in batch {
-                match entry {
-                    Entry::Set { path, interface, properties } => {
-                        restored.retain(|one| one.path != path || one.interface != interface);
-                        restored.push(Restored { path, interface, properties });
-                    }
-                    Entry::Remove { path } => restored.retain(|one| one.path != path),
-                }
-            }
-        }
-        Ok(())
+        store.has_objects = has_objects;
+        Ok(store)
     }
 
     /// Makes a batch durable, all of it or none.
     ///
-    /// Errors: nothing of the batch is kept, and the next one is not affected.
-    pub fn write(&mut self, batch: &[Entry]) -> io::Result<()> {
+    /// Errors: nothing of the batch is kept, and the next one is not affected. [`io::ErrorKind::FileTooLarge`] for a batch that
+    /// a start would not read back.
+    pub fn write<'b, P: Serialize>(
+        &mut self,
+        batch: impl Iterator<Item = Change<'b, P>> + Clone,
+    ) -> io::Result<()> {
         self.pay()?;
         self.append(batch)
     }
 
-    fn append(&mut self, batch: &[Entry]) -> io::Result<()> {
-        if batch.is_empty() {
+    fn append<'b, P: Serialize>(
+        &mut self,
+        batch: impl Iterator<Item = Change<'b, P>> + Clone,
+    ) -> io::Result<()> {
+        if batch.clone().next().is_none() {
             return Ok(());
         }
-        self.journal.append(&self.disk, journal::encode(batch).into_bytes())?;
+        self.make_folder()?;
+        self.append_with_room(&batch)?;
         if let Err(error) = self.replace_files(batch) {
             log::warn!("the inventory's files lag behind their journal: {error}");
             self.behind = true;
         }
         Ok(())
+    }
+
+    /// Appends to the journal; on a full disk after the journal is carried over, and a deletion from the reserve.
+    fn append_with_room<'b, P: Serialize>(
+        &mut self,
+        batch: &(impl Iterator<Item = Change<'b, P>> + Clone),
+    ) -> io::Result<()> {
+        let refused = match self.append_line(batch) {
+            Err(error) if is_full(&error) => error,
+            done => return done,
+        };
+        if self.journal.length() > 0 && self.checkpoint().is_ok() {
+            match self.append_line(batch) {
+                Err(error) if is_full(&error) => {}
+                done => return done,
+            }
+        }
+        // What gives room goes through; anything else would leave none for it.
+        let only_removes = batch.clone().all(|change| matches!(change, Change::Remove { .. }));
+        if !only_removes || !self.reserve.is_held() {
+            return Err(refused);
+        }
+        self.reserve.give_back(&self.disk)?;
+        self.append_line(batch)
+    }
+
+    fn append_line<'b, P: Serialize>(
+        &mut self,
+        batch: &(impl Iterator<Item = Change<'b, P>> + Clone),
+    ) -> io::Result<()> {
+        self.journal.append(&self.disk, journal::encode(batch.clone())?)
     }
 
     /// Whether the journal holds nothing that a checkpoint would carry over.
@@ -139,14 +210,34 @@ impl<D: Disk> Store<D> {
         self.journal.length()
     }
 
-    /// Makes the files durable and empties the journal.
+    /// Makes the files durable and empties the journal; on a full disk with what is kept in reserve.
     pub fn checkpoint(&mut self) -> io::Result<()> {
+        let carried = match self.carry_over() {
+            Err(error) if is_full(&error) && self.reserve.is_held() => {
+                self.reserve.give_back(&self.disk)?;
+                self.carry_over()
+            }
+            carried => carried,
+        };
+        if !self.reserve.is_whole() {
+            self.reserve.take(&self.disk);
+        }
+        carried
+    }
+
+    fn carry_over(&mut self) -> io::Result<()> {
         self.journal.settle(&self.disk)?;
         if self.behind {
             self.replay()?;
             self.behind = false;
         }
         self.finish_checkpoint()
+    }
+
+    /// What a start does with the journal that it finds.
+    fn recover(&mut self) -> io::Result<()> {
+        self.behind = true;
+        self.checkpoint()
     }
 
     fn finish_checkpoint(&mut self) -> io::Result<()> {
@@ -157,112 +248,23 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
+    /// Has the files hold what the journal does.
     fn replay(&mut self) -> io::Result<()> {
+        self.replay_into(&mut |store, entry| store.renew_file(&entry))
+    }
+
+    fn replay_into(&mut self, take: &mut dyn FnMut(&mut Self, Entry) -> io::Result<()>) -> io::Result<()> {
         let Some(mut reader) = self.journal.read()? else { return Ok(()) };
-        while let Some(batch) = journal::next(&mut reader)? {
-            self.replace_files(&batch)?;
+        journal::replay(&mut reader, &mut |entry| take(self, entry))
+    }
+
+    /// The folder of the objects, without which nothing can be kept.
+    fn make_folder(&mut self) -> io::Result<()> {
+        if !self.is_made {
+            self.disk.perform(&Step::CreateFolder(self.objects()))?;
+            self.is_made = true;
         }
         Ok(())
-    }
-
-    fn replace_files(&mut self, batch: &[Entry]) -> io::Result<()> {
-        for entry in batch {
-            if let Err(error) = self.replace_file(entry) {
-                // No later attempt can name the file, so waiting for one would keep the journal for ever.
-                if error.kind() != io::ErrorKind::InvalidFilename {
-                    return Err(error);
-                }
-                log::error!("a change cannot be kept and will be gone after a restart: {error}");
-            }
-        }
-        Ok(())
-    }
-
-    fn replace_file(&mut self, entry: &Entry) -> io::Result<()> {
-        match entry {
-            Entry::Set { path, interface, properties } => {
-                let folder = self.object_folder(path);
-                let text = Json::Object(properties.clone()).to_string();
-                self.disk.perform(&Step::CreateFolder(folder.clone()))?;
-                replace_unflushed(&self.disk, &folder.join(interface), text.as_bytes())
-            }
-            Entry::Remove { path } => self.remove_files(&self.object_folder(path)),
-        }
-    }
-
-    /// Removes an object's own files; the folders of objects below it stay.
-    fn remove_files(&mut self, folder: &Path) -> io::Result<()> {
-        let entries = match std::fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                self.disk.perform(&Step::RemoveFile(entry.path()))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn read_folder(&mut self, folder: &Path, path: &str, restored: &mut Vec<Restored>) -> io::Result<()> {
-        for entry in std::fs::read_dir(folder).map_err(at(folder))? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let kind = entry.file_type()?;
-            if kind.is_dir() && is_path_element(&name) {
-                self.read_folder(&entry.path(), &format!("{path}/{name}"), restored)?;
-            } else if kind.is_file() && name.contains('.') && !name.starts_with('.') {
-                self.read_file(&entry.path(), path, name, restored)?;
-            } else {
-                self.remove_foreign(&entry.path(), kind.is_dir());
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes what we did not put there, or did not finish: it would be in the way of what we do put there.
-    ///
-    /// A disk that cannot be written must not keep the inventory from starting, so a failure is only told.
-    fn remove_foreign(&mut self, path: &Path, is_folder: bool) {
-        log::warn!("removing {}, which is no part of the inventory", path.display());
-        let path = path.to_owned();
-        let step = if is_folder { Step::RemoveFolder(path) } else { Step::RemoveFile(path) };
-        if let Err(error) = self.disk.perform(&step) {
-            log::warn!("it stays: {error}");
-        }
-    }
-
-    fn read_file(
-        &mut self,
-        file: &Path,
-        path: &str,
-        interface: String,
-        restored: &mut Vec<Restored>,
-    ) -> io::Result<()> {
-        let decoded = match std::fs::metadata(file).map_err(at(file))?.len() {
-            length if length > FILE_LIMIT => Err(format!("it has {length} bytes")),
-            _ => {
-                let bytes = std::fs::read(file).map_err(at(file))?;
-                serde_json::from_slice(&bytes).map_err(|error| error.to_string())
-            }
-        };
-        match decoded {
-            Ok(properties) => restored.push(Restored { path: path.to_owned(), interface, properties }),
-            Err(error) => {
-                log::warn!("{} cannot be decoded: {error}", file.display());
-                self.remove_foreign(file, false);
-            }
-        }
-        Ok(())
-    }
-
-    fn objects(&self) -> PathBuf {
-        self.folder.join("objects")
-    }
-
-    fn object_folder(&self, path: &str) -> PathBuf {
-        self.objects().join(path.trim_start_matches('/'))
     }
 }
 
@@ -270,9 +272,6 @@ impl<D: Disk> Store<D> {
 pub(crate) fn is_path_element(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
-
-/// Largest file of one interface, bytes: four times the largest call, as bytes are kept as hex.
-const FILE_LIMIT: u64 = 4 * crate::requests::BODY_LIMIT as u64;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 //! Property types of the schema and the values that go with them.
 
 use dbus_api::inventory::notification::ByteString;
-use dbus_api::inventory::received::{Exact, Given};
+mod kept;
+
+use dbus_api::inventory::received::{Exact, Given, TextList};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
-use serde_json::{Number, Value as Json};
+use serde_json::Value as Json;
 use std::borrow::Cow;
 use zbus::{Array, Dict, Signature, Type, Variant, as_variant};
 
@@ -52,25 +54,46 @@ pub enum Integer {
     Uint64,
 }
 
-/// What a property holds.
+/// What a property holds. Kept small, as there are 100,000 of them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// For [`PropertyType::Bool`].
     Bool(bool),
-    /// For [`PropertyType::Integer`]; wide enough for every one of them.
-    Integer(i128),
+    /// For [`PropertyType::Integer`].
+    Integer(Whole),
     /// For [`PropertyType::Double`].
     Double(f64),
     /// For [`PropertyType::Text`].
-    Text(String),
+    Text(Box<str>),
     /// For [`PropertyType::Bytes`].
-    Bytes(Vec<u8>),
+    Bytes(Box<[u8]>),
     /// For [`PropertyType::Texts`].
-    Texts(Vec<String>),
-    /// For [`PropertyType::Triples`].
-    Triples(Vec<(String, String, String)>),
+    Texts(TextList),
+    /// For [`PropertyType::Triples`]: three texts each.
+    Triples(TextList),
     /// For [`PropertyType::Empty`].
     Empty,
+}
+
+/// Any number that an integer of D-Bus holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole {
+    is_negative: bool,
+    /// Its lowest 64 bits.
+    low: u64,
+}
+
+impl From<i128> for Whole {
+    /// Of a number between the smallest `x` and the largest `t`.
+    fn from(number: i128) -> Self {
+        Self { is_negative: number < 0, low: number as u64 }
+    }
+}
+
+impl From<Whole> for i128 {
+    fn from(whole: Whole) -> Self {
+        if whole.is_negative { Self::from(whole.low as i64) } else { Self::from(whole.low) }
+    }
 }
 
 /// PDI's `size`, by the width of this machine's pointers.
@@ -157,80 +180,82 @@ impl PropertyType {
     pub fn zero(&self) -> Value {
         match self {
             Self::Bool => Value::Bool(false),
-            Self::Integer(_) => Value::Integer(0),
+            Self::Integer(_) => Value::Integer(0.into()),
             Self::Double => Value::Double(0.0),
-            Self::Text(Words::Any) => Value::Text(String::new()),
-            Self::Text(Words::Paths) => Value::Text("/".to_owned()),
-            Self::Text(Words::OneOf(values)) => Value::Text(values.first().cloned().unwrap_or_default()),
-            Self::Bytes => Value::Bytes(Vec::new()),
-            Self::Texts(_) => Value::Texts(Vec::new()),
-            Self::Triples => Value::Triples(Vec::new()),
+            Self::Text(Words::Any) => Value::Text("".into()),
+            Self::Text(Words::Paths) => Value::Text("/".into()),
+            Self::Text(Words::OneOf(values)) => {
+                Value::Text(values.first().map_or("", |value| value.as_str()).into())
+            }
+            Self::Bytes => Value::Bytes(Box::default()),
+            Self::Texts(_) => Value::Texts(TextList::default()),
+            Self::Triples => Value::Triples(TextList::default()),
             Self::Empty(_) => Value::Empty,
         }
     }
 
     /// Converts a value that a caller gave; numbers convert to every width that holds them.
     ///
-    /// `None` when the value does not fit the type: another kind, out of range, not one of the
-    /// enumeration's values, not a path.
-    pub fn accept(&self, given: &Given<'_>) -> Option<Value> {
+    /// Errors: the value, which does not fit the type: it is of another kind, out of range, not one of the enumeration's
+    /// values, not a path.
+    pub fn accept<'a>(&self, given: Given<'a>) -> Result<Value, Given<'a>> {
         match (self, given) {
-            (Self::Bool, Given::Bool(value)) => Some(Value::Bool(*value)),
-            (Self::Bytes, Given::Bytes(value)) => Some(Value::Bytes(value.to_vec())),
-            (Self::Texts(words), Given::Texts(values)) => {
-                let fit = values.iter().all(|value| words.allow(value));
-                fit.then(|| Value::Texts(values.iter().map(|&value| value.to_owned()).collect()))
+            (Self::Bool, Given::Bool(value)) => Ok(Value::Bool(value)),
+            (Self::Bytes, Given::Bytes(value)) => Ok(Value::Bytes(value.into())),
+            (Self::Texts(words), Given::Texts(values)) if values.iter().all(|value| words.allow(value)) => {
+                Ok(Value::Texts(values))
             }
-            (Self::Text(words), Given::Text(value)) => {
-                words.allow(value).then(|| Value::Text((*value).to_owned()))
-            }
-            (Self::Integer(integer), given) => {
-                let number = number(given)?;
-                integer.holds(number).then_some(Value::Integer(number))
-            }
-            (Self::Double, given) => number(given).map(|number| Value::Double(number as f64)),
-            _ => None,
+            (Self::Text(words), Given::Text(value)) if words.allow(value) => Ok(Value::Text(value.into())),
+            (Self::Integer(integer), given) => match number(&given) {
+                Some(number) if integer.holds(number) => Ok(Value::Integer(number.into())),
+                _ => Err(given),
+            },
+            (Self::Double, given) => number(&given).map(|number| Value::Double(number as f64)).ok_or(given),
+            (_, given) => Err(given),
         }
     }
 
     /// Takes a value of just this type, as a direct `Set` must give it, or one that [`Self::accept`] takes.
-    pub fn accept_exact(&self, given: &Given<'_>) -> Option<Value> {
-        let Given::Exact(exact) = given else { return self.accept(given) };
-        let owned = |(a, b, c): &(&str, &str, &str)| ((*a).to_owned(), (*b).to_owned(), (*c).to_owned());
+    pub fn accept_exact(&self, given: Given<'_>) -> Option<Value> {
+        let exact = match given {
+            Given::Exact(exact) => exact,
+            given => return self.accept(given).ok(),
+        };
         match (self, exact) {
             (Self::Integer(integer), Exact::Integer(signature, number)) => {
-                (integer.signature().starts_with(*signature)).then_some(Value::Integer(*number))
+                (integer.signature().starts_with(signature)).then_some(Value::Integer(number.into()))
             }
-            (Self::Double, Exact::Double(value)) => Some(Value::Double(*value)),
-            (Self::Text(Words::Paths), Exact::Path(path)) => Some(Value::Text((*path).to_owned())),
-            (Self::Texts(Words::Paths), Exact::Paths(paths)) => {
-                Some(Value::Texts(paths.iter().map(|path| (*path).to_owned()).collect()))
-            }
-            (Self::Triples, Exact::Triples(triples)) => {
-                Some(Value::Triples(triples.iter().map(owned).collect()))
-            }
+            (Self::Double, Exact::Double(value)) => Some(Value::Double(value)),
+            (Self::Text(Words::Paths), Exact::Path(path)) => Some(Value::Text(path.into())),
+            (Self::Texts(Words::Paths), Exact::Paths(paths)) => Some(Value::Texts(paths)),
+            (Self::Triples, Exact::Triples(triples)) => Some(Value::Triples(triples)),
             _ => None,
         }
     }
 
-    /// Reads the persisted or configured form of a value.
+    /// Reads the persisted or configured form of a value, see [`Value`]'s `Serialize`.
     pub fn from_json(&self, json: &Json) -> Option<Value> {
         match (self, json) {
             (Self::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
             (Self::Integer(integer), Json::Number(number)) => {
                 let number = number.as_i128()?;
-                integer.holds(number).then_some(Value::Integer(number))
+                integer.holds(number).then_some(Value::Integer(number.into()))
             }
             (Self::Double, Json::Null) => Some(Value::Double(f64::NAN)),
             (Self::Double, Json::Number(number)) => number.as_f64().map(Value::Double),
-            (Self::Text(words), Json::String(text)) => words.allow(text).then(|| Value::Text(text.clone())),
-            (Self::Bytes, Json::String(text)) => decode_hex(text).map(Value::Bytes),
-            (Self::Texts(words), json) => {
-                let texts: Vec<String> = serde_json::from_value(json.clone()).ok()?;
-                texts.iter().all(|text| words.allow(text)).then_some(Value::Texts(texts))
+            (Self::Double, Json::String(text)) => text.parse().ok().map(Value::Double),
+            (Self::Text(words), json) => {
+                let text = kept::text(json)?;
+                words.allow(&text).then(|| Value::Text(text.into()))
+            }
+            (Self::Bytes, Json::String(text)) => kept::bytes(text).map(|bytes| Value::Bytes(bytes.into())),
+            (Self::Texts(words), Json::Array(texts)) => {
+                let texts = kept::texts(texts)?;
+                let fit = texts.iter().all(|text| words.allow(text));
+                fit.then_some(Value::Texts(texts))
             }
             (Self::Empty(_), Json::Null) => Some(Value::Empty),
-            (Self::Triples, json) => serde_json::from_value(json.clone()).ok().map(Value::Triples),
+            (Self::Triples, Json::Array(triples)) => kept::triples(triples).map(Value::Triples),
             _ => None,
         }
     }
@@ -256,34 +281,18 @@ fn number(given: &Given<'_>) -> Option<i128> {
 }
 
 impl Value {
-    /// The persisted form: bytes as lower-case hex, a double that is no number as null.
-    pub fn to_json(&self) -> Json {
+    /// Bytes as [`crate::limits`] counts them.
+    pub fn size(&self) -> usize {
         match self {
-            Self::Bool(value) => Json::Bool(*value),
-            Self::Integer(value) => Number::from_i128(*value).map_or(Json::Null, Json::Number),
-            Self::Double(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
-            Self::Text(value) => Json::String(value.clone()),
-            Self::Bytes(value) => Json::String(encode_hex(value)),
-            Self::Texts(values) => values.iter().cloned().map(Json::String).collect(),
-            Self::Empty => Json::Null,
-            Self::Triples(values) => {
-                values.iter().map(|(a, b, c)| Json::from(vec![a.as_str(), b.as_str(), c.as_str()])).collect()
+            Self::Bool(_) | Self::Integer(_) | Self::Double(_) | Self::Empty => 8,
+            Self::Text(text) => 5 + text.len(),
+            Self::Bytes(bytes) => 5 + bytes.len(),
+            Self::Texts(texts) => 8 + texts.iter().map(|text| 8 + text.len()).sum::<usize>(),
+            Self::Triples(texts) => {
+                8 + texts.iter().map(|text| 8 + text.len()).sum::<usize>() + texts.len() / 3 * 8
             }
         }
     }
-}
-
-fn encode_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
-}
-
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let bytes = pairs.iter().map(|[high, low]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok());
-    if rest.is_empty() { bytes.collect() } else { None }
 }
 
 /// A value with its type, as it goes over the wire inside a variant.
@@ -299,19 +308,19 @@ impl Serialize for Wire<'_> {
         match (self.0, self.1) {
             (_, Value::Bool(value)) => as_variant::serialize(value, serializer),
             (PropertyType::Integer(integer), Value::Integer(value)) => {
-                serialize_integer(*integer, *value, serializer)
+                serialize_integer(*integer, (*value).into(), serializer)
             }
             (_, Value::Double(value)) => as_variant::serialize(value, serializer),
             (PropertyType::Text(Words::Paths), Value::Text(value)) => {
                 as_variant::serialize(&Path(value), serializer)
             }
-            (_, Value::Text(value)) => as_variant::serialize(value, serializer),
+            (_, Value::Text(value)) => as_variant::serialize(&&**value, serializer),
             (_, Value::Bytes(value)) => as_variant::serialize(&ByteString(value), serializer),
             (PropertyType::Texts(Words::Paths), Value::Texts(values)) => {
                 as_variant::serialize(&Paths(values), serializer)
             }
-            (_, Value::Texts(values)) => as_variant::serialize(values, serializer),
-            (_, Value::Triples(values)) => as_variant::serialize(values, serializer),
+            (_, Value::Texts(values)) => as_variant::serialize(&Texts(values), serializer),
+            (_, Value::Triples(values)) => as_variant::serialize(&Triples(values), serializer),
             (PropertyType::Empty(Signature::Array(element)), _) => {
                 Variant::Array(Array::new(element.signature())).serialize(serializer)
             }
@@ -348,17 +357,45 @@ impl Serialize for Path<'_> {
     }
 }
 
-struct Paths<'a>(&'a [String]);
+/// A list of texts, sent as what its signature says.
+macro_rules! list {
+    ($name:ident, $type:ty) => {
+        struct $name<'a>(&'a TextList);
 
-impl Type for Paths<'_> {
-    const SIGNATURE: &'static Signature = <[zbus::ObjectPath<'_>]>::SIGNATURE;
+        impl Type for $name<'_> {
+            const SIGNATURE: &'static Signature = <$type>::SIGNATURE;
+        }
+
+        impl Serialize for $name<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serialize_texts(self.0, serializer)
+            }
+        }
+    };
+}
+list!(Paths, [zbus::ObjectPath<'_>]);
+list!(Texts, [&str]);
+
+fn serialize_texts<S: Serializer>(texts: &TextList, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut sequence = serializer.serialize_seq(None)?;
+    for text in texts.iter() {
+        sequence.serialize_element(text)?;
+    }
+    sequence.end()
 }
 
-impl Serialize for Paths<'_> {
+struct Triples<'a>(&'a TextList);
+
+impl Type for Triples<'_> {
+    const SIGNATURE: &'static Signature = <[(&str, &str, &str)]>::SIGNATURE;
+}
+
+impl Serialize for Triples<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut sequence = serializer.serialize_seq(Some(self.0.len()))?;
-        for path in self.0 {
-            sequence.serialize_element(path)?;
+        let mut sequence = serializer.serialize_seq(None)?;
+        let mut texts = self.0.iter();
+        while let (Some(a), Some(b), Some(c)) = (texts.next(), texts.next(), texts.next()) {
+            sequence.serialize_element(&(a, b, c))?;
         }
         sequence.end()
     }
@@ -368,6 +405,10 @@ impl Serialize for Paths<'_> {
 mod tests {
     use super::*;
 
+    fn list(texts: &[&str]) -> TextList {
+        texts.iter().copied().collect()
+    }
+
     fn property(signature: &str) -> PropertyType {
         PropertyType::parse(signature).unwrap()
     }
@@ -375,79 +416,60 @@ mod tests {
     #[test]
     fn numbers_convert_to_every_width_that_holds_them_and_to_no_other() {
         for (signature, given, expected) in [
-            ("t", Given::Signed(5), Some(Value::Integer(5))),
+            ("t", Given::Signed(5), Some(Value::Integer(5.into()))),
             ("t", Given::Signed(-5), None),
-            ("y", Given::Size(255), Some(Value::Integer(255))),
+            ("y", Given::Size(255), Some(Value::Integer(255.into()))),
             ("y", Given::Size(256), None),
-            ("x", Given::Short(7), Some(Value::Integer(7))),
+            ("x", Given::Short(7), Some(Value::Integer(7.into()))),
             ("d", Given::Size(7), Some(Value::Double(7.0))),
             ("b", Given::Size(1), None),
             ("s", Given::Size(1), None),
             ("x", Given::Bool(true), None),
             ("ay", Given::Text("x"), None),
             ("o", Given::Text("not a path"), None),
-            ("ao", Given::Texts(vec!["/a", "b"]), None),
+            ("ao", Given::Texts(list(&["/a", "b"])), None),
             ("s", Given::Other("i".into()), None),
         ] {
-            assert_eq!(property(signature).accept(&given), expected, "{signature} {given:?}");
+            assert_eq!(property(signature).accept(given.clone()).ok(), expected, "{signature} {given:?}");
         }
     }
 
     #[test]
     fn a_direct_set_takes_the_exact_type_of_every_property() {
         for (signature, exact, value) in [
-            ("y", Exact::Integer('y', 7), Some(Value::Integer(7))),
-            ("u", Exact::Integer('u', 7), Some(Value::Integer(7))),
+            ("y", Exact::Integer('y', 7), Some(Value::Integer(7.into()))),
+            ("u", Exact::Integer('u', 7), Some(Value::Integer(7.into()))),
             ("u", Exact::Integer('i', 7), None),
             ("d", Exact::Double(0.5), Some(Value::Double(0.5))),
             ("o", Exact::Path("/a"), Some(Value::Text("/a".into()))),
-            ("ao", Exact::Paths(vec!["/a"]), Some(Value::Texts(vec!["/a".into()]))),
-            (
-                "a(sss)",
-                Exact::Triples(vec![("a", "b", "c")]),
-                Some(Value::Triples(vec![("a".into(), "b".into(), "c".into())])),
-            ),
+            ("ao", Exact::Paths(list(&["/a"])), Some(Value::Texts(list(&["/a"])))),
+            ("a(sss)", Exact::Triples(list(&["a", "b", "c"])), Some(Value::Triples(list(&["a", "b", "c"])))),
             ("s", Exact::Path("/a"), None),
         ] {
             let given = Given::Exact(exact);
-            assert_eq!(property(signature).accept_exact(&given), value, "{signature} {given:?}");
-            assert_eq!(property(signature).accept(&given), None, "Notify takes seven types only");
+            assert_eq!(property(signature).accept_exact(given.clone()), value, "{signature} {given:?}");
+            assert_eq!(property(signature).accept(given.clone()).ok(), None, "Notify takes seven types only");
         }
     }
 
     #[test]
     fn an_enumeration_takes_only_its_values() {
         let kind = PropertyType::Text(Words::OneOf(vec!["a.B.C".into(), "a.B.D".into()]));
-        assert_eq!(kind.accept(&Given::Text("a.B.D")), Some(Value::Text("a.B.D".into())));
-        assert_eq!(kind.accept(&Given::Text("D")), None);
+        assert_eq!(kind.accept(Given::Text("a.B.D")).ok(), Some(Value::Text("a.B.D".into())));
+        assert_eq!(kind.accept(Given::Text("D")).ok(), None);
         assert_eq!(kind.zero(), Value::Text("a.B.C".into()));
     }
 
     #[test]
-    fn every_kind_survives_the_persisted_form() {
-        for (signature, value) in [
-            ("b", Value::Bool(true)),
-            ("t", Value::Integer(u64::MAX.into())),
-            ("x", Value::Integer(i64::MIN.into())),
-            ("d", Value::Double(1.5)),
-            ("s", Value::Text("a\u{1}\"b".into())),
-            ("o", Value::Text("/a/b".into())),
-            ("ay", Value::Bytes(vec![0, 127, 128, 255])),
-            ("as", Value::Texts(vec!["a".into(), String::new()])),
-            ("a(sss)", Value::Triples(vec![("a".into(), "b".into(), "/c".into())])),
-        ] {
-            let text = value.to_json().to_string();
-            let json: Json = serde_json::from_str(&text).unwrap();
-            assert_eq!(property(signature).from_json(&json), Some(value), "{signature} {text}");
-        }
-        let none = property("d").from_json(&Value::Double(f64::NAN).to_json());
-        assert!(matches!(none, Some(Value::Double(value)) if value.is_nan()));
-    }
-
-    #[test]
     fn a_persisted_value_that_does_not_fit_its_type_is_refused() {
-        for (signature, text) in [("y", "256"), ("t", "-1"), ("ay", "\"abc\""), ("ay", "\"0g\""), ("b", "1")]
-        {
+        for (signature, text) in [
+            ("y", "256"),
+            ("t", "-1"),
+            ("ay", "\"abc\""),
+            ("ay", "\"0!==\""),
+            ("s", "\"a\\u0000\""),
+            ("b", "1"),
+        ] {
             assert_eq!(property(signature).from_json(&serde_json::from_str(text).unwrap()), None, "{text}");
         }
     }

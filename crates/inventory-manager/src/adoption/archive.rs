@@ -44,7 +44,10 @@ pub struct Contents {
 /// Reads a file. Errors: why nothing of it can be used.
 pub fn read(bytes: &[u8], schema: &InterfaceSchema, order: Option<&Order>) -> Result<Contents, String> {
     let mut contents = Contents {
-        values: schema.iter().map(|(name, property)| (name.clone(), property.initial.clone())).collect(),
+        values: schema
+            .iter()
+            .map(|(_, name, property)| (name.to_owned(), property.initial.clone()))
+            .collect(),
         left_out: 0,
     };
     if bytes.is_empty() {
@@ -67,11 +70,11 @@ pub fn read(bytes: &[u8], schema: &InterfaceSchema, order: Option<&Order>) -> Re
 
 /// As with `Notify`, a name that no property has is ignored.
 fn take_named(mut object: Map<String, Json>, schema: &InterfaceSchema, contents: &mut Contents) {
-    for (name, property) in schema {
+    for (_, name, property) in schema.iter() {
         match object.remove(&archived_name(name)) {
             None | Some(Json::Null) => {}
             Some(json) => match value(&property.kind, &json) {
-                Some(value) => drop(contents.values.insert(name.clone(), value)),
+                Some(value) => drop(contents.values.insert(name.to_owned(), value)),
                 None => contents.left_out += 1,
             },
         }
@@ -120,24 +123,17 @@ fn value(kind: &PropertyType, json: &Json) -> Option<Value> {
     match (kind, json) {
         (PropertyType::Bytes, Json::Array(numbers)) => {
             let bytes = numbers.iter().map(|number| u8::try_from(number.as_u64()?).ok());
-            bytes.collect::<Option<Vec<u8>>>().map(Value::Bytes)
+            bytes.collect::<Option<Box<[u8]>>>().map(Value::Bytes)
         }
         // Our own form of bytes is another, and the rest `Notify` does not take.
         (PropertyType::Bytes | PropertyType::Triples | PropertyType::Empty(_), _) => None,
-        // A double that is no number stays what it starts as.
-        (PropertyType::Double, Json::Null) => None,
+        // A double that is no number stays what it starts as. Texts in our own form are no texts.
+        (PropertyType::Double, Json::Null | Json::String(_)) => None,
+        (PropertyType::Text(_), Json::Object(_)) => None,
+        (PropertyType::Texts(_), Json::Array(names)) if names.iter().any(Json::is_object) => None,
         // No number fits the list of names; an empty list would, and says nothing.
         (PropertyType::Texts(Words::OneOf(_)), Json::Array(names)) if names.is_empty() => None,
-        (kind, json) => kind.from_json(json).filter(can_be_sent),
-    }
-}
-
-/// No text on the bus has a NUL.
-fn can_be_sent(value: &Value) -> bool {
-    match value {
-        Value::Text(text) => !text.contains('\0'),
-        Value::Texts(texts) => texts.iter().all(|text| !text.contains('\0')),
-        _ => true,
+        (kind, json) => kind.from_json(json),
     }
 }
 

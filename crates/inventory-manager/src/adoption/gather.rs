@@ -1,8 +1,8 @@
 //! Upstream's folder, read within limits: it is foreign, and may be damaged.
 
 use super::{Source, archive};
-use crate::inventory::can_be_kept;
-use crate::requests::BODY_LIMIT;
+use crate::inventory::{Inventory, can_be_kept};
+use crate::limits::Exceeded;
 use crate::store::{Entry, is_path_element};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
@@ -16,8 +16,6 @@ pub(super) const COUNT_LIMIT: usize = 60_000;
 const FILE_LIMIT: u64 = 2 * 1024 * 1024;
 /// Bytes that are read in all.
 const READ_LIMIT: u64 = 64 * 1024 * 1024;
-/// Bytes that are kept in all, about as our journal will have them: no more than one call may bring.
-const KEPT_LIMIT: usize = BODY_LIMIT;
 /// Folders within each other.
 const DEPTH_LIMIT: usize = 64;
 /// How many that were left out are named, and how long a name may be.
@@ -27,6 +25,7 @@ const EXAMPLE_LENGTH: usize = 160;
 /// What was found.
 pub(super) struct Gathering<'a> {
     source: &'a Source<'a>,
+    inventory: &'a mut Inventory,
     /// What can be adopted.
     pub(super) entries: Vec<Entry>,
     /// Values of adopted interfaces that could not be.
@@ -37,24 +36,26 @@ pub(super) struct Gathering<'a> {
     pub(super) examples: Vec<String>,
     /// The limit at which it ended before all was seen.
     pub(super) stopped_at: Option<&'static str>,
+    /// The first bound of the inventory for which something was left out.
+    pub(super) exceeded: Option<Exceeded>,
     seen: usize,
     read: u64,
-    kept: usize,
 }
 
 impl<'a> Gathering<'a> {
     /// Reads all below the source's folder. Errors: the folder itself cannot be read, or is not there.
-    pub(super) fn of(source: &'a Source<'a>) -> io::Result<Self> {
+    pub(super) fn of(source: &'a Source<'a>, inventory: &'a mut Inventory) -> io::Result<Self> {
         let mut gathering = Self {
             source,
+            inventory,
             entries: Vec::new(),
             values_left_out: 0,
             left_out: 0,
             examples: Vec::new(),
             stopped_at: None,
+            exceeded: None,
             seen: 0,
             read: 0,
-            kept: 0,
         };
         // The paths of objects are kept in full, below the inventory's root.
         let mut root = source.folder.clone();
@@ -123,15 +124,14 @@ impl<'a> Gathering<'a> {
         let schema = self.source.schema.interface(interface).ok_or("the schema has no such interface")?;
         let bytes = self.contents(file).map_err(|error| error.to_string())?;
         let contents = archive::read(&bytes, schema, self.source.orders.get(interface))?;
-        let properties: serde_json::Map<_, _> =
-            contents.values.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
-        let size =
-            path.len() + interface.len() + serde_json::Value::Object(properties.clone()).to_string().len();
-        if self.kept + size > KEPT_LIMIT {
-            self.stopped_at = Some("size");
-            return Err("too much in all".to_owned());
+        let mut properties = serde_json::Map::new();
+        for (name, value) in &contents.values {
+            properties.insert(name.clone(), serde_json::to_value(value).map_err(|error| error.to_string())?);
         }
-        self.kept += size;
+        if let Err(exceeded) = self.inventory.admit(self.source.schema, path, interface, contents.values) {
+            self.exceeded.get_or_insert(exceeded);
+            return Err(exceeded.to_string());
+        }
         self.values_left_out += contents.left_out;
         let (path, interface) = (path.to_owned(), interface.to_owned());
         self.entries.push(Entry::Set { path, interface, properties });

@@ -59,35 +59,68 @@ impl Machine {
     }
 
     /// One start of the service as far as the disk goes.
-    fn start_on<D: Disk>(&self, disk: D) -> io::Result<(Store<D>, Vec<Restored>)> {
-        let (mut store, restored) = Store::open(&self.state(), disk)?;
-        let restored = if store.claim(&restored) { adopt(&mut store, &self.source()) } else { restored };
-        Ok((store, restored))
+    fn start_on<D: Disk>(&self, disk: D) -> io::Result<(Store<D>, Shown)> {
+        let mut inventory = Inventory::default();
+        let mut restoring = crate::restoring::Restoring::new(&self.schema, &mut inventory);
+        let mut store = Store::open(&self.state(), disk, &mut |entry| restoring.take(&entry))?;
+        if store.claim() {
+            adopt(&mut store, &self.source(), &mut inventory);
+        }
+        Ok((store, self.shown(&inventory)))
     }
 
-    fn start(&self) -> (Store, Vec<Restored>) {
+    /// What the inventory shows, as it is kept.
+    fn shown(&self, inventory: &Inventory) -> Shown {
+        let mut shown = Shown::new();
+        for (path, object) in inventory.objects() {
+            for hosted in object.interfaces() {
+                let interface = self.schema.at(hosted.interface).unwrap();
+                let values: BTreeMap<_, _> = interface
+                    .iter()
+                    .map(|(place, name, _)| (name, hosted.value(interface, place).unwrap()))
+                    .collect();
+                shown.insert(
+                    (path.clone(), interface.name().to_owned()),
+                    serde_json::to_string(&values).unwrap(),
+                );
+            }
+        }
+        shown
+    }
+
+    /// What is kept.
+    fn kept(&self) -> Shown {
+        let mut inventory = Inventory::default();
+        let mut restoring = crate::restoring::Restoring::new(&self.schema, &mut inventory);
+        Store::open(&self.state(), RealDisk, &mut |entry| restoring.take(&entry)).unwrap();
+        self.shown(&inventory)
+    }
+
+    fn start(&self) -> (Store, Shown) {
         self.start_on(RealDisk).unwrap()
     }
 
     fn gathering(&self) -> (usize, usize, Vec<String>, Option<&'static str>) {
         let source = self.source();
-        let gathering = Gathering::of(&source).unwrap();
+        let mut inventory = Inventory::default();
+        let gathering = Gathering::of(&source, &mut inventory).unwrap();
         (gathering.entries.len(), gathering.left_out, gathering.examples.clone(), gathering.stopped_at)
     }
 }
 
-/// What is to be restored, in an order of its own.
-fn sorted(restored: &[Restored]) -> BTreeMap<(&str, &str), String> {
-    let text = |one: &Restored| serde_json::Value::Object(one.properties.clone()).to_string();
-    restored.iter().map(|one| ((one.path.as_str(), one.interface.as_str()), text(one))).collect()
-}
+/// Values by object and interface.
+type Shown = BTreeMap<(String, String), String>;
 
-fn expected() -> BTreeMap<(&'static str, &'static str), String> {
-    BTreeMap::from([
-        (("/system", "a.Old"), "{\"X\":\"x\",\"Y\":true}".to_owned()),
-        (("/system/board", "a.Asset"), "{\"Model\":\"2B\",\"PD_I\":\"01ff\"}".to_owned()),
-        (("/system/board", "a.Marker"), "{}".to_owned()),
-    ])
+fn expected() -> Shown {
+    let expected = [
+        (("/system", "a.Old"), "{\"X\":\"x\",\"Y\":true}"),
+        (("/system/board", "a.Asset"), "{\"Model\":\"2B\",\"PD_I\":\"Af8=\"}"),
+        (("/system/board", "a.Marker"), "{}"),
+    ];
+    let own = |((path, interface), text): ((&str, &str), &str)| {
+        ((path.to_owned(), interface.to_owned()), text.to_owned())
+    };
+    expected.map(own).into()
 }
 
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
@@ -111,8 +144,8 @@ fn set(path: &str, model: &str) -> Entry {
 fn an_unused_folder_begins_with_what_upstream_kept_and_keeps_it_over_restarts() {
     let machine = Machine::with_an_inventory();
     let before = tree(&machine.upstream());
-    assert_eq!(sorted(&machine.start().1), expected());
-    assert_eq!(sorted(&machine.start().1), expected());
+    assert_eq!(machine.start().1, expected());
+    assert_eq!(machine.start().1, expected());
     assert_eq!(tree(&machine.upstream()), before, "upstream's folder is left as it was");
     let note = std::fs::read_to_string(machine.state().join("adopted")).unwrap();
     assert!(note.starts_with("adopted 3 interfaces of 2 objects from /"), "{note}");
@@ -130,8 +163,8 @@ fn adoption_happens_once_even_if_there_was_nothing() {
 fn what_was_adopted_and_deleted_does_not_come_back() {
     let machine = Machine::with_an_inventory();
     let (mut store, restored) = machine.start();
-    let doomed: Vec<Entry> = restored.iter().map(|one| Entry::Remove { path: one.path.clone() }).collect();
-    store.write(&doomed).unwrap();
+    let doomed: Vec<Entry> = restored.keys().map(|(path, _)| Entry::Remove { path: path.clone() }).collect();
+    store.write(doomed.iter().map(Entry::change)).unwrap();
     store.checkpoint().unwrap();
     assert!(machine.start().1.is_empty());
 }
@@ -139,12 +172,12 @@ fn what_was_adopted_and_deleted_does_not_come_back() {
 #[test]
 fn a_folder_in_use_adopts_nothing_even_after_its_last_object_is_gone() {
     let machine = Machine::with_an_inventory();
-    let (mut store, _) = Store::open(&machine.state(), RealDisk).unwrap();
-    store.write(&[set("/ours", "M")]).unwrap();
+    let mut store = Store::open(&machine.state(), RealDisk, &mut |_| {}).unwrap();
+    store.write([set("/ours", "M")].iter().map(Entry::change)).unwrap();
     drop(store);
     let (mut store, restored) = machine.start();
     assert_eq!(restored.len(), 1);
-    store.write(&[Entry::Remove { path: "/ours".into() }]).unwrap();
+    store.write([Entry::Remove { path: "/ours".into() }].iter().map(Entry::change)).unwrap();
     drop(store);
     assert!(machine.start().1.is_empty());
 }
@@ -155,24 +188,20 @@ fn a_kill_at_every_step_leaves_an_adoption_that_is_whole_or_done_again() {
     loop {
         let machine = Machine::with_an_inventory();
         if let Ok((mut store, restored)) = machine.start_on(CutDisk::cutting(cuts, None)) {
-            assert_eq!(
-                sorted(&restored),
-                expected(),
-                "a sick disk keeps nothing from being shown, cut {cuts}"
-            );
+            assert_eq!(restored, expected(), "a sick disk keeps nothing from being shown, cut {cuts}");
             // The note is the last step of adopting; all after it is the checkpoint's.
             if store.checkpoint().is_ok() && machine.state().join("adopted").exists() {
                 break;
             }
         }
-        let (_, kept) = Store::open(&machine.state(), RealDisk).unwrap();
-        assert!(kept.is_empty() || sorted(&kept) == expected(), "cut {cuts}: torn {kept:?}");
+        let kept = machine.kept();
+        assert!(kept.is_empty() || kept == expected(), "cut {cuts}: torn {kept:?}");
         assert!(
             !kept.is_empty() || !machine.state().join("adopted").exists(),
             "cut {cuts}: noted and not kept"
         );
-        assert_eq!(sorted(&machine.start().1), expected(), "cut {cuts}");
-        assert_eq!(sorted(&machine.start().1), expected(), "cut {cuts}");
+        assert_eq!(machine.start().1, expected(), "cut {cuts}");
+        assert_eq!(machine.start().1, expected(), "cut {cuts}");
         cuts += 1;
     }
     assert!(cuts > 12, "the run has fewer steps than it should: {cuts}");
@@ -188,7 +217,7 @@ fn a_journal_torn_within_an_adoption_is_adopted_again() {
         std::fs::remove_dir_all(machine.state()).unwrap();
         std::fs::create_dir(machine.state()).unwrap();
         std::fs::write(&journal, &whole[..length]).unwrap();
-        assert_eq!(sorted(&machine.start().1), expected(), "torn at {length}");
+        assert_eq!(machine.start().1, expected(), "torn at {length}");
     }
 }
 
@@ -205,8 +234,8 @@ fn an_adoption_that_the_disk_refuses_is_written_before_the_first_change() {
     }
     let machine = Machine::with_an_inventory();
     let (mut store, restored) = machine.start_on(FullOnce(Cell::new(false))).unwrap();
-    assert_eq!(sorted(&restored), expected(), "it is shown all the same");
-    store.write(&[set("/new", "M")]).unwrap();
+    assert_eq!(restored, expected(), "it is shown all the same");
+    store.write([set("/new", "M")].iter().map(Entry::change)).unwrap();
     drop(store);
     let (_, restored) = machine.start();
     assert_eq!(restored.len(), 4, "{restored:?}");
@@ -256,7 +285,7 @@ fn a_folder_that_cannot_be_read_is_told_and_looked_at_again() {
         assert!(machine.start().1.is_empty());
         std::fs::remove_file(&openbmc).unwrap();
         std::fs::rename(&aside, &openbmc).unwrap();
-        assert_eq!(sorted(&machine.start().1), expected());
+        assert_eq!(machine.start().1, expected());
     }
 }
 
@@ -293,15 +322,25 @@ fn a_machine_of_four_times_the_objects_of_the_sample_is_adopted_whole() {
 }
 
 #[test]
-fn bytes_are_bounded() {
+fn what_the_inventory_has_no_room_for_is_left_out_and_told() {
     let machine = Machine::new();
-    let text = format!(
-        "{{\"value0\": {{\"cereal_class_version\": 2, \"Model\": \"{}\"}}}}",
-        "m".repeat(2 * 1024 * 1024 - 100)
-    );
+    let archive = |length: usize| {
+        let text = "m".repeat(length);
+        format!("{{\"value0\": {{\"cereal_class_version\": 2, \"Model\": \"{text}\"}}}}")
+    };
+    machine.keep("large", "a.Asset", &archive(crate::limits::OBJECT));
+    machine.keep("small", "a.Asset", MODEL);
     for number in 0..9 {
-        machine.keep(&format!("o{number}"), "a.Asset", &text);
+        machine.keep(&format!("o{number}"), "a.Asset", &archive(crate::limits::OBJECT - 300));
     }
-    let (adopted, _, _, stopped_at) = machine.gathering();
-    assert_eq!((adopted, stopped_at), (8, Some("size")), "no more than one call may bring");
+    let (store, shown) = machine.start();
+    assert_eq!(shown.len(), 9, "eight of nearly a MiB, and the small one");
+    drop(store);
+    assert_eq!(machine.start().1, shown);
+    let note = std::fs::read_to_string(machine.state().join("adopted")).unwrap();
+    assert!(note.contains("left out 2"), "{note}");
+    assert!(
+        note.contains("bytes of one object are the limit") || note.contains("bytes of inventory"),
+        "{note}"
+    );
 }

@@ -1,9 +1,10 @@
 use crate::error::CallFailure;
-use crate::requests::BODY_LIMIT;
-use dbus_api::inventory::received::{Given, Received};
+use crate::limits::{BODY, OBJECTS};
+use dbus_api::inventory::received::Given;
 use dbus_api::inventory::{ROOT, deletion, manager};
 use dbus_api::standard::{INTROSPECTABLE, OBJECT_MANAGER, PEER, PROPERTIES};
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use std::fmt;
 use zbus::message::{Body, Header};
 use zbus::{Signature, Type};
 
@@ -19,16 +20,60 @@ pub struct Call<'a> {
 
 /// What a call asks for.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the variants are the methods and their arguments")]
 pub enum Request<'a> {
     Ping,
     MachineId,
     Introspect,
-    Get { interface: &'a str, property: &'a str },
-    GetAll { interface: &'a str },
-    Set { interface: &'a str, property: &'a str, value: Given<'a> },
+    Get {
+        interface: &'a str,
+        property: &'a str,
+    },
+    GetAll {
+        interface: &'a str,
+    },
+    Set {
+        interface: &'a str,
+        property: &'a str,
+        value: Given<'a>,
+    },
     ManagedObjects,
-    Notify(Received<'a>),
+    /// The objects are still packed.
+    Notify(&'a Body),
     Delete(Vec<&'a str>),
+}
+
+/// Paths, no more than one beyond the objects that there may be.
+struct Paths<'a>(Vec<&'a str>);
+
+impl Type for Paths<'_> {
+    const SIGNATURE: &'static Signature = <[&str]>::SIGNATURE;
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Paths<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(PathsVisitor).map(Paths)
+    }
+}
+
+struct PathsVisitor;
+
+impl<'de> Visitor<'de> for PathsVisitor {
+    type Value = Vec<&'de str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("paths")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut paths = Vec::new();
+        while let Some(path) = elements.next_element()? {
+            if paths.len() <= OBJECTS {
+                paths.push(path);
+            }
+        }
+        Ok(paths)
+    }
 }
 
 /// Every method that is served: interface, name, and whether only the root has it.
@@ -70,6 +115,9 @@ impl<'a> Call<'a> {
     /// Decodes the call.
     pub fn request(&self) -> Result<Request<'a>, CallFailure> {
         let (interface, method) = self.method()?;
+        if self.body.len() > BODY {
+            return Err(CallFailure::TooLarge { length: self.body.len(), limit: BODY });
+        }
         Ok(match (interface, method) {
             (PEER, "Ping") => Request::Ping,
             (PEER, _) => Request::MachineId,
@@ -87,14 +135,13 @@ impl<'a> Call<'a> {
                 Request::Set { interface, property, value }
             }
             (OBJECT_MANAGER, _) => Request::ManagedObjects,
-            (manager::INTERFACE, _) if self.body.len() > BODY_LIMIT => {
-                return Err(CallFailure::TooLarge { length: self.body.len(), limit: BODY_LIMIT });
-            }
-            (manager::INTERFACE, _) => Request::Notify(self.arguments()?),
-            _ => {
-                let (paths,) = self.arguments()?;
-                Request::Delete(paths)
-            }
+            (manager::INTERFACE, _) => Request::Notify(self.body),
+            _ => match self.arguments()? {
+                Paths(paths) if paths.len() > OBJECTS => {
+                    return Err(CallFailure::TooManyPaths { limit: OBJECTS });
+                }
+                Paths(paths) => Request::Delete(paths),
+            },
         })
     }
 

@@ -1,5 +1,5 @@
 use crate::inventory::Inventory;
-use crate::schema::{Access, Schema};
+use crate::schema::{Access, InterfaceSchema, Schema};
 use dbus_api::inventory::{ROOT, deletion, manager};
 use dbus_api::standard::introspection::{DOCTYPE, STANDARD};
 use std::collections::BTreeSet;
@@ -54,8 +54,10 @@ pub fn describe(schema: &Schema, inventory: &Inventory, path: &str) -> Option<St
             let _ = write!(xml, "  <interface name=\"{interface}\">\n{methods}  </interface>\n");
         }
     }
-    for interface in object.into_iter().flat_map(|object| object.keys()) {
-        describe_interface(schema, interface, &mut xml);
+    for hosted in object.into_iter().flat_map(|object| object.interfaces()) {
+        if let Some(interface) = schema.at(hosted.interface) {
+            describe_interface(interface, &mut xml);
+        }
     }
     for child in children {
         let _ = writeln!(xml, "  <node name=\"{child}\"/>");
@@ -64,9 +66,9 @@ pub fn describe(schema: &Schema, inventory: &Inventory, path: &str) -> Option<St
     Some(xml)
 }
 
-fn describe_interface(schema: &Schema, interface: &str, xml: &mut String) {
-    let _ = writeln!(xml, "  <interface name=\"{interface}\">");
-    for (name, property) in schema.interface(interface).into_iter().flatten() {
+fn describe_interface(interface: &InterfaceSchema, xml: &mut String) {
+    let _ = writeln!(xml, "  <interface name=\"{}\">", interface.name());
+    for (_, name, property) in interface.iter() {
         let access = match property.access {
             Access::ReadWrite => "readwrite",
             Access::Read => "read",
@@ -99,9 +101,10 @@ mod tests {
 
     #[test]
     fn the_way_from_the_top_to_every_object_can_be_walked() {
+        let schema = Schema::from_fragment(&toml::from_str("[\"a.Marker\"]").unwrap()).unwrap();
         let mut inventory = Inventory::default();
         for path in ["/system/chassis/board", "/system/chassis2", "/system"] {
-            inventory.restore(path, "a.Marker", PropertyValues::new());
+            inventory.restore(&schema, path, "a.Marker", PropertyValues::new());
         }
         for (path, expected) in [
             ("/", vec!["xyz"]),
@@ -116,7 +119,6 @@ mod tests {
         ] {
             assert_eq!(children(&inventory, path).into_iter().collect::<Vec<_>>(), expected, "{path}");
         }
-        let schema = Schema::default();
         assert!(describe(&schema, &inventory, "/xyz/openbmc_project/inventory/system/chassis").is_some());
         assert!(describe(&schema, &inventory, "/xyz/openbmc_project/inventory/nowhere").is_none());
     }

@@ -1,6 +1,6 @@
 //! Whether a state folder was ever used, and how its use begins.
 
-use super::{Entry, Restored, Store};
+use super::{Entry, Store};
 use durable_state::{Disk, Step};
 use std::io;
 use std::path::PathBuf;
@@ -16,33 +16,33 @@ impl<D: Disk> Store<D> {
     /// Whether nothing says that anybody used the folder: no object, and no note of a beginning.
     ///
     /// A used folder without a note gets one now, or it would count as unused once its last object is deleted.
-    pub fn claim(&mut self, restored: &[Restored]) -> bool {
+    pub fn claim(&mut self) -> bool {
         if self.note().symlink_metadata().is_ok() {
             return false;
         }
-        if !restored.is_empty() {
+        if self.has_objects {
             self.put_down("in use before there was anything to adopt");
         }
-        restored.is_empty()
+        !self.has_objects
     }
 
     /// Begins an unused folder with a batch, and then notes that it is used.
     ///
     /// Errors: the batch cannot be written; the next [`Store::write`] tries again before anything else, so that no later
     /// change hides that it is missing.
-    pub fn begin(&mut self, batch: &[Entry], note: &str) -> io::Result<()> {
-        self.owed = Some(Owed { batch: batch.to_vec(), note: note.to_owned() });
+    pub fn begin(&mut self, batch: Vec<Entry>, note: &str) -> io::Result<()> {
+        self.owed = Some(Owed { batch, note: note.to_owned() });
         self.pay()
     }
 
     /// Writes what is owed.
     pub(super) fn pay(&mut self) -> io::Result<()> {
-        let Some(Owed { batch, note }) = self.owed.take() else { return Ok(()) };
-        if let Err(error) = self.append(&batch) {
-            self.owed = Some(Owed { batch, note });
+        let Some(owed) = self.owed.take() else { return Ok(()) };
+        if let Err(error) = self.append(owed.batch.iter().map(Entry::change)) {
+            self.owed = Some(owed);
             return Err(error);
         }
-        self.put_down(&note);
+        self.put_down(&owed.note);
         Ok(())
     }
 

@@ -1,26 +1,126 @@
 //! The journal's lines: the JSON of one batch each, in the form of [`durable_state::encode_line`].
+//!
+//! ```text
+//! [{"set":{"path":"/a","interfaces":{"x.Y":{"Property":value, …}, …}}},{"remove":{"path":"/b"}}]
+//! ```
+//!
+//! An object's path stands once, however many interfaces it has, so that a line is no longer than
+//! [`crate::limits::GROWTH`] times what it holds.
 
-use super::Entry;
-use std::io::{self, BufRead};
+use super::{Change, Entry};
+use crate::limits::{LINE, READ};
+use serde::de::{Deserializer as _, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, BufRead, Write};
 
 /// The bytes to append for a batch.
-pub fn encode(batch: &[Entry]) -> String {
-    // Strings and numbers only: this cannot fail, and an empty text would be refused by `next`.
-    durable_state::encode_line(&serde_json::to_string(batch).unwrap_or_default())
+///
+/// Errors: [`io::ErrorKind::FileTooLarge`] for a line that [`replay`] would not read.
+pub fn encode<'b, P: Serialize>(batch: impl Iterator<Item = Change<'b, P>> + Clone) -> io::Result<Vec<u8>> {
+    let line = durable_state::encode_line(|out| write_batch(out, batch.clone()))?;
+    if line.len() as u64 > LINE {
+        let error = format!("a line of {} bytes is longer than the {LINE} that are kept", line.len());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
+    }
+    Ok(line)
 }
 
-/// The next batch that arrived whole; `None` at the end.
+/// Straight from the values: nothing is built in between.
+fn write_batch<'b, P: Serialize>(
+    out: &mut dyn Write,
+    batch: impl Iterator<Item = Change<'b, P>>,
+) -> io::Result<()> {
+    let mut open: Option<&str> = None;
+    let mut before = "[";
+    for change in batch {
+        match change {
+            Change::Set { path, interface, properties } => {
+                if open == Some(path) {
+                    out.write_all(b",")?;
+                } else {
+                    close(out, &mut open)?;
+                    write!(out, "{before}{{\"set\":{{\"path\":")?;
+                    serde_json::to_writer(&mut *out, path)?;
+                    out.write_all(b",\"interfaces\":{")?;
+                    open = Some(path);
+                }
+                serde_json::to_writer(&mut *out, interface)?;
+                out.write_all(b":")?;
+                serde_json::to_writer(&mut *out, &properties)?;
+            }
+            Change::Remove { path } => {
+                close(out, &mut open)?;
+                write!(out, "{before}{{\"remove\":{{\"path\":")?;
+                serde_json::to_writer(&mut *out, path)?;
+                out.write_all(b"}}")?;
+            }
+        }
+        before = ",";
+    }
+    close(out, &mut open)?;
+    out.write_all(if before == "[" { b"[]" } else { b"]" })
+}
+
+fn close(out: &mut dyn Write, open: &mut Option<&str>) -> io::Result<()> {
+    open.take().map_or(Ok(()), |_| out.write_all(b"}}}"))
+}
+
+/// One element of a line.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Element {
+    Set { path: String, interfaces: BTreeMap<String, Map<String, Json>> },
+    Remove { path: String },
+}
+
+/// Goes through all batches that arrived whole, one change at a time.
 ///
-/// Holds one line at a time; a line longer than any that we write is passed over without holding it.
-pub fn next(reader: &mut impl BufRead) -> io::Result<Option<Vec<Entry>>> {
-    while let Some(line) = durable_state::next_line(reader, LINE_LIMIT)? {
-        match serde_json::from_str(&line) {
-            Ok(batch) => return Ok(Some(batch)),
-            Err(error) => log::warn!("passing over a line of the journal that is no batch: {error}"),
+/// Holds one line and one object of it; a line longer than any that we write is passed over without holding it. Errors: of
+/// reading, or of `take`, which ends it.
+pub fn replay(reader: &mut impl BufRead, take: &mut dyn FnMut(Entry) -> io::Result<()>) -> io::Result<()> {
+    while let Some(line) = durable_state::next_line(reader, READ)? {
+        let mut elements = Elements { take, failed: None };
+        let read = serde_json::Deserializer::from_str(&line).deserialize_seq(&mut elements);
+        if let Some(error) = elements.failed {
+            return Err(error);
+        }
+        if let Err(error) = read {
+            log::warn!("passing over a line of the journal that is no batch: {error}");
         }
     }
-    Ok(None)
+    Ok(())
 }
 
-/// Longest line that a call of the largest size makes: its bytes as hex, and its names.
-const LINE_LIMIT: u64 = 4 * crate::requests::BODY_LIMIT as u64;
+struct Elements<'t> {
+    take: &'t mut dyn FnMut(Entry) -> io::Result<()>,
+    failed: Option<io::Error>,
+}
+
+impl<'de> Visitor<'de> for &mut Elements<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("changes")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        while let Some(element) = elements.next_element()? {
+            let taken = match element {
+                Element::Remove { path } => (self.take)(Entry::Remove { path }),
+                Element::Set { path, interfaces } => {
+                    interfaces.into_iter().try_for_each(|(interface, properties)| {
+                        (self.take)(Entry::Set { path: path.clone(), interface, properties })
+                    })
+                }
+            };
+            if let Err(error) = taken {
+                self.failed = Some(error);
+                return Err(serde::de::Error::custom("it was read no further"));
+            }
+        }
+        Ok(())
+    }
+}

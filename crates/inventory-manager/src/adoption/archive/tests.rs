@@ -76,21 +76,21 @@ fn three(fewest: usize) -> Order {
 fn named_values_of_every_kind_are_taken_by_name_and_what_does_not_fit_stays_as_it_starts() {
     let contents = read(NAMED.as_bytes(), &interface(KINDS), None).unwrap();
     for (name, value) in [
-        ("RT", Value::Bytes(b"VINI".to_vec())),
-        ("PD_D", Value::Bytes(Vec::new())),
+        ("RT", Value::Bytes((*b"VINI").into())),
+        ("PD_D", Value::Bytes(Box::default())),
         ("Text", Value::Text("a\"bé\n".into())),
         ("Present", Value::Bool(true)),
-        ("Size", Value::Integer(u64::MAX.into())),
-        ("Signed", Value::Integer(-5)),
-        ("Short", Value::Integer(65_535)),
-        ("Byte", Value::Integer(200)),
+        ("Size", Value::Integer(i128::from(u64::MAX).into())),
+        ("Signed", Value::Integer((-5).into())),
+        ("Short", Value::Integer(65_535.into())),
+        ("Byte", Value::Integer(200.into())),
         ("Infinite", Value::Double(3.0)),
         ("Half", Value::Double(1.5)),
         ("Kind", Value::Text("a.K.B".into())),
-        ("Texts", Value::Texts(vec!["u".into(), "v".into()])),
-        ("Triples", Value::Triples(Vec::new())),
-        ("Kinds", Value::Texts(Vec::new())),
-        ("Later", Value::Text(String::new())),
+        ("Texts", Value::Texts(["u", "v"].into_iter().collect())),
+        ("Triples", Value::Triples(Default::default())),
+        ("Kinds", Value::Texts(Default::default())),
+        ("Later", Value::Text("".into())),
     ] {
         assert_eq!(contents.values[name], value, "{name}");
     }
@@ -102,7 +102,7 @@ fn named_values_of_every_kind_are_taken_by_name_and_what_does_not_fit_stays_as_i
 fn values_without_names_are_taken_in_the_order_of_their_interface() {
     for text in [POSITIONS.to_owned(), POSITIONS.replace("\"cereal_class_version\": 1,", "")] {
         let contents = read(text.as_bytes(), &interface(THREE), Some(&three(3))).unwrap();
-        assert_eq!(contents.values["N_20"], Value::Bytes(b"VI".to_vec()));
+        assert_eq!(contents.values["N_20"], Value::Bytes((*b"VI").into()));
         assert_eq!(contents.values["Text"], Value::Text("a\"bé\n".into()));
         assert_eq!(contents.values["Present"], Value::Bool(true));
         assert_eq!(contents.left_out, 0);
@@ -149,7 +149,7 @@ fn an_empty_file_says_that_the_interface_is_there_and_nothing_more() {
         assert_eq!(read(text.as_bytes(), &marker, None).unwrap().values, PropertyValues::new(), "{text}");
     }
     let contents = read(b"", &interface(THREE), None).unwrap();
-    assert_eq!(contents.values["Text"], Value::Text(String::new()));
+    assert_eq!(contents.values["Text"], Value::Text("".into()));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn what_the_bus_could_not_bring_is_left_out() {
     ] {
         let text = format!("{{\"value0\": {{\"cereal_class_version\": 2, \"{name}\": {json}}}}}");
         let contents = read(text.as_bytes(), &schema, None).unwrap();
-        assert_eq!(contents.values[name], schema[name].initial, "{name} {json}");
+        assert_eq!(contents.values[name], schema.get(name).unwrap().initial, "{name} {json}");
         assert_eq!(contents.left_out, 1, "{name} {json}");
     }
 }

@@ -1,0 +1,120 @@
+//! What the inventory holds at most, and how that is counted: everything that bounds a call, its line in the journal and the
+//! files, in one place.
+//!
+//! The size is counted by a formula that is never less than what `GetManagedObjects` carries:
+//!
+//! | what | bytes |
+//! |---|---|
+//! | an object | 56, and its path below the inventory's root |
+//! | an interface | 24, and its name |
+//! | a property, given or not | 28, its name, and its value |
+//! | a value: truth or number | 8 |
+//! | a value: text or bytes | 5, and the bytes |
+//! | a value: list | 8, for each text 8 and its bytes, for each association 8 |
+//!
+//! The constants of the formula are D-Bus's worst: padding to 8 bytes, lengths of 4, signatures of 8 bytes at most.
+
+use std::fmt;
+
+/// Largest inventory, bytes as counted. The largest machine that is known has 1.5 MiB; the bus carries 32 MiB at most, and
+/// its readers hold a reply several times.
+pub const INVENTORY: usize = 8 * 1024 * 1024;
+/// Largest object, bytes as counted: a part has some tens of records of 64 KiB at most, and real ones have 20 KiB in all.
+pub const OBJECT: usize = 1024 * 1024;
+/// Most objects: a large machine has 350.
+pub const OBJECTS: usize = 4_096;
+/// Most properties, where an interface without any counts as one: 240 parts that have 500 each, where real ones have 250.
+pub const PROPERTIES: usize = 131_072;
+/// Largest body of a call, bytes: all that the inventory may hold at once.
+pub const BODY: usize = INVENTORY;
+
+/// So many times its counted size something takes in the journal and in its file, at most: the worst is a list of texts of
+/// four control characters each, of which each takes 12 bytes as counted and 22 in the file. Bytes take four thirds.
+pub const GROWTH: u64 = 2;
+/// Longest line that is written to the journal: the whole inventory in one call.
+pub const LINE: u64 = durable_state::line_length(GROWTH * INVENTORY as u64);
+/// Longest line of the journal, and longest file of an interface, that is read. What is longer was not written by us: an
+/// earlier version may have had other bounds, and what it has acknowledged is hosted.
+pub const READ: u64 = 4 * LINE;
+
+/// Counted for each object, beside its path.
+pub const PER_OBJECT: usize = 56;
+/// Counted for each interface, beside its name.
+pub const PER_INTERFACE: usize = 24;
+/// Counted for each property, beside its name and value.
+pub const PER_PROPERTY: usize = 28;
+
+/// How much there is of what is bounded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes as counted.
+    pub bytes: usize,
+    /// Objects.
+    pub objects: usize,
+    /// Properties; an interface without any counts as one.
+    pub properties: usize,
+}
+
+/// What is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// [`INVENTORY`]
+    Inventory,
+    /// [`OBJECT`]
+    Object,
+    /// [`OBJECTS`]
+    Objects,
+    /// [`PROPERTIES`]
+    Properties,
+}
+
+/// A call that would take the inventory beyond a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{bound} are the limit, and the call would make it {would_be}")]
+pub struct Exceeded {
+    bound: Bound,
+    would_be: usize,
+}
+
+impl Bound {
+    /// The most that there may be of it.
+    pub const fn limit(self) -> usize {
+        match self {
+            Self::Inventory => INVENTORY,
+            Self::Object => OBJECT,
+            Self::Objects => OBJECTS,
+            Self::Properties => PROPERTIES,
+        }
+    }
+
+    /// Whether it may become so much, when it was so much before: what an earlier version has let in may shrink.
+    ///
+    /// Errors: it is more than the bound, and more than before.
+    pub fn check(self, before: usize, after: usize) -> Result<(), Exceeded> {
+        if after > self.limit() && after > before {
+            return Err(Exceeded { bound: self, would_be: after });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self {
+            Self::Inventory => "bytes of inventory",
+            Self::Object => "bytes of one object",
+            Self::Objects => "objects",
+            Self::Properties => "properties",
+        };
+        write!(formatter, "{} {what}", self.limit())
+    }
+}
+
+impl Totals {
+    /// Whether the inventory may become this, when it was `before`. Errors: the first bound that it breaks.
+    pub fn check(self, before: Self) -> Result<(), Exceeded> {
+        Bound::Objects.check(before.objects, self.objects)?;
+        Bound::Properties.check(before.properties, self.properties)?;
+        Bound::Inventory.check(before.bytes, self.bytes)
+    }
+}
