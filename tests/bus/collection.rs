@@ -5,6 +5,7 @@ mod process_1;
 
 use bed::{Bed, object};
 use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::records::interface_of;
 use dbus_api::inventory::{ASSET, AVAILABILITY, ITEM, OPERATIONAL_STATUS, manager};
 use house_tests::fixture;
 
@@ -168,6 +169,37 @@ fn a_collection_stands_what_any_user_may_send() -> anyhow::Result<()> {
     bed.machine.start_inventory()?;
     std::fs::write(bed.image("card"), fixture("card"))?;
     bed.machine.expect_steady("vpd-collection", dbus_api::vpd::collection::BUS_NAME)
+}
+
+#[test]
+fn a_large_inventory_costs_the_collection_twice_its_size_at_most() -> anyhow::Result<()> {
+    /// Other pages that a process comes to touch, bytes.
+    const SLACK: usize = 1 << 20;
+    let Some(mut bed) = Bed::new(&[("card", "")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    bed.collect()?;
+    let (most, now) = bed.memory()?;
+    bed.stop()?;
+    // As large as all keywords of 60 parts.
+    let value = vec![0xa5; 3 << 10];
+    let paths: Vec<String> = (0..60).map(|index| object(&format!("part{index}"))).collect();
+    let part = |path: &'_ String| {
+        let mut object = Object { path: path.clone().into(), interfaces: Vec::new() };
+        let record = object.interface(interface_of("VCEN"));
+        record.set("FC", Value::Bytes(value.as_slice().into()));
+        record.set("SE", Value::Bytes(value.as_slice().into()));
+        object
+    };
+    let parts = Notification { objects: paths.iter().map(part).collect() };
+    bed.machine.run(async |connection| Ok(manager::notify(&connection, &parts).await?))?;
+    bed.collect()?;
+    let (most_large, now_large) = bed.memory()?;
+    println!("{most} and {now} bytes, with {} parts {most_large} and {now_large}", paths.len());
+    let size = paths.len() * 2 * value.len();
+    assert!(most_large <= most + 2 * size + SLACK, "{most_large} bytes, and {most} without");
+    assert!(now_large <= now + SLACK, "{now_large} bytes stay, and {now} without");
+    Ok(())
 }
 
 #[test]

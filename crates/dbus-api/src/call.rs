@@ -96,7 +96,10 @@ pub async fn owner(connection: &Connection, name: &str) -> Result<String, CallEr
     reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
 }
 
-/// What the bus says when a bus name gets another owner, or none.
+/// What the bus says when a bus name, or one below it, gets another owner, or none; [`change_of_owner`] tells which.
+///
+/// By the namespace, as all rules here: of a rule with `arg0`, zbus compares the argument by decoding the whole signal, one
+/// value of some 60 bytes for each of its bytes, and any connection may send us one that the bus's other checks fit.
 pub fn owner_rule(name: &'static str) -> zbus::Result<MatchRule<'static>> {
     MatchRule::builder()
         .msg_type(MessageType::Signal)
@@ -104,19 +107,8 @@ pub fn owner_rule(name: &'static str) -> zbus::Result<MatchRule<'static>> {
         .path(BUS.path)
         .interface(BUS.interface)
         .member("NameOwnerChanged")
-        .add_arg(name)
+        .arg0ns(name)
         .build()
-}
-
-/// The new owner that such a signal tells of, empty when there is none; `None` for one that is not the bus's own.
-///
-/// Anybody may send a signal that looks like it, straight to us.
-pub fn new_owner(message: &Message) -> Option<String> {
-    if message.header().sender().is_none_or(|sender| sender.as_str() != BUS.destination) {
-        return None;
-    }
-    let (_, _, owner): (String, String, String) = message.body().deserialize().ok()?;
-    Some(owner)
 }
 
 /// What the bus says when any bus name, a connection's own among them, gets another owner, or none.
@@ -130,7 +122,8 @@ pub fn any_owner_rule() -> zbus::Result<MatchRule<'static>> {
         .build()
 }
 
-/// The name that such a signal is about, its earlier owner and its new one, each empty when there is none.
+/// The name that such a signal is about, its earlier owner and its new one, each empty when there is none; `None` for one
+/// that is not the bus's own: any connection may send a signal that looks like it, straight to us.
 pub fn change_of_owner(message: &Message) -> Option<(String, String, String)> {
     let is_the_bus = message.header().sender().is_some_and(|sender| sender.as_str() == BUS.destination);
     is_the_bus.then(|| message.body().deserialize().ok()).flatten()
@@ -233,8 +226,6 @@ mod tests {
             let signal = Message::signal(BUS.path, BUS.interface, "NameOwnerChanged");
             signal.sender(sender).build(&("a.B", ":1.1", ":1.2")).unwrap()
         };
-        assert_eq!(new_owner(&said_by(BUS.destination)).as_deref(), Some(":1.2"));
-        assert_eq!(new_owner(&said_by(":1.5")), None);
         let all = ["a.B", ":1.1", ":1.2"].map(str::to_owned);
         assert_eq!(change_of_owner(&said_by(BUS.destination)).map(<[String; 3]>::from), Some(all));
         assert_eq!(change_of_owner(&said_by(":1.5")), None);

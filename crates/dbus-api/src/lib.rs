@@ -19,6 +19,7 @@ pub mod log_control;
 pub mod logging;
 pub mod object_mapper;
 pub mod outstanding;
+pub mod skim;
 pub mod software;
 pub mod standard;
 pub mod state;

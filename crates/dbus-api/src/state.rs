@@ -3,10 +3,10 @@
 //! Source: phosphor-dbus-interfaces, `yaml/xyz/openbmc_project/State`.
 
 use crate::call::{self, CallError, Target};
+use crate::skim::{self, Part, Plain};
 use crate::standard::PROPERTIES;
-use std::collections::HashMap;
 use zbus::message::Type as MessageType;
-use zbus::{Connection, MatchRule, Message, OwnedVariant};
+use zbus::{Connection, MatchRule, Message};
 
 /// A text that a state service shows.
 #[derive(Debug, Clone, Copy)]
@@ -52,11 +52,10 @@ impl StateProperty {
     pub async fn get(&self, connection: &Connection) -> Result<String, CallError> {
         let target = Target { destination: self.service, path: self.path, interface: PROPERTIES };
         let reply = call::call(connection, &target, "Get", &(self.interface, self.property)).await?;
-        let value: OwnedVariant = reply
-            .body()
-            .deserialize()
-            .map_err(|source| CallError::Bus { destination: self.service, source })?;
-        Ok(value.downcast_ref::<&str>().unwrap_or_default().to_owned())
+        let body = reply.body();
+        let value: Plain<'_> =
+            body.deserialize().map_err(|source| CallError::Bus { destination: self.service, source })?;
+        Ok(value.text().unwrap_or_default().to_owned())
     }
 
     /// Which signals tell of a change.
@@ -66,9 +65,7 @@ impl StateProperty {
 
     /// The text that such a signal tells; whoever takes it checks who sent it.
     pub fn changed(&self, message: &Message) -> Option<String> {
-        let (interface, changed) = changed_properties(message)?;
-        let value = (interface == self.interface).then(|| changed.get(self.property)).flatten()?;
-        Some(value.downcast_ref::<&str>().ok()?.to_owned())
+        changed(message, self.interface, self.property, |value| value.text().map(str::to_owned))
     }
 }
 
@@ -79,24 +76,35 @@ pub fn changed_rule(path: &'static str, interface: &'static str) -> zbus::Result
         .path(path)
         .interface(PROPERTIES)
         .member("PropertiesChanged")
-        .add_arg(interface)
+        .arg0ns(interface)
         .build()
 }
 
-/// Interface and new values of `PropertiesChanged`.
-pub fn changed_properties(message: &Message) -> Option<(String, HashMap<String, OwnedVariant>)> {
+/// What `take` makes of the new value of a property that `PropertiesChanged` tells of; nothing when it tells of others only,
+/// or of another interface.
+pub fn changed<T>(
+    message: &Message,
+    interface: &str,
+    property: &str,
+    take: impl Fn(Plain<'_>) -> Option<T>,
+) -> Option<T> {
     let header = message.header();
     if header.member().is_none_or(|member| member.as_str() != "PropertiesChanged") {
         return None;
     }
-    let (interface, changed, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =
-        message.body().deserialize().ok()?;
-    Some((interface, changed))
+    let (mut is_it, mut taken) = (false, None);
+    let read = skim::interface(message, &mut |part| match part {
+        Part::Interface(name) => is_it = name == interface,
+        Part::Property(name, value) if is_it && name == property => taken = take(value),
+        Part::Property(..) | Part::Object(_) => {}
+    });
+    read.ok().and(taken)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashMap;
     use zbus::Variant;
 
     #[test]

@@ -2,12 +2,13 @@
 
 use crate::settings::{Policy, Settings};
 use dbus_api::object_mapper;
+use dbus_api::skim::Plain;
 use dbus_api::software::FIELD_MODE;
 use dbus_api::standard::PROPERTIES;
 use image_check::{DigestChoice, Rules, SignaturePolicy, TrustStore};
 use image_format::OsRelease;
 use std::time::Duration;
-use zbus::{Connection, OwnedVariant};
+use zbus::Connection;
 
 /// Longest wait for whoever knows the field mode.
 const FIELD_MODE_LIMIT: Duration = Duration::from_secs(2);
@@ -69,9 +70,10 @@ async fn read_field_mode(connection: &Connection) -> Option<bool> {
                 .call_method(Some(&*service), &*path, Some(PROPERTIES), "Get", &arguments)
                 .await
                 .ok()?;
-            let value: OwnedVariant = reply.body().deserialize().ok()?;
+            let body = reply.body();
+            let value: Plain<'_> = body.deserialize().ok()?;
             // One that is enabled is enough.
-            enabled = Some(enabled.unwrap_or(false) || value.downcast_ref::<bool>().ok()?);
+            enabled = Some(enabled.unwrap_or(false) || value.truth()?);
         }
     }
     enabled

@@ -121,6 +121,13 @@ impl Plan {
         self.objects.iter().any(|object| object.path == path)
     }
 
+    /// The objects that have a code, and those on which codes depend.
+    pub fn objects(&self) -> BTreeSet<&str> {
+        let sources = self.enclosures.iter().flat_map(|(sources, _)| sources);
+        let with_codes = self.objects.iter().map(|object| &object.path);
+        with_codes.chain(sources).chain([&self.system]).map(String::as_str).collect()
+    }
+
     /// Whether codes depend on what an object shows.
     pub fn is_source(&self, path: &str) -> bool {
         let mut sources = self.enclosures.iter().flat_map(|(sources, _)| sources);

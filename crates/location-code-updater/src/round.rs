@@ -23,7 +23,7 @@ pub struct Done {
 ///
 /// Errors: as [`manager::notify`], but for refusals of single objects.
 pub async fn perform(connection: &Connection, plan: &Plan) -> Result<Done, CallError> {
-    let codes = plan.work_out(&located::located(connection).await?);
+    let codes = plan.work_out(&located::located(connection, &plan.objects()).await?);
     if codes.is_shown() {
         return Ok(Done { codes, refused: 0 });
     }

@@ -9,7 +9,7 @@ use fru_publication::{
     Chassis, Fragment, Reading, Role, Shown, Situation, Times, add_leftovers, add_missing_states, departed,
     publish,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use zbus::Connection;
 
@@ -51,8 +51,6 @@ pub async fn prime(
     systems: &BTreeSet<String>,
     power: Power,
 ) -> anyhow::Result<()> {
-    let names = inventory::shown::names(connection).await?;
-    let shows = |path: &str, name: &str| names.get(path).is_some_and(|names| names.contains(name));
     let chassis = chassis(power);
     let mut read = Vec::new();
     for (key, extent) in wanted {
@@ -65,6 +63,10 @@ pub async fn prime(
             Err(error) => log::error!("its objects are not primed: {}: {error} fru={key}", path.display()),
         }
     }
+    let objects = read.iter().flat_map(|(_, _, fragment)| &fragment.object);
+    let objects: BTreeSet<&str> = objects.map(|object| &*object.path).collect();
+    let names = inventory::shown::names(connection, &objects).await?;
+    let shows = |path: &str, name: &str| names.get(path).is_some_and(|names| names.contains(name));
     let mut notification = Notification::default();
     for (key, extent, fragment) in &read {
         let role = if systems.contains(*key) { Role::System } else { Role::Part };
@@ -90,7 +92,7 @@ pub async fn prime(
 }
 
 /// Which interfaces a fragment's objects have, without their properties.
-fn shown_by(names: &BTreeMap<String, BTreeSet<String>>, fragment: &Fragment) -> Shown {
+fn shown_by(names: &inventory::shown::Names, fragment: &Fragment) -> Shown {
     let mut shown = Shown::new();
     for object in &fragment.object {
         if let Some(names) = names.get(&object.path) {

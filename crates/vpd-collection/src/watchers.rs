@@ -103,8 +103,7 @@ async fn follow_presence(
 fn said(message: &Message, objects: &BTreeMap<String, String>) -> Option<(String, Told)> {
     let header = message.header();
     let relative = header.path()?.as_str().strip_prefix(inventory::ROOT)?.to_owned();
-    let (interface, changed) = state::changed_properties(message)?;
-    let present = changed.get("Present").filter(|_| interface == ITEM)?.downcast_ref::<bool>().ok()?;
+    let present = state::changed(message, ITEM, "Present", |value| value.truth())?;
     let told = if present { Told::There } else { Told::Gone };
     objects.get(&relative).map(|key| (key.clone(), told))
 }

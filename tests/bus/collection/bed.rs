@@ -74,6 +74,15 @@ impl Bed {
         Ok(())
     }
 
+    /// The most memory that the collection has had, bytes, and what it has now.
+    pub fn memory(&self) -> anyhow::Result<(usize, usize)> {
+        let pid = self.collection.as_ref().context("it does not run")?.pid();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix(" kB"));
+        let bytes = |name| anyhow::Ok(line(name).context("no such line")?.trim().parse::<usize>()? << 10);
+        Ok((bytes("VmHWM:")?, bytes("VmRSS:")?))
+    }
+
     pub fn stop(&mut self) -> anyhow::Result<()> {
         let status = self.collection.take().context("it does not run")?.stop()?;
         anyhow::ensure!(status.success(), "it ended with {status}");

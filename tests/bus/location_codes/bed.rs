@@ -147,7 +147,8 @@ impl Bed {
     }
 
     pub fn exists(&self, path: &str) -> anyhow::Result<bool> {
-        self.machine.run(async |connection| Ok(located::located(&connection).await?.contains_key(path)))
+        let wanted = [path].into();
+        self.machine.run(async |connection| Ok(!located::located(&connection, &wanted).await?.is_empty()))
     }
 
     /// Waits until an object shows a code.

@@ -1,17 +1,15 @@
 //! What the inventory shows of where its objects are, in one call: location codes, the records that they are made of, and
 //! whether there is an asset tag, which is made of the same.
 
-use super::received::Given;
 use super::records::interface_of;
 use super::{ASSET_TAG, LOCATION_CODE, ROOT, manager};
 use crate::call::{self, CallError, Target};
+use crate::skim::{self, Part, Plain};
 use crate::standard::{OBJECT_MANAGER, PROPERTIES};
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use zbus::message::Type as MessageType;
-use zbus::{Connection, MatchRule, Message, ObjectPath, Signature, Type};
+use zbus::{Connection, MatchRule, Message};
 
 /// The property of [`LOCATION_CODE`].
 pub const LOCATION_CODE_PROPERTY: &str = "LocationCode";
@@ -21,6 +19,9 @@ pub const ASSET_TAG_PROPERTY: &str = "AssetTag";
 pub const ENCLOSURE_RECORD: &str = "VCEN";
 /// The record of a system's type and model (TM) and serial number (SE).
 pub const SYSTEM_RECORD: &str = "VSYS";
+
+/// Longest value that is kept, bytes: no keyword of an EEPROM is longer, nor a location code.
+const LONGEST: usize = u16::MAX as usize;
 
 const TARGET: Target = Target { destination: manager::BUS_NAME, path: ROOT, interface: OBJECT_MANAGER };
 
@@ -37,15 +38,39 @@ pub struct Located {
     pub has_asset_tag: bool,
 }
 
-/// All objects, by their paths relative to the root; one that shows nothing of this is there all the same.
+/// The wanted objects as far as they exist, by their paths relative to the root; one that shows nothing of this is there all
+/// the same.
 ///
 /// Errors: as [`manager::notify`].
-pub async fn located(connection: &Connection) -> Result<BTreeMap<String, Located>, CallError> {
+pub async fn located(
+    connection: &Connection,
+    wanted: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Located>, CallError> {
     let reply = call::call(connection, &TARGET, "GetManagedObjects", &()).await?;
-    let body = reply.body();
-    let objects: Objects<'_> =
-        body.deserialize().map_err(|source| CallError::Bus { destination: manager::BUS_NAME, source })?;
-    Ok(objects.0.into_iter().filter_map(|(path, shown)| Some((relative(&path)?, shown.located()))).collect())
+    located_in(&reply, wanted).map_err(|source| CallError::Bus { destination: manager::BUS_NAME, source })
+}
+
+/// What such an answer says. What is not wanted is neither built nor kept: an inventory may be as large as the bus lets an
+/// answer be.
+///
+/// Errors: the message is no such answer.
+pub fn located_in(reply: &Message, wanted: &BTreeSet<&str>) -> zbus::Result<BTreeMap<String, Located>> {
+    let mut found = BTreeMap::new();
+    let mut reading: Option<Reading> = None;
+    let mut end = |reading: Option<Reading>| {
+        found.extend(reading.map(|reading| (reading.path, reading.located)));
+    };
+    skim::objects(reply, &mut |part| match (part, &mut reading) {
+        (Part::Object(path), reading) => {
+            let path = relative(path).filter(|path| wanted.contains(path.as_str()));
+            end(mem::replace(reading, path.map(|path| Reading { path, ..Reading::default() })));
+        }
+        (Part::Interface(name), Some(reading)) => reading.interface(name),
+        (Part::Property(name, value), Some(reading)) => reading.property(name, value),
+        (_, None) => {}
+    })?;
+    end(reading);
+    Ok(found)
 }
 
 /// Which signals tell that an object has a new interface; see [`added`].
@@ -59,16 +84,22 @@ pub fn added(message: &Message) -> Option<(String, bool)> {
     if message.header().member().is_none_or(|member| member.as_str() != "InterfacesAdded") {
         return None;
     }
-    let body = message.body();
-    let Added(path, shown) = body.deserialize().ok()?;
-    Some((relative(&path)?, shown.others > 0 || shown.enclosure.is_some() || shown.system.is_some()))
+    let (mut object, mut has_more) = (None, false);
+    let read = skim::object(message, &mut |part| match part {
+        Part::Object(path) => object = relative(path),
+        Part::Interface(name) => {
+            has_more |= !matches!(Interface::of(name), Interface::LocationCode | Interface::AssetTag);
+        }
+        Part::Property(..) => {}
+    });
+    read.ok().and(object).map(|path| (path, has_more))
 }
 
 /// Which signals tell that values of a record have changed; see [`changed`].
 pub fn changed_rule(record: &str) -> zbus::Result<MatchRule<'static>> {
     let builder = MatchRule::builder().msg_type(MessageType::Signal).sender(manager::BUS_NAME);
     let builder = builder.path_namespace(ROOT).interface(PROPERTIES).member("PropertiesChanged");
-    builder.add_arg(interface_of(record)).build()
+    builder.arg0ns(interface_of(record)).build()
 }
 
 /// The object of such a signal, relative to the root.
@@ -82,111 +113,85 @@ fn relative(path: &str) -> Option<String> {
     path.strip_prefix(ROOT).filter(|path| path.starts_with('/')).map(str::to_owned)
 }
 
-/// `a{oa{sa{sv}}}`
-#[derive(Deserialize)]
-struct Objects<'a>(#[serde(borrow)] BTreeMap<ObjectPath<'a>, Shown<'a>>);
-
-/// `(oa{sa{sv}})`
-#[derive(Deserialize, Type)]
-struct Added<'a>(#[serde(borrow)] ObjectPath<'a>, #[serde(borrow)] Shown<'a>);
-
-impl Type for Objects<'_> {
-    const SIGNATURE: &'static Signature = super::notification::Notification::SIGNATURE;
+/// An object of an answer, as far as it has been read.
+#[derive(Debug, Default)]
+struct Reading {
+    path: String,
+    located: Located,
+    interface: Interface,
 }
 
-/// `a{sa{sv}}`, of which little is kept: the inventory of a machine is large, and this is what its size comes to.
-#[derive(Default)]
-struct Shown<'a> {
-    location_code: Option<Given<'a>>,
-    enclosure: Option<(Given<'a>, Given<'a>)>,
-    system: Option<(Given<'a>, Given<'a>)>,
-    has_asset_tag: bool,
-    /// How many interfaces there are beside these.
-    others: usize,
+/// An interface of interest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Interface {
+    LocationCode,
+    Enclosure,
+    System,
+    AssetTag,
+    #[default]
+    Other,
 }
 
-impl Type for Shown<'_> {
-    const SIGNATURE: &'static Signature = &const {
-        const VALUES: &Signature = &Signature::static_dict(&Signature::Str, &Signature::Variant);
-        Signature::static_dict(&Signature::Str, VALUES)
-    };
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Shown<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ShownVisitor)
+impl Interface {
+    fn of(name: &str) -> Self {
+        match name {
+            LOCATION_CODE => Self::LocationCode,
+            ASSET_TAG => Self::AssetTag,
+            _ if name == interface_of(ENCLOSURE_RECORD) => Self::Enclosure,
+            _ if name == interface_of(SYSTEM_RECORD) => Self::System,
+            _ => Self::Other,
+        }
     }
 }
 
-struct ShownVisitor;
-
-impl<'de> Visitor<'de> for ShownVisitor {
-    type Value = Shown<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("interfaces with their properties")
+impl Reading {
+    fn interface(&mut self, name: &str) {
+        self.interface = Interface::of(name);
+        match self.interface {
+            Interface::LocationCode => self.located.location_code = Some(String::new()),
+            Interface::Enclosure => self.located.enclosure = Some(Default::default()),
+            Interface::System => self.located.system = Some(Default::default()),
+            Interface::AssetTag => self.located.has_asset_tag = true,
+            Interface::Other => {}
+        }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut interfaces: A) -> Result<Shown<'de>, A::Error> {
-        let mut shown = Shown::default();
-        let (enclosure, system) = (interface_of(ENCLOSURE_RECORD), interface_of(SYSTEM_RECORD));
-        while let Some(name) = interfaces.next_key::<&str>()? {
-            if name == LOCATION_CODE {
-                let [code] = taken(interfaces.next_value()?, [LOCATION_CODE_PROPERTY]);
-                shown.location_code = Some(code);
-            } else if name == enclosure {
-                let [feature, serial] = taken(interfaces.next_value()?, ["FC", "SE"]);
-                shown.enclosure = Some((feature, serial));
-            } else if name == system {
-                let [model, serial] = taken(interfaces.next_value()?, ["TM", "SE"]);
-                shown.system = Some((model, serial));
-            } else if name == ASSET_TAG {
-                interfaces.next_value::<IgnoredAny>()?;
-                shown.has_asset_tag = true;
-            } else {
-                interfaces.next_value::<IgnoredAny>()?;
-                shown.others = shown.others.saturating_add(1);
+    /// A value of another type than the property's counts as none, and so does one that is too long.
+    fn property(&mut self, name: &str, value: Plain<'_>) {
+        let located = &mut self.located;
+        let length = match value {
+            Plain::Text(text) => text.len(),
+            Plain::Bytes(bytes) => bytes.len(),
+            Plain::Bool(_) | Plain::Other => 0,
+        };
+        if length > LONGEST {
+            return;
+        }
+        match (self.interface, name, value) {
+            (Interface::LocationCode, LOCATION_CODE_PROPERTY, Plain::Text(code)) => {
+                located.location_code = Some(code.to_owned());
             }
+            (Interface::Enclosure, "FC", Plain::Bytes(bytes)) => {
+                located.enclosure.get_or_insert_default().0 = bytes.to_vec();
+            }
+            (Interface::Enclosure, "SE", Plain::Bytes(bytes)) => {
+                located.enclosure.get_or_insert_default().1 = bytes.to_vec();
+            }
+            (Interface::System, "TM", Plain::Bytes(bytes)) => {
+                located.system.get_or_insert_default().0 = bytes.to_vec();
+            }
+            (Interface::System, "SE", Plain::Bytes(bytes)) => {
+                located.system.get_or_insert_default().1 = bytes.to_vec();
+            }
+            _ => {}
         }
-        Ok(shown)
-    }
-}
-
-/// The named properties; one that is not there is empty.
-fn taken<'a, const N: usize>(
-    mut properties: BTreeMap<&'a str, Given<'a>>,
-    names: [&str; N],
-) -> [Given<'a>; N] {
-    names.map(|name| properties.remove(name).unwrap_or(Given::Bytes(&[])))
-}
-
-impl Shown<'_> {
-    fn located(self) -> Located {
-        let both = |(first, second)| (bytes(first), bytes(second));
-        Located {
-            location_code: self.location_code.map(|code| match code {
-                Given::Text(text) => text.to_owned(),
-                _ => String::new(),
-            }),
-            enclosure: self.enclosure.map(both),
-            system: self.system.map(both),
-            has_asset_tag: self.has_asset_tag,
-        }
-    }
-}
-
-/// A value of another type than the record's counts as none.
-fn bytes(given: Given<'_>) -> Vec<u8> {
-    match given {
-        Given::Bytes(bytes) => bytes.to_vec(),
-        _ => Vec::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zbus::Variant;
+    use zbus::{ObjectPath, Variant};
 
     type Properties = BTreeMap<&'static str, Variant<'static>>;
 
@@ -213,16 +218,15 @@ mod tests {
     fn what_is_of_interest_is_found_among_all_the_rest() {
         let path = ObjectPath::try_from(format!("{ROOT}/system")).unwrap();
         let body = signal(ROOT, &BTreeMap::from([(path, interfaces())]));
-        let body = body.body();
-        let Objects(objects) = body.deserialize().unwrap();
-        let (_, shown) = objects.into_iter().next().unwrap();
+        let found = located_in(&body, &BTreeSet::from(["/system"])).unwrap();
         let expected = Located {
             location_code: Some("Ufcs-P0".to_owned()),
             enclosure: Some((vec![1, 2], vec![])),
             system: Some((vec![], vec![3])),
             has_asset_tag: true,
         };
-        assert_eq!(shown.located(), expected);
+        assert_eq!(found, BTreeMap::from([("/system".to_owned(), expected)]));
+        assert_eq!(located_in(&body, &BTreeSet::from(["/system/chassis"])).unwrap(), BTreeMap::new());
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::{ROOT, manager};
 use crate::call::{self, CallError, Target, classify};
+use crate::skim::{self, Part};
 use crate::standard::{INTROSPECTABLE, OBJECT_MANAGER, PROPERTIES, error};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use zbus::message::Type as MessageType;
-use zbus::{Connection, MatchRule, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, MatchRule, Message};
 
 /// Interfaces with the properties of each: name and signature.
 pub type Interfaces = BTreeMap<String, Vec<(String, String)>>;
@@ -31,23 +32,40 @@ pub async fn interfaces(connection: &Connection, relative: &str) -> Result<Optio
     Ok((!interfaces.is_empty()).then_some(interfaces))
 }
 
-/// The names of all interfaces of all objects, by their paths relative to the root, with one call.
+/// The names of the interfaces that objects have, by their paths relative to the root.
+pub type Names = BTreeMap<String, BTreeSet<String>>;
+
+/// The names of all interfaces of the wanted objects, given by their paths relative to the root, with one call.
 ///
 /// Errors: as [`manager::notify`].
-pub async fn names(connection: &Connection) -> Result<BTreeMap<String, BTreeSet<String>>, CallError> {
-    type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
+pub async fn names(connection: &Connection, wanted: &BTreeSet<&str>) -> Result<Names, CallError> {
     let target = Target { destination: manager::BUS_NAME, path: ROOT, interface: OBJECT_MANAGER };
     let reply = call::call(connection, &target, "GetManagedObjects", &()).await?;
-    let objects: Objects = reply
-        .body()
-        .deserialize()
-        .map_err(|source| CallError::Bus { destination: manager::BUS_NAME, source })?;
-    let mut names = BTreeMap::<String, BTreeSet<String>>::new();
-    for (path, interfaces) in objects {
-        if let Some(relative) = path.as_str().strip_prefix(ROOT) {
-            names.entry(relative.to_owned()).or_default().extend(interfaces.into_keys());
+    names_in(&reply, wanted).map_err(|source| CallError::Bus { destination: manager::BUS_NAME, source })
+}
+
+/// What such an answer says. Of values nothing is built and nothing kept, nor of objects that are not wanted: an inventory
+/// may be as large as the bus lets an answer be.
+///
+/// Errors: the message is no such answer.
+pub fn names_in(reply: &Message, wanted: &BTreeSet<&str>) -> zbus::Result<Names> {
+    let mut names = Names::new();
+    let mut object: Option<String> = None;
+    skim::objects(reply, &mut |part| match part {
+        Part::Object(path) => {
+            let relative = path.strip_prefix(ROOT).filter(|path| wanted.contains(path));
+            object = relative.map(str::to_owned);
+            if let Some(path) = &object {
+                names.entry(path.clone()).or_default();
+            }
         }
-    }
+        Part::Interface(name) => {
+            if let Some(known) = object.as_ref().and_then(|path| names.get_mut(path)) {
+                known.insert(name.to_owned());
+            }
+        }
+        Part::Property(..) => {}
+    })?;
     Ok(names)
 }
 
@@ -58,7 +76,7 @@ pub fn presence_rule() -> zbus::Result<MatchRule<'static>> {
         .path_namespace(ROOT)
         .interface(PROPERTIES)
         .member("PropertiesChanged")
-        .add_arg(super::ITEM)
+        .arg0ns(super::ITEM)
         .build()
 }
 

@@ -6,9 +6,12 @@ use std::collections::HashMap;
 use zbus::message::{Sequence, Type as MessageType};
 use zbus::{Connection, MatchRule, Message, OwnedObjectPath, OwnedVariant};
 
-/// Longest signal that is read, bytes. What services say of firmware has a hundredth of it; whoever may say anything to us
-/// could have us copy as much as the bus passes on.
-const LONGEST: usize = 256 * 1024;
+/// Longest signal that is read, bytes. What services say of firmware has a tenth of it. Any connection may send us one, and
+/// each byte of an array becomes a value of some 60 bytes: this comes to 2 MB at most.
+const LONGEST: usize = 16 * 1024;
+/// Longest list of a service's objects that is read, bytes: 256 images. It comes to 32 MB at most while it is read, and only
+/// what owns a name below the software's is asked.
+const LONGEST_LIST: usize = 256 * 1024;
 
 /// Properties by name, `a{sv}`.
 pub type Properties = HashMap<String, OwnedVariant>;
@@ -56,7 +59,7 @@ pub fn activations_rule() -> zbus::Result<MatchRule<'static>> {
         .path_namespace(ROOT)
         .interface(PROPERTIES)
         .member("PropertiesChanged")
-        .add_arg(ACTIVATION)
+        .arg0ns(ACTIVATION)
         .build()
 }
 
@@ -105,7 +108,12 @@ pub async fn managed_objects(connection: &Connection, owner: &str) -> zbus::Resu
 pub async fn managed_objects_at(connection: &Connection, owner: &str) -> zbus::Result<(Objects, Sequence)> {
     let reply =
         connection.call_method(Some(owner), ROOT, Some(OBJECT_MANAGER), "GetManagedObjects", &()).await?;
-    Ok((reply.body().deserialize()?, reply.recv_position()))
+    let body = reply.body();
+    if body.len() > LONGEST_LIST {
+        let said = format!("{owner} lists {} bytes of objects, more than {LONGEST_LIST}", body.len());
+        return Err(zbus::Error::Failure(said));
+    }
+    Ok((body.deserialize()?, reply.recv_position()))
 }
 
 /// A text among properties.
