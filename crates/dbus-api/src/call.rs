@@ -90,6 +90,21 @@ pub async fn has_owner(connection: &Connection, name: &'static str) -> Result<bo
     reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
 }
 
+/// Asks for a bus name that no other connection may take from us, and waits in no queue for it; whether it is ours now.
+///
+/// Errors: [`CallError::Refused`] when the bus does not let us have it.
+pub async fn request_name(connection: &Connection, name: &str) -> Result<bool, CallError> {
+    const DO_NOT_QUEUE: u32 = 4;
+    const PRIMARY_OWNER: u32 = 1;
+    const ALREADY_OWNER: u32 = 4;
+    let reply = call(connection, &BUS, "RequestName", &(name, DO_NOT_QUEUE)).await?;
+    let answer: u32 = reply
+        .body()
+        .deserialize()
+        .map_err(|source| CallError::Bus { destination: BUS.destination, source })?;
+    Ok(answer == PRIMARY_OWNER || answer == ALREADY_OWNER)
+}
+
 /// The unique name of whoever owns a bus name.
 pub async fn owner(connection: &Connection, name: &str) -> Result<String, CallError> {
     let reply = call(connection, &BUS, "GetNameOwner", &name).await?;
@@ -100,7 +115,7 @@ pub async fn owner(connection: &Connection, name: &str) -> Result<String, CallEr
 ///
 /// By the namespace, as all rules here: of a rule with `arg0`, zbus compares the argument by decoding the whole signal, one
 /// value of some 60 bytes for each of its bytes, and any connection may send us one that the bus's other checks fit.
-pub fn owner_rule(name: &'static str) -> zbus::Result<MatchRule<'static>> {
+pub fn owner_rule(name: &str) -> zbus::Result<MatchRule<'_>> {
     MatchRule::builder()
         .msg_type(MessageType::Signal)
         .sender(BUS.destination)

@@ -13,6 +13,8 @@ pub const OBJECT_MANAGER: &str = "org.freedesktop.DBus.ObjectManager";
 pub mod error {
     /// The arguments do not fit the method.
     pub const INVALID_ARGS: &str = "org.freedesktop.DBus.Error.InvalidArgs";
+    /// The caller may not do that.
+    pub const ACCESS_DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
     /// The call asks for more than a peer may.
     pub const LIMITS_EXCEEDED: &str = "org.freedesktop.DBus.Error.LimitsExceeded";
     /// There is no such object.

@@ -2,9 +2,16 @@
 
 mod incoming;
 mod socket;
+#[cfg(feature = "daemon")]
+mod waiting;
 
 use crate::Exit;
 use anyhow::Context as _;
+#[cfg(feature = "daemon")]
+use dbus_api::{
+    call::{self, CallError},
+    standard::error,
+};
 use futures_core::Stream as _;
 use std::future::poll_fn;
 use std::os::linux::net::SocketAddrExt as _;
@@ -15,7 +22,6 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use zbus::address::Transport;
 use zbus::address::transport::UnixSocket;
-use zbus::fdo::{self, RequestNameFlags};
 use zbus::{Address, Connection, Message, MessageStream, connection::Builder};
 
 /// Longest wait for the bus to accept us; a bus that accepts and then says nothing must not hold us.
@@ -97,39 +103,48 @@ async fn connected(address: &tokio::net::unix::SocketAddr) -> std::io::Result<Un
     }
 }
 
-/// Takes a well-known name, for good: no other connection may take it from us, and we take it from none.
+/// Takes a well-known name, for good: no other connection may take it from us, and we take it from none. One that has it is
+/// given a moment to leave.
 ///
-/// Errors: marked [`Exit::Configuration`] when another connection has it or the bus does not let us, else
+/// Not zbus's own way, which leaves two match rules behind that decode any signal of that shape, of any sender, into 64 times
+/// its size.
+///
+/// Errors: marked [`Exit::Configuration`] when another connection keeps it or the bus does not let us, else
 /// [`Exit::PeerUnavailable`].
+#[cfg(feature = "daemon")]
 pub async fn own(connection: &Connection, name: &str) -> anyhow::Result<()> {
-    // What zbus asks for by itself lets any other connection that may own the name replace us.
-    connection.request_name_with_flags(name, RequestNameFlags::DO_NOT_QUEUE).await.map(drop).map_err(
-        |error| {
-            let exit = match error {
-                zbus::Error::NameTaken => Exit::Configuration,
-                // The bus may as well be short of something.
-                zbus::Error::FDO(ref refusal) if is_final(refusal) => Exit::Configuration,
-                _ => Exit::PeerUnavailable,
-            };
-            anyhow::Error::new(error).context(format!("cannot own {name}")).context(exit)
-        },
-    )
+    let take = async || {
+        call::request_name(connection, name).await.map_err(|error| {
+            // The bus may as well be short of something.
+            let exit = if is_final(&error) { Exit::Configuration } else { Exit::PeerUnavailable };
+            anyhow::Error::new(error).context(exit)
+        })
+    };
+    let is_ours = waiting::until_free(connection, name, take).await;
+    if is_ours.with_context(|| format!("cannot own {name}"))? {
+        return Ok(());
+    }
+    Err(anyhow::anyhow!("cannot own {name}: another connection has it")).context(Exit::Configuration)
 }
 
 /// The policy forbids the name, or it is none.
-fn is_final(refusal: &fdo::Error) -> bool {
-    matches!(refusal, fdo::Error::AccessDenied(_) | fdo::Error::InvalidArgs(_))
+#[cfg(feature = "daemon")]
+fn is_final(error: &CallError) -> bool {
+    let CallError::Refused { name, .. } = error else { return false };
+    [error::ACCESS_DENIED, error::INVALID_ARGS].contains(&name.as_str())
 }
 
-/// Refuses to be the second instance of a service, before what both would use is touched.
+/// Refuses to be the second instance of a service, before what both would use is touched. The first is given a moment to
+/// leave.
 ///
-/// Errors: marked [`Exit::Configuration`] when the name has an owner, [`Exit::PeerUnavailable`] when the bus does not say.
+/// Errors: marked [`Exit::Configuration`] when the name keeps an owner, [`Exit::PeerUnavailable`] when the bus does not say.
 #[cfg(feature = "daemon")]
 pub async fn refuse_second(connection: &Connection, name: &'static str) -> anyhow::Result<()> {
-    if dbus_api::call::has_owner(connection, name).await.context(Exit::PeerUnavailable)? {
-        return Err(anyhow::anyhow!("{name} has an owner already")).context(Exit::Configuration);
+    let is_free = async || Ok(!call::has_owner(connection, name).await.context(Exit::PeerUnavailable)?);
+    if waiting::until_free(connection, name, is_free).await? {
+        return Ok(());
     }
-    Ok(())
+    Err(anyhow::anyhow!("{name} has an owner already")).context(Exit::Configuration)
 }
 
 /// Waits for the next message of a stream. Dropping the future loses none.
