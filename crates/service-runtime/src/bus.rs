@@ -37,7 +37,9 @@ pub type Member = (&'static str, &'static str);
 ///
 /// Any local user may send any service a message, as a signal if not as a call. So what is not named here is cut as it is
 /// read: descriptors are closed, the body of a long call or signal is passed over, and the message goes on without it. A
-/// handler that wanted the body finds no arguments and says so. Answers to what the service has asked are taken whole.
+/// handler that wanted the body finds no arguments and says so. A signal that is sent to the service alone is passed over
+/// whole: what a service follows comes by match rules, in which the bus sees to the sender, and zbus takes such a signal for
+/// one of them. Answers to what the service has asked are taken whole.
 ///
 /// So the messages that wait hold at most 64 (zbus's queue) times the longest, and as many descriptors as calls that take one.
 #[derive(Debug)]

@@ -12,11 +12,15 @@ pub(super) const LONGEST_HEAD: usize = 64 * 1024;
 /// Longest message that D-Bus has, bytes.
 const LONGEST: usize = 128 * 1024 * 1024;
 
+/// Who the bus itself is; it puts every message's sender in itself.
+const BUS: &[u8] = b"org.freedesktop.DBus";
+
 /// Codes of header fields, and of message types.
 mod code {
     pub const INTERFACE: u8 = 2;
     pub const MEMBER: u8 = 3;
     pub const DESTINATION: u8 = 6;
+    pub const SENDER: u8 = 7;
     pub const UNIX_FDS: u8 = 9;
     pub const CALL: u8 = 1;
     pub const SIGNAL: u8 = 4;
@@ -63,14 +67,13 @@ pub(super) fn judge(head: &mut [u8], body: usize, carried: usize, accepts: &Acce
         member == Some(wanted.1.as_bytes()) && interface.is_none_or(|name| name == wanted.0.as_bytes())
     };
     let kind = head.get(1).copied().unwrap_or_default();
-    let is_addressed = fields.destination.is_some();
-    let may_be_large = kind == code::CALL || !is_addressed;
+    if kind == code::SIGNAL && fields.destination.is_some() && name(&fields.sender) != Some(BUS) {
+        return Verdict::Skip("it is a signal for us alone, which no peer of ours sends");
+    }
     let limit = match kind {
-        code::CALL | code::SIGNAL => accepts
-            .large
-            .iter()
-            .find(|(wanted, _)| may_be_large && is(wanted))
-            .map_or(Accepts::SMALL, |(_, limit)| *limit),
+        code::CALL | code::SIGNAL => {
+            accepts.large.iter().find(|(wanted, _)| is(wanted)).map_or(Accepts::SMALL, |(_, limit)| *limit)
+        }
         // An answer that was asked for: the bus lets no other through.
         _ => usize::MAX,
     };
@@ -131,6 +134,7 @@ struct Fields {
     interface: Option<(usize, usize)>,
     member: Option<(usize, usize)>,
     destination: Option<(usize, usize)>,
+    sender: Option<(usize, usize)>,
     /// Where the number of descriptors stands, and what it is.
     descriptors: Option<(usize, usize)>,
 }
@@ -170,6 +174,7 @@ impl Fields {
             match (code, signature) {
                 (code::INTERFACE, b's') => fields.interface = Some((from, to)),
                 (code::MEMBER, b's') => fields.member = Some((from, to)),
+                (code::SENDER, b's') => fields.sender = Some((from, to)),
                 (code::DESTINATION, b's') => fields.destination = Some((from, to)),
                 (code::UNIX_FDS, b'u') => fields.descriptors = Some((from, order.number(head, from)?)),
                 _ => {}
