@@ -9,8 +9,12 @@ pub use monitor::{EventEar, Monitor, next};
 
 use anyhow::Context as _;
 use std::collections::HashMap;
+use std::fs::Permissions;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use test_bus::{Daemon, Finished, PrivateBus, Window};
@@ -19,6 +23,9 @@ use zbus::{Connection, OwnedVariant};
 
 /// The limit of the watchdog under which services are looked at.
 const WATCHDOG: Duration = Duration::from_secs(3);
+
+/// A user that nothing belongs to.
+const NOBODY: u32 = 65_534;
 
 /// Root of the repository.
 pub fn repository() -> &'static Path {
@@ -150,6 +157,25 @@ impl Machine {
     /// The bus.
     pub fn bus(&self) -> &PrivateBus {
         &self.bus
+    }
+
+    /// Starts an attack of `test-attacks` on the bus, by a user that is not this one, if this is root; it has sent all.
+    pub fn attack(&self, arguments: &[&str]) -> anyhow::Result<Child> {
+        // Where any user can read it.
+        let program = self.folder.path().join("test-attacks");
+        std::fs::copy(test_bus::built("test-attacks")?, &program)?;
+        std::fs::set_permissions(self.folder.path(), Permissions::from_mode(0o711))?;
+        let mut command = self.bus.client(&program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/");
+        if rustix::process::getuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut attack = command.spawn()?;
+        let mut said = String::new();
+        let stdout = attack.stdout.take().context("no standard output")?;
+        BufReader::new(stdout).read_line(&mut said)?;
+        anyhow::ensure!(said == "sent\n", "the attack ended: {:?}", attack.wait()?);
+        Ok(attack)
     }
 
     /// Writes an EEPROM's fragment.

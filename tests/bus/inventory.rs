@@ -220,6 +220,34 @@ fn a_second_inventory_ends_after_a_moment_and_leaves_the_first_alone() -> anyhow
 }
 
 #[test]
+fn a_user_who_does_not_read_his_replies_holds_no_other_up() -> anyhow::Result<()> {
+    let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
+    let name = "x".repeat(1_000_000);
+    let notification = |path: &'static str| item(path, &name, true);
+    machine.run(async |connection| {
+        for path in ["/a", "/b", "/c", "/d"] {
+            manager::notify(&connection, &notification(path)).await?;
+        }
+        Ok(())
+    })?;
+    // 2 GB of replies, of which dbus-daemon keeps 127 MiB before it takes nothing more from the inventory.
+    let mut attack = machine.attack(&["unread", manager::BUS_NAME, "4", "125"])?;
+    for _ in 0..3 {
+        machine.run(async |connection| {
+            manager::notify(&connection, &item("/a", "small", true)).await?;
+            let all = objects(&connection).await;
+            let is_same_user = !rustix::process::getuid().is_root();
+            assert!(is_same_user || all?.len() == 4);
+            Ok(())
+        })?;
+    }
+    attack.kill()?;
+    attack.wait()?;
+    assert_eq!(machine.run(async |connection| objects(&connection).await)?.len(), 4);
+    Ok(())
+}
+
+#[test]
 fn an_inventory_stands_what_any_user_may_send() -> anyhow::Result<()> {
     let Some(machine) = Machine::bare()? else { return Ok(()) };
     machine.expect_steady("inventory-manager", manager::BUS_NAME)

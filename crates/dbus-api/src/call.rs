@@ -1,7 +1,9 @@
 //! One method call, with the ways in which it can fail told apart.
 
+use crate::standard::PEER;
 use serde::Serialize;
-use zbus::message::Type as MessageType;
+use std::num::NonZeroU32;
+use zbus::message::{Flags, Type as MessageType};
 use zbus::{Connection, DynamicType, MatchRule, Message, fdo};
 
 /// Where a call goes.
@@ -140,8 +142,7 @@ pub fn any_owner_rule() -> zbus::Result<MatchRule<'static>> {
 /// The name that such a signal is about, its earlier owner and its new one, each empty when there is none; `None` for one
 /// that is not the bus's own: any connection may send a signal that looks like it, straight to us.
 pub fn change_of_owner(message: &Message) -> Option<(String, String, String)> {
-    let is_the_bus = message.header().sender().is_some_and(|sender| sender.as_str() == BUS.destination);
-    is_the_bus.then(|| message.body().deserialize().ok()).flatten()
+    is_of_bus(message).then(|| message.body().deserialize().ok()).flatten()
 }
 
 /// All bus names that are owned, those of connections among them.
@@ -156,6 +157,35 @@ pub async fn unix_user(connection: &Connection, name: &str) -> Result<u32, CallE
     reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
 }
 
+/// The call that asks the bus for a connection's user, for services that take answers off the bus by themselves; see
+/// [`user_of`].
+pub fn ask_unix_user(name: &str) -> zbus::Result<Message> {
+    let call = Message::method_call(BUS.path, "GetConnectionUnixUser").interface(BUS.interface);
+    call.destination(BUS.destination).build(&name)
+}
+
+/// What the bus has answered to [`ask_unix_user`]; nothing when there is no such connection.
+pub fn user_of(answer: &Message) -> Option<u32> {
+    is_of_bus(answer).then(|| answer.body().deserialize().ok()).flatten()
+}
+
+/// A `Peer.Ping` with a serial that the connection cannot guess, so that it can only answer what it has read.
+pub fn ping(name: &str, serial: NonZeroU32) -> zbus::Result<Message> {
+    let call = Message::method_call("/", "Ping").interface(PEER).destination(name);
+    call.with_flags(Flags::NO_AUTO_START).serial(serial).build(&())
+}
+
+/// Whether a message comes from the bus itself.
+pub fn is_of_bus(message: &Message) -> bool {
+    message.header().sender().is_some_and(|sender| sender.as_str() == BUS.destination)
+}
+
+/// Whether the bus has said that a connection that was called is gone, or went before it answered.
+pub fn is_gone(answer: &Message) -> bool {
+    let absent = matches!(answered_with_error("", answer), CallError::Absent { .. });
+    answer.message_type() == MessageType::Error && is_of_bus(answer) && absent
+}
+
 /// The bus itself.
 const BUS: Target = Target {
     destination: "org.freedesktop.DBus",
@@ -166,7 +196,7 @@ const BUS: Target = Target {
 /// What an error means that came as the answer to a call: one of the bus's own says that the call did not get there.
 pub(crate) fn answered_with_error(destination: &'static str, message: &Message) -> CallError {
     let header = message.header();
-    if header.sender().is_some_and(|sender| sender.as_str() == BUS.destination) {
+    if is_of_bus(message) {
         let source = zbus::Error::from(message.clone());
         return match classify(destination, source) {
             CallError::Refused { name, text, .. } => {

@@ -4,7 +4,7 @@ mod call;
 mod introspection;
 mod payload;
 
-pub use call::{Call, Request};
+pub use call::{Call, Request, asks_for_all};
 pub use introspection::describe;
 pub use payload::{Interfaces, Objects, Properties, property};
 

@@ -30,6 +30,9 @@ pub enum CallFailure {
         /// The method.
         method: String,
     },
+    /// Too much is under way to the caller's user, and not read.
+    #[error("too many replies to this user are not read yet")]
+    Unread,
     /// More paths than there can be objects.
     #[error("one call may name {limit} objects")]
     TooManyPaths {
@@ -99,9 +102,11 @@ impl CallFailure {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Arguments { .. } => error::INVALID_ARGS,
-            Self::TooLarge { .. } | Self::Cut { .. } | Self::TooManyPaths { .. } | Self::Exceeded(_) => {
-                error::LIMITS_EXCEEDED
-            }
+            Self::TooLarge { .. }
+            | Self::Cut { .. }
+            | Self::Unread
+            | Self::TooManyPaths { .. }
+            | Self::Exceeded(_) => error::LIMITS_EXCEEDED,
             Self::UnknownObject { .. } => error::UNKNOWN_OBJECT,
             Self::UnknownInterface { .. } => error::UNKNOWN_INTERFACE,
             Self::UnknownMethod { .. } => error::UNKNOWN_METHOD,

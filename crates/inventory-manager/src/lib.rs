@@ -19,6 +19,7 @@ pub mod dbus;
 mod error;
 pub mod inventory;
 pub mod limits;
+mod replies;
 pub mod requests;
 pub mod restoring;
 pub mod schema;

@@ -2,9 +2,10 @@
 
 use crate::adoption::{self, Orders, Source};
 use crate::associations::Associations;
-use crate::dbus::Call;
+use crate::dbus::{self, Call};
 use crate::error::CallFailure;
 use crate::inventory::{Inventory, Told};
+use crate::replies::{self, Effect, Replies};
 use crate::requests::{Outgoing, State};
 use crate::restoring::Restoring;
 use crate::schema::{self, Schema};
@@ -12,11 +13,15 @@ use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::{NAME, limits};
 use anyhow::Context as _;
+use dbus_api::call;
 use dbus_api::inventory::{deletion, manager};
 use durable_state::RealDisk;
 use service_runtime::bus::Accepts;
 use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
 use service_runtime::{Exit, bus, folders};
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -62,8 +67,18 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let mut messages = MessageStream::from(&connection);
     bus::own(&connection, manager::BUS_NAME).await?;
     let mut lifecycle = start.lifecycle;
-    let mut service =
-        Service { settings, schema, inventory, associations, store, connection, failed_at: None };
+    let mut service = Service {
+        settings,
+        schema,
+        inventory,
+        associations,
+        store,
+        connection,
+        failed_at: None,
+        replies: Replies::new(replies::Limits::BUS),
+        questions: BTreeMap::new(),
+        began: Instant::now(),
+    };
     service.tell_status(&lifecycle);
     lifecycle.ready();
     let outcome = service.serve(&mut messages, &mut lifecycle).await;
@@ -106,6 +121,37 @@ struct Service {
     connection: Connection,
     /// When a checkpoint failed last, so that a sick disk is not asked at every call.
     failed_at: Option<Instant>,
+    /// Large replies under way, and the calls that wait for them.
+    replies: Replies<Message>,
+    /// Clients whose user the bus was asked for, by the number of the call.
+    questions: BTreeMap<NonZeroU32, String>,
+    /// The time of `replies` counts from here.
+    began: Instant,
+}
+
+/// What became of a call.
+enum Taken {
+    /// It was performed, and this is to be sent.
+    Done(Outgoing),
+    /// Its reply has so many bytes, at most, and nothing was changed.
+    Large(usize),
+}
+
+/// A refusal quotes what it was given, which may be long.
+fn shortened(mut text: String) -> String {
+    const LIMIT: usize = 2_000;
+    if text.len() > LIMIT {
+        text.truncate((0..=LIMIT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default());
+        text.push('…');
+    }
+    text
+}
+
+/// A number that no client knows before it has read it, as the hash of nothing by a random key.
+fn unguessable() -> NonZeroU32 {
+    let hash = RandomState::new().build_hasher().finish();
+    // Half of it is taken.
+    NonZeroU32::new(hash as u32).unwrap_or(NonZeroU32::MIN)
 }
 
 impl Service {
@@ -113,26 +159,25 @@ impl Service {
         // A start may have left something to carry over.
         let mut checkpoint_at = self.checkpoint_due();
         loop {
+            let refuse_at = self.replies.due().map(|due| self.began + due);
             tokio::select! {
-                turn = lifecycle.turn(checkpoint_at) => match turn {
+                turn = lifecycle.turn(checkpoint_at.into_iter().chain(refuse_at).min()) => match turn {
                     Turn::Stop => return Ok(()),
                     Turn::Due => {
-                        self.checkpoint();
-                        checkpoint_at = self.checkpoint_due();
+                        let refused = self.replies.tick(self.began.elapsed());
+                        if !self.perform(refused, lifecycle).await? {
+                            return Ok(());
+                        }
+                        if checkpoint_at.is_some_and(|at| at <= Instant::now()) {
+                            self.checkpoint();
+                            checkpoint_at = self.checkpoint_due();
+                        }
                     }
                 },
                 message = bus::next(messages) => {
                     let written = self.store.journal_length();
-                    let mut outgoing = self.take(&message?, lifecycle)?;
-                    loop {
-                        let messages = outgoing.next_messages(&self.schema, &self.inventory);
-                        if messages.is_empty() {
-                            break;
-                        }
-                        tokio::select! {
-                            _stop = lifecycle.turn(None) => return Ok(()),
-                            sent = self.send(&messages) => sent?,
-                        }
+                    if !self.handle(&message?, lifecycle).await? {
+                        return Ok(());
                     }
                     // Who only reads must not put the checkpoint off for ever.
                     if self.store.journal_length() != written || checkpoint_at.is_none() {
@@ -141,6 +186,94 @@ impl Service {
                 }
             }
         }
+    }
+
+    /// Does what a message asks for; whether the service goes on.
+    async fn handle(&mut self, message: &Message, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
+        let effects = match message.message_type() {
+            MessageType::MethodCall => match self.take(message, lifecycle)? {
+                Taken::Done(outgoing) => return self.deliver(outgoing, lifecycle).await,
+                Taken::Large(bytes) => self.weigh(message, bytes),
+            },
+            MessageType::MethodReturn | MessageType::Error => self.answered(message),
+            MessageType::Signal => Vec::new(),
+        };
+        self.perform(effects, lifecycle).await
+    }
+
+    /// Sends what a call has brought about; whether the service goes on.
+    async fn deliver(&self, mut outgoing: Outgoing, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
+        loop {
+            let messages = outgoing.next_messages(&self.schema, &self.inventory);
+            if messages.is_empty() {
+                return Ok(true);
+            }
+            tokio::select! {
+                _stop = lifecycle.turn(None) => return Ok(false),
+                sent = self.send(&messages) => sent?,
+            }
+        }
+    }
+
+    /// When the reply of this call may be sent.
+    fn weigh(&mut self, call: &Message, bytes: usize) -> Vec<Effect<Message>> {
+        let header = call.header();
+        // The bus puts it in.
+        let Some(client) = header.sender() else { return Vec::new() };
+        self.replies.call(client.as_str(), bytes, call.clone(), self.began.elapsed())
+    }
+
+    /// What follows an answer to a call of ours: of the bus, or of a client that was asked whether it reads.
+    fn answered(&mut self, answer: &Message) -> Vec<Effect<Message>> {
+        let header = answer.header();
+        let Some((serial, sender)) = header.reply_serial().zip(header.sender()) else { return Vec::new() };
+        if !call::is_of_bus(answer) {
+            return self.replies.answered(sender.as_str(), serial);
+        }
+        if let Some(client) = self.questions.remove(&serial) {
+            return self.replies.user(&client, call::user_of(answer));
+        }
+        match self.replies.who_was_asked(serial) {
+            Some(client) if call::is_gone(answer) => self.replies.gone(&client),
+            Some(client) => {
+                log::debug!("the bus does not let {client} be asked whether it reads: {answer:?}");
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Performs what the core of large replies wants; whether the service goes on.
+    async fn perform(
+        &mut self,
+        effects: Vec<Effect<Message>>,
+        lifecycle: &mut Lifecycle,
+    ) -> anyhow::Result<bool> {
+        for effect in effects {
+            // One at a time: a reply may be as large as the inventory.
+            let message = match effect {
+                Effect::Serve(call) => self.answer(&call).1.context("cannot build a reply")?,
+                Effect::Refuse(call) => {
+                    let failure = CallFailure::Unread;
+                    let refusal = Message::error(&call.header(), failure.name());
+                    refusal.build(&failure.to_string()).context("cannot build a reply")?
+                }
+                Effect::AskUser(client) => {
+                    let question = call::ask_unix_user(&client).context("cannot build a call")?;
+                    self.questions.insert(question.primary_header().serial_num(), client);
+                    question
+                }
+                Effect::Ping(client) => {
+                    let serial = unguessable();
+                    self.replies.asked(&client, serial);
+                    call::ping(&client, serial).context("cannot build a call")?
+                }
+            };
+            if !self.deliver(Outgoing::new(Vec::new(), Some(message)), lifecycle).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn checkpoint_due(&self) -> Option<Instant> {
@@ -162,14 +295,20 @@ impl Service {
         lifecycle.status(&format!("{objects} objects, {} interfaces known", self.schema.len()));
     }
 
-    /// Performs a call; what is to be sent is the result.
-    fn take(&mut self, message: &Message, lifecycle: &Lifecycle) -> anyhow::Result<Outgoing> {
-        if message.message_type() != MessageType::MethodCall {
-            return Ok(Outgoing::default());
+    /// Performs a call, unless its reply is large: that is not under way unasked.
+    fn take(&mut self, message: &Message, lifecycle: &Lifecycle) -> anyhow::Result<Taken> {
+        let is_wanted = !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
+        let bytes = self.inventory.totals().bytes;
+        if bytes > replies::SMALL && dbus::asks_for_all(message) {
+            return Ok(if is_wanted { Taken::Large(bytes) } else { Taken::Done(Outgoing::default()) });
         }
         let (told, reply) = self.answer(message);
-        let is_wanted = !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
         let reply = is_wanted.then_some(reply).transpose().context("cannot build a reply")?;
+        let length = reply.as_ref().map_or(0, |reply| reply.data().len());
+        if length > replies::SMALL {
+            // Only what changes nothing has a large reply, so that it can be asked for once more.
+            return Ok(Taken::Large(length));
+        }
         let outgoing = Outgoing::new(told, reply);
         if outgoing.has_signals() {
             self.tell_status(lifecycle);
@@ -178,7 +317,7 @@ impl Service {
         if is_full && self.failed_at.is_none_or(|at| at.elapsed() > self.settings.checkpoint_idle) {
             self.checkpoint();
         }
-        Ok(outgoing)
+        Ok(Taken::Done(outgoing))
     }
 
     /// Hands messages to the bus; a bus that takes nothing must not hold the service.
@@ -209,7 +348,7 @@ impl Service {
             .and_then(|call| state.perform(&call, &header, &mut told));
         let reply = reply.unwrap_or_else(|failure| {
             log::debug!("call refused: {failure}");
-            Message::error(&header, failure.name()).build(&failure.to_string())
+            Message::error(&header, failure.name()).build(&shortened(failure.to_string()))
         });
         // Too large for a message, most likely; the caller is told rather than everybody served no more.
         let reply = reply.or_else(|error| {

@@ -5,6 +5,7 @@ use dbus_api::inventory::{ROOT, deletion, manager};
 use dbus_api::standard::{INTROSPECTABLE, OBJECT_MANAGER, PEER, PROPERTIES};
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use std::fmt;
+use zbus::Message;
 use zbus::message::{Body, Header};
 use zbus::{Signature, Type};
 
@@ -88,6 +89,14 @@ const METHODS: [(&str, &str, bool); 9] = [
     (manager::INTERFACE, manager::NOTIFY, true),
     (deletion::INTERFACE, deletion::DELETE, true),
 ];
+
+/// Whether a call is for all objects with all their values.
+pub fn asks_for_all(message: &Message) -> bool {
+    let header = message.header();
+    let interface = header.interface().map_or(OBJECT_MANAGER, |name| name.as_str());
+    let is_method = header.member().is_some_and(|name| name.as_str() == "GetManagedObjects");
+    is_method && interface == OBJECT_MANAGER && header.path().is_some_and(|path| path.as_str() == ROOT)
+}
 
 impl<'a> Call<'a> {
     /// The parts of a method call message; `None` when it lacks the fields that every call has.

@@ -1,0 +1,71 @@
+use anyhow::{Context as _, Result, ensure};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::io::{BufRead as _, BufReader, IoSlice, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::num::NonZeroU32;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use zbus::Message;
+
+/// A client of a bus that reads nothing but what connecting takes.
+#[derive(Debug)]
+pub struct Client {
+    stream: UnixStream,
+    serial: u32,
+}
+
+impl Client {
+    /// Connects to a bus, given as `unix:path=…`, with descriptors negotiated.
+    pub fn connect(address: &str) -> Result<Self> {
+        let path = address.split(',').next().and_then(|address| address.strip_prefix("unix:path="));
+        let path = path.with_context(|| format!("{address} is no path of a socket"))?;
+        let mut stream = UnixStream::connect(path).with_context(|| format!("connecting to {path}"))?;
+        let user = rustix::process::getuid().as_raw().to_string();
+        let user: String = user.bytes().map(|digit| format!("{digit:02x}")).collect();
+        write!(stream, "\0AUTH EXTERNAL {user}\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n")?;
+        let mut reader = BufReader::with_capacity(1, stream.try_clone()?);
+        for wanted in ["OK ", "AGREE_UNIX_FD"] {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            ensure!(line.starts_with(wanted), "the bus says {line:?}");
+        }
+        let mut client = Self { stream, serial: 0 };
+        let bus = "org.freedesktop.DBus";
+        let hello = Message::method_call("/org/freedesktop/DBus", "Hello").interface(bus).destination(bus);
+        client.send(&hello.build(&())?)?;
+        client.read()?;
+        Ok(client)
+    }
+
+    /// Sends a message, under a serial of its own. Waits as long as the bus takes nothing.
+    pub fn send(&mut self, message: &Message) -> Result<()> {
+        self.serial += 1;
+        let mut bytes = message.data().bytes().to_vec();
+        let serial = NonZeroU32::new(self.serial).context("no more serials")?;
+        // Bytes 8 to 11 of a message, in its own byte order, which is this machine's.
+        bytes.get_mut(8..12).context("a short message")?.copy_from_slice(&serial.get().to_ne_bytes());
+        let descriptors: Vec<_> = message.data().fds().iter().map(|fd| fd.as_fd()).collect();
+        let mut control = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
+        let mut control = SendAncillaryBuffer::new(&mut control);
+        ensure!(
+            descriptors.is_empty() || control.push(SendAncillaryMessage::ScmRights(&descriptors)),
+            "too many descriptors"
+        );
+        let sent = sendmsg(&self.stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+        self.stream.write_all(bytes.get(sent..).unwrap_or_default())?;
+        Ok(())
+    }
+
+    /// Reads one message, and forgets it.
+    pub fn read(&mut self) -> Result<()> {
+        let mut head = [0; 16];
+        self.stream.read_exact(&mut head)?;
+        let number = |at: usize| {
+            let bytes = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+            u32::from_ne_bytes(bytes) as usize
+        };
+        let rest = number(12).next_multiple_of(8) + number(4);
+        std::io::copy(&mut (&self.stream).take(rest as u64), &mut std::io::sink())?;
+        Ok(())
+    }
+}

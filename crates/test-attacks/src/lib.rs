@@ -1,0 +1,107 @@
+//! What a local user may do to a service over the bus, for tests: as a process of its own, which a test may start as any user.
+//!
+//! ```text
+//! test-attacks descriptors NAME CONNECTIONS CALLS   CALLS times a Ping with 16 descriptors, over each connection
+//! test-attacks unread NAME CONNECTIONS CALLS        CALLS times GetManagedObjects of the inventory, read by no one
+//! ```
+//!
+//! It says `sent` when all is sent, and keeps its connections until its standard input is closed.
+//!
+//! Spells out bus names itself, and has a client of its own: zbus's reads all that comes.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod client;
+
+pub use client::Client;
+
+use anyhow::{Context as _, Result, bail};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use zbus::Message;
+use zbus::message::Flags;
+
+/// Which attack, on which service, how often.
+#[derive(Debug)]
+pub struct Attack {
+    kind: Kind,
+    name: String,
+    connections: usize,
+    calls: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Descriptors,
+    Unread,
+}
+
+/// Descriptors of one message: as many as dbus-daemon lets through.
+const DESCRIPTORS: usize = 16;
+
+impl Attack {
+    /// Reads a command line without the program's name.
+    pub fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut next = |what: &str| arguments.next().with_context(|| format!("{what} is missing"));
+        let kind = match next("the attack")?.as_str() {
+            "descriptors" => Kind::Descriptors,
+            "unread" => Kind::Unread,
+            other => bail!("{other} is no attack"),
+        };
+        let (name, connections) = (next("the bus name")?, next("the number of connections")?.parse()?);
+        Ok(Self { kind, name, connections, calls: next("the number of calls")?.parse()? })
+    }
+
+    /// Connects, says so, sends all, and says so; the connections stay as long as the result.
+    ///
+    /// A service or a bus that takes no more has us wait.
+    pub fn run(&self, address: &str) -> Result<Vec<Client>> {
+        let mut clients = Vec::new();
+        for _ in 0..self.connections {
+            clients.push(Client::connect(address)?);
+        }
+        let message = self.message()?;
+        for _ in 0..self.calls {
+            for client in &mut clients {
+                client.send(&message)?;
+            }
+        }
+        Ok(clients)
+    }
+
+    fn message(&self) -> Result<Message> {
+        let call = |path: &'static str, interface: &'static str, method: &'static str| {
+            Message::method_call(path, method).interface(interface).destination(self.name.as_str())
+        };
+        Ok(match self.kind {
+            Kind::Descriptors => {
+                let file = File::open("/dev/null")?;
+                let copy = || Ok::<_, std::io::Error>(zbus::OwnedFd::from(OwnedFd::from(file.try_clone()?)));
+                let descriptors = (0..DESCRIPTORS).map(|_| copy()).collect::<Result<Vec<_>, _>>()?;
+                let ping = call("/", "org.freedesktop.DBus.Peer", "Ping");
+                ping.with_flags(Flags::NO_REPLY_EXPECTED).build(&descriptors)?
+            }
+            Kind::Unread => {
+                let path = "/xyz/openbmc_project/inventory";
+                call(path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects").build(&())?
+            }
+        })
+    }
+}
+
+/// The program: attacks the system bus's service that its arguments name.
+pub fn main() -> Result<()> {
+    let attack = Attack::from_arguments(std::env::args().skip(1))?;
+    let address = std::env::var("DBUS_SYSTEM_BUS_ADDRESS");
+    let clients =
+        attack.run(&address.unwrap_or_else(|_| "unix:path=/run/dbus/system_bus_socket".to_owned()))?;
+    #[expect(clippy::print_stdout, reason = "it is what the test waits for")]
+    {
+        println!("sent");
+    }
+    // Until the test has seen enough.
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    drop(clients);
+    Ok(())
+}

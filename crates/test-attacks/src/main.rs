@@ -1,0 +1,5 @@
+//! `test-attacks`; see the library.
+
+fn main() -> anyhow::Result<()> {
+    test_attacks::main()
+}
