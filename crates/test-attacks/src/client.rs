@@ -1,4 +1,5 @@
 use anyhow::{Context as _, Result, ensure};
+use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::io::{BufRead as _, BufReader, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -51,7 +52,13 @@ impl Client {
             descriptors.is_empty() || control.push(SendAncillaryMessage::ScmRights(&descriptors)),
             "too many descriptors"
         );
-        let sent = sendmsg(&self.stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+        let sent = loop {
+            match sendmsg(&self.stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL) {
+                // The kernel lets a user have so many on their way, until the bus has read them.
+                Err(Errno::TOOMANYREFS) => std::thread::sleep(std::time::Duration::from_millis(1)),
+                sent => break sent?,
+            }
+        };
         self.stream.write_all(bytes.get(sent..).unwrap_or_default())?;
         Ok(())
     }

@@ -48,6 +48,16 @@ const MASKED: [&str; 28] = [
 
 /// The crate of stand-ins for other services.
 const PEERS: &str = "test-peers";
+/// The crate of what a local user may do to services.
+const ATTACKS: &str = "test-attacks";
+
+/// The programs for tests that a plan needs.
+fn helpers(plan: &Plan) -> impl Iterator<Item = &'static str> + use<> {
+    [(PEERS, !plan.peers.is_empty()), (ATTACKS, plan.attacks)]
+        .into_iter()
+        .filter(|(_, is_needed)| *is_needed)
+        .map(|(name, _)| name)
+}
 
 /// The descriptions of systems: the scenario's own, those that are shipped, or those of most scenarios.
 fn configs(workspace: &Workspace, scenario: &Scenario) -> PathBuf {
@@ -69,8 +79,8 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
     for program in &scenario.plan.programs {
         dist::install_binary(workspace, program, profile, Strip::Symbols, installed.path())?;
     }
-    if !scenario.plan.peers.is_empty() {
-        install_peers(workspace, profile, installed.path())?;
+    for name in helpers(&scenario.plan) {
+        install_helper(workspace, name, profile, installed.path())?;
     }
     left_out::remove(installed.path())?;
     let units = left_out::units(installed.path())?.join("\n") + "\n";
@@ -100,8 +110,8 @@ pub fn build(workspace: &Workspace, scenario: &Scenario, profile: Profile) -> Re
 
 /// Builds the programs of a plan, which are found built when its archive is made.
 pub fn build_programs(workspace: &Workspace, plan: &Plan, profile: Profile) -> Result<()> {
-    let peers = (!plan.peers.is_empty()).then_some(PEERS);
-    for name in plan.programs.iter().map(String::as_str).chain(peers) {
+    let helpers: Vec<&str> = helpers(plan).collect();
+    for name in plan.programs.iter().map(String::as_str).chain(helpers) {
         let member = workspace.crates.iter().find(|member| member.name == name);
         build::binary(
             workspace,
@@ -187,14 +197,14 @@ fn peers(plan: &Plan) -> Result<String> {
     Ok(text)
 }
 
-/// Builds the program with the stand-ins and puts it where its unit looks for it.
-fn install_peers(workspace: &Workspace, profile: Profile, installed: &Path) -> Result<()> {
-    let member = workspace.crates.iter().find(|member| member.name == PEERS);
-    let member = member.with_context(|| format!("there is no crate {PEERS}"))?;
+/// Builds a program for tests and puts it where units and scripts look for it.
+fn install_helper(workspace: &Workspace, name: &str, profile: Profile, installed: &Path) -> Result<()> {
+    let member = workspace.crates.iter().find(|member| member.name == name);
+    let member = member.with_context(|| format!("there is no crate {name}"))?;
     let built = build::binary(workspace, member, profile, None)?;
     let folder = installed.join("usr/local/libexec/bed");
     std::fs::create_dir_all(&folder)?;
-    Step::new("strip").arg(built).arg("-o").arg(folder.join(PEERS)).output()?;
+    Step::new("strip").arg(built).arg("-o").arg(folder.join(name)).output()?;
     Ok(())
 }
 

@@ -92,6 +92,9 @@ pub struct Plan {
     /// What the stand-in of the object mapper knows: object, service, interfaces.
     #[serde(default)]
     pub mapped: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Whether the script attacks services with `test-attacks`.
+    #[serde(default)]
+    pub attacks: bool,
     /// Units whose plans, as the unit runner makes them, the script finds below `/etc/bed/plans`.
     #[serde(default)]
     pub plans: Vec<String>,
@@ -260,6 +263,7 @@ impl Plan {
             ours.extend(new);
         }
         self.mapped.extend(other.mapped);
+        self.attacks |= other.attacks;
         Ok(())
     }
 
