@@ -137,20 +137,18 @@ impl Machine {
         Daemon::spawn_ready(name, command, self.folder.path(), test_bus::LIMIT)
     }
 
-    /// Whether a service that has nothing to do sleeps: without a watchdog always, with one but for that. The periods are
-    /// exceptions, at which it does something else.
+    /// Whether a service that has nothing to do sleeps: without a watchdog always, with one but for that.
     ///
     /// Errors: it does not.
-    pub fn expect_idle(&self, name: &str, periods: &[Duration]) -> anyhow::Result<()> {
+    pub fn expect_idle(&self, name: &str) -> anyhow::Result<()> {
         let mut service = self.start(name)?;
-        report(name, "no watchdog", service.await_idle(periods).with_context(|| name.to_owned())?);
+        report(name, "no watchdog", service.await_idle(&[]).with_context(|| name.to_owned())?);
         service.stop()?;
         let mut command = self.command(name)?;
         command.env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string());
         let service = self.await_ready(name, &mut command)?;
         // It is fed three times per limit.
-        let periods = [periods, &[WATCHDOG / 3]].concat();
-        report(name, "a watchdog", service.await_idle(&periods).with_context(|| name.to_owned())?);
+        report(name, "a watchdog", service.await_idle(&[WATCHDOG / 3]).with_context(|| name.to_owned())?);
         Ok(())
     }
 

@@ -207,5 +207,5 @@ fn an_idle_collection_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new(&[("card", ""), ("none", "")])? else { return Ok(()) };
     bed.machine.start_inventory()?;
     std::fs::write(bed.image("card"), fixture("card"))?;
-    bed.machine.expect_idle("vpd-collection", &[])
+    bed.machine.expect_idle("vpd-collection")
 }

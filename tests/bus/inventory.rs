@@ -289,5 +289,5 @@ fn a_service_that_starts_before_the_earlier_one_has_left_the_bus_takes_its_place
 #[test]
 fn an_idle_inventory_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
     let Some(machine) = Machine::bare()? else { return Ok(()) };
-    machine.expect_idle("inventory-manager", &[])
+    machine.expect_idle("inventory-manager")
 }

@@ -210,5 +210,5 @@ fn an_updater_stands_what_any_user_may_send() -> anyhow::Result<()> {
 fn an_idle_updater_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
     let Some(bed) = Bed::with_inventory()? else { return Ok(()) };
     bed.publish(vec![system("139F230"), chassis(b"78DA", b"WZS003T"), marker(BOARD)])?;
-    bed.machine.expect_idle("location-code-updater", &[])
+    bed.machine.expect_idle("location-code-updater")
 }

@@ -47,8 +47,11 @@ const CALL_LIMIT: Duration = Duration::from_secs(5);
 const MARKER_LIMIT: Duration = Duration::from_millis(200);
 /// Calls that may wait for us.
 const COMMANDS_KEPT: usize = 64;
-/// How often it is looked whether the upload folder is still the one that is watched.
-pub(crate) const FOLDER_INTERVAL: Duration = Duration::from_secs(2);
+/// How often it is looked whether the upload folder is still the one that is watched, for what no event tells: a folder
+/// above it that was moved.
+pub(crate) const FOLDER_INTERVAL: Duration = Duration::from_secs(30);
+/// How soon what changes without an event is looked at: a folder that cannot be used, and a file that had other names.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// How often it is told how much was unpacked.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -97,6 +100,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         is_enforcing: false,
         field_mode_asked: None,
         folder_checked: Instant::now(),
+        must_look: false,
+        links_checked: Instant::now(),
+        links_wait: LOOK_INTERVAL,
         space_checked: Instant::now(),
         began: Instant::now(),
         settings,
@@ -231,6 +237,11 @@ pub(crate) struct Service {
     /// Whoever asks for the field mode since it has changed; one at a time.
     pub(crate) field_mode_asked: Option<AbortHandle>,
     pub(crate) folder_checked: Instant,
+    /// The upload folder's path may lead to another one.
+    pub(crate) must_look: bool,
+    pub(crate) links_checked: Instant,
+    /// How long files that have other names are left alone; longer each time, as nothing tells when they have lost these.
+    pub(crate) links_wait: Duration,
     pub(crate) space_checked: Instant,
     worker: Worker,
     began: Instant,
@@ -329,7 +340,10 @@ impl Service {
     fn wake_at(&self) -> Instant {
         let lives = self.images.all.values().filter_map(|image| image.hand_over.as_ref()?.wake_at());
         let due = lives.chain(self.intake.wake_at()).chain(self.expires_at()).min();
-        let mut wake_at = self.folder_checked + FOLDER_INTERVAL;
+        let mut wake_at = self.folder_due();
+        if let Some(due) = self.links_due() {
+            wake_at = wake_at.min(due);
+        }
         if let Some(due) = due {
             wake_at = wake_at.min(self.began + due);
         }

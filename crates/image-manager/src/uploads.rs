@@ -6,7 +6,7 @@ use crate::images::Image;
 use crate::intake::{Ending, Verdict};
 use crate::peers;
 use crate::record::{Record, Shown, Stage, UploadPlace};
-use crate::service::{Named, Service, Step};
+use crate::service::{LOOK_INTERVAL, Named, Service, Step};
 use crate::upload_folder::{NotTaken, Stamp, is_upload, random};
 use crate::worker::{Failure, Outcome, Subject, Taken};
 use dbus_api::software::view::Interface;
@@ -18,6 +18,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Most files that have come by a link and are kept in mind.
 const LINKS_KEPT: usize = 64;
@@ -51,8 +52,14 @@ impl Service {
 
     /// Keeps in mind a file that has come by a link: nobody writes or moves it, but its other name may go.
     pub(crate) fn watch_link(&mut self, name: OsString, has_another: bool) {
-        if is_upload(&name) && self.linked.len() < LINKS_KEPT {
-            self.linked.insert(name, has_another);
+        if !is_upload(&name) || self.linked.len() >= LINKS_KEPT {
+            return;
+        }
+        if self.linked.is_empty() {
+            self.links_checked = Instant::now();
+        }
+        if self.linked.insert(name, has_another).is_none() {
+            self.links_wait = LOOK_INTERVAL;
         }
     }
 
@@ -64,7 +71,9 @@ impl Service {
                     let now = self.now();
                     self.intake.arrived(name, now);
                 }
-                Err(NotTaken::MoreNames) => self.watch_link(name, true),
+                Err(NotTaken::MoreNames) => {
+                    self.linked.insert(name, true);
+                }
                 Err(_) => {}
             }
         }

@@ -1,11 +1,17 @@
 //! What the kernel says of the upload folder.
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::path::Path;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+/// Our mounts, in the order in which they were made. The kernel reports a change by an exceptional condition (`proc(5)`,
+/// `poll(2)`: `POLLPRI`).
+const MOUNTS: &str = "/proc/self/mountinfo";
 
 /// Most reads in a row: whoever makes events as fast as they are read does not keep us.
 const PIECES: usize = 1_024;
@@ -25,12 +31,19 @@ pub enum Happened {
     Overflow,
     /// The folder is gone, or lies elsewhere.
     FolderGone,
+    /// Its path may lead to another folder: something was removed or put in its place, or mounted or unmounted anywhere.
+    PathChanged,
 }
 
 /// A watch of one folder.
 #[derive(Debug)]
 pub struct Watch {
     inotify: AsyncFd<Descriptor>,
+    /// The folder that it lies in, and its name there. The kernel says nothing to a watch of a folder that is removed while
+    /// we have it open.
+    parent: Option<(WatchDescriptor, OsString)>,
+    /// Where it can be told.
+    mounts: Option<AsyncFd<File>>,
 }
 
 #[derive(Debug)]
@@ -61,27 +74,57 @@ impl Watch {
             | AddWatchFlags::IN_ONLYDIR
             | AddWatchFlags::IN_DONT_FOLLOW;
         inotify.add_watch(folder, events)?;
-        Ok(Self { inotify: AsyncFd::new(Descriptor(inotify))? })
+        let parent = folder.parent().zip(folder.file_name()).and_then(|(parent, name)| {
+            let events = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_ONLYDIR;
+            let watch = inotify.add_watch(parent, events);
+            let watch =
+                watch.inspect_err(|error| log::debug!("{} is not watched: {error}", parent.display()));
+            Some((watch.ok()?, name.to_owned()))
+        });
+        let mounts = File::open(MOUNTS).and_then(|file| AsyncFd::with_interest(file, Interest::PRIORITY));
+        let mounts = mounts.inspect_err(|error| log::debug!("{MOUNTS} is not watched: {error}")).ok();
+        Ok(Self { inotify: AsyncFd::new(Descriptor(inotify))?, parent, mounts })
     }
 
     /// Waits for what happens next; dropping the future loses nothing.
     pub async fn next(&mut self) -> io::Result<Vec<Happened>> {
         loop {
-            let mut ready = self.inotify.readable().await?;
-            let read = ready.try_io(|inotify| Ok(inotify.get_ref().0.read_events()?));
-            if let Ok(events) = read {
-                return Ok(events?.into_iter().filter_map(happened).collect());
+            tokio::select! {
+                ready = self.inotify.readable() => {
+                    let read = ready?.try_io(|inotify| Ok(inotify.get_ref().0.read_events()?));
+                    if let Ok(events) = read {
+                        return Ok(events?.into_iter().filter_map(|event| self.happened(event)).collect());
+                    }
+                }
+                () = changed(self.mounts.as_ref()) => return Ok(vec![Happened::PathChanged]),
             }
         }
     }
-}
 
-impl Watch {
     /// What has happened already, without waiting.
     pub fn pending(&self) -> Vec<Happened> {
         let read = || self.inotify.get_ref().0.read_events().ok().filter(|events| !events.is_empty());
         // One read gives as many as fit.
-        std::iter::from_fn(read).take(PIECES).flatten().filter_map(happened).collect()
+        std::iter::from_fn(read).take(PIECES).flatten().filter_map(|event| self.happened(event)).collect()
+    }
+
+    fn happened(&self, event: InotifyEvent) -> Option<Happened> {
+        match &self.parent {
+            Some((parent, own)) if event.wd == *parent && event.name.is_some() => {
+                (event.name.as_ref() == Some(own)).then_some(Happened::PathChanged)
+            }
+            _ => happened(event),
+        }
+    }
+}
+
+/// Waits until something is mounted or unmounted; for ever, where that cannot be told.
+async fn changed(mounts: Option<&AsyncFd<File>>) {
+    let Some(mounts) = mounts else { return std::future::pending().await };
+    match mounts.ready(Interest::PRIORITY).await {
+        // Looking at it is what tells the kernel that it was heard.
+        Ok(mut ready) => ready.clear_ready(),
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The upload folder: watched, looked after, found again.
 
-use crate::service::{FOLDER_INTERVAL, Service};
+use crate::service::{FOLDER_INTERVAL, LOOK_INTERVAL, Service};
 use crate::upload_folder::{NotTaken, UploadFolder};
 use crate::watch::{Happened, Watch};
 use std::io;
@@ -46,7 +46,8 @@ impl Service {
                     self.has_lost = true;
                     self.rescan();
                 }
-                Happened::FolderGone => self.watch = None,
+                Happened::FolderGone => (self.watch, self.must_look) = (None, true),
+                Happened::PathChanged => self.must_look = true,
             }
         }
     }
@@ -80,16 +81,27 @@ impl Service {
         Watch::of(&path)
     }
 
+    /// When the folder is looked at without news of it.
+    pub(crate) fn folder_due(&self) -> Instant {
+        self.folder_checked + if self.watch.is_some() { FOLDER_INTERVAL } else { LOOK_INTERVAL }
+    }
+
+    /// When files that may have other names are looked at, if there are any.
+    pub(crate) fn links_due(&self) -> Option<Instant> {
+        (!self.linked.is_empty()).then(|| self.links_checked + self.links_wait)
+    }
+
     pub(crate) fn look_at_folder(&mut self) {
-        let is_due = self.folder_checked.elapsed() >= FOLDER_INTERVAL;
-        let is_gone = self.watch.is_none() && (is_due || !self.folder.is_there());
-        if is_gone || (is_due && !self.folder.is_there()) {
+        let is_due = std::mem::take(&mut self.must_look) || self.folder_due() <= Instant::now();
+        if is_due && (self.watch.is_none() || !self.folder.is_there()) {
             self.watch_folder();
         } else if is_due {
             self.folder_checked = Instant::now();
         }
-        if is_due {
+        if self.links_due().is_some_and(|due| due <= Instant::now()) {
             self.look_at_links();
+            self.links_checked = Instant::now();
+            self.links_wait = (self.links_wait * 2).min(FOLDER_INTERVAL);
         }
         self.look_at_uploads();
         let is_due = self.space_checked.elapsed() >= self.settings.space_retry;
