@@ -7,6 +7,7 @@ use bed::{Bed, object};
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::records::interface_of;
 use dbus_api::inventory::{ASSET, AVAILABILITY, ITEM, OPERATIONAL_STATUS, manager};
+use dbus_api::vpd::collection;
 use house_tests::fixture;
 
 /// A mode in which a peer answers after all that a test waits for.
@@ -199,6 +200,46 @@ fn a_large_inventory_costs_the_collection_twice_its_size_at_most() -> anyhow::Re
     let size = paths.len() * 2 * value.len();
     assert!(most_large <= most + 2 * size + SLACK, "{most_large} bytes, and {most} without");
     assert!(now_large <= now + SLACK, "{now_large} bytes stay, and {now} without");
+    Ok(())
+}
+
+#[test]
+fn a_report_with_a_word_that_is_none_is_refused_and_changes_nothing() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", "")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    bed.collect()?;
+    let before = bed.status("card")?.report;
+    for words in [["odd", "", "", ""], ["ok", "odd", "", ""], ["ok", "", "odd", ""], ["ok", "", "", "odd"]] {
+        let [outcome, inventory, redundant, of_record] = words;
+        let (records, none) = ([("VINI", of_record, 0_u32, "")], [""; 0]);
+        let (records, none) = (records.as_slice(), none.as_slice());
+        let (one, late) = (1_u64, i64::MAX);
+        let report = (
+            "file:card",
+            "ipz",
+            outcome,
+            "",
+            inventory,
+            "",
+            redundant,
+            records,
+            none,
+            one,
+            one,
+            late,
+            late,
+            "",
+        );
+        let refusal = bed.machine.run(async |connection| {
+            let (name, interface) = (Some(collection::BUS_NAME), Some(collection::INTERFACE));
+            let body = (report, [0_u8; 0].as_slice());
+            Ok(connection.call_method(name, collection::PATH, interface, collection::REPORT, &body).await)
+        })?;
+        let text = format!("{:?}", refusal.err());
+        assert!(text.contains("InvalidArgs") && text.contains("is no word of this interface"), "{text}");
+        assert_eq!(bed.status("card")?.report, before);
+    }
     Ok(())
 }
 

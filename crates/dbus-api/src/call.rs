@@ -186,6 +186,12 @@ pub fn is_gone(answer: &Message) -> bool {
     answer.message_type() == MessageType::Error && is_of_bus(answer) && absent
 }
 
+/// The number of a connection's process, as the kernel told the bus when it connected.
+pub async fn unix_process(connection: &Connection, name: &str) -> Result<u32, CallError> {
+    let reply = call(connection, &BUS, "GetConnectionUnixProcessID", &name).await?;
+    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
+}
+
 /// The bus itself.
 const BUS: Target = Target {
     destination: "org.freedesktop.DBus",

@@ -49,9 +49,37 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
+/// The object of a unit: any name has one, whether there is such a unit or not.
+///
+/// Source: systemd 252, `bus_label_escape` in `src/basic/bus-label.c`.
+pub fn unit_path(name: &str) -> String {
+    let mut path = format!("{PATH}/unit/");
+    for (index, byte) in name.bytes().enumerate() {
+        match byte {
+            _ if byte.is_ascii_alphabetic() || (byte.is_ascii_digit() && index > 0) => {
+                path.push(char::from(byte))
+            }
+            _ => path.push_str(&format!("_{byte:02x}")),
+        }
+    }
+    path
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As `busctl tree org.freedesktop.systemd1` lists them.
+    #[test]
+    fn a_units_object_is_the_one_that_systemd_gives_it() {
+        for (name, label) in [
+            ("dbus.service", "dbus_2eservice"),
+            (r"ipz-vpd-parser@10\x2d0050.service", "ipz_2dvpd_2dparser_4010_5cx2d0050_2eservice"),
+            ("1-a.service", "_31_2da_2eservice"),
+        ] {
+            assert_eq!(unit_path(name), format!("/org/freedesktop/systemd1/unit/{label}"));
+        }
+    }
 
     /// Printed by `systemd-escape` of systemd 252.
     const ESCAPED: [(&str, &str); 9] = [

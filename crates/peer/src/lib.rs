@@ -48,4 +48,4 @@ pub use namespace::{Namespace, NamespaceNews};
 pub use ordered::Ordered;
 pub use property::PropertyFollower;
 pub use service::{News, Peer};
-pub use trust::is_privileged;
+pub use trust::{is_privileged, is_privileged_user};

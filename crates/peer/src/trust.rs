@@ -6,6 +6,10 @@ use zbus::Connection;
 ///
 /// Errors: the bus did not say, most likely as the connection has gone.
 pub async fn is_privileged(connection: &Connection, owner: &str) -> Result<bool, CallError> {
-    let user = call::unix_user(connection, owner).await?;
-    Ok(user == 0 || user == nix::unistd::geteuid().as_raw())
+    Ok(is_privileged_user(call::unix_user(connection, owner).await?))
+}
+
+/// Whether a user, by its number, is root or the user that we run as.
+pub fn is_privileged_user(user: u32) -> bool {
+    user == 0 || user == nix::unistd::geteuid().as_raw()
 }

@@ -105,6 +105,19 @@ pub async fn list(connection: &Connection, patterns: &[&str]) -> Result<Vec<List
     Ok(rows.into_iter().map(unit).collect())
 }
 
+/// The object of the unit that a process belongs to, for [`dbus_api::systemd::unit_path`]; nothing when it belongs to none.
+///
+/// Errors: [`CallError`].
+pub async fn unit_of_process(connection: &Connection, process: u32) -> Result<Option<String>, CallError> {
+    match ask(connection, "GetUnitByPID", &(process,)).await {
+        Err(CallError::Refused { name, .. }) if name.ends_with(".NoUnitForPID") => Ok(None),
+        other => {
+            let path: OwnedObjectPath = body(&other?)?;
+            Ok(Some(path.as_str().to_owned()))
+        }
+    }
+}
+
 /// Asks about a service unit. One that PID 1 does not have in memory, or has only since this asked, is
 /// [`ActiveState::NotLoaded`]: how its last run ended is not known then.
 ///

@@ -34,7 +34,8 @@ mod job;
 mod unit_state;
 
 pub use calls::{
-    ListedUnit, Verb, inspect, list, reference, reload, reset_failed, start, subscribe, unreference,
+    ListedUnit, Verb, inspect, list, reference, reload, reset_failed, start, subscribe, unit_of_process,
+    unreference,
 };
 pub use follow::{EndedJob, JobNews, Jobs};
 pub use job::{Job, JobResult};

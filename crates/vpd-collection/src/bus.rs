@@ -1,7 +1,9 @@
 //! The bus face: calls become requests to the owner of the collection.
 
+use crate::reporter::Reporters;
 use dbus_api::vpd::collection::{Collection, Refusal, Report, Status};
 use tokio::sync::{mpsc, oneshot};
+use zbus::Connection;
 
 /// What a caller wants.
 #[derive(Debug)]
@@ -18,22 +20,41 @@ pub enum Request {
 
 /// The way from the bus to the owner.
 #[derive(Debug)]
-pub struct Line(pub mpsc::Sender<Request>);
+pub struct Line {
+    requests: mpsc::Sender<Request>,
+    reporters: Reporters,
+}
 
 impl Line {
+    pub fn new(requests: mpsc::Sender<Request>, reporters: Reporters) -> Self {
+        Self { requests, reporters }
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(request(answer)).await.ok()?;
+        self.requests.send(request(answer)).await.ok()?;
         answered.await.ok()
     }
 }
 
 // The owner drops a request only at its end, when nobody is answered any more.
 impl Collection for Line {
-    async fn report(&self, report: Report, mut image: Vec<u8>) {
+    async fn report(
+        &self,
+        connection: &Connection,
+        caller: &str,
+        report: Report,
+        mut image: Vec<u8>,
+    ) -> Result<(), Refusal> {
         let report = tamed(report);
+        // Here, in a task of the call's own: the owner waits for no peer.
+        if let Err(refusal) = self.reporters.judge(connection, caller, &report.key).await {
+            log::warn!("a report was refused: {refusal:?} fru={}", report.key);
+            return Err(refusal);
+        }
         image.truncate(IMAGE_KEPT);
         self.ask(|answer| Request::Report(Box::new(report), image, answer)).await;
+        Ok(())
     }
 
     async fn status(&self) -> Status {

@@ -22,6 +22,7 @@ mod inventory;
 mod lines;
 mod performer;
 mod records;
+mod reporter;
 mod service;
 mod settings;
 mod status;

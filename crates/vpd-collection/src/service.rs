@@ -10,6 +10,7 @@ use crate::images::Images;
 use crate::lines;
 use crate::performer::{CALL_LIMIT, Performer};
 use crate::records::Records;
+use crate::reporter::{self, Reporters};
 use crate::settings;
 use crate::status::{self, Choice};
 use crate::watchers;
@@ -143,7 +144,8 @@ fn file_of(active: &Path, key: &EepromKey) -> Option<PathBuf> {
 
 /// Objects first, name last.
 async fn serve(connection: &Connection, requests: mpsc::Sender<Request>) -> anyhow::Result<()> {
-    connection.object_server().at(collection::PATH, CollectionObject(Line(requests))).await?;
+    let line = Line::new(requests, Reporters { trusts: peer::is_privileged_user, limit: reporter::LIMIT });
+    connection.object_server().at(collection::PATH, CollectionObject(line)).await?;
     daemon::serve(connection, NAME, collection::BUS_NAME).await
 }
 

@@ -278,11 +278,20 @@ pub use serve::{Collection, CollectionObject, Refusal};
 #[cfg(feature = "service")]
 mod serve {
     use super::{Report, Status};
+    use zbus::Connection;
+    use zbus::message::Header;
 
     /// What the collection service does with calls.
     pub trait Collection: Send + Sync + 'static {
-        /// Takes a report and what was read of a damaged image; when this returns, they are not lost any more.
-        fn report(&self, report: Report, image: Vec<u8>) -> impl Future<Output = ()> + Send;
+        /// Takes a report and what was read of a damaged image, if the connection of this unique name may report for the
+        /// EEPROM; when this returns, they are not lost any more.
+        fn report(
+            &self,
+            connection: &Connection,
+            caller: &str,
+            report: Report,
+            image: Vec<u8>,
+        ) -> impl Future<Output = Result<(), Refusal>> + Send;
         /// Where the collection stands.
         fn status(&self) -> impl Future<Output = Status> + Send;
         /// Reads EEPROMs again.
@@ -298,6 +307,10 @@ mod serve {
         Unknown(String),
         /// This one cannot be touched now, and why.
         NotNow(String, &'static str),
+        /// The caller may not report for this EEPROM, and who it is.
+        NotTheirs(String, String),
+        /// It cannot be told whether the caller may report for this EEPROM, and why.
+        Unclear(String, String),
     }
 
     /// The errors of this interface, by the names that OpenBMC gives them.
@@ -311,12 +324,23 @@ mod serve {
         InvalidArgument(String),
         /// Not in the state that the machine is in.
         NotAllowed(String),
+        /// Not for this caller.
+        InsufficientPermission(String),
+        /// Not now, as another service does not answer.
+        Unavailable(String),
     }
 
     impl From<Refusal> for Error {
         fn from(refusal: Refusal) -> Self {
             match refusal {
                 Refusal::Unknown(key) => Self::InvalidArgument(format!("the system has no EEPROM {key:?}")),
+                Refusal::NotTheirs(key, caller) => {
+                    let why = "is neither root's nor a process of that EEPROM's parser unit";
+                    Self::InsufficientPermission(format!("no report for {key:?}: {caller} {why}"))
+                }
+                Refusal::Unclear(key, reason) => {
+                    Self::Unavailable(format!("no report for {key:?}: whose it is cannot be told: {reason}"))
+                }
                 Refusal::NotNow(key, reason) => Self::NotAllowed(format!("{key}: {reason}")),
             }
         }
@@ -328,8 +352,15 @@ mod serve {
 
     #[zbus::interface(name = "io.vivianite.Vpd.Collection1")]
     impl<C: Collection> CollectionObject<C> {
-        async fn report(&self, report: Report, image: Vec<u8>) {
-            self.0.report(report, image).await;
+        async fn report(
+            &self,
+            #[zbus(connection)] connection: &Connection,
+            #[zbus(header)] header: Header<'_>,
+            report: Report,
+            image: Vec<u8>,
+        ) -> Result<(), Error> {
+            let caller = header.sender().map(|sender| sender.as_str()).unwrap_or_default();
+            Ok(self.0.report(connection, caller, report, image).await?)
         }
 
         async fn status(&self) -> Status {
