@@ -1,4 +1,5 @@
 use dbus_api::logging::Severity;
+use service_runtime::text::is_hidden;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -73,12 +74,12 @@ impl Event {
     }
 }
 
-/// No control characters, which the bus or a terminal would not take well, and no endless texts.
+/// No hidden characters, which the bus or a terminal would not take well, and no endless texts.
 fn tamed(text: String) -> String {
-    if text.len() <= TEXT_KEPT && !text.chars().any(char::is_control) {
+    if text.len() <= TEXT_KEPT && !text.chars().any(is_hidden) {
         return text;
     }
-    text.chars().take(TEXT_KEPT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().take(TEXT_KEPT).map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

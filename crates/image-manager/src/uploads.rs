@@ -12,6 +12,7 @@ use crate::worker::{Failure, Outcome, Subject, Taken};
 use dbus_api::software::view::Interface;
 use image_check::{LimitError, Rejection, Verification};
 use image_format::VersionId;
+use service_runtime::text::is_hidden;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
@@ -385,10 +386,10 @@ impl Service {
     }
 }
 
-/// A text without control characters: who drops a file chooses its name.
+/// A text without hidden characters: who drops a file chooses its name.
 fn tame(text: &str) -> String {
     text.chars()
-        .map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character })
+        .map(|character| if is_hidden(character) { char::REPLACEMENT_CHARACTER } else { character })
         .collect()
 }
 

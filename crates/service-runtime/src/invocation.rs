@@ -1,4 +1,5 @@
 use crate::Exit;
+use crate::text::lines;
 use anyhow::Context as _;
 use log::LevelFilter;
 use std::ffi::OsString;
@@ -119,10 +120,14 @@ fn next_owned(parser: &mut lexopt::Parser) -> Result<Option<Argument>, lexopt::E
     }))
 }
 
-/// Writes to standard output; a closed pipe is an error, not a panic.
+/// Writes to standard output, which is a terminal or the journal, as [`lines`] shows a text; a closed pipe is an error, not a
+/// panic.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).context("cannot write to standard output")
+    output
+        .write_all(lines(text).as_bytes())
+        .and_then(|()| output.flush())
+        .context("cannot write to standard output")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A sink for the `log` facade: `<priority>text` lines on standard error, which journald reads.
 
+use crate::text::one_line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write as _;
 
@@ -13,13 +14,17 @@ impl Log for Sink {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             // One write for the whole line, so that lines of several tasks never mix.
-            let line = format!("<{}>{}\n", priority(record.level()), one_line(&record.args().to_string()));
             // Standard error may be closed; there is nowhere left to complain.
-            let _ = std::io::stderr().lock().write_all(line.as_bytes());
+            let _ = std::io::stderr().lock().write_all(line(record).as_bytes());
         }
     }
 
     fn flush(&self) {}
+}
+
+/// What comes from a device, an image or another service may hold anything.
+fn line(record: &Record<'_>) -> String {
+    format!("<{}>{}\n", priority(record.level()), one_line(&record.args().to_string()))
 }
 
 /// Installs the sink at level info. Calling it twice is harmless.
@@ -69,13 +74,6 @@ impl dbus_api::log_control::LogLevel for RuntimeLevel {
     }
 }
 
-/// What comes from a device may hold line breaks; a log line must not become two.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,8 +92,9 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_cannot_forge_a_second_line() {
-        assert_eq!(one_line("SN=\n<0>all is well\r"), "SN=\\n<0>all is well\\r");
-        assert_eq!(one_line("größer"), "größer");
+    fn hidden_characters_can_neither_forge_a_second_line_nor_turn_this_one_round() {
+        let record = |text| line(&Record::builder().level(Level::Warn).args(format_args!("{text}")).build());
+        assert_eq!(record("SN=\n<0>all is well\r"), "<4>SN=\\n<0>all is well\\r\n");
+        assert_eq!(record("SN=\u{202e}lla\u{200b} größer"), "<4>SN=\\u{202e}lla\\u{200b} größer\n");
     }
 }

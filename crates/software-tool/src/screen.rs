@@ -1,6 +1,7 @@
 //! Where output goes, and what happens when nobody reads it.
 
 use crate::exit::{Exit, Failure};
+use service_runtime::text;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
@@ -65,31 +66,12 @@ impl Screen<'_> {
 
 /// A text that cannot command a terminal, whoever wrote it: versions and reasons come from images and from services.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    escape(text, |character| character.is_control() && character != '\n')
+    text::lines(text)
 }
 
 /// The same of what is a part of a line: a line of its own could say anything.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    escape(text, char::is_control)
-}
-
-fn escape(text: &str, is_harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_harmful) {
-        return text.into();
-    }
-    let mut cleaned = String::new();
-    for character in text.chars() {
-        if is_harmful(character) {
-            // In the one form that JSON knows, too; there are none above U+009F.
-            cleaned.push_str(&match character {
-                '\t' | '\n' | '\r' => character.escape_default().to_string(),
-                other => format!("\\u{:04x}", u32::from(other)),
-            });
-        } else {
-            cleaned.push(character);
-        }
-    }
-    cleaned.into()
+    text::one_line(text)
 }
 
 #[cfg(test)]
@@ -100,6 +82,6 @@ mod tests {
     fn a_text_commands_no_terminal() {
         assert_eq!(clean("1.2\n"), "1.2\n");
         assert_eq!(clean("\u{1b}[2Jé\r\u{9b}m"), "\\u001b[2Jé\\r\\u009bm");
-        assert_eq!(one_line("a\nb\u{1b}"), "a\\nb\\u001b");
+        assert_eq!(one_line("a\nb\u{1b}\u{202e}"), "a\\nb\\u{1b}\\u{202e}");
     }
 }

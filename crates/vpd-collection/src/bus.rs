@@ -2,6 +2,7 @@
 
 use crate::reporter::Reporters;
 use dbus_api::vpd::collection::{Collection, Refusal, Report, Status};
+use service_runtime::text::is_hidden;
 use tokio::sync::{mpsc, oneshot};
 use zbus::Connection;
 
@@ -84,9 +85,8 @@ fn tamed(mut report: Report) -> Report {
     let texts = [key, format, reason, ccin, invocation].into_iter().chain(excluded);
     let of_records = records.iter_mut().flat_map(|record| [&mut record.name, &mut record.reason]);
     for text in texts.chain(of_records) {
-        if text.len() > TEXT_KEPT || text.chars().any(char::is_control) {
-            *text =
-                text.chars().take(TEXT_KEPT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        if text.len() > TEXT_KEPT || text.chars().any(is_hidden) {
+            *text = text.chars().take(TEXT_KEPT).map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect();
         }
     }
     report

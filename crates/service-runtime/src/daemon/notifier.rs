@@ -1,3 +1,4 @@
+use crate::text::one_line;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
@@ -40,7 +41,7 @@ impl Notifier {
 
     /// One line that `systemctl status` shows; the same again is not sent.
     pub(super) fn status(&self, text: &str) {
-        let message = format!("STATUS={}", text.replace('\n', " "));
+        let message = format!("STATUS={}", one_line(&text.replace('\n', " ")));
         if *self.status.borrow() != message {
             self.status.replace(message.clone());
             self.send(message);
@@ -154,10 +155,10 @@ pub(super) mod tests {
         let systemd = UnixDatagram::bind(&path).unwrap();
         let notifier = notifier(&path);
         notifier.ready();
-        notifier.status("two\nlines");
-        notifier.status("two\nlines");
+        notifier.status("two\nlines\u{202e}");
+        notifier.status("two\nlines\u{202e}");
         notifier.extend(Duration::from_secs(2));
-        for wanted in ["READY=1", "STATUS=two lines", "EXTEND_TIMEOUT_USEC=2000000"] {
+        for wanted in ["READY=1", "STATUS=two lines\\u{202e}", "EXTEND_TIMEOUT_USEC=2000000"] {
             assert_eq!(read(&systemd), wanted);
         }
     }
