@@ -1,5 +1,5 @@
 use crate::opening::open_regular;
-use crate::sealed::whole;
+use crate::sealed::{Sealed, whole};
 use crate::{Disk, Step, at};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _, Take};
@@ -59,14 +59,27 @@ impl Journal {
         Ok(Some(BufReader::new(file.take(self.length))))
     }
 
-    /// Appends bytes, durably.
+    /// Appends a line, durably: a line break, and the text. It starts with a line break of its own, so that a piece of the
+    /// line before cannot spoil it.
     ///
-    /// Errors: nothing of them counts, nor will the next append be affected.
-    pub fn append(&mut self, disk: &impl Disk, bytes: Vec<u8>) -> io::Result<()> {
+    /// Errors: nothing of it counts, nor will the next append be affected.
+    pub fn append<W: Fn(&mut dyn io::Write) -> io::Result<()>>(
+        &mut self,
+        disk: &impl Disk,
+        line: &Sealed<W>,
+    ) -> io::Result<()> {
         self.settle(disk)?;
-        let added = bytes.len() as u64;
-        let step = Step::Append { path: self.path.clone(), offset: self.length, bytes };
-        if let Err(error) = disk.perform(&step) {
+        let mut offset = self.length;
+        let written = line.in_pieces(b"\n", &mut |bytes, is_last| {
+            let (path, added) = (self.path.clone(), bytes.len() as u64);
+            let step = match is_last {
+                true => Step::Append { path, offset, bytes },
+                false => Step::Extend { path, offset, bytes },
+            };
+            offset += added;
+            disk.perform(&step)
+        });
+        if let Err(error) = written {
             self.tail_in_doubt = true;
             if let Err(error) = self.settle(disk) {
                 log::error!(
@@ -76,7 +89,7 @@ impl Journal {
             }
             return Err(error);
         }
-        self.length = self.length.saturating_add(added);
+        self.length = offset;
         Ok(())
     }
 
@@ -133,12 +146,13 @@ fn read_line(reader: &mut impl BufRead, longest: u64, line: &mut Vec<u8>) -> io:
     loop {
         let found = reader.fill_buf()?;
         let room = longest.saturating_sub(line.len()).min(found.len());
-        let end = found.iter().take(room).position(|byte| *byte == b'\n').map(|at| at + 1);
+        let end = found.get(..room).and_then(|found| found.iter().position(|byte| *byte == b'\n'));
+        let end = end.map(|at| at + 1);
         let taken = end.unwrap_or(room);
         if line.capacity() - line.len() < taken {
             line.reserve_exact(taken.max(line.len() / 4));
         }
-        line.extend(found.iter().take(taken));
+        line.extend_from_slice(found.get(..taken).unwrap_or_default());
         reader.consume(taken);
         if end.is_some() || taken == 0 {
             return Ok(line.len());
@@ -151,9 +165,19 @@ mod tests {
     use super::*;
     use crate::RealDisk;
     use crate::simulation::every_cut;
+    use std::io::Write;
 
-    fn encode_line(text: &str) -> Vec<u8> {
-        crate::encode_line(|out| out.write_all(text.as_bytes())).unwrap()
+    fn append(journal: &mut Journal, disk: &impl Disk, text: &str) -> io::Result<()> {
+        journal.append(disk, &Sealed::new(|out: &mut dyn Write| out.write_all(text.as_bytes()))?)
+    }
+
+    fn encoded(text: &str) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::at(folder.path().join("journal"));
+        append(&mut journal, &RealDisk, text).unwrap();
+        let bytes = std::fs::read(journal.path()).unwrap();
+        assert_eq!(journal.length(), bytes.len() as u64);
+        bytes
     }
 
     fn lines(path: &Path) -> Vec<String> {
@@ -164,21 +188,21 @@ mod tests {
 
     #[test]
     fn a_line_is_there_whole_or_not_at_all_and_what_was_answered_is_there() {
-        let append = |folder: &Path, disk: &dyn Fn(&mut Journal, Vec<u8>) -> io::Result<()>, text| {
+        let append_to = |folder: &Path, disk: &dyn Fn(&mut Journal, &str) -> io::Result<()>, text: &str| {
             let mut journal = Journal::at(folder.join("journal"));
             journal.read()?;
-            disk(&mut journal, encode_line(text))
+            disk(&mut journal, text)
         };
         let ways = every_cut(
-            |folder| append(folder, &|journal, line| journal.append(&RealDisk, line), "first").unwrap(),
-            |folder, disk| append(folder, &|journal, line| journal.append(disk, line), "second").is_ok(),
+            |folder| append_to(folder, &|journal, line| append(journal, &RealDisk, line), "first").unwrap(),
+            |folder, disk| append_to(folder, &|journal, line| append(journal, disk, line), "second").is_ok(),
             |folder, cut, was_answered| {
                 let found = lines(&folder.join("journal"));
                 let expected: &[&str] = if found.len() == 2 { &["first", "second"] } else { &["first"] };
                 assert_eq!(found, expected, "{cut:?}");
                 assert!(!was_answered || found.len() == 2, "{cut:?}");
                 // What a torn line left does not spoil the next.
-                append(folder, &|journal, line| journal.append(&RealDisk, line), "third").unwrap();
+                append_to(folder, &|journal, line| append(journal, &RealDisk, line), "third").unwrap();
                 assert_eq!(lines(&folder.join("journal")).last().map(String::as_str), Some("third"));
             },
         );
@@ -186,23 +210,50 @@ mod tests {
     }
 
     #[test]
+    fn a_long_line_is_there_whole_or_not_at_all_too() {
+        let (first, second) = ("1".repeat(70_000), "2".repeat(200_000));
+        let found = |folder: &Path| {
+            let mut reader = Journal::at(folder.join("journal")).read().unwrap().unwrap();
+            std::iter::from_fn(|| next_line(&mut reader, 1 << 20).unwrap())
+                .map(|line| line.len())
+                .collect::<Vec<_>>()
+        };
+        let append_to = |folder: &Path, disk: &dyn Fn(&mut Journal) -> io::Result<()>| {
+            let mut journal = Journal::at(folder.join("journal"));
+            journal.read()?;
+            disk(&mut journal)
+        };
+        every_cut(
+            |folder| append_to(folder, &|journal| append(journal, &RealDisk, &first)).unwrap(),
+            |folder, disk| append_to(folder, &|journal| append(journal, disk, &second)).is_ok(),
+            |folder, cut, was_answered| {
+                let found = found(folder);
+                assert!(
+                    found == [70_000, 200_000] || found == [70_000] && !was_answered,
+                    "{cut:?}: {found:?}"
+                );
+            },
+        );
+    }
+
+    #[test]
     fn what_is_no_regular_file_is_no_journal_and_does_not_make_it_wait() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("elsewhere"), encode_line("first")).unwrap();
+        std::fs::write(at("elsewhere"), encoded("first")).unwrap();
         std::os::unix::fs::symlink("elsewhere", at("link")).unwrap();
         nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         for name in ["link", "pipe"] {
             let mut journal = Journal::at(at(name));
             assert!(journal.read().unwrap().is_none(), "{name}");
-            let refused = journal.append(&crate::RealDisk, b"x\n".to_vec()).unwrap_err().to_string();
+            let refused = append(&mut journal, &RealDisk, "x").unwrap_err().to_string();
             assert!(refused.contains(name) && refused.contains("it is no regular file"), "{refused}");
         }
     }
 
     #[test]
     fn a_journal_with_any_one_bit_flipped_gives_no_other_line() {
-        let text = encode_line("{\"some\": 1}");
+        let text = encoded("{\"some\": 1}");
         for bit in 0..text.len() * 8 {
             let mut text = text.clone();
             text[bit / 8] ^= 1 << (bit % 8);

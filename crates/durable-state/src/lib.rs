@@ -6,7 +6,7 @@
 //! - [`replace()`] and its kin: one file, link or folder at a time;
 //! - [`StateFolder`]: a folder with files of one owner, and [`Document`]s in them;
 //! - [`Journal`]: a file that grows by lines, of which each is there whole or not at all;
-//! - [`seal`] and [`unseal`]: a file of another dialect, with a checksum before its text;
+//! - [`Sealed`] and [`unseal`]: a text of another dialect, with its checksum before it;
 //! - [`Reserve`]: room on the disk for what must go through when it is full;
 //! - [`Draft`]: a file that is written as a stream and then put in place, for tools.
 //!
@@ -73,11 +73,11 @@ pub use document::{
 pub use draft::Draft;
 pub use folder::{StateFolder, forget_damaged, is_damaged};
 pub use journal::{Journal, next_line};
-pub use opening::{holds, read_regular};
+pub use opening::read_regular;
 pub use replace::{
-    create_folder, draft_of, is_draft, remove, remove_unflushed, replace, replace_link, replace_unflushed,
-    sweep,
+    create_folder, draft_of, is_draft, remove, remove_unflushed, replace, replace_link, replace_sealed,
+    replace_unflushed, sweep,
 };
 pub use reserve::{Reserve, is_full};
-pub use sealed::{encode_line, line_length, seal, unseal};
+pub use sealed::{Sealed, sealed_length, unseal};
 pub use step::{Disk, RealDisk, Step, at};

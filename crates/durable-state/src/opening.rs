@@ -35,19 +35,6 @@ pub fn read_regular(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Whether a regular file says just this. What cannot be read does not.
-pub fn holds(path: &Path, bytes: &[u8]) -> bool {
-    let Ok(Some(mut file)) = open_regular(path, OpenOptions::new().read(true)) else { return false };
-    if file.metadata().map_or(true, |found| found.len() != bytes.len() as u64) {
-        return false;
-    }
-    let mut piece = [0; 4096];
-    bytes.chunks(piece.len()).all(|expected| {
-        let found = &mut piece[..expected.len()];
-        file.read_exact(found).is_ok() && found == expected
-    })
-}
-
 /// A link, a socket or a pipe without a reader, or a folder that was to be written.
 fn is_no_file(error: &io::Error) -> bool {
     let kinds = [Errno::ELOOP, Errno::ENXIO, Errno::EISDIR].map(|errno| errno as i32);

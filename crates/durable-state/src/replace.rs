@@ -1,5 +1,5 @@
 use crate::step::folder_of;
-use crate::{Disk, Step};
+use crate::{Disk, Sealed, Step};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,27 @@ pub fn replace(disk: &impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// As [`replace()`], but nothing waits for the disk: for memory, and for what may be lost with the power.
 ///
 /// A file system that writes names before contents may leave an empty file then.
-pub fn replace_unflushed(disk: &impl Disk, path: &Path, bytes: impl Into<Vec<u8>>) -> io::Result<()> {
+pub fn replace_unflushed(disk: &impl Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = places(path)?.1;
-    let written = disk.perform(&Step::Write { path: draft.clone(), bytes: bytes.into() });
+    let written = disk.perform(&Step::Write { path: draft.clone(), bytes: bytes.to_vec() });
+    put_in_place(disk, written, &draft, path)
+}
+
+/// As [`replace_unflushed`], with a text that is written piece by piece.
+pub fn replace_sealed<W: Fn(&mut dyn io::Write) -> io::Result<()>>(
+    disk: &impl Disk,
+    path: &Path,
+    text: &Sealed<W>,
+) -> io::Result<()> {
+    let draft = places(path)?.1;
+    let mut offset = 0;
+    let written = text.in_pieces(b"", &mut |bytes, _| {
+        let (path, added) = (draft.clone(), bytes.len() as u64);
+        let step =
+            if offset == 0 { Step::Write { path, bytes } } else { Step::Extend { path, offset, bytes } };
+        offset += added;
+        disk.perform(&step)
+    });
     put_in_place(disk, written, &draft, path)
 }
 

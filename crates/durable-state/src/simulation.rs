@@ -73,7 +73,16 @@ struct State {
 #[derive(Debug)]
 enum Pending {
     Bytes(PathBuf),
-    Name { folder: PathBuf, path: PathBuf, before: Kept },
+    /// What stands behind so many bytes of a file.
+    Tail {
+        path: PathBuf,
+        length: u64,
+    },
+    Name {
+        folder: PathBuf,
+        path: PathBuf,
+        before: Kept,
+    },
 }
 
 /// Runs an operation once for each way to cut it: at each step, in the midst of each write, for each [`Fate`].
@@ -168,10 +177,11 @@ impl State {
         self.pending.extend(before);
         match step {
             Step::Write { path, .. } => self.pending.push(Pending::Bytes(path.clone())),
-            Step::Rename { from, to } => self.follow(from, to),
-            Step::SyncFile(path) => {
-                self.pending.retain(|one| !matches!(one, Pending::Bytes(pending) if pending == path));
+            Step::Extend { path, offset, .. } if !self.pending.iter().any(|one| one.is_in(path)) => {
+                self.pending.push(Pending::Tail { path: path.clone(), length: *offset });
             }
+            Step::Rename { from, to } => self.follow(from, to),
+            Step::SyncFile(path) | Step::Append { path, .. } => self.pending.retain(|one| !one.is_in(path)),
             Step::SyncFolder(path) => {
                 self.pending.retain(|one| !matches!(one, Pending::Name { folder, .. } if folder == path));
             }
@@ -200,10 +210,20 @@ impl Pending {
         Self::Name { folder, path: path.to_owned(), before: Kept::of(path) }
     }
 
+    /// Whether it is about what stands in a file.
+    fn is_in(&self, file: &Path) -> bool {
+        matches!(self, Self::Bytes(path) | Self::Tail { path, .. } if path == file)
+    }
+
     fn lose_bytes(&self) {
-        if let Self::Bytes(path) = self {
-            // One that was removed since has none to lose.
-            let _ = change(&Step::Truncate { path: path.clone(), length: 0 });
+        let (path, length) = match self {
+            Self::Bytes(path) => (path, 0),
+            Self::Tail { path, length } => (path, *length),
+            Self::Name { .. } => return,
+        };
+        // One that was removed since has none to lose, nor has one that is shorter.
+        if path.metadata().is_ok_and(|found| found.len() > length) {
+            let _ = change(&Step::Truncate { path: path.clone(), length });
         }
     }
 
@@ -233,7 +253,7 @@ fn names_of(step: &Step) -> Vec<PathBuf> {
 
 fn bytes_of(step: &Step) -> Option<&[u8]> {
     match step {
-        Step::Append { bytes, .. } | Step::Write { bytes, .. } => Some(bytes),
+        Step::Append { bytes, .. } | Step::Extend { bytes, .. } | Step::Write { bytes, .. } => Some(bytes),
         _ => None,
     }
 }
@@ -243,6 +263,7 @@ fn piece_of(step: &Step, length: usize) -> Option<Step> {
     let bytes = bytes_of(step)?.get(..length)?.to_vec();
     Some(match step {
         Step::Append { path, offset, .. } => Step::Append { path: path.clone(), offset: *offset, bytes },
+        Step::Extend { path, offset, .. } => Step::Extend { path: path.clone(), offset: *offset, bytes },
         _ => Step::Write { path: step.path().to_owned(), bytes },
     })
 }

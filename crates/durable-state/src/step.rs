@@ -13,6 +13,8 @@ pub enum Step {
     CreateFolder(PathBuf),
     /// Bytes at an offset of a file, durable afterwards. At offset 0 the file is created if need be, and its name durable.
     Append { path: PathBuf, offset: u64, bytes: Vec<u8> },
+    /// As [`Step::Append`], but the bytes are not durable yet: more of what belongs together follows.
+    Extend { path: PathBuf, offset: u64, bytes: Vec<u8> },
     /// A file's new length, durable afterwards; fine when the file does not exist.
     Truncate { path: PathBuf, length: u64 },
     /// A whole file, not durable yet. A link at its place is not followed, nor a pipe written to: the step fails.
@@ -72,6 +74,7 @@ impl Step {
             | Self::SyncFolder(path)
             | Self::SyncFileSystem(path)
             | Self::Append { path, .. }
+            | Self::Extend { path, .. }
             | Self::Truncate { path, .. }
             | Self::Write { path, .. }
             | Self::Link { path, .. }
@@ -89,7 +92,9 @@ pub fn at(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
 pub(crate) fn change(step: &Step) -> io::Result<()> {
     match step {
         Step::CreateFolder(path) => std::fs::create_dir_all(path),
-        Step::Append { path, offset, bytes } => append(path, *offset, bytes).map(|_| ()),
+        Step::Append { path, offset, bytes } | Step::Extend { path, offset, bytes } => {
+            append(path, *offset, bytes).map(|_| ())
+        }
         Step::Truncate { path, length } => existing(path, |file| file.set_len(*length)),
         Step::Write { path, bytes } => write(path, bytes),
         Step::Link { path, target } => symlink(target, path),

@@ -32,7 +32,7 @@ pub const BODY: usize = INVENTORY;
 /// four control characters each, of which each takes 12 bytes as counted and 22 in the file. Bytes take four thirds.
 pub const GROWTH: u64 = 2;
 /// Longest line that is written to the journal: the whole inventory in one call.
-pub const LINE: u64 = durable_state::line_length(GROWTH * INVENTORY as u64);
+pub const LINE: u64 = durable_state::sealed_length(GROWTH * INVENTORY as u64);
 /// Longest line of the journal, and longest file of an interface, that is read. What is longer was not written by us: an
 /// earlier version may have had other bounds, and what it has acknowledged is hosted.
 pub const READ: u64 = 4 * LINE;

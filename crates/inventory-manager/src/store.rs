@@ -197,7 +197,7 @@ impl<D: Disk> Store<D> {
         &mut self,
         batch: &(impl Iterator<Item = Change<'b, P>> + Clone),
     ) -> io::Result<()> {
-        self.journal.append(&self.disk, journal::encode(batch.clone())?)
+        journal::append(&mut self.journal, &self.disk, batch.clone())
     }
 
     /// Whether the journal holds nothing that a checkpoint would carry over.

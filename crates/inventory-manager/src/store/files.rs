@@ -2,11 +2,11 @@
 
 use super::{Change, Entry, Found, Store, is_path_element};
 use crate::limits::READ;
-use durable_state::{Disk, Step, at, replace_unflushed};
+use durable_state::{Disk, Sealed, Step, at, replace_sealed};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use std::fs::DirEntry;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Why a file is not believed.
@@ -35,12 +35,12 @@ impl<D: Disk> Store<D> {
             Change::Set { path, interface, properties } => {
                 let folder = self.object_folder(path);
                 let file = folder.join(interface);
-                let bytes = durable_state::seal(|out| Ok(serde_json::to_writer(out, properties)?))?;
-                if may_hold && durable_state::holds(&file, &bytes) {
+                let text = Sealed::new(|out: &mut dyn Write| Ok(serde_json::to_writer(out, properties)?))?;
+                if may_hold && text.is_in(&file) {
                     return Ok(());
                 }
                 self.disk.perform(&Step::CreateFolder(folder))?;
-                replace_unflushed(&self.disk, &file, bytes)
+                replace_sealed(&self.disk, &file, &text)
             }
             Change::Remove { path } => self.remove_files(&self.object_folder(path)),
         }

@@ -1,4 +1,4 @@
-//! The journal's lines: the JSON of one batch each, in the form of [`durable_state::encode_line`].
+//! The journal's lines: the JSON of one batch each, in the form of [`durable_state::Sealed`].
 //!
 //! ```text
 //! [{"set":{"path":"/a","interfaces":{"x.Y":{"Property":value, …}, …}}},{"remove":{"path":"/b"}}]
@@ -9,6 +9,7 @@
 
 use super::{Change, Entry};
 use crate::limits::{LINE, READ};
+use durable_state::{Disk, Journal, Sealed};
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -16,16 +17,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, Write};
 
-/// The bytes to append for a batch.
+/// Appends a batch.
 ///
-/// Errors: [`io::ErrorKind::FileTooLarge`] for a line that [`replay`] would not read.
-pub fn encode<'b, P: Serialize>(batch: impl Iterator<Item = Change<'b, P>> + Clone) -> io::Result<Vec<u8>> {
-    let line = durable_state::encode_line(|out| write_batch(out, batch.clone()))?;
-    if line.len() as u64 > LINE {
-        let error = format!("a line of {} bytes is longer than the {LINE} that are kept", line.len());
+/// Errors: as of [`Journal::append`]; [`io::ErrorKind::FileTooLarge`] for a line that [`replay`] would not read.
+pub fn append<'b, P: Serialize>(
+    journal: &mut Journal,
+    disk: &impl Disk,
+    batch: impl Iterator<Item = Change<'b, P>> + Clone,
+) -> io::Result<()> {
+    let line = Sealed::new(|out: &mut dyn Write| write_batch(out, batch.clone()))?;
+    if line.length() > LINE {
+        let error = format!("a line of {} bytes is longer than the {LINE} that are kept", line.length());
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
     }
-    Ok(line)
+    journal.append(disk, &line)
 }
 
 /// Straight from the values: nothing is built in between.

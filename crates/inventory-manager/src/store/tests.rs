@@ -53,7 +53,10 @@ impl<D: Disk> Store<D> {
 }
 
 fn encode(batch: &[Entry]) -> Vec<u8> {
-    journal::encode(batch.iter().map(Entry::change)).unwrap()
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::at(folder.path().join("journal"));
+    journal::append(&mut journal, &RealDisk, batch.iter().map(Entry::change)).unwrap();
+    std::fs::read(journal.path()).unwrap()
 }
 
 /// Names in a folder, sorted.
