@@ -213,3 +213,6 @@ impl State<'_> {
         Ok(u32::try_from(doomed.len()).unwrap_or(u32::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,7 +164,7 @@ fn no_notify_and_no_start_holds_more_than_four_times_what_it_brings() {
     for (name, properties, expected, notification) in cases {
         let mut machine = Machine::new(schema(properties));
         let (outcome, length, peak) = machine.notify(notification);
-        println!("{name}: {length} bytes, peak {peak}, {:.2} times", peak as f64 / length as f64);
+        report(name, length, peak);
         let expected = if length > BODY { refused } else { expected };
         assert_eq!(outcome.as_deref(), expected, "{name}");
         assert!(peak <= 4 * length + BOOKKEEPING, "{name}: {peak} bytes for a call of {length}");
@@ -177,6 +177,11 @@ fn no_notify_and_no_start_holds_more_than_four_times_what_it_brings() {
     small_call_over_large_objects(5 * large);
 }
 
+#[expect(clippy::print_stdout, reason = "the test harness shows it")]
+fn report(what: &str, length: usize, peak: usize) {
+    println!("{what}: {length} bytes, peak {peak}, {:.2} times", peak as f64 / length as f64);
+}
+
 /// A call that changes little of much.
 fn small_call_over_large_objects(count: usize) {
     let mut machine = Machine::new(schema(30));
@@ -187,7 +192,7 @@ fn small_call_over_large_objects(count: usize) {
     }
     let change = |number| with(format!("/o{number}"), "a.Bytes", "AB", Value::Bytes(vec![2].into()));
     let (refused, length, peak) = machine.notify(Notification { objects: (0..count).map(change).collect() });
-    println!("a small call over {count} large objects: {length} bytes, peak {peak}");
+    report("a small call over large objects", length, peak);
     assert_eq!(refused, None);
     assert!(peak <= 4 * length + BOOKKEEPING, "{peak} bytes for a call of {length}");
 }
@@ -199,7 +204,7 @@ fn restart(name: &str, machine: Machine) {
     drop((inventory, store));
     for from in ["the journal", "the files"] {
         let (peak, found) = start(folder.path(), &schema);
-        println!("  a start from {from}: {} bytes as counted, peak {peak}", totals.bytes);
+        report(&format!("  a start from {from}"), totals.bytes, peak);
         assert_eq!(found, totals, "{name}: all is there again");
         assert!(peak <= 4 * totals.bytes + BOOKKEEPING, "{name}: {peak} bytes for {totals:?}");
     }

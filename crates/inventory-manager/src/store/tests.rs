@@ -291,3 +291,222 @@ fn a_batch_costs_one_flush_however_many_interfaces_it_has() {
     store.checkpoint().unwrap();
     assert_eq!(counting.0.get(), 2);
 }
+
+/// A disk that is full whenever it is said to be: only what gives room goes through, and what the reserve gives back.
+#[derive(Clone, Default)]
+struct Filling {
+    is_full: Rc<Cell<bool>>,
+    /// Steps that took room.
+    written: Rc<Cell<usize>>,
+    /// Steps that there is room for all the same.
+    room: Rc<Cell<usize>>,
+}
+
+impl Filling {
+    fn fill(&self) {
+        self.is_full.set(true);
+        self.room.set(0);
+    }
+}
+
+impl Disk for Filling {
+    fn perform(&self, step: &Step) -> io::Result<()> {
+        match step {
+            Step::Reserve { length: 0, .. } => self.room.set(self.room.get() + 40),
+            Step::CreateFolder(path) if path.exists() => {}
+            Step::CreateFolder(_)
+            | Step::Append { .. }
+            | Step::Extend { .. }
+            | Step::Write { .. }
+            | Step::Reserve { .. } => {
+                if self.is_full.get() && self.room.get() == 0 {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                self.room.set(self.room.get().saturating_sub(1));
+                self.written.set(self.written.get() + 1);
+            }
+            Step::Truncate { length: 0, path } | Step::RemoveFile(path) => {
+                let has_room = path.metadata().is_ok_and(|found| found.len() > 0);
+                self.room.set(self.room.get() + usize::from(has_room));
+            }
+            _ => {}
+        }
+        RealDisk.perform(step)
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_a_batch_and_takes_the_next_as_soon_as_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Filling::default();
+    let (mut store, _) = open(folder.path(), disk.clone()).unwrap();
+    store.keep(&batch(1)).unwrap();
+    store.checkpoint().unwrap();
+    disk.fill();
+    assert_eq!(store.keep(&batch(2)).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert!(contents(folder.path()).into_values().all(|value| value == 1));
+    disk.is_full.set(false);
+    store.keep(&batch(3)).unwrap();
+    assert!(contents(folder.path()).into_values().all(|value| value == 3));
+}
+
+#[test]
+fn a_full_disk_gets_the_room_of_the_journal_back_without_writing_a_file_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Filling::default();
+    let (mut store, _) = open(folder.path(), disk.clone()).unwrap();
+    store.keep(&batch(1)).unwrap();
+    assert!(!store.is_settled());
+    disk.fill();
+    disk.written.set(0);
+    // The files hold all of the journal, whose one block is enough for the next line, and for no file.
+    store.keep(&[Entry::Remove { path: "/s/c".into() }]).unwrap();
+    assert_eq!(disk.written.get(), 1);
+    drop(store);
+    assert_eq!(contents(folder.path()).len(), 2);
+}
+
+#[test]
+fn a_full_disk_starts_and_a_deletion_goes_through_by_the_reserve() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Filling::default();
+    let (mut store, _) = open(folder.path(), disk.clone()).unwrap();
+    store.keep(&batch(1)).unwrap();
+    store.checkpoint().unwrap();
+    drop(store);
+    disk.fill();
+    let (mut store, found) = open(folder.path(), disk.clone()).unwrap();
+    assert_eq!(found.len(), 3);
+    assert!(store.keep(&batch(2)).is_err());
+    store.keep(&[Entry::Remove { path: "/s".into() }]).unwrap();
+    assert!(!store.reserve.is_whole());
+    disk.is_full.set(false);
+    store.checkpoint().unwrap();
+    assert!(store.reserve.is_whole(), "it is taken again as soon as there is room");
+    assert_eq!(contents(folder.path()).len(), 1);
+}
+
+#[test]
+fn a_checkpoint_that_has_no_room_for_a_file_takes_the_reserve() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Filling::default();
+    let (mut store, _) = open(folder.path(), disk.clone()).unwrap();
+    disk.fill();
+    // Room for the line and for no file.
+    disk.room.set(1);
+    store.keep(&batch(1)).unwrap();
+    assert!(store.behind);
+    store.checkpoint().unwrap();
+    assert!(store.is_settled());
+    assert_eq!(contents(folder.path()).len(), 3);
+}
+
+#[test]
+fn a_deletion_that_is_cut_at_every_step_is_whole_or_absent_and_leaves_no_empty_folder() {
+    let ways = every_cut(
+        |folder| {
+            let (mut store, _) = open(folder, RealDisk).unwrap();
+            store.keep(&batch(1)).unwrap();
+            store.keep(&[set("/s/deep/below/it", "a.A", 1)]).unwrap();
+            store.checkpoint().unwrap();
+        },
+        |folder, disk| {
+            let Ok((mut store, _)) = open(folder, disk) else { return false };
+            let doomed = ["/s", "/s/deep/below/it"].map(|path| Entry::Remove { path: path.into() });
+            let acknowledged = store.keep(&doomed).is_ok();
+            let _ = store.checkpoint();
+            acknowledged
+        },
+        |folder, cut, acknowledged| {
+            let left = contents(folder).len();
+            assert!(left == 1 || left == 4 && !acknowledged, "{cut:?}: {left}");
+            if left == 1 {
+                assert_eq!(names(&folder.join("objects/s")), ["c"], "{cut:?}");
+            }
+        },
+    );
+    assert!(ways > 30, "the run has fewer steps than it should: {ways}");
+}
+
+#[test]
+fn a_file_that_is_set_aside_at_every_cut_is_never_believed_and_its_neighbours_stay() {
+    every_cut(
+        |folder| {
+            let (mut store, _) = open(folder, RealDisk).unwrap();
+            store.keep(&batch(1)).unwrap();
+            store.checkpoint().unwrap();
+            std::fs::write(folder.join("objects/s/a.A"), b"{\"V\":5}").unwrap();
+            std::fs::File::open(folder).and_then(nix_sync).unwrap();
+        },
+        |folder, disk| open(folder, disk).map(|(_, found)| found.len()).ok(),
+        |folder, cut, found| {
+            assert!(found.is_none_or(|found| found == 2), "{cut:?}: {found:?}");
+            assert_eq!(contents(folder).len(), 2, "{cut:?}");
+            assert_eq!(names(&folder.join("objects/s")), [".a.A.damaged", "a.B", "c"], "{cut:?}");
+        },
+    );
+}
+
+fn nix_sync(folder: File) -> io::Result<()> {
+    Ok(nix::unistd::syncfs(folder)?)
+}
+
+#[test]
+fn of_damaged_files_the_newest_four_of_a_folder_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = open(folder.path(), RealDisk).unwrap();
+    for number in 0..7 {
+        store.keep(&[set("/s", &format!("a.A{number}"), 1)]).unwrap();
+    }
+    store.checkpoint().unwrap();
+    let object = folder.path().join("objects/s");
+    for number in 0..7 {
+        std::fs::write(object.join(format!("a.A{number}")), b"{}").unwrap();
+    }
+    assert!(contents(folder.path()).is_empty());
+    assert_eq!(names(&object).len(), 4);
+    // A folder that holds nothing else goes with the object.
+    let (mut store, _) = open(folder.path(), RealDisk).unwrap();
+    store.keep(&[Entry::Remove { path: "/s".into() }]).unwrap();
+    assert!(names(&folder.path().join("objects")).is_empty());
+}
+
+#[test]
+fn empty_folders_go_at_the_start_and_others_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = open(folder.path(), RealDisk).unwrap();
+    store.keep(&batch(1)).unwrap();
+    store.checkpoint().unwrap();
+    std::fs::create_dir_all(folder.path().join("objects/a/b/c")).unwrap();
+    std::fs::create_dir_all(folder.path().join("objects/s/c/d")).unwrap();
+    assert_eq!(contents(folder.path()).len(), 3);
+    assert_eq!(names(&folder.path().join("objects")), ["s"]);
+    assert_eq!(names(&folder.path().join("objects/s/c")), ["a.A"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_served_empty_and_takes_nothing() {
+    struct ReadOnly;
+    impl Disk for ReadOnly {
+        fn perform(&self, _: &Step) -> io::Result<()> {
+            Err(io::ErrorKind::ReadOnlyFilesystem.into())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, found) = open(folder.path(), ReadOnly).unwrap();
+    assert!(found.is_empty());
+    assert_eq!(store.keep(&batch(1)).unwrap_err().kind(), io::ErrorKind::ReadOnlyFilesystem);
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn a_line_that_would_not_be_read_back_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = open(folder.path(), RealDisk).unwrap();
+    let long = "x".repeat(crate::limits::LINE as usize);
+    let properties = Map::from_iter([("V".to_owned(), Json::from(long))]);
+    let entry = Entry::Set { path: "/s".into(), interface: "a.A".into(), properties };
+    assert_eq!(store.keep(&[entry]).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    assert!(store.is_settled() && !folder.path().join("journal").exists());
+    store.keep(&batch(1)).unwrap();
+}

@@ -1,0 +1,210 @@
+//! What was answered is there after a start, whatever it was.
+
+use super::*;
+use crate::limits::{INVENTORY, OBJECT};
+use crate::restoring::Restoring;
+use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::{ROOT, manager};
+use proptest::prelude::*;
+use std::path::Path;
+
+const SCHEMA: &str = "[\"a.All\"]\nB = \"b\"\nI = \"x\"\nQ = \"q\"\nT = \"t\"\nD = \"d\"\nS = \"s\"\nAY = \"ay\"\n\
+    AS = \"as\"\n[\"a.Marker\"]\n[\"a.Other\"]\nS = { type = \"s\", default = \"x\" }\n";
+
+/// An inventory with its state, without a bus.
+struct Machine {
+    folder: tempfile::TempDir,
+    schema: Schema,
+    inventory: Inventory,
+    store: Store,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let schema = Schema::from_fragment(&toml::from_str(SCHEMA).unwrap()).unwrap();
+        let (inventory, store) = start(folder.path(), &schema);
+        Self { folder, schema, inventory, store }
+    }
+
+    /// The name of the error, if it is refused.
+    fn notify(&mut self, objects: Vec<Object<'_>>) -> Result<(), &'static str> {
+        let message = Message::method_call(ROOT, manager::NOTIFY).interface(manager::INTERFACE);
+        let message = message.build(&Notification { objects }).unwrap();
+        let (header, body) = (message.header(), message.body());
+        let mut state = State {
+            schema: &self.schema,
+            inventory: &mut self.inventory,
+            associations: &mut Associations::default(),
+            store: &mut self.store,
+        };
+        let reply = state.perform(&Call::new(&header, &body).unwrap(), &header, &mut Vec::new());
+        reply.map(drop).map_err(|failure| failure.name())
+    }
+
+    /// What it shows.
+    fn shown(&self) -> Vec<u8> {
+        let objects = dbus::Objects { schema: &self.schema, inventory: &self.inventory };
+        Message::method_call("/", "X").build(&objects).unwrap().body().data().bytes().to_vec()
+    }
+
+    /// As after a kill: from the journal alone, then from the files alone.
+    fn expect_the_same_after_a_start(&mut self) {
+        let before = self.shown();
+        assert!(!self.store.is_settled());
+        std::fs::remove_dir_all(self.folder.path().join("objects")).unwrap();
+        for from in ["journal", "files"] {
+            (self.inventory, self.store) = start(self.folder.path(), &self.schema);
+            assert!(self.shown() == before, "it is another one from the {from}");
+        }
+    }
+}
+
+fn start(folder: &Path, schema: &Schema) -> (Inventory, Store) {
+    let mut inventory = Inventory::default();
+    let mut restoring = Restoring::new(schema, &mut inventory);
+    let store = Store::open(folder, RealDisk, &mut |entry| restoring.take(&entry)).unwrap();
+    (inventory, store)
+}
+
+fn object(
+    path: &str,
+    interface: &'static str,
+    property: &'static str,
+    value: Value<'static>,
+) -> Object<'static> {
+    let mut object = Object { path: path.to_owned().into(), interfaces: Vec::new() };
+    object.interface(interface).set(property, value);
+    object
+}
+
+fn text(character: char, length: usize) -> Value<'static> {
+    Value::Text(character.to_string().repeat(length).into())
+}
+
+const REFUSED: Result<(), &str> = Err("org.freedesktop.DBus.Error.LimitsExceeded");
+
+#[test]
+fn what_no_file_could_hold_is_refused_and_changes_nothing() {
+    let mut machine = Machine::new();
+    machine.notify(vec![object("/s", "a.All", "S", text('s', 5))]).unwrap();
+    let before = machine.shown();
+    for length in [12 << 20, 2 << 20] {
+        assert_eq!(machine.notify(vec![object("/s", "a.All", "S", text('\u{1}', length))]), REFUSED);
+        assert!(machine.shown() == before);
+    }
+    machine.expect_the_same_after_a_start();
+}
+
+#[test]
+fn an_inventory_at_its_bounds_is_there_after_a_start() {
+    let mut machine = Machine::new();
+    for number in 0..8 {
+        let path = format!("/o{number}");
+        // One of what takes most room in a file.
+        let character = if number == 0 { '\u{1}' } else { 's' };
+        let base = 512;
+        machine.notify(vec![object(&path, "a.All", "S", text(character, OBJECT - base))]).unwrap();
+        let left = INVENTORY - machine.inventory.totals().bytes;
+        let room = (OBJECT * (number + 1) - machine.inventory.totals().bytes).min(left);
+        let length = OBJECT - base + room;
+        machine.notify(vec![object(&path, "a.All", "S", text(character, length))]).unwrap();
+    }
+    assert_eq!(machine.inventory.totals().bytes, INVENTORY);
+    assert_eq!(machine.notify(vec![object("/o8", "a.Marker", "", Value::Bool(true))]), REFUSED);
+    machine.expect_the_same_after_a_start();
+    // A small call whose line holds nearly all there is.
+    let small = (0..8).map(|number| object(&format!("/o{number}"), "a.All", "Q", Value::Short(7)));
+    machine.notify(small.collect()).unwrap();
+    machine.expect_the_same_after_a_start();
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof!["[^\u{0}]{0,20}", "[\u{1}-\u{1f}\"\\\\]{0,20}"]
+}
+
+fn any_given() -> impl Strategy<Value = (&'static str, &'static str, Value<'static>)> {
+    let texts = || proptest::collection::vec(any_text(), 0..5);
+    prop_oneof![
+        any::<bool>().prop_map(|value| ("a.All", "B", Value::Bool(value))),
+        any::<i64>().prop_map(|value| ("a.All", "I", Value::Signed(value))),
+        any::<u16>().prop_map(|value| ("a.All", "Q", Value::Short(value))),
+        any::<u64>().prop_map(|value| ("a.All", "T", Value::Size(value))),
+        any::<i64>().prop_map(|value| ("a.All", "D", Value::Signed(value))),
+        any_text().prop_map(|value| ("a.All", "S", Value::Text(value.into()))),
+        any_text().prop_map(|value| ("a.Other", "S", Value::Text(value.into()))),
+        any_text().prop_map(|value| ("a.Marker", "Unknown", Value::Text(value.into()))),
+        any_text().prop_map(|value| ("a.All", "I", Value::Text(value.into()))),
+        proptest::collection::vec(any::<u8>(), 0..300).prop_map(|value| (
+            "a.All",
+            "AY",
+            Value::Bytes(value.into())
+        )),
+        texts()
+            .prop_map(|value| { ("a.All", "AS", Value::Texts(value.into_iter().map(Into::into).collect())) }),
+    ]
+}
+
+fn any_call() -> impl Strategy<Value = Vec<Object<'static>>> {
+    let given = proptest::collection::vec(any_given(), 0..6);
+    proptest::collection::btree_map("(/[a-c]){1,3}", given, 1..4).prop_map(|objects| {
+        let object = |(path, given): (String, Vec<_>)| {
+            let mut object = Object { path: path.into(), interfaces: Vec::new() };
+            for (interface, property, value) in given {
+                object.interface(interface).set(property, value);
+            }
+            object
+        };
+        objects.into_iter().map(object).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// What a call that stops half-way leaves live only is not kept, so that the comparison is with the calls before it.
+    #[test]
+    fn whatever_was_accepted_is_read_back_equal(calls in proptest::collection::vec(any_call(), 1..5)) {
+        let mut machine = Machine::new();
+        for call in calls {
+            if machine.notify(call).is_err() {
+                (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+            }
+        }
+        if !machine.store.is_settled() {
+            let before = machine.shown();
+            for from in ["journal", "files"] {
+                (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+                prop_assert!(machine.shown() == before, "it is another one from the {}", from);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_bit_of_a_file_changes_a_value_in_silence() {
+    let mut machine = Machine::new();
+    let mut given = object("/s", "a.All", "S", Value::Text("Present\u{1}".into()));
+    given.interface("a.All").set("B", Value::Bool(true));
+    given.interface("a.All").set("Q", Value::Short(7));
+    given.interface("a.All").set("AY", Value::Bytes(vec![1, 2, 255].into()));
+    machine.notify(vec![given]).unwrap();
+    machine.store.checkpoint().unwrap();
+    let before = machine.shown();
+    let file = machine.folder.path().join("objects/s/a.All");
+    let damaged = durable_state::set_aside(&file);
+    let whole = std::fs::read(&file).unwrap();
+    for bit in 0..whole.len() * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &bytes).unwrap();
+        (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+        assert!(machine.inventory.objects().is_empty(), "bit {bit} is believed");
+        assert_eq!(std::fs::read(&damaged).unwrap(), bytes, "bit {bit}: it is not kept");
+        assert!(!file.exists(), "bit {bit}");
+    }
+    std::fs::write(&file, &whole).unwrap();
+    (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+    assert!(machine.shown() == before);
+}
