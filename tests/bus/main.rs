@@ -6,4 +6,5 @@ mod images;
 mod inventory;
 mod location_codes;
 mod parser;
+mod small_disk;
 mod software_tool;
