@@ -180,6 +180,28 @@ fn errors_have_the_names_that_clients_look_for() -> anyhow::Result<()> {
     })
 }
 
+#[test]
+fn what_would_exceed_a_bound_is_refused_by_name_and_changes_nothing() -> anyhow::Result<()> {
+    let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
+    machine.run(async |connection| {
+        manager::notify(&connection, &item("/system/a", "A", true)).await?;
+        let before = objects(&connection).await?;
+        let text = |length: usize| "\u{1}".repeat(length);
+        for (length, bound) in [(1 << 20, "1048576 bytes of one object"), (12 << 20, "8388608")] {
+            let refused = manager::notify(&connection, &item("/system/a", &text(length), true)).await;
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains("LimitsExceeded") && refused.contains(bound), "{refused}");
+        }
+        let (name, path) = (Some(manager::BUS_NAME), format!("{ROOT}/system/a"));
+        let arguments = (ITEM, "PrettyName", Variant::from(text(1 << 20)));
+        let set = connection.call_method(name, path.as_str(), Some(PROPERTIES), "Set", &arguments).await;
+        let refused = set.unwrap_err().to_string();
+        assert!(refused.contains("1048576 bytes of one object"), "{refused}");
+        assert_eq!(objects(&connection).await?, before);
+        Ok(())
+    })
+}
+
 /// Calls with a body of any type and gives the name of the error that answers.
 async fn call_with(
     connection: &Connection,

@@ -4,9 +4,12 @@
 //! then applied. Of an interface only what was given is held; every other property has what the schema says that it starts
 //! with.
 
+mod errors;
 mod plan;
+mod planner;
 
-pub use plan::{Plan, PlanError, Told};
+pub use errors::{NotifyError, PlanError, SetError};
+pub use plan::{Plan, Told};
 
 use crate::limits::{Bound, Exceeded, PER_OBJECT, Totals};
 use crate::schema::{Access, InterfaceSchema, Place, Schema};
@@ -50,50 +53,6 @@ pub struct HostedObject {
 pub struct Inventory {
     objects: BTreeMap<String, HostedObject>,
     totals: Totals,
-}
-
-/// Why a `Notify` failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotifyError {
-    /// A value cannot be converted to its property's type.
-    #[error("{path}: {interface}.{property} is of type {expected}, which {given} does not convert to")]
-    Value {
-        /// The object.
-        path: String,
-        /// The interface.
-        interface: String,
-        /// The property.
-        property: String,
-        /// Its D-Bus type.
-        expected: String,
-        /// What was given.
-        given: String,
-    },
-    /// The inventory's root itself, or a path that is too long to be kept.
-    #[error("{path} is not the path of an inventory object, or too long for one")]
-    Path {
-        /// The path that was given.
-        path: String,
-    },
-    /// One call names an object twice, perhaps in both forms of its path.
-    #[error("{path} is named twice, perhaps with and without the inventory's root")]
-    Twice {
-        /// The object.
-        path: String,
-    },
-}
-
-/// Why a property could not be set directly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants are the D-Bus error names")]
-pub enum SetError {
-    UnknownObject,
-    UnknownInterface,
-    UnknownProperty,
-    ReadOnly,
-    InvalidValue,
-    LimitsExceeded(Exceeded),
 }
 
 impl HostedInterface {

@@ -7,7 +7,7 @@ pub use outgoing::Outgoing;
 use crate::associations::Associations;
 use crate::dbus::{self, Call, Request};
 use crate::error::CallFailure;
-use crate::inventory::{HostedInterface, Inventory, Kept, PlanError, Told};
+use crate::inventory::{HostedInterface, Inventory, Kept, PlanError, SetError, Told};
 use crate::schema::{InterfaceSchema, Schema};
 use crate::store::{Change, Store};
 use dbus_api::inventory::received::Given;
@@ -124,15 +124,16 @@ impl State<'_> {
         told: &mut Vec<Told>,
     ) -> Result<(), CallFailure> {
         let relative = self.existing(call)?;
-        let changed =
-            self.inventory.set(self.schema, relative, interface, property, value).map_err(|reason| {
-                CallFailure::Set {
-                    path: call.path.to_owned(),
-                    interface: interface.to_owned(),
-                    property: property.to_owned(),
-                    reason,
-                }
-            })?;
+        let set = self.inventory.set(self.schema, relative, interface, property, value);
+        let changed = set.map_err(|reason| match reason {
+            SetError::LimitsExceeded(exceeded) => CallFailure::Exceeded(exceeded),
+            reason => CallFailure::Set {
+                path: call.path.to_owned(),
+                interface: interface.to_owned(),
+                property: property.to_owned(),
+                reason,
+            },
+        })?;
         let place = self.schema.place(interface);
         let places = place.and_then(|place| Some((place, self.schema.at(place)?.place(property)?)));
         if let Some(places) = places.filter(|_| changed) {
