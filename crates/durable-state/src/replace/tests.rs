@@ -196,3 +196,23 @@ fn only_drafts_are_swept() {
     sweep(&RealDisk, folder.path()).unwrap();
     assert_eq!(names(folder.path()), [".b", "c.draft", "d"]);
 }
+
+#[test]
+fn a_long_text_is_the_old_or_the_new_wherever_a_kill_cuts_it() {
+    let (old, new) = ("o".repeat(10), "n".repeat(200_000));
+    let sealed =
+        |text: String| Sealed::new(move |out: &mut dyn io::Write| out.write_all(text.as_bytes())).unwrap();
+    let ways = every_cut(
+        |folder| replace_sealed(&RealDisk, &folder.join("name"), &sealed(old.clone())).unwrap(),
+        |folder, disk| replace_sealed(disk, &folder.join("name"), &sealed(new.clone())).is_ok(),
+        |folder, cut, was_answered| {
+            let found = std::fs::read(folder.join("name")).unwrap();
+            let found = crate::unseal(&found);
+            let is_whole = found == Some(&new) || found == Some(&old) && !was_answered;
+            // Nothing waits for the disk: after a loss of power it may say anything, but it is not believed.
+            let is_lost = cut.fate != Fate::Killed && (found.is_none() || found == Some(&old));
+            assert!(is_whole || is_lost, "{cut:?}: {:?}", found.map(str::len));
+        },
+    );
+    assert!(ways > 100, "{ways}");
+}

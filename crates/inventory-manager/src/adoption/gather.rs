@@ -124,10 +124,9 @@ impl<'a> Gathering<'a> {
         let schema = self.source.schema.interface(interface).ok_or("the schema has no such interface")?;
         let bytes = self.contents(file).map_err(|error| error.to_string())?;
         let contents = archive::read(&bytes, schema, self.source.orders.get(interface))?;
-        let mut properties = serde_json::Map::new();
-        for (name, value) in &contents.values {
-            properties.insert(name.clone(), serde_json::to_value(value).map_err(|error| error.to_string())?);
-        }
+        // By way of the text, for which there is code already.
+        let text = serde_json::to_string(&contents.values).map_err(|error| error.to_string())?;
+        let properties = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         if let Err(exceeded) = self.inventory.admit(self.source.schema, path, interface, contents.values) {
             self.exceeded.get_or_insert(exceeded);
             return Err(exceeded.to_string());

@@ -101,21 +101,27 @@ fn an_inventory_at_its_bounds_is_there_after_a_start() {
     let mut machine = Machine::new();
     for number in 0..8 {
         let path = format!("/o{number}");
+        machine.notify(vec![object(&path, "a.All", "S", text('s', 0))]).unwrap();
+        let room = OBJECT * (number + 1) - machine.inventory.totals().bytes;
         // One of what takes most room in a file.
         let character = if number == 0 { '\u{1}' } else { 's' };
-        let base = 512;
-        machine.notify(vec![object(&path, "a.All", "S", text(character, OBJECT - base))]).unwrap();
-        let left = INVENTORY - machine.inventory.totals().bytes;
-        let room = (OBJECT * (number + 1) - machine.inventory.totals().bytes).min(left);
-        let length = OBJECT - base + room;
-        machine.notify(vec![object(&path, "a.All", "S", text(character, length))]).unwrap();
+        machine.notify(vec![object(&path, "a.All", "S", text(character, room))]).unwrap();
     }
     assert_eq!(machine.inventory.totals().bytes, INVENTORY);
     assert_eq!(machine.notify(vec![object("/o8", "a.Marker", "", Value::Bool(true))]), REFUSED);
     machine.expect_the_same_after_a_start();
-    // A small call whose line holds nearly all there is.
-    let small = (0..8).map(|number| object(&format!("/o{number}"), "a.All", "Q", Value::Short(7)));
+}
+
+#[test]
+fn a_small_call_whose_line_is_long_is_there_after_a_start() {
+    let mut machine = Machine::new();
+    for number in 0..4 {
+        machine.notify(vec![object(&format!("/o{number}"), "a.All", "S", text('s', 250_000))]).unwrap();
+    }
+    machine.store.checkpoint().unwrap();
+    let small = (0..4).map(|number| object(&format!("/o{number}"), "a.All", "Q", Value::Short(7)));
     machine.notify(small.collect()).unwrap();
+    assert!(machine.store.journal_length() > 1_000_000);
     machine.expect_the_same_after_a_start();
 }
 

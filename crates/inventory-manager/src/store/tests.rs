@@ -428,6 +428,48 @@ fn a_deletion_that_is_cut_at_every_step_is_whole_or_absent_and_leaves_no_empty_f
     assert!(ways > 30, "the run has fewer steps than it should: {ways}");
 }
 
+/// A disk that has no room for anything until the reserve is given back.
+struct FullUntilGivenBack<'d> {
+    disk: &'d CutDisk,
+    has_room: Cell<bool>,
+}
+
+impl Disk for FullUntilGivenBack<'_> {
+    fn perform(&self, step: &Step) -> io::Result<()> {
+        match step {
+            Step::Reserve { length: 0, .. } => self.has_room.set(true),
+            Step::Append { .. } if !self.has_room.get() => return Err(io::ErrorKind::StorageFull.into()),
+            _ => {}
+        }
+        self.disk.perform(step)
+    }
+}
+
+#[test]
+fn a_deletion_by_the_reserve_is_whole_or_absent_wherever_it_is_cut() {
+    let ways = every_cut(
+        |folder| {
+            let (mut store, _) = open(folder, RealDisk).unwrap();
+            store.keep(&batch(1)).unwrap();
+            store.checkpoint().unwrap();
+        },
+        |folder, disk| {
+            let disk = FullUntilGivenBack { disk, has_room: Cell::new(false) };
+            let Ok((mut store, _)) = open(folder, disk) else { return false };
+            let acknowledged = store.keep(&[Entry::Remove { path: "/s".into() }]).is_ok();
+            let _ = store.checkpoint();
+            acknowledged
+        },
+        |folder, cut, acknowledged| {
+            let left = contents(folder).len();
+            assert!(left == 1 || left == 3 && !acknowledged, "{cut:?}: {left}");
+            let (store, _) = open(folder, RealDisk).unwrap();
+            assert!(store.reserve.is_whole(), "{cut:?}");
+        },
+    );
+    assert!(ways > 20, "the run has fewer steps than it should: {ways}");
+}
+
 #[test]
 fn a_file_that_is_set_aside_at_every_cut_is_never_believed_and_its_neighbours_stay() {
     every_cut(
