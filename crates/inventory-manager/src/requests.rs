@@ -7,7 +7,7 @@ pub use outgoing::Outgoing;
 use crate::associations::Associations;
 use crate::dbus::{self, Call, Request};
 use crate::error::CallFailure;
-use crate::inventory::{HostedInterface, Inventory, Kept, PlanError, SetError, Told};
+use crate::inventory::{HostedInterface, Inventory, PlanError, SetError, Told};
 use crate::schema::{InterfaceSchema, Schema};
 use crate::store::{Change, Store};
 use dbus_api::inventory::received::Given;
@@ -152,13 +152,13 @@ impl State<'_> {
                 CallFailure::Arguments { method: "Notify".to_owned(), reason: error.to_string() }
             }
         })?;
-        let changes = plan.changes(self.inventory, self.schema);
-        let batch = changes.map(|(path, interface, properties): (_, _, Kept<'_>)| Change::Set {
-            path,
-            interface,
-            properties,
+        let (inventory, schema) = (&*self.inventory, self.schema);
+        let written = self.store.write(&|take| {
+            plan.changes(inventory, schema).try_for_each(|(path, interface, kept)| {
+                take(Change::Set { path, interface, properties: &kept })
+            })
         });
-        self.store.write(batch).map_err(|error| {
+        written.map_err(|error| {
             log::error!("the inventory cannot be written: {error}");
             CallFailure::Store(error)
         })?;
@@ -205,8 +205,9 @@ impl State<'_> {
                 .ok_or_else(|| CallFailure::UnknownObject { path: (*path).to_owned() })?;
             doomed.insert(relative);
         }
-        let batch = doomed.iter().map(|path| Change::Remove::<()> { path });
-        self.store.write(batch).map_err(CallFailure::Store)?;
+        let written =
+            self.store.write(&|take| doomed.iter().try_for_each(|path| take(Change::Remove { path })));
+        written.map_err(CallFailure::Store)?;
         for path in &doomed {
             let removed = self.inventory.remove(self.schema, path).unwrap_or_default();
             told.push(Told { removed, ..Told::of(path) });

@@ -35,16 +35,17 @@ use std::path::{Path, PathBuf};
 const RESERVE: u64 = 320 * 1024;
 
 /// A change to be kept, by reference.
-#[derive(Debug, Clone, Copy)]
-pub enum Change<'a, P> {
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "what the values are is known to who writes them")]
+pub enum Change<'a> {
     /// The interface's values from now on.
     Set {
         /// Object path relative to the inventory's root.
         path: &'a str,
         /// Interface name.
         interface: &'a str,
-        /// All its values: a map by name.
-        properties: P,
+        /// All its values.
+        properties: &'a dyn Properties,
     },
     /// The object is gone with all its interfaces.
     Remove {
@@ -52,6 +53,21 @@ pub enum Change<'a, P> {
         path: &'a str,
     },
 }
+
+/// Values by name, of whatever kind they are.
+pub trait Properties {
+    /// Writes them as JSON. Errors: those of `out`.
+    fn write(&self, out: &mut dyn io::Write) -> io::Result<()>;
+}
+
+impl<T: Serialize> Properties for T {
+    fn write(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        Ok(serde_json::to_writer(out, self)?)
+    }
+}
+
+/// Changes that are kept together: hands out one after the other, the same each time, until it is stopped by an error.
+pub type Batch<'b> = dyn Fn(&mut dyn FnMut(Change<'_>) -> io::Result<()>) -> io::Result<()> + 'b;
 
 /// A change as it was kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +90,7 @@ pub enum Entry {
 
 impl Entry {
     /// The same by reference.
-    pub fn change(&self) -> Change<'_, &Map<String, Json>> {
+    pub fn change(&self) -> Change<'_> {
         match self {
             Self::Set { path, interface, properties } => Change::Set { path, interface, properties },
             Self::Remove { path } => Change::Remove { path },
@@ -145,23 +161,17 @@ impl<D: Disk> Store<D> {
     ///
     /// Errors: nothing of the batch is kept, and the next one is not affected. [`io::ErrorKind::FileTooLarge`] for a batch that
     /// a start would not read back.
-    pub fn write<'b, P: Serialize>(
-        &mut self,
-        batch: impl Iterator<Item = Change<'b, P>> + Clone,
-    ) -> io::Result<()> {
+    pub fn write(&mut self, batch: &Batch<'_>) -> io::Result<()> {
         self.pay()?;
         self.append(batch)
     }
 
-    fn append<'b, P: Serialize>(
-        &mut self,
-        batch: impl Iterator<Item = Change<'b, P>> + Clone,
-    ) -> io::Result<()> {
-        if batch.clone().next().is_none() {
+    fn append(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        if !has(batch, |_| true) {
             return Ok(());
         }
         self.make_folder()?;
-        self.append_with_room(&batch)?;
+        self.append_with_room(batch)?;
         if let Err(error) = self.replace_files(batch) {
             log::warn!("the inventory's files lag behind their journal: {error}");
             self.behind = true;
@@ -170,10 +180,7 @@ impl<D: Disk> Store<D> {
     }
 
     /// Appends to the journal; on a full disk after the journal is carried over, and a deletion from the reserve.
-    fn append_with_room<'b, P: Serialize>(
-        &mut self,
-        batch: &(impl Iterator<Item = Change<'b, P>> + Clone),
-    ) -> io::Result<()> {
+    fn append_with_room(&mut self, batch: &Batch<'_>) -> io::Result<()> {
         let refused = match self.append_line(batch) {
             Err(error) if is_full(&error) => error,
             done => return done,
@@ -185,19 +192,15 @@ impl<D: Disk> Store<D> {
             }
         }
         // What gives room goes through; anything else would leave none for it.
-        let only_removes = batch.clone().all(|change| matches!(change, Change::Remove { .. }));
-        if !only_removes || !self.reserve.is_held() {
+        if has(batch, |change| matches!(change, Change::Set { .. })) || !self.reserve.is_held() {
             return Err(refused);
         }
         self.reserve.give_back(&self.disk)?;
         self.append_line(batch)
     }
 
-    fn append_line<'b, P: Serialize>(
-        &mut self,
-        batch: &(impl Iterator<Item = Change<'b, P>> + Clone),
-    ) -> io::Result<()> {
-        journal::append(&mut self.journal, &self.disk, batch.clone())
+    fn append_line(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        journal::append(&mut self.journal, &self.disk, batch)
     }
 
     /// Whether the journal holds nothing that a checkpoint would carry over.
@@ -266,6 +269,11 @@ impl<D: Disk> Store<D> {
         }
         Ok(())
     }
+}
+
+/// Whether a batch has such a change.
+fn has(batch: &Batch<'_>, such: impl Fn(Change<'_>) -> bool) -> bool {
+    batch(&mut |change| if such(change) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }).is_err()
 }
 
 /// Elements of object paths; nothing else is a folder of ours.

@@ -136,6 +136,10 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     found
 }
 
+fn keep<D: Disk>(store: &mut Store<D>, batch: &[Entry]) -> io::Result<()> {
+    store.write(&|take| batch.iter().map(Entry::change).try_for_each(take))
+}
+
 fn set(path: &str, model: &str) -> Entry {
     let properties = serde_json::Map::from_iter([("Model".to_owned(), model.into())]);
     Entry::Set { path: path.into(), interface: "a.Asset".into(), properties }
@@ -165,7 +169,7 @@ fn what_was_adopted_and_deleted_does_not_come_back() {
     let machine = Machine::with_an_inventory();
     let (mut store, restored) = machine.start();
     let doomed: Vec<Entry> = restored.keys().map(|(path, _)| Entry::Remove { path: path.clone() }).collect();
-    store.write(doomed.iter().map(Entry::change)).unwrap();
+    keep(&mut store, &doomed).unwrap();
     store.checkpoint().unwrap();
     assert!(machine.start().1.is_empty());
 }
@@ -174,11 +178,11 @@ fn what_was_adopted_and_deleted_does_not_come_back() {
 fn a_folder_in_use_adopts_nothing_even_after_its_last_object_is_gone() {
     let machine = Machine::with_an_inventory();
     let mut store = Store::open(&machine.state(), RealDisk, &mut |_| {}).unwrap();
-    store.write([set("/ours", "M")].iter().map(Entry::change)).unwrap();
+    keep(&mut store, &[set("/ours", "M")]).unwrap();
     drop(store);
     let (mut store, restored) = machine.start();
     assert_eq!(restored.len(), 1);
-    store.write([Entry::Remove { path: "/ours".into() }].iter().map(Entry::change)).unwrap();
+    keep(&mut store, &[Entry::Remove { path: "/ours".into() }]).unwrap();
     drop(store);
     assert!(machine.start().1.is_empty());
 }
@@ -236,7 +240,7 @@ fn an_adoption_that_the_disk_refuses_is_written_before_the_first_change() {
     let machine = Machine::with_an_inventory();
     let (mut store, restored) = machine.start_on(FullOnce(Cell::new(false))).unwrap();
     assert_eq!(restored, expected(), "it is shown all the same");
-    store.write([set("/new", "M")].iter().map(Entry::change)).unwrap();
+    keep(&mut store, &[set("/new", "M")]).unwrap();
     drop(store);
     let (_, restored) = machine.start();
     assert_eq!(restored.len(), 4, "{restored:?}");

@@ -116,7 +116,7 @@ impl<'a> Plan<'a> {
         &'p self,
         inventory: &'p Inventory,
         schema: &'p Schema,
-    ) -> impl Iterator<Item = (&'p str, &'p str, Kept<'p>)> + Clone {
+    ) -> impl Iterator<Item = (&'p str, &'p str, Kept<'p>)> {
         self.objects.iter().flat_map(move |object| {
             let known = inventory.objects.get(object.path);
             object.interfaces.iter().filter(|one| one.persist).filter_map(move |one| {

@@ -1,9 +1,8 @@
 //! The files of interfaces, and the folders of objects.
 
-use super::{Change, Entry, Found, Store, is_path_element};
+use super::{Batch, Change, Entry, Found, Store, is_path_element};
 use crate::limits::READ;
 use durable_state::{Disk, Sealed, Step, at, replace_sealed};
-use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use std::fs::DirEntry;
 use std::io::{self, Write};
@@ -13,29 +12,21 @@ use std::path::{Path, PathBuf};
 const DAMAGED: &str = "its checksum is not that of its text";
 
 impl<D: Disk> Store<D> {
-    pub(super) fn replace_files<'b, P: Serialize>(
-        &mut self,
-        batch: impl Iterator<Item = Change<'b, P>>,
-    ) -> io::Result<()> {
-        for change in batch {
-            if let Err(error) = self.replace_file(&change, false) {
-                forgive(error)?;
-            }
-        }
-        Ok(())
+    pub(super) fn replace_files(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        batch(&mut |change| self.replace_file(&change, false).or_else(forgive))
     }
 
     /// Has the files hold what one change says, unless they do: that takes no room.
-    pub(super) fn renew_file(&mut self, entry: &Entry) -> io::Result<()> {
+    pub(super) fn renew_file(&self, entry: &Entry) -> io::Result<()> {
         self.replace_file(&entry.change(), true).or_else(forgive)
     }
 
-    fn replace_file<P: Serialize>(&mut self, change: &Change<'_, P>, may_hold: bool) -> io::Result<()> {
+    fn replace_file(&self, change: &Change<'_>, may_hold: bool) -> io::Result<()> {
         match change {
             Change::Set { path, interface, properties } => {
                 let folder = self.object_folder(path);
                 let file = folder.join(interface);
-                let text = Sealed::new(|out: &mut dyn Write| Ok(serde_json::to_writer(out, properties)?))?;
+                let text = Sealed::new(|out: &mut dyn Write| properties.write(out))?;
                 if may_hold && text.is_in(&file) {
                     return Ok(());
                 }
@@ -47,7 +38,7 @@ impl<D: Disk> Store<D> {
     }
 
     /// Removes an object's own files; the folders of objects below it stay.
-    fn remove_files(&mut self, folder: &Path) -> io::Result<()> {
+    fn remove_files(&self, folder: &Path) -> io::Result<()> {
         let entries = match std::fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries?,
@@ -65,7 +56,7 @@ impl<D: Disk> Store<D> {
     /// Removes a folder in which nothing is left, and those above it that held nothing else.
     ///
     /// One that stays is in nobody's way, and goes at the next start: a failure is only told.
-    fn remove_empty(&mut self, folder: &Path) {
+    fn remove_empty(&self, folder: &Path) {
         let objects = self.objects();
         for folder in folder.ancestors().take_while(|folder| *folder != objects) {
             match is_empty(folder) {

@@ -38,7 +38,7 @@ impl<D: Disk> Store<D> {
     /// Writes what is owed.
     pub(super) fn pay(&mut self) -> io::Result<()> {
         let Some(owed) = self.owed.take() else { return Ok(()) };
-        if let Err(error) = self.append(owed.batch.iter().map(Entry::change)) {
+        if let Err(error) = self.append(&|take| owed.batch.iter().map(Entry::change).try_for_each(take)) {
             self.owed = Some(owed);
             return Err(error);
         }

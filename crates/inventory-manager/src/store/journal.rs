@@ -7,11 +7,11 @@
 //! An object's path stands once, however many interfaces it has, so that a line is no longer than
 //! [`crate::limits::GROWTH`] times what it holds.
 
-use super::{Change, Entry};
+use super::{Batch, Change, Entry};
 use crate::limits::{LINE, READ};
 use durable_state::{Disk, Journal, Sealed};
+use serde::Deserialize;
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,12 +20,8 @@ use std::io::{self, BufRead, Write};
 /// Appends a batch.
 ///
 /// Errors: as of [`Journal::append`]; [`io::ErrorKind::FileTooLarge`] for a line that [`replay`] would not read.
-pub fn append<'b, P: Serialize>(
-    journal: &mut Journal,
-    disk: &impl Disk,
-    batch: impl Iterator<Item = Change<'b, P>> + Clone,
-) -> io::Result<()> {
-    let line = Sealed::new(|out: &mut dyn Write| write_batch(out, batch.clone()))?;
+pub fn append(journal: &mut Journal, disk: &impl Disk, batch: &Batch<'_>) -> io::Result<()> {
+    let line = Sealed::new(|out: &mut dyn Write| write_batch(out, batch))?;
     if line.length() > LINE {
         let error = format!("a line of {} bytes is longer than the {LINE} that are kept", line.length());
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
@@ -34,43 +30,49 @@ pub fn append<'b, P: Serialize>(
 }
 
 /// Straight from the values: nothing is built in between.
-fn write_batch<'b, P: Serialize>(
-    out: &mut dyn Write,
-    batch: impl Iterator<Item = Change<'b, P>>,
-) -> io::Result<()> {
-    let mut open: Option<&str> = None;
+fn write_batch(out: &mut dyn Write, batch: &Batch<'_>) -> io::Result<()> {
+    let mut open = String::new();
     let mut before = "[";
-    for change in batch {
+    batch(&mut |change| {
         match change {
             Change::Set { path, interface, properties } => {
-                if open == Some(path) {
+                if open == path {
                     out.write_all(b",")?;
                 } else {
                     close(out, &mut open)?;
-                    write!(out, "{before}{{\"set\":{{\"path\":")?;
-                    serde_json::to_writer(&mut *out, path)?;
+                    begin(out, before, "set", path)?;
                     out.write_all(b",\"interfaces\":{")?;
-                    open = Some(path);
+                    open.push_str(path);
                 }
                 serde_json::to_writer(&mut *out, interface)?;
                 out.write_all(b":")?;
-                serde_json::to_writer(&mut *out, &properties)?;
+                properties.write(out)?;
             }
             Change::Remove { path } => {
                 close(out, &mut open)?;
-                write!(out, "{before}{{\"remove\":{{\"path\":")?;
-                serde_json::to_writer(&mut *out, path)?;
+                begin(out, before, "remove", path)?;
                 out.write_all(b"}}")?;
             }
         }
         before = ",";
-    }
+        Ok(())
+    })?;
     close(out, &mut open)?;
-    out.write_all(if before == "[" { b"[]" } else { b"]" })
+    out.write_all(b"]")
 }
 
-fn close(out: &mut dyn Write, open: &mut Option<&str>) -> io::Result<()> {
-    open.take().map_or(Ok(()), |_| out.write_all(b"}}}"))
+fn begin(out: &mut dyn Write, before: &str, kind: &str, path: &str) -> io::Result<()> {
+    write!(out, "{before}{{\"{kind}\":{{\"path\":")?;
+    Ok(serde_json::to_writer(out, path)?)
+}
+
+/// Ends an object whose interfaces were written, if there is one.
+fn close(out: &mut dyn Write, open: &mut String) -> io::Result<()> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    open.clear();
+    out.write_all(b"}}}")
 }
 
 /// One element of a line.

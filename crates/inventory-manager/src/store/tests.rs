@@ -48,14 +48,17 @@ fn contents(folder: &Path) -> Contents {
 
 impl<D: Disk> Store<D> {
     fn keep(&mut self, batch: &[Entry]) -> io::Result<()> {
-        self.write(batch.iter().map(Entry::change))
+        self.write(&|take| batch.iter().map(Entry::change).try_for_each(take))
     }
 }
 
 fn encode(batch: &[Entry]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = Journal::at(folder.path().join("journal"));
-    journal::append(&mut journal, &RealDisk, batch.iter().map(Entry::change)).unwrap();
+    let batch = |take: &mut dyn FnMut(Change<'_>) -> io::Result<()>| {
+        batch.iter().map(Entry::change).try_for_each(take)
+    };
+    journal::append(&mut journal, &RealDisk, &batch).unwrap();
     std::fs::read(journal.path()).unwrap()
 }
 
