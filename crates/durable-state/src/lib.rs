@@ -24,8 +24,8 @@
 //! The checksum is over all that follows its line. It finds every change within one byte, and others but for one in 2^64; it
 //! is no defence against malice. What does not fit is set aside under [`set_aside`]'s name and told, never believed.
 //!
-//! The inventory keeps its interfaces and its journal as JSON, [`Sealed`]: a value there is a D-Bus variant, which TOML cannot say
-//! in full (no null, no integers above i64), one call may bring 100 of them, and its journal is one line for each call.
+//! The inventory keeps its interfaces and its journal as JSON, [`Sealed`]: a value there is a D-Bus variant, which TOML cannot
+//! say in full (no null, no integers above i64), one call may bring 100 of them, and its journal is one line for each call.
 //! The choice of a system in `/run` is TOML without a checksum: memory outlives no power, and its readers know no disk.
 //!
 //! ```no_run

@@ -3,7 +3,7 @@
 use super::{Source, archive};
 use crate::inventory::{Inventory, can_be_kept};
 use crate::limits::Exceeded;
-use crate::store::{Entry, is_path_element};
+use crate::store::{Entry, Properties as _, is_path_element};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -125,8 +125,9 @@ impl<'a> Gathering<'a> {
         let bytes = self.contents(file).map_err(|error| error.to_string())?;
         let contents = archive::read(&bytes, schema, self.source.orders.get(interface))?;
         // By way of the text, for which there is code already.
-        let text = serde_json::to_string(&contents.values).map_err(|error| error.to_string())?;
-        let properties = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let mut text = Vec::new();
+        contents.values.write(&mut text).map_err(|error| error.to_string())?;
+        let properties = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
         if let Err(exceeded) = self.inventory.admit(self.source.schema, path, interface, contents.values) {
             self.exceeded.get_or_insert(exceeded);
             return Err(exceeded.to_string());

@@ -85,6 +85,40 @@ fn text(character: char, length: usize) -> Value<'static> {
 const REFUSED: Result<(), &str> = Err("org.freedesktop.DBus.Error.LimitsExceeded");
 
 #[test]
+fn signals_are_built_some_at_a_time_changes_first_and_the_reply_last() {
+    let mut machine = Machine::new();
+    let paths: Vec<String> = (0..100).map(|number| format!("/o{number:02}")).collect();
+    let objects =
+        |name: &'static str| paths.iter().map(|path| object(path, "a.All", "S", Value::Text(name.into())));
+    machine.notify(objects("first").take(50).collect()).unwrap();
+    let message = Message::method_call(ROOT, manager::NOTIFY).interface(manager::INTERFACE);
+    let message = message.build(&Notification { objects: objects("second").collect() }).unwrap();
+    let (header, body) = (message.header(), message.body());
+    let mut state = State {
+        schema: &machine.schema,
+        inventory: &mut machine.inventory,
+        associations: &mut Associations::default(),
+        store: &mut machine.store,
+    };
+    let mut told = Vec::new();
+    let reply = state.perform(&Call::new(&header, &body).unwrap(), &header, &mut told).unwrap().unwrap();
+    let mut outgoing = Outgoing::new(told, Some(reply));
+    assert!(outgoing.has_signals());
+    let mut names = Vec::new();
+    loop {
+        let messages = outgoing.next_messages(&machine.schema, &machine.inventory);
+        assert!(messages.len() <= 64);
+        if messages.is_empty() {
+            break;
+        }
+        names.extend(messages.iter().map(|message| message.header().member().map(|name| name.to_string())));
+    }
+    let expected = |name: &str, count| vec![Some(name.to_owned()); count];
+    let signals = [expected("PropertiesChanged", 50), expected("InterfacesAdded", 50), vec![None]].concat();
+    assert_eq!(names, signals);
+}
+
+#[test]
 fn what_no_file_could_hold_is_refused_and_changes_nothing() {
     let mut machine = Machine::new();
     machine.notify(vec![object("/s", "a.All", "S", text('s', 5))]).unwrap();
