@@ -23,7 +23,8 @@ pub const INVENTORY: usize = 8 * 1024 * 1024;
 pub const OBJECT: usize = 1024 * 1024;
 /// Most objects: a large machine has 350.
 pub const OBJECTS: usize = 4_096;
-/// Most properties, where an interface without any counts as one: 240 parts that have 500 each, where real ones have 250.
+/// Most properties, where an interface without any counts as one: 400 parts that have 280 each, the twelve largest interfaces
+/// that there are, filled; the largest machines have 240 parts, and 100 properties each.
 pub const PROPERTIES: usize = 131_072;
 /// Largest body of a call, bytes: all that the inventory may hold at once.
 pub const BODY: usize = INVENTORY;

@@ -1,7 +1,7 @@
 //! What was answered is there after a start, whatever it was.
 
 use super::*;
-use crate::limits::{INVENTORY, OBJECT};
+use crate::limits::{INVENTORY, OBJECT, PROPERTIES};
 use crate::restoring::Restoring;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ROOT, manager};
@@ -157,6 +157,36 @@ fn a_small_call_whose_line_is_long_is_there_after_a_start() {
     machine.notify(small.collect()).unwrap();
     assert!(machine.store.journal_length() > 1_000_000);
     machine.expect_the_same_after_a_start();
+}
+
+#[test]
+fn what_an_earlier_version_with_larger_bounds_has_acknowledged_is_hosted() {
+    let mut machine = Machine::new();
+    let large = std::collections::BTreeMap::from([("S", "s".repeat(3 * OBJECT))]);
+    let written = machine
+        .store
+        .write(&|take| take(Change::Set { path: "/large", interface: "a.All", properties: &large }));
+    written.unwrap();
+    (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+    assert!(machine.inventory.totals().bytes > 3 * OBJECT);
+    // It may shrink, and the rest may change.
+    machine.notify(vec![object("/small", "a.Marker", "", Value::Bool(true))]).unwrap();
+    machine.notify(vec![object("/large", "a.All", "S", text('s', 5))]).unwrap();
+}
+
+/// By the schema that is shipped: each part with the twelve interfaces that have most properties, each filled with 24 bytes.
+#[test]
+fn a_machine_of_400_large_parts_fits() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/inventory-schema.d/10-openbmc.toml");
+    let schema = std::fs::read_to_string(file).unwrap();
+    let schema = Schema::from_fragment(&toml::from_str(&schema).unwrap()).unwrap();
+    let mut interfaces: Vec<_> = (0..).map_while(|place| schema.at(place)).collect();
+    interfaces.sort_by_key(|interface| std::cmp::Reverse(interface.len()));
+    interfaces.truncate(12);
+    let properties: usize = interfaces.iter().map(|interface| interface.len()).sum();
+    let bytes: usize = interfaces.iter().map(|interface| interface.size() + 24 * interface.len()).sum();
+    let fits = 400 * properties <= PROPERTIES && 400 * bytes <= INVENTORY;
+    assert!(fits, "{properties} properties and {bytes} bytes each");
 }
 
 fn any_text() -> impl Strategy<Value = String> {
