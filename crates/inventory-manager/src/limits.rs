@@ -19,12 +19,13 @@ use std::fmt;
 /// Largest inventory, bytes as counted. The largest machine that is known has 1.5 MiB; the bus carries 32 MiB at most, and
 /// its readers hold a reply several times.
 pub const INVENTORY: usize = 8 * 1024 * 1024;
-/// Largest object, bytes as counted: a part has some tens of records of 64 KiB at most, and real ones have 20 KiB in all.
+/// Largest object, bytes as counted: no VPD format points beyond 128 KiB of an EEPROM, so that all of one as keywords is an
+/// eighth of it.
 pub const OBJECT: usize = 1024 * 1024;
-/// Most objects: a large machine has 350.
+/// Most objects: ten times those of a large machine.
 pub const OBJECTS: usize = 4_096;
-/// Most properties, where an interface without any counts as one: 400 parts that have 280 each, the twelve largest interfaces
-/// that there are, filled; the largest machines have 240 parts, and 100 properties each.
+/// Most properties, where an interface without any counts as one: 400 parts that have 280 each, which the twelve largest
+/// interfaces of the shipped schema come to; the largest machine that is known has 240 parts.
 pub const PROPERTIES: usize = 131_072;
 /// Largest body of a call, bytes: all that the inventory may hold at once.
 pub const BODY: usize = INVENTORY;
