@@ -141,4 +141,14 @@ refused call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.
 refused call io.vivianite.Vpd.Collection /io/vivianite/vpd/collection io.vivianite.Vpd.Collection1 Recollect as 0
 refused call $INVENTORY $INVENTORY_ROOT io.vivianite.Inventory.Deletion1 Delete as 0
 as_parser call $INVENTORY $INVENTORY_ROOT $INVENTORY Notify 'a{oa{sa{sv}}}' 0 || fail "a parser's user may not notify"
+
+say "and reports for no EEPROM but from its own parser's unit"
+before=$($COLLECTION status --json || true)
+answer=$(as_parser call io.vivianite.Vpd.Collection /io/vivianite/vpd/collection io.vivianite.Vpd.Collection1 Report \
+    '(sssssssa(ssus)asttxxs)ay' 11-0050 ipz bad forged "" "" "" 0 0 0 0 0 0 "" 0 || true)
+case $answer in
+    *"11-0050"*"parser unit"*) ;;
+    *) fail "a report of a process of no parser's unit: $answer" ;;
+esac
+expect "$before" "$($COLLECTION status --json || true)" "what is collected"
 expect "" "$(systemctl --failed --no-legend --plain)" "failed units"
