@@ -75,7 +75,9 @@ fn floods(bus_name: &str) -> anyhow::Result<Vec<Flood>> {
         .map(|_| Ok(OwnedFd::from(std::os::fd::OwnedFd::from(file.try_clone()?))))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let long = "x".repeat(24 * 1024 * 1024);
-    let signal = Message::signal("/", "a.B", "Told").destination(bus_name);
+    // As the bus itself tells of owners, for which every service listens.
+    let told = Message::signal("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged");
+    let signal = told.destination(bus_name);
     let flood = |what, message: zbus::Result<Message>, times| Ok(Flood { what, message: message?, times });
     [
         // As many as the kernel keeps for one reader: more than twice what a process may have. The bus keeps 64 beyond.

@@ -116,7 +116,7 @@ pub async fn owner(connection: &Connection, name: &str) -> Result<String, CallEr
 /// What the bus says when a bus name, or one below it, gets another owner, or none; [`change_of_owner`] tells which.
 ///
 /// By the namespace, as all rules here: of a rule with `arg0`, zbus compares the argument by decoding the whole signal, one
-/// value of some 60 bytes for each of its bytes, and any connection may send us one that the bus's other checks fit.
+/// value of some 60 bytes for each of its bytes; and where a rule names no sender but the bus, any connection's.
 pub fn owner_rule(name: &str) -> zbus::Result<MatchRule<'_>> {
     MatchRule::builder()
         .msg_type(MessageType::Signal)

@@ -108,8 +108,7 @@ async fn connected(address: &tokio::net::unix::SocketAddr) -> std::io::Result<Un
 /// Takes a well-known name, for good: no other connection may take it from us, and we take it from none. One that has it is
 /// given a moment to leave.
 ///
-/// Not zbus's own way, which leaves two match rules behind that decode any signal of that shape, of any sender, into 64 times
-/// its size.
+/// Not zbus's own way, which asks the bus for signals of the name's coming and going first, and keeps them coming.
 ///
 /// Errors: marked [`Exit::Configuration`] when another connection keeps it or the bus does not let us, else
 /// [`Exit::PeerUnavailable`].
