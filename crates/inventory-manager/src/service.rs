@@ -15,6 +15,7 @@ use crate::{NAME, limits};
 use anyhow::Context as _;
 use dbus_api::call;
 use dbus_api::inventory::{deletion, manager};
+use dbus_api::standard::PROPERTIES;
 use durable_state::RealDisk;
 use service_runtime::bus::Accepts;
 use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
@@ -32,6 +33,8 @@ use zbus::{Connection, Message, MessageStream};
 const ACCEPTS: Accepts = Accepts {
     large: &[
         ((manager::INTERFACE, manager::NOTIFY), limits::BODY),
+        // Of one object at most; what is more is refused by that name.
+        ((PROPERTIES, "Set"), 2 * limits::OBJECT),
         // Each object that there may be, by a path of 250 bytes.
         ((deletion::INTERFACE, deletion::DELETE), 1024 * 1024),
     ],

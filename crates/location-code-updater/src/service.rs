@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use dbus_api::call::CallError;
 use dbus_api::inventory::ROOT;
 use dbus_api::logging::{Severity, data_key, message_id};
-use dbus_api::standard::OBJECT_MANAGER;
+use dbus_api::standard::{OBJECT_MANAGER, PROPERTIES};
 use dbus_api::vpd::location;
 use event_log::{Event, EventLog, Limits};
 use service_runtime::bus::Accepts;
@@ -25,9 +25,15 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::Connection;
 
-/// A new object of the inventory comes with all its values, of which our `inventory-manager` takes a MiB for each object.
-const ACCEPTS: Accepts =
-    Accepts { large: &[((OBJECT_MANAGER, "InterfacesAdded"), 2 * 1024 * 1024)], ..Accepts::SHORT };
+/// A new object of the inventory comes with all its values, and changed values come together. Our `inventory-manager` takes a
+/// MiB for each object.
+const ACCEPTS: Accepts = Accepts {
+    large: &[
+        ((OBJECT_MANAGER, "InterfacesAdded"), 2 * 1024 * 1024),
+        ((PROPERTIES, "PropertiesChanged"), 2 * 1024 * 1024),
+    ],
+    ..Accepts::SHORT
+};
 
 /// How a round ended.
 type Outcome = Result<Done, CallError>;

@@ -5,6 +5,7 @@ use crate::mode::Mode;
 use crate::plan::Plan;
 use crate::roles::{Found, Kind, Role};
 use futures_core::Stream as _;
+use service_runtime::bus::Accepts;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,9 @@ use zbus::{Connection, Message, MessageStream, Structure};
 /// Longest wait for the bus itself.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 const BUS: &str = "org.freedesktop.DBus";
+/// A device may take its images itself.
+const ACCEPTS: Accepts =
+    Accepts { descriptors: &[("xyz.openbmc_project.Software.Update", "StartUpdate")], ..Accepts::SHORT };
 /// Where services of firmware have their object manager.
 const FIRMWARE: &str = "/xyz/openbmc_project/software";
 
@@ -40,8 +44,7 @@ pub(crate) struct State {
 impl Peer {
     /// Connects, takes the name unless it is to be absent, and begins to serve.
     pub(crate) async fn start(kind: Kind, mode: Mode, plan: &Plan) -> anyhow::Result<Arc<Self>> {
-        let connection =
-            service_runtime::bus::connect(CALL_LIMIT, &service_runtime::bus::Accepts::SHORT).await?;
+        let connection = service_runtime::bus::connect(CALL_LIMIT, &ACCEPTS).await?;
         let messages = MessageStream::from(&connection);
         let state = State { mode, calls: Vec::new(), role: kind.role(plan) };
         for rule in state.role.rules() {

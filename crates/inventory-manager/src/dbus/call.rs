@@ -127,6 +127,10 @@ impl<'a> Call<'a> {
         if self.body.len() > BODY {
             return Err(CallFailure::TooLarge { length: self.body.len(), limit: BODY });
         }
+        // No message of the bus's lacks the body that its signature speaks of: it was longer than is taken.
+        if self.body.is_empty() && *self.body.signature() != Signature::Unit {
+            return Err(CallFailure::Cut { method: self.method.to_owned() });
+        }
         Ok(match (interface, method) {
             (PEER, "Ping") => Request::Ping,
             (PEER, _) => Request::MachineId,
@@ -172,10 +176,6 @@ impl<'a> Call<'a> {
     }
 
     fn arguments<T: Deserialize<'a> + Type>(&self) -> Result<T, CallFailure> {
-        // No message of the bus's lacks the body that its signature speaks of: it was longer than is taken.
-        if self.body.is_empty() && *self.body.signature() != Signature::Unit {
-            return Err(CallFailure::Cut { method: self.method.to_owned() });
-        }
         self.body.deserialize().map_err(|error| CallFailure::Arguments {
             method: self.method.to_owned(),
             reason: error.to_string(),
