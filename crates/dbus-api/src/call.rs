@@ -87,7 +87,7 @@ where
 }
 
 /// Whether somebody owns a bus name.
-pub async fn has_owner(connection: &Connection, name: &'static str) -> Result<bool, CallError> {
+pub async fn has_owner(connection: &Connection, name: &str) -> Result<bool, CallError> {
     let reply = call(connection, &BUS, "NameHasOwner", &name).await?;
     reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
 }
@@ -153,8 +153,7 @@ pub async fn names(connection: &Connection) -> Result<Vec<String>, CallError> {
 
 /// The user that a connection's process has.
 pub async fn unix_user(connection: &Connection, name: &str) -> Result<u32, CallError> {
-    let reply = call(connection, &BUS, "GetConnectionUnixUser", &name).await?;
-    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
+    number(connection, "GetConnectionUnixUser", name).await
 }
 
 /// The call that asks the bus for a connection's user, for services that take answers off the bus by themselves; see
@@ -188,7 +187,11 @@ pub fn is_gone(answer: &Message) -> bool {
 
 /// The number of a connection's process, as the kernel told the bus when it connected.
 pub async fn unix_process(connection: &Connection, name: &str) -> Result<u32, CallError> {
-    let reply = call(connection, &BUS, "GetConnectionUnixProcessID", &name).await?;
+    number(connection, "GetConnectionUnixProcessID", name).await
+}
+
+async fn number(connection: &Connection, method: &'static str, name: &str) -> Result<u32, CallError> {
+    let reply = call(connection, &BUS, method, &name).await?;
     reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS.destination, source })
 }
 

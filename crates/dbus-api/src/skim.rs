@@ -131,7 +131,8 @@ impl<'de> DeserializeSeed<'de> for Skim<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+        // Told by the signature, as a map is, but without code for every other type.
+        deserializer.deserialize_seq(self)
     }
 }
 
@@ -153,7 +154,6 @@ impl<'de> Visitor<'de> for Skim<'_> {
             Level::Properties
         };
         parts.next_element_seed(self.deeper(level))?;
-        while parts.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl Type for Plain<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Plain<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PlainVisitor)
+        deserializer.deserialize_seq(PlainVisitor)
     }
 }
 

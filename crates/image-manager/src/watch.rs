@@ -43,15 +43,30 @@ pub struct Watch {
     /// we have it open.
     parent: Option<(WatchDescriptor, OsString)>,
     /// Where it can be told.
-    mounts: Option<AsyncFd<File>>,
+    mounts: Option<AsyncFd<Descriptor>>,
 }
 
 #[derive(Debug)]
-struct Descriptor(Inotify);
+enum Descriptor {
+    Inotify(Inotify),
+    Mounts(File),
+}
+
+impl Descriptor {
+    fn events(&self) -> io::Result<Vec<InotifyEvent>> {
+        match self {
+            Self::Inotify(inotify) => Ok(inotify.read_events()?),
+            Self::Mounts(_) => Ok(Vec::new()),
+        }
+    }
+}
 
 impl AsRawFd for Descriptor {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+        match self {
+            Self::Inotify(inotify) => inotify.as_fd().as_raw_fd(),
+            Self::Mounts(mounts) => mounts.as_raw_fd(),
+        }
     }
 }
 
@@ -81,9 +96,10 @@ impl Watch {
                 watch.inspect_err(|error| log::debug!("{} is not watched: {error}", parent.display()));
             Some((watch.ok()?, name.to_owned()))
         });
-        let mounts = File::open(MOUNTS).and_then(|file| AsyncFd::with_interest(file, Interest::PRIORITY));
+        let mounts = File::open(MOUNTS)
+            .and_then(|file| AsyncFd::with_interest(Descriptor::Mounts(file), Interest::PRIORITY));
         let mounts = mounts.inspect_err(|error| log::debug!("{MOUNTS} is not watched: {error}")).ok();
-        Ok(Self { inotify: AsyncFd::new(Descriptor(inotify))?, parent, mounts })
+        Ok(Self { inotify: AsyncFd::new(Descriptor::Inotify(inotify))?, parent, mounts })
     }
 
     /// Waits for what happens next; dropping the future loses nothing.
@@ -91,7 +107,7 @@ impl Watch {
         loop {
             tokio::select! {
                 ready = self.inotify.readable() => {
-                    let read = ready?.try_io(|inotify| Ok(inotify.get_ref().0.read_events()?));
+                    let read = ready?.try_io(|inotify| inotify.get_ref().events());
                     if let Ok(events) = read {
                         return Ok(events?.into_iter().filter_map(|event| self.happened(event)).collect());
                     }
@@ -103,7 +119,7 @@ impl Watch {
 
     /// What has happened already, without waiting.
     pub fn pending(&self) -> Vec<Happened> {
-        let read = || self.inotify.get_ref().0.read_events().ok().filter(|events| !events.is_empty());
+        let read = || self.inotify.get_ref().events().ok().filter(|events| !events.is_empty());
         // One read gives as many as fit.
         std::iter::from_fn(read).take(PIECES).flatten().filter_map(|event| self.happened(event)).collect()
     }
@@ -119,7 +135,7 @@ impl Watch {
 }
 
 /// Waits until something is mounted or unmounted; for ever, where that cannot be told.
-async fn changed(mounts: Option<&AsyncFd<File>>) {
+async fn changed(mounts: Option<&AsyncFd<Descriptor>>) {
     let Some(mounts) = mounts else { return std::future::pending().await };
     match mounts.ready(Interest::PRIORITY).await {
         // Looking at it is what tells the kernel that it was heard.

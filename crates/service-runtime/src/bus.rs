@@ -7,11 +7,6 @@ mod waiting;
 
 use crate::Exit;
 use anyhow::Context as _;
-#[cfg(feature = "daemon")]
-use dbus_api::{
-    call::{self, CallError},
-    standard::error,
-};
 use futures_core::Stream as _;
 use std::future::poll_fn;
 use std::os::linux::net::SocketAddrExt as _;
@@ -20,6 +15,8 @@ use std::os::unix::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::net::UnixStream;
+#[cfg(feature = "daemon")]
+use waiting::Question;
 use zbus::address::Transport;
 use zbus::address::transport::UnixSocket;
 use zbus::{Address, Connection, Message, MessageStream, connection::Builder};
@@ -114,25 +111,11 @@ async fn connected(address: &tokio::net::unix::SocketAddr) -> std::io::Result<Un
 /// [`Exit::PeerUnavailable`].
 #[cfg(feature = "daemon")]
 pub async fn own(connection: &Connection, name: &str) -> anyhow::Result<()> {
-    let take = async || {
-        call::request_name(connection, name).await.map_err(|error| {
-            // The bus may as well be short of something.
-            let exit = if is_final(&error) { Exit::Configuration } else { Exit::PeerUnavailable };
-            anyhow::Error::new(error).context(exit)
-        })
-    };
-    let is_ours = waiting::until_free(connection, name, take).await;
+    let is_ours = waiting::until_free(connection, name, Question::IsOurs).await;
     if is_ours.with_context(|| format!("cannot own {name}"))? {
         return Ok(());
     }
     Err(anyhow::anyhow!("cannot own {name}: another connection has it")).context(Exit::Configuration)
-}
-
-/// The policy forbids the name, or it is none.
-#[cfg(feature = "daemon")]
-fn is_final(error: &CallError) -> bool {
-    let CallError::Refused { name, .. } = error else { return false };
-    [error::ACCESS_DENIED, error::INVALID_ARGS].contains(&name.as_str())
 }
 
 /// Refuses to be the second instance of a service, before what both would use is touched. The first is given a moment to
@@ -140,9 +123,8 @@ fn is_final(error: &CallError) -> bool {
 ///
 /// Errors: marked [`Exit::Configuration`] when the name keeps an owner, [`Exit::PeerUnavailable`] when the bus does not say.
 #[cfg(feature = "daemon")]
-pub async fn refuse_second(connection: &Connection, name: &'static str) -> anyhow::Result<()> {
-    let is_free = async || Ok(!call::has_owner(connection, name).await.context(Exit::PeerUnavailable)?);
-    if waiting::until_free(connection, name, is_free).await? {
+pub async fn refuse_second(connection: &Connection, name: &str) -> anyhow::Result<()> {
+    if waiting::until_free(connection, name, Question::IsFree).await? {
         return Ok(());
     }
     Err(anyhow::anyhow!("{name} has an owner already")).context(Exit::Configuration)

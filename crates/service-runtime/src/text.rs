@@ -48,14 +48,14 @@ pub fn is_hidden(character: char) -> bool {
 
 /// A text as a part of a line: each hidden character as `\n`, `\r`, `\t` or `\u{202e}`.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    escaped(text, is_hidden, |character, shown| shown.extend(character.escape_default()))
+    escaped(text, &is_hidden, &|character, shown| shown.extend(character.escape_default()))
 }
 
 /// A text that has lines, which stay: each other hidden character as `\r`, `\t` or `\u202e`, in two halves where it needs more
 /// than four digits, as JSON has it; so JSON means the same as before.
 pub fn lines(text: &str) -> Cow<'_, str> {
     let is_escaped = |character| character != '\n' && is_hidden(character);
-    escaped(text, is_escaped, |character, shown| match character {
+    escaped(text, &is_escaped, &|character, shown| match character {
         '\t' | '\r' => shown.extend(character.escape_default()),
         _ => {
             for unit in character.encode_utf16(&mut [0; 2]) {
@@ -66,12 +66,12 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     })
 }
 
-fn escaped(
-    text: &str,
-    is_escaped: impl Fn(char) -> bool,
-    escape: impl Fn(char, &mut String),
-) -> Cow<'_, str> {
-    if !text.contains(&is_escaped) {
+fn escaped<'a>(
+    text: &'a str,
+    is_escaped: &dyn Fn(char) -> bool,
+    escape: &dyn Fn(char, &mut String),
+) -> Cow<'a, str> {
+    if !text.chars().any(is_escaped) {
         return text.into();
     }
     let mut shown = String::with_capacity(text.len());

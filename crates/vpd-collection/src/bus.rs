@@ -50,7 +50,9 @@ impl Collection for Line {
         let report = tamed(report);
         // Here, in a task of the call's own: the owner waits for no peer.
         if let Err(refusal) = self.reporters.judge(connection, caller, &report.key).await {
-            log::warn!("a report was refused: {refusal:?} fru={}", report.key);
+            if let Refusal::NotTheirs(_, why) | Refusal::Unclear(_, why) = &refusal {
+                log::warn!("a report was refused: {why} fru={}", report.key);
+            }
             return Err(refusal);
         }
         image.truncate(IMAGE_KEPT);
