@@ -245,6 +245,25 @@ pub fn refusals(stage: &Stage<'_>) -> Result<()> {
         ensure!(!answer.status.success(), "{title} was accepted");
         output::line(format!("asking for {title}:\n    {}", answer.stderr.trim()));
     }
+    attack(stage)
+}
+
+/// Does to the inventory what any user may, and asks it meanwhile.
+fn attack(stage: &Stage<'_>) -> Result<()> {
+    let [name, path] = INVENTORY;
+    for (title, kind) in [
+        ("4 clients send 500 calls with 16 descriptors each", "descriptors"),
+        ("4 clients call 500 times for all objects and read none of it", "unread"),
+    ] {
+        let arguments = [kind, name, "4", "500"].map(str::to_owned);
+        let attack = test_attacks::Attack::from_arguments(arguments.into_iter())?;
+        let clients = attack.run(stage.bus().address())?;
+        let ping = ["call", name, path, "org.freedesktop.DBus.Peer", "Ping"];
+        let answer = stage.busctl().arg("--timeout=5").args(ping).capture()?;
+        ensure!(answer.status.success(), "{title}: {}", answer.stderr.trim());
+        output::line(format!("while {title}, it answers"));
+        drop(clients);
+    }
     Ok(())
 }
 
