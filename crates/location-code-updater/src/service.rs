@@ -25,12 +25,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::Connection;
 
-/// A new object of the inventory comes with all its values, and changed values come together. Our `inventory-manager` takes a
-/// MiB for each object.
+/// The records that codes are made of lie in EEPROMs of 64 KiB; a longer change is none that a part could bring about. Of a new
+/// object the signal may be longer: without its body it counts as news. 256 may wait.
 const ACCEPTS: Accepts = Accepts {
     large: &[
-        ((OBJECT_MANAGER, "InterfacesAdded"), 2 * 1024 * 1024),
-        ((PROPERTIES, "PropertiesChanged"), 2 * 1024 * 1024),
+        ((OBJECT_MANAGER, "InterfacesAdded"), 64 * 1024),
+        ((PROPERTIES, "PropertiesChanged"), 256 * 1024),
     ],
     ..Accepts::SHORT
 };

@@ -55,5 +55,6 @@ fn is_news(signal: &Message, plan: &Plan) -> bool {
     }
     // Our own location codes come back as news, too.
     let concerns = |(path, has_more): (String, bool)| has_more && (plan.has(&path) || plan.is_source(&path));
-    located::added(signal).is_some_and(concerns)
+    // One that was too long to be read has more.
+    signal.body().is_empty() || located::added(signal).is_some_and(concerns)
 }

@@ -38,14 +38,15 @@ pub type Member = (&'static str, &'static str);
 /// whole: what a service follows comes by match rules, in which the bus sees to the sender, and zbus takes such a signal for
 /// one of them. Answers to what the service has asked are taken whole.
 ///
-/// So the messages that wait hold at most 64 (zbus's queue) times the longest, and as many descriptors as calls that take one.
+/// So the messages that wait hold at most 64 times the longest call (zbus's queue) and as many times the longest signal as the
+/// service has such wait, and there are as many descriptors as calls that take one.
 #[derive(Debug)]
 pub struct Accepts {
     /// Calls that take a descriptor. Where there are none, and none is sent, the bus is told so, and refuses them to senders.
     pub descriptors: &'static [Member],
     /// Whether the service sends descriptors.
     pub sends_descriptors: bool,
-    /// Calls, and signals that come by a match rule, whose body may have more than [`Self::SMALL`] bytes, and how many. Such
+    /// Calls whose body may have more than [`Self::SMALL`] bytes, signals that may have more than [`Self::SIGNAL`], and how many. Such
     /// a call is one that the bus's policy lets only some users make, such a signal one that has its sender in the rule.
     pub large: &'static [(Member, usize)],
 }
@@ -53,6 +54,8 @@ pub struct Accepts {
 impl Accepts {
     /// Longest body of all other calls and signals, bytes: many times the longest that has a use, and 64 of them are 4 MiB.
     pub const SMALL: usize = 64 * 1024;
+    /// Longest body of all other signals, bytes: of those that a service follows, up to 1,024 may wait, which are 16 MiB.
+    pub const SIGNAL: usize = 16 * 1024;
     /// Descriptors of a call that takes any; a call that has more gets none.
     pub const PER_CALL: usize = 1;
     /// Short messages without descriptors.

@@ -70,13 +70,13 @@ pub(super) fn judge(head: &mut [u8], body: usize, carried: usize, accepts: &Acce
     if kind == code::SIGNAL && fields.destination.is_some() && name(&fields.sender) != Some(BUS) {
         return Verdict::Skip("it is a signal for us alone, which no peer of ours sends");
     }
-    let limit = match kind {
-        code::CALL | code::SIGNAL => {
-            accepts.large.iter().find(|(wanted, _)| is(wanted)).map_or(Accepts::SMALL, |(_, limit)| *limit)
-        }
+    let usual = match kind {
+        code::CALL => Accepts::SMALL,
+        code::SIGNAL => Accepts::SIGNAL,
         // An answer that was asked for: the bus lets no other through.
         _ => usize::MAX,
     };
+    let limit = accepts.large.iter().find(|(wanted, _)| is(wanted)).map_or(usual, |(_, limit)| *limit);
     let takes = kind == code::CALL && accepts.descriptors.iter().any(is);
     let is_complete =
         fields.descriptors.is_some_and(|(_, count)| count <= carried && count <= Accepts::PER_CALL);

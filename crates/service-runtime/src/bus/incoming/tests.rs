@@ -76,7 +76,8 @@ fn a_long_body_is_cut_where_it_was_not_asked_for() {
         ("a call that may be long", call("Large", long), true),
         ("one that is longer", call("Large", 1_000_001), false),
         ("a signal that may be long", bytes(signal("Told"), long), true),
-        ("another long signal", bytes(signal("Any"), long), false),
+        ("another signal that is as long as a call may be", bytes(signal("Any"), Accepts::SMALL / 2), false),
+        ("a short signal", bytes(signal("Any"), Accepts::SIGNAL / 2), true),
         ("a long answer", reply(2_000_000), true),
     ] {
         let whole = lengths(&message).unwrap();
