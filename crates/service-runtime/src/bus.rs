@@ -9,6 +9,7 @@ use crate::Exit;
 use anyhow::Context as _;
 use futures_core::Stream as _;
 use std::future::poll_fn;
+use std::num::NonZeroUsize;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::SocketAddr;
@@ -36,7 +37,7 @@ pub type Member = (&'static str, &'static str);
 /// read: descriptors are closed, the body of a long call or signal is passed over, and the message goes on without it. A
 /// handler that wanted the body finds no arguments and says so. A signal that is sent to the service alone is passed over
 /// whole: what a service follows comes by match rules, in which the bus sees to the sender, and zbus takes such a signal for
-/// one of them. Answers to what the service has asked are taken whole.
+/// one of them. Answers come from those whom the service has called, and are taken whole unless it calls any user.
 ///
 /// So the messages that wait hold at most 64 times the longest call (zbus's queue) and as many times the longest signal as the
 /// service has such wait, and there are as many descriptors as calls that take one.
@@ -49,6 +50,10 @@ pub struct Accepts {
     /// Calls whose body may have more than [`Self::SMALL`] bytes, signals that may have more than [`Self::SIGNAL`], and how many. Such
     /// a call is one that the bus's policy lets only some users make, such a signal one that has its sender in the rule.
     pub large: &'static [(Member, usize)],
+    /// Longest body of an answer, bytes, where the service calls others than PID 1, the bus and its peers.
+    pub answers: usize,
+    /// Messages that may wait for a service that takes them off the bus by itself.
+    pub waiting: NonZeroUsize,
 }
 
 impl Accepts {
@@ -59,7 +64,13 @@ impl Accepts {
     /// Descriptors of a call that takes any; a call that has more gets none.
     pub const PER_CALL: usize = 1;
     /// Short messages without descriptors.
-    pub const SHORT: Self = Self { descriptors: &[], sends_descriptors: false, large: &[] };
+    pub const SHORT: Self = Self {
+        descriptors: &[],
+        sends_descriptors: false,
+        large: &[],
+        answers: usize::MAX,
+        waiting: NonZeroUsize::MIN.saturating_add(63),
+    };
 
     fn passes_descriptors(&self) -> bool {
         self.sends_descriptors || !self.descriptors.is_empty()
@@ -90,7 +101,8 @@ async fn build(call_limit: Duration, accepts: &'static Accepts) -> zbus::Result<
         _ => return Err(zbus::Error::Unsupported),
     };
     let stream = connected(&address.into()).await?;
-    Builder::socket(socket::BusSocket::new(stream, accepts)).method_timeout(call_limit).build().await
+    let builder = Builder::socket(socket::BusSocket::new(stream, accepts)).max_queued(accepts.waiting);
+    builder.method_timeout(call_limit).build().await
 }
 
 /// Waits for room in the queue of the listener, where the kernel would turn us away.

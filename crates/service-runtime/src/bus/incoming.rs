@@ -74,7 +74,7 @@ pub(super) fn judge(head: &mut [u8], body: usize, carried: usize, accepts: &Acce
         code::CALL => Accepts::SMALL,
         code::SIGNAL => Accepts::SIGNAL,
         // An answer that was asked for: the bus lets no other through.
-        _ => usize::MAX,
+        _ => accepts.answers,
     };
     let limit = accepts.large.iter().find(|(wanted, _)| is(wanted)).map_or(usual, |(_, limit)| *limit);
     let takes = kind == code::CALL && accepts.descriptors.iter().any(is);

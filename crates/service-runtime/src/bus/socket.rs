@@ -68,7 +68,12 @@ impl ReadHalf for Reader {
         descriptors_already: &mut Vec<OwnedFd>,
     ) -> zbus::Result<Message> {
         self.0.take_over(std::mem::take(read_already), std::mem::take(descriptors_already));
-        self.0.receive_message(sequence, &mut Vec::new(), &mut Vec::new()).await
+        loop {
+            match self.0.receive_message(sequence, &mut Vec::new(), &mut Vec::new()).await {
+                Err(error) if !matches!(error, zbus::Error::InputOutput(_)) => self.0.pass_over(&error),
+                received => return received,
+            }
+        }
     }
 
     async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
@@ -170,6 +175,14 @@ impl Messages {
             self.keep(from, read, descriptors)?;
         }
         Ok(())
+    }
+
+    /// Goes on behind a message that zbus does not take. dbus-broker hands on header fields that nothing knows, as D-Bus has
+    /// it, and perhaps names that are none.
+    fn pass_over(&mut self, error: &zbus::Error) {
+        log::debug!("a message is passed over: {error}");
+        self.skipped += self.left;
+        self.left = 0;
     }
 
     /// Passes over what is not taken.

@@ -5,8 +5,9 @@ use zbus::wire::Endian;
 
 const TAKES: Accepts = Accepts {
     descriptors: &[("a.B", "Take")],
-    sends_descriptors: false,
     large: &[(("a.B", "Large"), 1_000_000), (("a.B", "Told"), 1_000_000)],
+    answers: 3_000_000,
+    ..Accepts::SHORT
 };
 
 fn bytes(builder: zbus::message::Builder<'_>, body: usize) -> Vec<u8> {
@@ -79,6 +80,7 @@ fn a_long_body_is_cut_where_it_was_not_asked_for() {
         ("another signal that is as long as a call may be", bytes(signal("Any"), Accepts::SMALL / 2), false),
         ("a short signal", bytes(signal("Any"), Accepts::SIGNAL / 2), true),
         ("a long answer", reply(2_000_000), true),
+        ("a longer answer", reply(3_000_001), false),
     ] {
         let whole = lengths(&message).unwrap();
         let (head, verdict) = judged(&message, 0);

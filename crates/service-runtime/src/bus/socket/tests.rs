@@ -3,11 +3,8 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream as Peer;
 use test_random::Numbers;
 
-const TAKES: Accepts = Accepts {
-    descriptors: &[("a.B", "Take")],
-    sends_descriptors: false,
-    large: &[(("a.B", "Large"), 1 << 20)],
-};
+const TAKES: Accepts =
+    Accepts { descriptors: &[("a.B", "Take")], large: &[(("a.B", "Large"), 1 << 20)], ..Accepts::SHORT };
 
 /// The reading end as a service has it, and the bus's.
 fn pair() -> (Messages, Peer) {
@@ -159,5 +156,38 @@ fn all_of_many_messages_is_sent_in_order() {
         });
         writer.send_messages(&sent).await.unwrap();
         assert!(reader.join().unwrap() == whole);
+    });
+}
+
+#[test]
+fn a_message_that_zbus_refuses_costs_that_message_only() {
+    let good = call("Other", 100);
+    let position = |of: &[u8]| good.data().bytes().windows(of.len()).position(|bytes| bytes == of).unwrap();
+    // The field's code, one byte, before its signature "s" or "g".
+    let member = position(b"\x01s\0\x05\0\0\0Other\0") - 1;
+    let signature = position(b"\x01g\0") - 1;
+    let odd = |at: usize, byte: u8| {
+        let mut bytes = good.data().bytes().to_vec();
+        bytes[at] = byte;
+        bytes
+    };
+    run(async {
+        let (mut messages, bus) = pair();
+        let mut reader = Reader(messages);
+        for (what, bytes) in [
+            ("a field that nothing knows", odd(signature, 200)),
+            ("a field twice", odd(member, 2)),
+            ("no member", odd(member, 3 + 64)),
+            ("a name that is none", odd(member + 8, b'-')),
+            ("a type that nothing knows", odd(1, 5)),
+            ("another version of the protocol", odd(3, 9)),
+        ] {
+            std::io::Write::write_all(&mut &bus, &bytes).unwrap();
+            put(&bus, &good, usize::MAX);
+            let came = reader.receive_message(1, &mut Vec::new(), &mut Vec::new()).await.unwrap();
+            assert_eq!(came.data().bytes(), good.data().bytes(), "{what}");
+        }
+        messages = reader.0;
+        assert_eq!(messages.left, 0);
     });
 }
