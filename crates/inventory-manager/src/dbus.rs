@@ -4,7 +4,7 @@ mod call;
 mod introspection;
 mod payload;
 
-pub use call::{Call, Request, asks_for_all};
+pub use call::{Call, Request, all_asked_for, changes};
 pub use introspection::describe;
 pub use payload::{Interfaces, Objects, Properties, property};
 

@@ -11,7 +11,7 @@ mod planner;
 pub use errors::{NotifyError, PlanError, SetError};
 pub use plan::{Plan, Told};
 
-use crate::limits::{Bound, Exceeded, PER_OBJECT, Totals};
+use crate::limits::{self, Bound, Exceeded, PER_OBJECT, Totals};
 use crate::schema::{Access, InterfaceSchema, Place, Schema};
 use crate::types::Value;
 use dbus_api::inventory::received::Given;
@@ -88,6 +88,11 @@ impl HostedInterface {
 }
 
 impl HostedObject {
+    /// Bytes that it counts as, see [`crate::limits`].
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Its interfaces, in the order of their names.
     pub fn interfaces(&self) -> &[HostedInterface] {
         &self.interfaces
@@ -123,7 +128,7 @@ impl HostedObject {
 
 /// So many properties an interface counts as.
 fn count(schema: &InterfaceSchema) -> usize {
-    schema.len().max(1)
+    schema.len().max(limits::LEAST_PROPERTIES)
 }
 
 impl Inventory {
@@ -365,10 +370,15 @@ impl Serialize for Kept<'_> {
 /// Longest element of a path, and longest path, of which files can be named.
 const ELEMENT_LIMIT: usize = 240;
 const PATH_LIMIT: usize = 2_000;
+/// Most elements of a path. Each is a folder that is made and read again at each start; real paths have ten.
+const DEPTH_LIMIT: usize = 32;
 
 /// Whether files can be named after an object.
 pub(crate) fn can_be_kept(path: &str) -> bool {
-    path.len() <= PATH_LIMIT && path.split('/').all(|element| element.len() <= ELEMENT_LIMIT)
+    let elements = || path.trim_start_matches('/').split('/');
+    path.len() <= PATH_LIMIT
+        && elements().count() <= DEPTH_LIMIT
+        && elements().all(|element| element.len() <= ELEMENT_LIMIT)
 }
 
 #[cfg(test)]

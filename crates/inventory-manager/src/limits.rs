@@ -24,9 +24,12 @@ pub const INVENTORY: usize = 8 * 1024 * 1024;
 pub const OBJECT: usize = 1024 * 1024;
 /// Most objects: ten times those of a large machine.
 pub const OBJECTS: usize = 4_096;
-/// Most properties, where an interface without any counts as one: 400 parts that have 280 each, which the twelve largest
+/// Most properties, where an interface counts as eight at least: 400 parts that have 280 each, which the twelve largest
 /// interfaces of the shipped schema come to; the largest machine that is known has 240 parts.
 pub const PROPERTIES: usize = 131_072;
+/// So many properties an interface counts as at least. Each is a file, which costs more than what is in it: there are 16,384 at
+/// most, where 400 parts have 5,000.
+pub const LEAST_PROPERTIES: usize = 8;
 /// Largest body of a call, bytes: all that the inventory may hold at once.
 pub const BODY: usize = INVENTORY;
 
@@ -53,7 +56,7 @@ pub struct Totals {
     pub bytes: usize,
     /// Objects.
     pub objects: usize,
-    /// Properties; an interface without any counts as one.
+    /// Properties; an interface counts as [`LEAST_PROPERTIES`] at least.
     pub properties: usize,
 }
 

@@ -11,8 +11,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Replies of so many bytes at most are not counted: the bus keeps 8,000 of them.
+/// Replies of so many bytes at most are not counted.
 pub const SMALL: usize = 16 * 1024;
+/// So many parts a user's share has, of which one client gets one, so that a client that does not answer leaves the others
+/// theirs.
+const CLIENTS: usize = 4;
+/// Users of so many clients are remembered: a bus has fewer connections.
+const REMEMBERED: usize = 4_096;
 
 /// How much may be under way.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +32,7 @@ pub struct Limits {
     pub asked_of_user: usize,
     /// See `asked_of_user`.
     pub asked: usize,
-    /// Calls of one user that may wait, and of all users.
+    /// Calls of one user that may wait, and of all users but root, and of those whose user is not known yet.
     pub held_of_user: usize,
     /// See `held_of_user`.
     pub held: usize,
@@ -54,8 +59,8 @@ impl Limits {
 pub enum Effect<C> {
     /// Ask the bus for the user of this client; [`Replies::user`] takes the answer.
     AskUser(String),
-    /// Send the call's reply now. It counts as under way.
-    Serve(C),
+    /// Send the call's reply now. It counts as under way, with so many bytes; [`Replies::grown`] takes what it came to.
+    Serve(C, usize),
     /// Ask this client for an answer, behind what it was sent; [`Replies::asked`] takes the number of the question.
     Ping(String),
     /// Refuse the call: too much is under way to its user.
@@ -73,6 +78,8 @@ struct Client {
     question: Option<NonZeroU32>,
     /// Of the bytes under way, those that were sent before the question.
     before: usize,
+    /// When it is asked once more, as the bus has not let the question through.
+    again: Option<Duration>,
 }
 
 /// A call that waits.
@@ -90,43 +97,80 @@ pub struct Replies<C> {
     limits: Limits,
     clients: BTreeMap<String, Client>,
     held: VecDeque<Held<C>>,
+    /// Users of clients, as the bus has said: a name of a connection is never another's.
+    users: BTreeMap<String, u32>,
 }
 
 impl<C> Replies<C> {
     /// Nothing is under way.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, clients: BTreeMap::new(), held: VecDeque::new() }
+        Self { limits, clients: BTreeMap::new(), held: VecDeque::new(), users: BTreeMap::new() }
     }
 
     /// A call came whose reply has so many bytes, at most.
     pub fn call(&mut self, client: &str, bytes: usize, call: C, now: Duration) -> Vec<Effect<C>> {
-        let is_known = self.clients.contains_key(client);
-        let user = self.clients.get(client).and_then(|client| client.user);
-        let of_user = self.held.iter().filter(|held| self.user_of(&held.client) == user).count();
-        if self.held.len() >= self.limits.held || of_user >= self.limits.held_of_user {
+        let user = self.users.get(client).copied();
+        if self.is_full(client, user) {
             return vec![Effect::Refuse(call)];
         }
+        let is_known = self.clients.contains_key(client);
         let client = client.to_owned();
-        self.clients.entry(client.clone()).or_default();
+        self.clients.entry(client.clone()).or_default().user = user;
         self.held.push_back(Held { client: client.clone(), bytes, until: now + self.limits.hold, call });
-        if is_known { self.serve() } else { vec![Effect::AskUser(client)] }
+        if is_known || user.is_some() { self.serve() } else { vec![Effect::AskUser(client)] }
     }
 
-    /// The bus has said which user a client is of; nothing when there is no such client any more.
+    /// Whether no more calls of a client may wait.
+    fn is_full(&self, client: &str, user: Option<u32>) -> bool {
+        let count = |which: &dyn Fn(&Held<C>) -> bool| self.held.iter().filter(|held| which(held)).count();
+        let Some(user) = user else {
+            let unknown = count(&|held| self.user_of(&held.client).is_none());
+            return unknown >= self.limits.held
+                || count(&|held| held.client == client) >= self.limits.held_of_user;
+        };
+        let of_users = || count(&|held| self.user_of(&held.client).is_some_and(|user| user != 0));
+        count(&|held| self.user_of(&held.client) == Some(user)) >= self.limits.held_of_user
+            || (user != 0 && of_users() >= self.limits.held)
+    }
+
+    /// The bus has said which user a client is of; nothing when it does not.
     pub fn user(&mut self, client: &str, user: Option<u32>) -> Vec<Effect<C>> {
-        match (user, self.clients.get_mut(client)) {
-            (Some(user), Some(known)) => {
-                known.user = Some(user);
-                self.serve()
+        // In their order, as if they had come now.
+        let (calls, others) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| held.client == client);
+        self.held = others;
+        let calls: VecDeque<Held<C>> = calls;
+        let mut effects = Vec::new();
+        if self.users.len() >= REMEMBERED {
+            self.users.clear();
+        }
+        if let Some(user) = user {
+            self.users.insert(client.to_owned(), user);
+            self.clients.entry(client.to_owned()).or_default().user = Some(user);
+        }
+        for held in calls {
+            if user.is_none() || self.is_full(client, user) {
+                effects.push(Effect::Refuse(held.call));
+            } else {
+                self.held.push_back(held);
             }
-            _ => self.gone(client),
+        }
+        effects.extend(self.serve());
+        self.forget();
+        effects
+    }
+
+    /// A reply that was served came to so many bytes, where it was counted with less.
+    pub fn grown(&mut self, client: &str, counted: usize, bytes: usize) {
+        if let Some(client) = self.clients.get_mut(client) {
+            client.under_way += bytes.saturating_sub(counted);
         }
     }
 
     /// A client was asked, by a call of this number.
     pub fn asked(&mut self, client: &str, question: NonZeroU32) {
         if let Some(client) = self.clients.get_mut(client) {
-            (client.question, client.before) = (Some(question), client.under_way);
+            (client.question, client.before, client.again) = (Some(question), client.under_way, None);
         }
     }
 
@@ -148,9 +192,7 @@ impl<C> Replies<C> {
         effects
     }
 
-    /// The bus has said in place of a client that it is gone: what was sent to it is gone as well.
-    ///
-    /// The client's name, if the question was one that is open.
+    /// The client that was asked this question and has not answered it, if there is one.
     pub fn who_was_asked(&self, question: NonZeroU32) -> Option<String> {
         self.clients
             .iter()
@@ -158,26 +200,43 @@ impl<C> Replies<C> {
             .map(|(name, _)| name.clone())
     }
 
+    /// The bus has not let a client be asked; it is asked again later.
+    pub fn not_asked(&mut self, client: &str, now: Duration) {
+        if let Some(client) = self.clients.get_mut(client) {
+            (client.question, client.again) = (None, Some(now + self.limits.hold));
+        }
+    }
+
     /// A client is gone, and what was under way to it; nothing that it has called for is wanted.
     pub fn gone(&mut self, client: &str) -> Vec<Effect<C>> {
         self.clients.remove(client);
+        self.users.remove(client);
         self.held.retain(|held| held.client != client);
         self.serve()
     }
 
-    /// Refuses what has waited too long.
+    /// Refuses what has waited too long, and asks those again who could not be asked.
     pub fn tick(&mut self, now: Duration) -> Vec<Effect<C>> {
-        let mut refused = Vec::new();
-        while self.held.front().is_some_and(|held| held.until <= now) {
-            refused.extend(self.held.pop_front().map(|held| Effect::Refuse(held.call)));
+        let (late, held) = std::mem::take(&mut self.held).into_iter().partition(|held| held.until <= now);
+        self.held = held;
+        let late: VecDeque<Held<C>> = late;
+        let mut effects: Vec<Effect<C>> = late.into_iter().map(|held| Effect::Refuse(held.call)).collect();
+        for (name, client) in &mut self.clients {
+            if client.again.is_some_and(|again| again <= now) {
+                client.again = None;
+                effects.push(Effect::Ping(name.clone()));
+            }
         }
+        // Those behind a call that was too large may fit.
+        effects.extend(self.serve());
         self.forget();
-        refused
+        effects
     }
 
     /// When [`Self::tick`] has something to do.
     pub fn due(&self) -> Option<Duration> {
-        self.held.front().map(|held| held.until)
+        let again = self.clients.values().filter_map(|client| client.again);
+        self.held.iter().map(|held| held.until).chain(again).min()
     }
 
     /// Bytes under way to clients of one user.
@@ -193,49 +252,49 @@ impl<C> Replies<C> {
         self.clients.get(client)?.user
     }
 
-    /// Serves calls that may be, in their order; one that may not does not hold those of other users up.
+    /// Serves calls that may be, in their order; one that may not does not hold those of other clients up.
     fn serve(&mut self) -> Vec<Effect<C>> {
         let (mut effects, mut served, mut waits) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         let mut at = 0;
         while let Some(held) = self.held.get(at) {
-            let user = self.user_of(&held.client);
-            let fits = |user| !waits.contains(&user) && self.fits(&held.client, user, held.bytes);
-            if !user.is_some_and(fits) {
-                waits.extend(user);
+            let fits = |user| !waits.contains(&held.client) && self.fits(&held.client, user, held.bytes);
+            if !self.user_of(&held.client).is_some_and(fits) {
+                waits.insert(held.client.clone());
                 at += 1;
                 continue;
             }
             let Some(Held { client, bytes, call, .. }) = self.held.remove(at) else { break };
-            effects.push(Effect::Serve(call));
+            effects.push(Effect::Serve(call, bytes));
             if let Some(known) = self.clients.get_mut(&client) {
                 known.under_way += bytes;
             }
             served.insert(client);
         }
         // One question at a time, behind all that the client was sent.
-        served.retain(|client| self.clients.get(client).is_some_and(|known| known.question.is_none()));
+        served.retain(|client| {
+            self.clients.get(client).is_some_and(|known| known.question.is_none() && known.again.is_none())
+        });
         effects.extend(served.into_iter().map(Effect::Ping));
         effects
     }
 
+    /// Whether so much more may be under way to a client. A reply larger than a share goes where nothing else is under way.
     fn fits(&self, client: &str, user: u32, bytes: usize) -> bool {
         let limits = &self.limits;
         let is_counted = |client: &&Client| client.under_way > 0;
+        let to_client = self.clients.get(client).map_or(0, |client| client.under_way);
         let asked = self.clients.values().filter(is_counted).count();
         let asked_of_user = self.of_user(user).filter(is_counted).count();
-        let is_asked = self.clients.get(client).is_some_and(|client| client.under_way > 0);
-        let can_be_asked = is_asked || (asked < limits.asked && asked_of_user < limits.asked_of_user);
-        let to_user = self.under_way(user) + bytes;
-        if user == 0 {
-            return can_be_asked && to_user <= limits.root;
+        if to_client == 0 && (asked >= limits.asked || asked_of_user >= limits.asked_of_user) {
+            return false;
         }
-        let to_users: usize = self
-            .clients
-            .values()
-            .filter(|client| client.user.is_some_and(|user| user != 0))
-            .map(|client| client.under_way)
-            .sum();
-        can_be_asked && to_user <= limits.user && to_users + bytes <= limits.users
+        let within = |under_way: usize, limit: usize| under_way == 0 || under_way + bytes <= limit;
+        let share = if user == 0 { limits.root } else { limits.user };
+        let of_users = self.clients.values().filter(|client| client.user.is_some_and(|user| user != 0));
+        let to_users = of_users.map(|client| client.under_way).sum();
+        within(to_client, share / CLIENTS)
+            && within(self.under_way(user), share)
+            && (user == 0 || within(to_users, limits.users))
     }
 
     /// Clients that have read all and have called for nothing.

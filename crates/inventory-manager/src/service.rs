@@ -20,10 +20,11 @@ use durable_state::RealDisk;
 use service_runtime::bus::Accepts;
 use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
 use service_runtime::{Exit, bus, folders};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::Instant;
 use zbus::message::{Flags, Type as MessageType};
@@ -38,6 +39,10 @@ const ACCEPTS: Accepts = Accepts {
         // Each object that there may be, by a path of 250 bytes.
         ((deletion::INTERFACE, deletion::DELETE), 1024 * 1024),
     ],
+    // Of clients that are asked whether they read, who may be any user's; and the bus's.
+    answers: Accepts::SMALL,
+    // Each may be a `Notify` of 8 MiB.
+    waiting: NonZeroUsize::MIN.saturating_add(3),
     ..Accepts::SHORT
 };
 /// Longest wait for a reply of the bus itself; the service calls nobody else.
@@ -68,7 +73,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     // Calls are answered in the order in which they come, and what a call has changed is told before its reply: zbus's
     // object server has a task per call, and keeps neither.
     let mut messages = MessageStream::from(&connection);
-    bus::own(&connection, manager::BUS_NAME).await?;
+    let early = own(&connection, &mut messages).await?;
     let mut lifecycle = start.lifecycle;
     let mut service = Service {
         settings,
@@ -84,10 +89,29 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     };
     service.tell_status(&lifecycle);
     lifecycle.ready();
-    let outcome = service.serve(&mut messages, &mut lifecycle).await;
+    let outcome = service.serve(early, &mut messages, &mut lifecycle).await;
     lifecycle.stopping();
     service.store.checkpoint().context("cannot carry the journal over")?;
     outcome
+}
+
+/// Takes the name. What comes meanwhile is read, or the bus's answer would not be.
+async fn own(connection: &Connection, messages: &mut MessageStream) -> anyhow::Result<VecDeque<Message>> {
+    let mut early = VecDeque::new();
+    let mut owning = pin!(bus::own(connection, manager::BUS_NAME));
+    loop {
+        tokio::select! {
+            biased;
+            owned = &mut owning => return owned.map(|()| early),
+            message = bus::next(messages) => {
+                let message = message?;
+                // Before the name is ours, few may call us at all.
+                if message.message_type() == MessageType::MethodCall && early.len() < ACCEPTS.waiting.get() {
+                    early.push_back(message);
+                }
+            }
+        }
+    }
 }
 
 fn load_schema(start: &Start) -> anyhow::Result<Schema> {
@@ -158,7 +182,17 @@ fn unguessable() -> NonZeroU32 {
 }
 
 impl Service {
-    async fn serve(&mut self, messages: &mut MessageStream, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
+    async fn serve(
+        &mut self,
+        early: VecDeque<Message>,
+        messages: &mut MessageStream,
+        lifecycle: &mut Lifecycle,
+    ) -> anyhow::Result<()> {
+        for message in early {
+            if !self.handle(&message, lifecycle).await? {
+                return Ok(());
+            }
+        }
         // A start may have left something to carry over.
         let mut checkpoint_at = self.checkpoint_due();
         loop {
@@ -240,6 +274,7 @@ impl Service {
             Some(client) if call::is_gone(answer) => self.replies.gone(&client),
             Some(client) => {
                 log::debug!("the bus does not let {client} be asked whether it reads: {answer:?}");
+                self.replies.not_asked(&client, self.began.elapsed());
                 Vec::new()
             }
             None => Vec::new(),
@@ -255,7 +290,13 @@ impl Service {
         for effect in effects {
             // One at a time: a reply may be as large as the inventory.
             let message = match effect {
-                Effect::Serve(call) => self.answer(&call).1.context("cannot build a reply")?,
+                Effect::Serve(call, counted) => {
+                    let reply = self.answer(&call).1.context("cannot build a reply")?;
+                    if let Some(client) = call.header().sender() {
+                        self.replies.grown(client.as_str(), counted, reply.data().len());
+                    }
+                    reply
+                }
                 Effect::Refuse(call) => {
                     let failure = CallFailure::Unread;
                     let refusal = Message::error(&call.header(), failure.name());
@@ -301,9 +342,14 @@ impl Service {
     /// Performs a call, unless its reply is large: that is not under way unasked.
     fn take(&mut self, message: &Message, lifecycle: &Lifecycle) -> anyhow::Result<Taken> {
         let is_wanted = !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
-        let bytes = self.inventory.totals().bytes;
-        if bytes > replies::SMALL && dbus::asks_for_all(message) {
-            return Ok(if is_wanted { Taken::Large(bytes) } else { Taken::Done(Outgoing::default()) });
+        if !is_wanted && !dbus::changes(message) {
+            return Ok(Taken::Done(Outgoing::default()));
+        }
+        // Not built before it is known whether it may be sent.
+        if let Some(bytes) =
+            dbus::all_asked_for(message, &self.inventory).filter(|bytes| *bytes > replies::SMALL)
+        {
+            return Ok(Taken::Large(bytes));
         }
         let (told, reply) = self.answer(message);
         let reply = is_wanted.then_some(reply).transpose().context("cannot build a reply")?;

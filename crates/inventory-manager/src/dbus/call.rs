@@ -1,4 +1,5 @@
 use crate::error::CallFailure;
+use crate::inventory::{HostedObject, Inventory};
 use crate::limits::{BODY, OBJECTS};
 use dbus_api::inventory::received::Given;
 use dbus_api::inventory::{ROOT, deletion, manager};
@@ -90,12 +91,21 @@ const METHODS: [(&str, &str, bool); 9] = [
     (deletion::INTERFACE, deletion::DELETE, true),
 ];
 
-/// Whether a call is for all objects with all their values.
-pub fn asks_for_all(message: &Message) -> bool {
+/// Whether a call is of a method that changes something.
+pub fn changes(message: &Message) -> bool {
     let header = message.header();
-    let interface = header.interface().map_or(OBJECT_MANAGER, |name| name.as_str());
-    let is_method = header.member().is_some_and(|name| name.as_str() == "GetManagedObjects");
-    is_method && interface == OBJECT_MANAGER && header.path().is_some_and(|path| path.as_str() == ROOT)
+    header.member().is_some_and(|name| [manager::NOTIFY, deletion::DELETE, "Set"].contains(&name.as_str()))
+}
+
+/// What the values that a call asks for come to, if it is for all objects or for all properties of one.
+pub fn all_asked_for(message: &Message, inventory: &Inventory) -> Option<usize> {
+    let header = message.header();
+    let path = header.path()?.as_str().strip_prefix(ROOT)?;
+    match header.member()?.as_str() {
+        "GetManagedObjects" if path.is_empty() => Some(inventory.totals().bytes),
+        "GetAll" => inventory.objects().get(path).map(HostedObject::size),
+        _ => None,
+    }
 }
 
 impl<'a> Call<'a> {

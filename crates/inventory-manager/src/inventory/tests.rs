@@ -1,5 +1,5 @@
 use super::*;
-use crate::limits::{OBJECT, OBJECTS, PROPERTIES};
+use crate::limits::{LEAST_PROPERTIES, OBJECT, OBJECTS, PROPERTIES};
 use zbus::{Message, Variant};
 
 fn schema() -> Schema {
@@ -96,7 +96,7 @@ fn recounted(inventory: &Inventory) -> Totals {
         let mut bytes = PER_OBJECT + path.len();
         for hosted in object.interfaces() {
             let interface = schema.at(hosted.interface).unwrap();
-            totals.properties += interface.len().max(1);
+            totals.properties += interface.len().max(LEAST_PROPERTIES);
             bytes += crate::limits::PER_INTERFACE + interface.name().len();
             for (place, name, _) in interface.iter() {
                 let value = hosted.value(interface, place).unwrap();
@@ -340,7 +340,10 @@ fn objects_and_properties_are_counted_before_anything_is_made() {
     let refused = exceeded(try_notify(&mut inventory, objects(OBJECTS + 1, "a.Marker")));
     assert_eq!(refused, "4096 objects are the limit, and the call would make it 4097");
     notify(&mut inventory, objects(OBJECTS, "a.Marker"));
-    assert_eq!((inventory.totals().objects, inventory.totals().properties), (OBJECTS, OBJECTS));
+    assert_eq!(
+        (inventory.totals().objects, inventory.totals().properties),
+        (OBJECTS, LEAST_PROPERTIES * OBJECTS)
+    );
     let refused = exceeded(try_notify(&mut inventory, vec![("/more", vec![("a.Marker", vec![])])]));
     assert_eq!(refused, "4096 objects are the limit, and the call would make it 4097");
     let many = vec![("Nonsense", Given::Bool(true)); PROPERTIES + 1];

@@ -17,6 +17,8 @@ const LIMITS: Limits = Limits {
 struct World {
     clients: BTreeMap<String, Peer>,
     next_serial: u32,
+    /// Clients whose user the bus was asked for and has not said.
+    asked: VecDeque<String>,
     now: Duration,
     served: usize,
     refused: usize,
@@ -52,10 +54,11 @@ impl World {
 
     /// Performs effects as the service does; what the bus answers at once comes back by itself.
     fn perform(&mut self, core: &mut Replies<Call>, effects: Vec<Effect<Call>>) {
-        let mut questions = Vec::new();
+        let mut gone = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Serve((client, bytes)) => {
+                Effect::Serve((client, bytes), counted) => {
+                    assert_eq!(counted, bytes);
                     self.served += 1;
                     if let Some(peer) = self.clients.get_mut(&client) {
                         peer.calls -= 1;
@@ -74,19 +77,24 @@ impl World {
                     core.asked(&client, serial);
                     match self.clients.get_mut(&client) {
                         Some(peer) => peer.unread.push_back(Sent::Question(serial)),
-                        None => questions.push((client, None)),
+                        None => gone.push(client),
                     }
                 }
-                Effect::AskUser(client) => {
-                    questions.push((client.clone(), self.clients.get(&client).map(|peer| peer.user)))
-                }
+                Effect::AskUser(client) => self.asked.push_back(client),
             }
         }
         self.check(core);
-        for (client, user) in questions {
-            let effects = core.user(&client, user);
+        for client in gone {
+            let effects = core.gone(&client);
             self.perform(core, effects);
         }
+    }
+
+    /// The bus answers the oldest question for a user.
+    fn say_user(&mut self, core: &mut Replies<Call>) {
+        let Some(client) = self.asked.pop_front() else { return };
+        let effects = core.user(&client, self.clients.get(&client).map(|peer| peer.user));
+        self.perform(core, effects);
     }
 
     fn read(&mut self, core: &mut Replies<Call>, client: &str) {
@@ -109,7 +117,11 @@ impl World {
         assert!(self.unread(|user| user == 0) <= LIMITS.root);
         let asked = self.clients.values().flat_map(|peer| &peer.unread);
         assert!(asked.filter(|sent| matches!(sent, Sent::Question(_))).count() <= LIMITS.asked);
-        assert!(core.held.len() <= LIMITS.held);
+        for user in 0..5 {
+            let held = core.held.iter().filter(|held| core.user_of(&held.client) == Some(user)).count();
+            assert!(held <= LIMITS.held_of_user, "{held} of {user}");
+        }
+        assert!(core.held.len() <= 2 * LIMITS.held + LIMITS.held_of_user);
     }
 }
 
@@ -117,6 +129,12 @@ fn call(world: &mut World, core: &mut Replies<Call>, client: &str, bytes: usize)
     world.clients.get_mut(client).unwrap().calls += 1;
     let effects = core.call(client, bytes, (client.to_owned(), bytes), world.now);
     world.perform(core, effects);
+}
+
+/// The same, where the bus answers at once.
+fn call_known(world: &mut World, core: &mut Replies<Call>, client: &str, bytes: usize) {
+    call(world, core, client, bytes);
+    world.say_user(core);
 }
 
 fn connect(world: &mut World, name: &str, user: u32, answers: bool) {
@@ -131,7 +149,8 @@ fn walk(seed: u64) {
     for _ in 0..600 {
         let names: Vec<String> = world.clients.keys().cloned().collect();
         let some = |random: &mut Numbers| names.get(random.below(names.len())).cloned();
-        match random.below(12) {
+        match random.below(14) {
+            12 | 13 => world.say_user(&mut core),
             0 if names.len() < 12 => {
                 connected += 1;
                 let (user, answers) = (u32::try_from(random.below(5)).unwrap(), !random.one_in(4));
@@ -158,9 +177,12 @@ fn walk(seed: u64) {
                 world.now += Duration::from_secs(random.below(4) as u64);
                 let effects = core.tick(world.now);
                 world.perform(&mut core, effects);
-                assert!(core.due().is_none_or(|due| due > world.now));
+                assert!(core.due().is_none_or(|due| due > world.now), "seed {seed}");
             }
         }
+    }
+    while !world.asked.is_empty() {
+        world.say_user(&mut core);
     }
     // All read what they have, and answer: nothing is under way, and no call is forgotten.
     for peer in world.clients.values_mut() {
@@ -196,13 +218,13 @@ fn a_client_that_does_not_read_costs_its_user_only() {
     connect(&mut world, "root", 0, true);
     for _ in 0..10 {
         for name in ["a", "b", "c"] {
-            call(&mut world, &mut core, name, 40);
+            call_known(&mut world, &mut core, name, 40);
         }
     }
     assert_eq!((world.served, world.refused), (2, 23), "two replies, and five calls that wait");
     for name in ["good", "root"] {
         for _ in 0..20 {
-            call(&mut world, &mut core, name, 90);
+            call_known(&mut world, &mut core, name, 90);
             world.read(&mut core, name);
             world.read(&mut core, name);
         }
@@ -215,7 +237,7 @@ fn a_client_that_does_not_read_costs_its_user_only() {
     let effects = core.gone("a");
     world.clients.remove("a");
     world.perform(&mut core, effects);
-    call(&mut world, &mut core, "b", 40);
+    call_known(&mut world, &mut core, "c", 40);
     assert_eq!(world.served, 43, "what was sent to a client that is gone is not under way");
 }
 
@@ -223,15 +245,54 @@ fn a_client_that_does_not_read_costs_its_user_only() {
 fn an_answer_frees_what_was_sent_before_its_question_and_no_more() {
     let (mut world, mut core) = (World::default(), Replies::new(LIMITS));
     connect(&mut world, "a", 1, true);
-    call(&mut world, &mut core, "a", 30);
-    call(&mut world, &mut core, "a", 40);
-    assert_eq!(core.under_way(1), 70);
+    call_known(&mut world, &mut core, "a", 10);
+    call_known(&mut world, &mut core, "a", 15);
+    assert_eq!(core.under_way(1), 25);
     world.read(&mut core, "a");
     world.read(&mut core, "a");
-    assert_eq!(core.under_way(1), 40, "the second reply was not read yet");
+    assert_eq!(core.under_way(1), 15, "the second reply was not read yet");
     assert!(core.answered("a", NonZeroU32::MIN).is_empty(), "nor does an old answer say so");
     world.read(&mut core, "a");
     world.read(&mut core, "a");
     assert_eq!(core.under_way(1), 0);
     assert!(core.clients.is_empty());
+}
+
+#[test]
+fn many_connections_of_a_user_keep_no_other_from_waiting_for_its_turn() {
+    let (mut world, mut core) = (World::default(), Replies::new(LIMITS));
+    connect(&mut world, "root", 0, true);
+    for number in 0..20 {
+        let name = format!("a{number}");
+        connect(&mut world, &name, 1, false);
+        for _ in 0..LIMITS.held_of_user {
+            call(&mut world, &mut core, &name, 90);
+        }
+        world.say_user(&mut core);
+    }
+    let (served, refused) = (world.served, world.refused);
+    call_known(&mut world, &mut core, "root", 90);
+    assert_eq!((world.served, world.refused), (served + 1, refused));
+}
+
+#[test]
+fn a_question_that_the_bus_refuses_is_put_again_and_does_not_hold_its_user_for_ever() {
+    let (mut world, mut core) = (World::default(), Replies::new(LIMITS));
+    connect(&mut world, "a", 1, true);
+    call_known(&mut world, &mut core, "a", 90);
+    core.not_asked("a", world.now);
+    assert_eq!(core.due(), Some(world.now + LIMITS.hold));
+    world.now += LIMITS.hold;
+    assert_eq!(core.tick(world.now), [Effect::Ping("a".to_owned())]);
+}
+
+#[test]
+fn a_reply_larger_than_every_share_goes_where_nothing_else_is_under_way() {
+    let (mut world, mut core) = (World::default(), Replies::new(LIMITS));
+    connect(&mut world, "a", 1, true);
+    let effects = core.call("a", 1_000, ("a".to_owned(), 1_000), world.now);
+    assert_eq!(effects, [Effect::AskUser("a".to_owned())]);
+    assert!(matches!(core.user("a", Some(1))[..], [Effect::Serve(_, 1_000), Effect::Ping(_)]));
+    core.grown("a", 1_000, 1_500);
+    assert_eq!(core.under_way(1), 1_500);
 }
