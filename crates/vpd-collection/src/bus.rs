@@ -3,7 +3,7 @@
 use crate::reporter::Reporters;
 use dbus_api::vpd::collection::{Collection, Refusal, Report, Status};
 use service_runtime::text::is_hidden;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use zbus::Connection;
 
 /// What a caller wants.
@@ -24,11 +24,13 @@ pub enum Request {
 pub struct Line {
     requests: mpsc::Sender<Request>,
     reporters: Reporters,
+    /// One for each report that may be at work.
+    reports: Semaphore,
 }
 
 impl Line {
     pub fn new(requests: mpsc::Sender<Request>, reporters: Reporters) -> Self {
-        Self { requests, reporters }
+        Self { requests, reporters, reports: Semaphore::new(REPORTS) }
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
@@ -47,7 +49,12 @@ impl Collection for Line {
         report: Report,
         mut image: Vec<u8>,
     ) -> Result<(), Refusal> {
+        let Ok(_at_work) = self.reports.try_acquire() else {
+            return Err(Refusal::Unclear(tamed(report).key, "too many reports come at once".to_owned()));
+        };
         let report = tamed(report);
+        image.truncate(IMAGE_KEPT);
+        image.shrink_to_fit();
         // Here, in a task of the call's own: the owner waits for no peer.
         if let Err(refusal) = self.reporters.judge(connection, caller, &report.key).await {
             if let Refusal::NotTheirs(_, why) | Refusal::Unclear(_, why) = &refusal {
@@ -55,7 +62,6 @@ impl Collection for Line {
             }
             return Err(refusal);
         }
-        image.truncate(IMAGE_KEPT);
         self.ask(|answer| Request::Report(Box::new(report), image, answer)).await;
         Ok(())
     }
@@ -73,6 +79,8 @@ impl Collection for Line {
     }
 }
 
+/// Reports at work at once. Each parser waits for its own, and fewer lanes run at once; zbus would have any number.
+const REPORTS: usize = 64;
 /// Longest image that is kept, the largest that the formats can address.
 const IMAGE_KEPT: usize = 64 * 1024;
 /// Longest text of a report that is kept, characters (an object path may have so many); longest list.

@@ -1,7 +1,7 @@
 //! Who may report for an EEPROM: a process of its parser's unit, as process 1 tells, and for any EEPROM root and the user
 //! that this service runs as, since parsers are run by hand too.
 //!
-//! A parser has read hostile bytes. One that was taken over says of its own EEPROM whatever it likes; not of others.
+//! A parser has read hostile bytes. One that was taken over says of its own EEPROM what it likes, and of no other.
 
 use dbus_api::call::{self, CallError};
 use dbus_api::systemd::unit_path;
@@ -54,7 +54,8 @@ impl Reporters {
         }
         let process = call::unix_process(connection, caller).await?;
         let unit = unit_jobs::unit_of_process(connection, process).await?;
-        // A number that another process may have by now says nothing; while the connection is there, its process is.
+        // Another process may have the number by now, unless the connection is there: a parser's unit lets it start no process,
+        // so that its connection ends with it.
         let still = call::unix_process(connection, caller).await?;
         // The one parser may have replaced itself by the other, in the unit of the first.
         let is_its_parsers = |unit: &str| {

@@ -38,7 +38,7 @@ attack() {
     setpriv --reuid=nobody --regid=nogroup --clear-groups /usr/local/libexec/bed/test-attacks \
         "$1" "${names[$2]}" "$3" "$4" < $in > /run/bed/attack 2>&1 &
     exec {hold}> $in
-    until [ $round -ge 3 ] && has_ended_sending; do
+    until [ $round -ge 2 ] && has_ended_sending; do
         [ $SECONDS -lt $limit ] || fail "the attack does not end"
         round=$((round + 1))
         for unit in "${!names[@]}"; do
@@ -65,7 +65,7 @@ done
 before=$(processes)
 
 for unit in "${!names[@]}"; do
-    attack descriptors "$unit" 4 1000
+    attack descriptors "$unit" 4 250
 done
 
 say "the inventory is made large"
