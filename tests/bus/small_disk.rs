@@ -1,6 +1,6 @@
 //! The inventory on disks that are full, cannot be written, or hold what it did not put there.
 //!
-//! A small disk is memory that is mounted where nobody else sees it: in a namespace of its own, for which no privilege is needed.
+//! A small disk is memory that is mounted where no other process sees it: in a namespace of its own, for which no privilege is needed.
 
 use anyhow::Context as _;
 use dbus_api::call::CallError;
@@ -257,7 +257,7 @@ fn a_disk_that_cannot_be_written_is_served_and_refuses() -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_the_journal_holds_nobody() -> anyhow::Result<()> {
+fn a_pipe_in_the_place_of_the_journal_does_not_hold_the_start() -> anyhow::Result<()> {
     let Some(mut machine) = Machine::bare()? else { return Ok(()) };
     std::fs::create_dir_all(machine.state())?;
     nix::unistd::mkfifo(&machine.state().join("journal"), nix::sys::stat::Mode::S_IRWXU)?;

@@ -79,7 +79,7 @@ pub(crate) fn hold(path: &Path, length: u64) -> io::Result<()> {
         return file.set_len(length);
     }
     extend(&file, before, length).inspect_err(|_| {
-        // What was written of it stays in nobody's way.
+        // What was written of it is in the way of nothing.
         let _ = file.set_len(before);
     })
 }

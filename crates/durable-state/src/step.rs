@@ -29,7 +29,7 @@ pub enum Step {
     RemoveFolder(PathBuf),
     /// A folder goes, not durably yet, unless there is something in it: then the step fails.
     RemoveEmptyFolder(PathBuf),
-    /// A file that nobody reads takes room on the disk, so many bytes, or shrinks to them and gives the rest back.
+    /// A file that is not read takes room on the disk, so many bytes, or shrinks to them and gives the rest back.
     Reserve { path: PathBuf, length: u64 },
     /// What was written to a file becomes durable.
     SyncFile(PathBuf),

@@ -1,6 +1,6 @@
 //! The inventory itself: objects, their interfaces and properties, and what a change of them means.
 //!
-//! Knows neither bus nor disk: a change is first planned, so that it can be refused or written down before anybody sees it, and
+//! Knows neither bus nor disk: a change is first planned, so that it can be refused or written down before it is seen, and
 //! then applied. Of an interface only what was given is held; every other property has what the schema says that it starts
 //! with.
 

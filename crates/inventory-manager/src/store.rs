@@ -54,7 +54,7 @@ pub enum Change<'a> {
     },
 }
 
-/// Values by name, of whatever kind they are.
+/// Values by name, of any kind.
 pub trait Properties {
     /// Writes them as JSON. Errors: those of `out`.
     fn write(&self, out: &mut dyn io::Write) -> io::Result<()>;

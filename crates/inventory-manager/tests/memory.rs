@@ -151,7 +151,7 @@ fn no_notify_and_no_start_holds_more_than_four_times_what_it_brings() {
         ("empty texts", 1, None, each(large, || Value::Texts(vec!["".into(); 130_000]), "a.Text", "Texts")),
         ("the smallest properties", 500, None, tiny(wide, 500, 0)),
         ("properties that fill a body", 500, None, tiny(wide, 500, 26)),
-        ("properties that nobody knows", 1, refused, tiny(PROPERTIES / 500 + 1, 500, 26)),
+        ("properties that the schema lacks", 1, refused, tiny(PROPERTIES / 500 + 1, 500, 26)),
         ("objects that get many properties", 500, None, {
             let marked = |number| {
                 let mut object = object(format!("/o{number}"));

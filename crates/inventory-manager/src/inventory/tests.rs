@@ -386,6 +386,9 @@ fn what_was_given_stays_though_it_is_what_the_schema_says() {
     notify(&mut inventory, vec![("/s", vec![("a.Asset", vec![])])]);
     let given = || vec![("/s", vec![("a.Asset", vec![("Model", Given::Text(""))])])];
     let outcome = notify(&mut inventory, given());
-    assert!(outcome.kept.len() == 1 && outcome.changed().is_empty(), "it is written, and nobody hears of it");
+    assert!(
+        outcome.kept.len() == 1 && outcome.changed().is_empty(),
+        "it is written, and no signal tells of it"
+    );
     assert!(notify(&mut inventory, given()).kept.is_empty());
 }

@@ -33,7 +33,7 @@ impl Outgoing {
         Self { told, replies: reply.into_iter().collect(), ..Self::default() }
     }
 
-    /// Whether anybody but the caller hears of it.
+    /// Whether others than the caller hear of it.
     pub fn has_signals(&self) -> bool {
         !self.told.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What was answered is there after a start, whatever it was.
+//! All that was answered is there after a start.
 
 use super::*;
 use crate::limits::{INVENTORY, OBJECT, PROPERTIES};

@@ -55,7 +55,7 @@ impl<D: Disk> Store<D> {
 
     /// Removes a folder in which nothing is left, and those above it that held nothing else.
     ///
-    /// One that stays is in nobody's way, and goes at the next start: a failure is only told.
+    /// One that stays is in the way of nothing, and goes at the next start: a failure is only told.
     fn remove_empty(&self, folder: &Path) {
         let objects = self.objects();
         for folder in folder.ancestors().take_while(|folder| *folder != objects) {
