@@ -40,12 +40,16 @@ impl Client {
 
     /// Sends a message, under a serial of its own. Waits as long as the bus takes nothing.
     pub fn send(&mut self, message: &Message) -> Result<()> {
+        self.send_bytes(message.data().bytes().to_vec(), message.data().fds())
+    }
+
+    /// The same of a message's bytes.
+    pub fn send_bytes(&mut self, mut bytes: Vec<u8>, descriptors: &[zbus::Fd<'_>]) -> Result<()> {
         self.serial += 1;
-        let mut bytes = message.data().bytes().to_vec();
         let serial = NonZeroU32::new(self.serial).context("no more serials")?;
         // Bytes 8 to 11 of a message, in its own byte order, which is this machine's.
         bytes.get_mut(8..12).context("a short message")?.copy_from_slice(&serial.get().to_ne_bytes());
-        let descriptors: Vec<_> = message.data().fds().iter().map(|fd| fd.as_fd()).collect();
+        let descriptors: Vec<_> = descriptors.iter().map(|fd| fd.as_fd()).collect();
         let mut control = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
         let mut control = SendAncillaryBuffer::new(&mut control);
         ensure!(

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! test-attacks descriptors NAME CONNECTIONS CALLS   CALLS times a Ping with 16 descriptors, over each connection
+//! test-attacks odd NAME CONNECTIONS CALLS           CALLS times a Ping with a header field that D-Bus does not know
 //! test-attacks unread NAME CONNECTIONS CALLS        CALLS times GetManagedObjects of the inventory, read by no one
 //! ```
 //!
@@ -34,9 +35,12 @@ pub struct Attack {
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Descriptors,
+    Odd,
     Unread,
 }
 
+/// A code of a header field that D-Bus does not know, which it has receivers ignore.
+const UNKNOWN_FIELD: u8 = 200;
 /// Descriptors of one message: as many as dbus-daemon lets through.
 const DESCRIPTORS: usize = 16;
 
@@ -46,6 +50,7 @@ impl Attack {
         let mut next = |what: &str| arguments.next().with_context(|| format!("{what} is missing"));
         let kind = match next("the attack")?.as_str() {
             "descriptors" => Kind::Descriptors,
+            "odd" => Kind::Odd,
             "unread" => Kind::Unread,
             other => bail!("{other} is no attack"),
         };
@@ -62,9 +67,15 @@ impl Attack {
             clients.push(Client::connect(address)?);
         }
         let message = self.message()?;
+        let mut bytes = message.data().bytes().to_vec();
+        if matches!(self.kind, Kind::Odd) {
+            // The field with the body's signature: its code, and the beginning of what it is.
+            let at = bytes.windows(4).position(|field| field == [8, 1, b'g', 0]).context("no signature")?;
+            *bytes.get_mut(at).context("no signature")? = UNKNOWN_FIELD;
+        }
         for _ in 0..self.calls {
             // A bus that has enough of a client throws it out.
-            clients.retain_mut(|client| client.send(&message).is_ok());
+            clients.retain_mut(|client| client.send_bytes(bytes.clone(), message.data().fds()).is_ok());
         }
         Ok(clients)
     }
@@ -80,6 +91,10 @@ impl Attack {
                 let descriptors = (0..DESCRIPTORS).map(|_| copy()).collect::<Result<Vec<_>, _>>()?;
                 let ping = call("/", "org.freedesktop.DBus.Peer", "Ping");
                 ping.with_flags(Flags::NO_REPLY_EXPECTED).build(&descriptors)?
+            }
+            Kind::Odd => {
+                let ping = call("/", "org.freedesktop.DBus.Peer", "Ping");
+                ping.with_flags(Flags::NO_REPLY_EXPECTED).build(&"text")?
             }
             Kind::Unread => {
                 let path = "/xyz/openbmc_project/inventory";

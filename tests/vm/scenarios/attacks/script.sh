@@ -66,6 +66,7 @@ before=$(processes)
 
 for unit in "${!names[@]}"; do
     attack descriptors "$unit" 4 250
+    attack odd "$unit" 1 100
 done
 
 say "the inventory is made large"
