@@ -38,17 +38,25 @@ impl Records {
                 }),
                 // Only its end makes what is known of it wrong; another run does not, since a record names its run, and
                 // no more does a restart of this service, which has yet to see the device.
-                (false, Some(_)) if matches!(status.state, FruState::Absent | FruState::Failed) => {
-                    remove(folder, &status.key).map(|()| {
-                        self.written.remove(&status.key);
-                    })
-                }
+                (false, Some(_)) if has_ended(status) => remove(folder, &status.key).map(|()| {
+                    self.written.remove(&status.key);
+                }),
                 _ => continue,
             };
             if let Err(error) = done {
                 log::warn!("a restart of this service would read again: {error} fru={}", status.key);
             }
         }
+    }
+}
+
+/// What was known of the part holds no more. The inventory is told of an absence after this, so that a restart meanwhile
+/// does not take for read what is shown as absent; no report outlives its part, and what is only emptied has one.
+fn has_ended(status: &FruStatus) -> bool {
+    match status.state {
+        FruState::Absent | FruState::Failed => true,
+        FruState::Clearing => status.report.key.is_empty(),
+        _ => false,
     }
 }
 
@@ -126,6 +134,17 @@ mod tests {
             open().0.update(&[status]);
             assert_eq!(open().1, [collected("10-0050", 1)], "{state}");
         }
+    }
+
+    #[test]
+    fn a_part_that_is_leaving_is_forgotten_before_the_inventory_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Records::open(Some(folder.path().to_owned()));
+        open().0.update(&[collected("10-0050", 1)]);
+        let leaving =
+            FruStatus { state: FruState::Clearing, report: Report::default(), ..collected("10-0050", 0) };
+        open().0.update(&[leaving]);
+        assert!(open().1.is_empty());
     }
 
     #[test]
