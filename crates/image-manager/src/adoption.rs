@@ -141,8 +141,9 @@ impl Service {
     }
 
     /// Tells of an image that was brought back.
-    pub(crate) async fn announce_adopted(&self, id: &VersionId) -> anyhow::Result<()> {
-        let Some(image) = self.images.all.get(id) else { return Ok(()) };
+    pub(crate) async fn announce_adopted(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        let Some(image) = self.images.all.get_mut(id) else { return Ok(()) };
+        let loss = image.loss.take();
         let shown: Vec<_> = image.shown.iter().copied().collect();
         let is_announced = |interface: &Interface| {
             Interface::ANNOUNCED.contains(interface) || *interface == Interface::ApplyTime
@@ -154,6 +155,11 @@ impl Service {
         }
         if !announced.is_empty() {
             self.images.announce(id, &announced).await?;
+        }
+        if let Some(event) = loss {
+            // The next run has nothing to tell any more. Before this it would have to: this one may be killed.
+            self.records.remove(id);
+            self.events.happened(*event);
         }
         Ok(())
     }
@@ -242,18 +248,15 @@ impl Service {
         let record = Record { folder: None, ..record };
         let image = Image::new(id.clone(), record, Some(hand_over), now);
         let object = crate::dbus::object_path(id);
-        let event = event.map(|event| *event);
-        let event = event.unwrap_or_else(|| events::transfer_failed(id.as_str(), object.as_str(), &reason));
+        let failed = || Box::new(events::transfer_failed(id.as_str(), object.as_str(), &reason));
+        let event = event.unwrap_or_else(failed);
         image.view.send_modify(|view| {
             view.activation = Some(Activation::Invalid);
             view.requested = Some(RequestedActivation::None);
             view.stage = ImageStage::Failed;
             view.reason = reason;
         });
-        self.images.all.insert(id.clone(), image);
-        // The next run has nothing to tell any more.
-        self.records.remove(id);
-        self.events.happened(event);
+        self.images.all.insert(id.clone(), Image { loss: Some(event), ..image });
         self.images.put(id, &[Interface::Activation, Interface::Image]).await
     }
 

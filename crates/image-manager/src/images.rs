@@ -42,6 +42,8 @@ pub struct Image {
     pub doom: Option<Doom>,
     /// What the event log hears when it turns out to be invalid.
     pub failure: Option<event_log::Event>,
+    /// What the event log hears of its loss, which is not announced yet.
+    pub loss: Option<Box<event_log::Event>>,
     /// Since when it has told nobody that it goes on.
     pub quiet_since: Duration,
     /// Set when somebody has read its activation.
@@ -73,6 +75,7 @@ impl Image {
             was_activated: false,
             doom: None,
             failure: None,
+            loss: None,
             quiet_since: now,
             was_read: Arc::default(),
         }

@@ -186,3 +186,38 @@ fn an_image_that_was_handed_over_is_ready_or_lost_with_a_reason_wherever_the_ser
         Ok(!was_killed)
     })
 }
+
+#[test]
+fn a_loss_is_told_wherever_the_service_that_comes_back_is_killed_before_it_has_told() -> anyhow::Result<()> {
+    /// Messages before the announcement that are tried when not all are.
+    const SAMPLE: [usize; 3] = [7, 9, 11];
+    if !can_trace() {
+        return Ok(());
+    }
+    let is_lost = |heard: &Heard| {
+        heard.value(IMAGE, "Reason").is_some_and(|reason| reason.contains("the service ended"))
+    };
+    let numbers = if is_soak() { (1..MOST).collect() } else { SAMPLE.to_vec() };
+    for number in numbers {
+        let place = ("sendmsg", number);
+        let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+        bed.start()?;
+        // Nothing comes of it, so that it is being taken in.
+        let (reader, _writer) = std::io::pipe()?;
+        let object = bed.hand_over(reader, ON_REQUEST)?;
+        bed.kill()?;
+        bed.forget()?;
+        let mut service = start_until(&bed, place)?;
+        let is_shown = || Ok(bed.images()?.contains(&object));
+        if !ends_before(&bed, &mut service, is_shown)? {
+            end(&bed, service)?;
+            anyhow::ensure!(is_soak(), "it was not killed at {place:?}");
+            break;
+        }
+        bed.start()?;
+        bed.until(|heard| heard.iter().any(|heard| heard.path == object && is_lost(heard)).then_some(()))
+            .with_context(|| format!("killed at {place:?}"))?;
+        bed.wait("the next run has nothing to tell any more", || Ok(records(&bed)? == 0))?;
+    }
+    Ok(())
+}
