@@ -114,6 +114,11 @@ impl Machine {
         self.folder.path().join("state")
     }
 
+    /// The folder that all of it is in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The folder that stands for `/`.
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("root")
@@ -125,7 +130,7 @@ impl Machine {
     }
 
     /// The command that starts a service.
-    fn command(&self, name: &str) -> anyhow::Result<Command> {
+    pub fn command(&self, name: &str) -> anyhow::Result<Command> {
         let mut command = self.bus.client(test_bus::built(name)?);
         let state = self.folder.path().join(format!("{name}.state"));
         std::fs::create_dir_all(&state)?;

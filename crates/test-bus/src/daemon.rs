@@ -30,6 +30,29 @@ impl Daemon {
 
     /// Starts a service and returns once it has told the service manager's socket that it is ready.
     pub fn spawn_ready(name: &str, command: &mut Command, folder: &Path, deadline: Duration) -> Result<Self> {
+        let (mut daemon, told) = Self::spawn_told(name, command, folder)?;
+        if told.is_ready_within(&mut daemon, deadline)? {
+            return Ok(daemon);
+        }
+        bail!("{name} was not ready within {} s", deadline.as_secs())
+    }
+
+    /// Starts a service, and kills it as a crash would if it is not ready by then.
+    pub fn spawn_or_kill(
+        name: &str,
+        command: &mut Command,
+        folder: &Path,
+        moment: Duration,
+    ) -> Result<Option<Self>> {
+        let (mut daemon, told) = Self::spawn_told(name, command, folder)?;
+        if told.is_ready_within(&mut daemon, moment)? {
+            return Ok(Some(daemon));
+        }
+        daemon.kill()?;
+        Ok(None)
+    }
+
+    fn spawn_told(name: &str, command: &mut Command, folder: &Path) -> Result<(Self, Told)> {
         let path = folder.join(format!("{name}.notify"));
         // One of the same name may have run before; a socket stays behind its process.
         match std::fs::remove_file(&path) {
@@ -37,21 +60,8 @@ impl Daemon {
             _ => {}
         }
         let socket = UnixDatagram::bind(&path).with_context(|| format!("binding {}", path.display()))?;
-        let mut daemon = Self::spawn(name, command.env("NOTIFY_SOCKET", &path))?;
-        let ready = listen(socket);
-        let started = Instant::now();
-        while let Some(left) = deadline.checked_sub(started.elapsed()) {
-            // Short slices, so that a program that dies early is noticed at once and not at the deadline.
-            match ready.recv_timeout(left.min(Duration::from_millis(100))) {
-                Ok(()) => return Ok(daemon),
-                Err(_) => {
-                    if let Some(status) = daemon.child.try_wait()? {
-                        bail!("{name} ended with {status} before it was ready");
-                    }
-                }
-            }
-        }
-        bail!("{name} was not ready within {} s", deadline.as_secs())
+        let daemon = Self::spawn(name, command.env("NOTIFY_SOCKET", &path))?;
+        Ok((daemon, Told(listen(socket))))
     }
 
     /// The process id.
@@ -121,6 +131,26 @@ impl Drop for Daemon {
     }
 }
 
+/// What a service tells.
+struct Told(Receiver<()>);
+
+impl Told {
+    /// Errors: the service has ended.
+    fn is_ready_within(&self, daemon: &mut Daemon, deadline: Duration) -> Result<bool> {
+        let started = Instant::now();
+        while let Some(left) = deadline.checked_sub(started.elapsed()) {
+            // Short slices, so that a program that dies early is noticed at once and not at the deadline.
+            if self.0.recv_timeout(left.min(Duration::from_millis(100))).is_ok() {
+                return Ok(true);
+            }
+            if let Some(status) = daemon.child.try_wait()? {
+                bail!("{} ended with {status} before it was ready", daemon.name);
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// Reads all that a service tells, as systemd does: a full socket would block the service. Tells of READY.
 fn listen(socket: UnixDatagram) -> Receiver<()> {
     let (sender, ready) = mpsc::channel();
@@ -158,6 +188,15 @@ mod tests {
         let result = Daemon::spawn_ready("false", &mut command, folder.path(), Duration::from_secs(60));
         let error = result.err().unwrap().to_string();
         assert!(error.contains("before it was ready"), "{error}");
+    }
+
+    #[test]
+    fn a_daemon_that_is_not_ready_at_the_moment_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sleep");
+        let moment = Duration::from_millis(1);
+        let daemon = Daemon::spawn_or_kill("sleep", command.arg("600"), folder.path(), moment).unwrap();
+        assert!(daemon.is_none());
     }
 
     #[test]
