@@ -1,7 +1,7 @@
 //! The collection among its peers: process 1, parsers, the inventory, the event log, the chassis.
 
-mod bed;
-mod process_1;
+pub mod bed;
+pub mod process_1;
 
 use bed::{Bed, object};
 use dbus_api::inventory::notification::{Notification, Object, Value};

@@ -1,7 +1,7 @@
 //! Firmware images on their way in: the real image-manager on a private bus, with real files and descriptors.
 
-mod bed;
-mod ear;
+pub mod bed;
+pub mod ear;
 mod tar;
 
 mod archives;

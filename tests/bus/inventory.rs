@@ -1,6 +1,5 @@
 //! The inventory as its clients see it.
 
-use anyhow::Context as _;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ITEM, ROOT, deletion, manager};
 use dbus_api::standard::{OBJECT_MANAGER, PROPERTIES};
@@ -82,51 +81,6 @@ fn what_was_answered_survives_a_crash_and_a_direct_set_does_not() -> anyhow::Res
         "a clean end settles the journal"
     );
     Ok(())
-}
-
-/// Kills the service in the middle of a storm of calls, again and again: every call that was
-/// answered is there after the restart, and no call is there in part.
-#[test]
-fn kills_in_a_storm_of_calls_lose_no_answered_call_and_tear_none() -> anyhow::Result<()> {
-    let Some(mut machine) = Machine::with_inventory()? else { return Ok(()) };
-    let rounds = std::env::var("VIVIANITE_SOAK").map_or(8, |_| 200);
-    let mut answered = 0u32;
-    for round in 0..rounds {
-        let limit = 3 + (round * 7) % 23;
-        let (sent, survived) = machine.run(async |connection| {
-            let mut count = answered;
-            for _ in 0..limit {
-                count += 1;
-                manager::notify(&connection, &twins(count)).await?;
-            }
-            // One more is on its way when the service dies.
-            let last = twins(count + 1);
-            let pending = manager::notify(&connection, &last);
-            let polled =
-                tokio::time::timeout(std::time::Duration::from_micros(50 * round as u64), pending).await;
-            Ok((count, polled.is_ok_and(|result| result.is_ok())))
-        })?;
-        machine.kill_inventory()?;
-        machine.start_inventory()?;
-        let value = |path: &str| -> anyhow::Result<u32> {
-            Ok(machine.property(path, ITEM, "PrettyName")?.context("lost")?.parse()?)
-        };
-        let (a, b) = (value("/system/a")?, value("/system/b")?);
-        assert_eq!(a, b, "round {round}: a call is there in part");
-        let least = if survived { sent + 1 } else { sent };
-        assert!(a == least || a == sent + 1, "round {round}: {a} after {sent} answered calls");
-        answered = a;
-    }
-    Ok(())
-}
-
-fn twins(count: u32) -> Notification<'static> {
-    let objects = ["/system/a", "/system/b"].map(|path| {
-        let mut object = Object { path: path.into(), interfaces: Vec::new() };
-        object.interface(ITEM).set("PrettyName", Value::Text(count.to_string().into()));
-        object
-    });
-    Notification { objects: objects.into() }
 }
 
 #[test]

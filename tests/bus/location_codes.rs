@@ -1,6 +1,6 @@
 //! Location codes as clients of the inventory see them.
 
-mod bed;
+pub mod bed;
 mod refusing;
 
 use bed::{Bed, chassis, marker, system, tagged};

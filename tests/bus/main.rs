@@ -4,6 +4,7 @@ mod collection;
 mod endurance;
 mod images;
 mod inventory;
+mod kills;
 mod location_codes;
 mod parser;
 mod small_disk;

@@ -2,6 +2,7 @@
 //! when their jobs have ended. Names are written out once more on purpose.
 
 use anyhow::Context as _;
+use house_tests::Machine;
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ struct UnitState {
 struct State {
     works: BTreeMap<String, Work>,
     units: BTreeMap<String, UnitState>,
+    /// Held while a unit runs: a unit runs once at a time.
+    runs: BTreeMap<String, Arc<tokio::sync::Mutex<()>>>,
     numbers: u32,
     started: Vec<String>,
 }
@@ -76,6 +79,28 @@ impl Process1 {
     }
 }
 
+impl Process1 {
+    /// The id of a unit's last run.
+    pub fn invocation(&self, unit: &str) -> String {
+        let id = lock(&self.state).units.get(unit).map(|known| known.invocation.clone());
+        hex(&id.unwrap_or_default())
+    }
+
+    /// Has a unit run again, as an administrator would.
+    pub fn restart(&self, machine: &Machine, unit: &str) -> anyhow::Result<()> {
+        let (name, interface) = (Some("org.freedesktop.systemd1"), Some("org.freedesktop.systemd1.Manager"));
+        machine.run(async |connection| {
+            let body = (unit, "replace");
+            connection.call_method(name, PATH, interface, "RestartUnit", &body).await?;
+            Ok(())
+        })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Drop for Process1 {
     fn drop(&mut self) {
         self.stop.take();
@@ -107,10 +132,13 @@ impl Manager {
         state.numbers += 1;
         state.started.push(format!("{method} {unit}"));
         let number = state.numbers;
-        let is_active = state.units.get(unit).is_some_and(|known| known.active == "active");
+        let turn = Arc::clone(state.runs.entry(unit.to_owned()).or_default());
         let (shared, unit, emitter) = (Arc::clone(&self.0), unit.to_owned(), emitter.to_owned());
-        let runs = !is_active || method == "RestartUnit";
+        let is_restart = method == "RestartUnit";
         tokio::spawn(async move {
+            let _turn = turn.lock().await;
+            let is_active = lock(&shared).units.get(&unit).is_some_and(|known| known.active == "active");
+            let runs = !is_active || is_restart;
             let result = if runs { run(&shared, &unit, number).await } else { "done" };
             // Nobody listens at the bus's end.
             let _ = Self::job_removed(&emitter, number, job(number), &unit, result).await;
@@ -142,8 +170,7 @@ async fn run(shared: &Shared, unit: &str, number: u32) -> &'static str {
     };
     let status = match command {
         Ok(mut command) => {
-            let id: String = invocation.iter().map(|byte| format!("{byte:02x}")).collect();
-            command.env("INVOCATION_ID", id);
+            command.env("INVOCATION_ID", hex(&invocation));
             let ended = tokio::task::spawn_blocking(move || command.output()).await;
             ended.ok().and_then(Result::ok).and_then(|output| output.status.code()).unwrap_or(70)
         }
