@@ -6,6 +6,7 @@ mod images;
 mod inventory;
 mod kills;
 mod location_codes;
+mod memory_of;
 mod parser;
 mod small_disk;
 mod software_tool;
