@@ -157,9 +157,10 @@ impl Service {
             self.images.announce(id, &announced).await?;
         }
         if let Some(event) = loss {
-            // The next run has nothing to tell any more. Before this it would have to: this one may be killed.
-            self.records.remove(id);
+            // The next run has nothing to tell any more. Before this it would have to, as this one may be killed: told twice,
+            // perhaps, and not never.
             self.events.happened(*event);
+            self.records.remove(id);
         }
         Ok(())
     }

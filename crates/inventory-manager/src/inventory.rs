@@ -88,11 +88,6 @@ impl HostedInterface {
 }
 
 impl HostedObject {
-    /// Bytes that it counts as, see [`crate::limits`].
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
     /// Its interfaces, in the order of their names.
     pub fn interfaces(&self) -> &[HostedInterface] {
         &self.interfaces
@@ -135,6 +130,16 @@ impl Inventory {
     /// The objects, by relative path.
     pub fn objects(&self) -> &BTreeMap<String, HostedObject> {
         &self.objects
+    }
+
+    /// Bytes that an object counts as, or one of its interfaces where one is named.
+    pub fn size_of(&self, schema: &Schema, path: &str, interface: &str) -> Option<usize> {
+        let object = self.objects.get(path)?;
+        if interface.is_empty() {
+            return Some(object.size);
+        }
+        let place = schema.place(interface)?;
+        Some(size(object.interface(place)?, schema.at(place)?))
     }
 
     /// How much there is, as [`crate::limits`] counts it.

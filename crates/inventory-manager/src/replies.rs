@@ -16,8 +16,8 @@ pub const SMALL: usize = 16 * 1024;
 /// So many parts a user's share has, of which one client gets one, so that a client that does not answer leaves the others
 /// theirs.
 const CLIENTS: usize = 4;
-/// Users of so many clients are remembered: a bus has fewer connections.
-const REMEMBERED: usize = 4_096;
+/// Calls of a client that may wait while its user is not known.
+const UNKNOWN: usize = 4;
 
 /// How much may be under way.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +28,13 @@ pub struct Limits {
     pub users: usize,
     /// Bytes to root's clients.
     pub root: usize,
-    /// Clients of one user that may be asked at once, and of all users: dbus-daemon lets a service wait for 128 answers.
+    /// Clients of one user that may be asked at once, of all users but root, and of root half as many: dbus-daemon lets a
+    /// service wait for 128 answers.
     pub asked_of_user: usize,
     /// See `asked_of_user`.
     pub asked: usize,
+    /// Clients whose user is remembered while nothing is under way to them: more than a bus has connections.
+    pub remembered: usize,
     /// Calls of one user that may wait, and of all users but root, and of those whose user is not known yet.
     pub held_of_user: usize,
     /// See `held_of_user`.
@@ -48,6 +51,7 @@ impl Limits {
         root: 48 * 1024 * 1024,
         asked_of_user: 16,
         asked: 64,
+        remembered: 4_096,
         held_of_user: 64,
         held: 256,
         hold: Duration::from_secs(10),
@@ -109,7 +113,7 @@ impl<C> Replies<C> {
 
     /// A call came whose reply has so many bytes, at most.
     pub fn call(&mut self, client: &str, bytes: usize, call: C, now: Duration) -> Vec<Effect<C>> {
-        let user = self.users.get(client).copied();
+        let user = self.users.get(client).copied().or_else(|| self.user_of(client));
         if self.is_full(client, user) {
             return vec![Effect::Refuse(call)];
         }
@@ -125,8 +129,7 @@ impl<C> Replies<C> {
         let count = |which: &dyn Fn(&Held<C>) -> bool| self.held.iter().filter(|held| which(held)).count();
         let Some(user) = user else {
             let unknown = count(&|held| self.user_of(&held.client).is_none());
-            return unknown >= self.limits.held
-                || count(&|held| held.client == client) >= self.limits.held_of_user;
+            return unknown >= self.limits.held || count(&|held| held.client == client) >= UNKNOWN;
         };
         let of_users = || count(&|held| self.user_of(&held.client).is_some_and(|user| user != 0));
         count(&|held| self.user_of(&held.client) == Some(user)) >= self.limits.held_of_user
@@ -141,8 +144,8 @@ impl<C> Replies<C> {
         self.held = others;
         let calls: VecDeque<Held<C>> = calls;
         let mut effects = Vec::new();
-        if self.users.len() >= REMEMBERED {
-            self.users.clear();
+        if self.users.len() >= self.limits.remembered {
+            self.users.retain(|name, _| self.clients.contains_key(name));
         }
         if let Some(user) = user {
             self.users.insert(client.to_owned(), user);
@@ -165,6 +168,23 @@ impl<C> Replies<C> {
         if let Some(client) = self.clients.get_mut(client) {
             client.under_way += bytes.saturating_sub(counted);
         }
+    }
+
+    /// A call that was served has not been performed: its reply has become larger. It waits again.
+    pub fn recalled(
+        &mut self,
+        client: &str,
+        counted: usize,
+        bytes: usize,
+        call: C,
+        now: Duration,
+    ) -> Vec<Effect<C>> {
+        if let Some(known) = self.clients.get_mut(client) {
+            known.under_way = known.under_way.saturating_sub(counted);
+        }
+        let client = client.to_owned();
+        self.held.push_front(Held { client, bytes, until: now + self.limits.hold, call });
+        self.serve()
     }
 
     /// A client was asked, by a call of this number.
@@ -221,14 +241,18 @@ impl<C> Replies<C> {
         self.held = held;
         let late: VecDeque<Held<C>> = late;
         let mut effects: Vec<Effect<C>> = late.into_iter().map(|held| Effect::Refuse(held.call)).collect();
+        let mut again = Vec::new();
         for (name, client) in &mut self.clients {
-            if client.again.is_some_and(|again| again <= now) {
-                client.again = None;
-                effects.push(Effect::Ping(name.clone()));
+            if client.again.take_if(|again| *again <= now).is_some() {
+                again.push(name.clone());
             }
         }
         // Those behind a call that was too large may fit.
         effects.extend(self.serve());
+        again.retain(|name| {
+            !effects.iter().any(|effect| matches!(effect, Effect::Ping(asked) if asked == name))
+        });
+        effects.extend(again.into_iter().map(Effect::Ping));
         self.forget();
         effects
     }
@@ -281,11 +305,19 @@ impl<C> Replies<C> {
     /// Whether so much more may be under way to a client. A reply larger than a share goes where nothing else is under way.
     fn fits(&self, client: &str, user: u32, bytes: usize) -> bool {
         let limits = &self.limits;
-        let is_counted = |client: &&Client| client.under_way > 0;
         let to_client = self.clients.get(client).map_or(0, |client| client.under_way);
-        let asked = self.clients.values().filter(is_counted).count();
-        let asked_of_user = self.of_user(user).filter(is_counted).count();
-        if to_client == 0 && (asked >= limits.asked || asked_of_user >= limits.asked_of_user) {
+        let asked = |which: &dyn Fn(u32) -> bool| {
+            let is_asked = |client: &&Client| client.under_way > 0 && client.user.is_some_and(which);
+            self.clients.values().filter(is_asked).count()
+        };
+        let all_are_asked = || match user {
+            0 => asked(&|user| user == 0) >= limits.asked / 2,
+            user => {
+                asked(&|other| other == user) >= limits.asked_of_user
+                    || asked(&|user| user != 0) >= limits.asked
+            }
+        };
+        if to_client == 0 && all_are_asked() {
             return false;
         }
         let within = |under_way: usize, limit: usize| under_way == 0 || under_way + bytes <= limit;

