@@ -376,7 +376,7 @@ impl Serialize for Kept<'_> {
 const ELEMENT_LIMIT: usize = 240;
 const PATH_LIMIT: usize = 2_000;
 /// Most elements of a path. Each is a folder that is made and read again at each start; real paths have ten.
-const DEPTH_LIMIT: usize = 32;
+const DEPTH_LIMIT: usize = 16;
 
 /// Whether files can be named after an object.
 pub(crate) fn can_be_kept(path: &str) -> bool {

@@ -392,3 +392,13 @@ fn what_was_given_stays_though_it_is_what_the_schema_says() {
     );
     assert!(notify(&mut inventory, given()).kept.is_empty());
 }
+
+#[test]
+fn a_path_of_more_folders_than_a_start_can_read_is_refused() {
+    let path = |elements: usize| "/a".repeat(elements);
+    let mut inventory = Inventory::default();
+    notify(&mut inventory, vec![(&path(DEPTH_LIMIT), vec![("a.Marker", vec![])])]);
+    let outcome = notify(&mut inventory, vec![(&path(DEPTH_LIMIT + 1), vec![("a.Marker", vec![])])]);
+    assert!(matches!(outcome.fault, Some(NotifyError::Path { .. })));
+    assert_eq!(inventory.totals().objects, 1);
+}
