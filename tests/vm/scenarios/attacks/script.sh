@@ -25,29 +25,40 @@ processes() {
         systemctl show -P MainPID -P NRestarts "$unit"
     done
 }
-# has_ended_sending: the attack has said so, or why it could not.
-has_ended_sending() {
-    [ -s /run/bed/attack ]
+# have_ended_sending UNIT...: each attack has said so, or why it could not.
+have_ended_sending() {
+    local unit
+    for unit in "$@"; do
+        [ -s "/run/bed/attack-$unit" ] || return 1
+    done
 }
-# attack KIND UNIT CONNECTIONS CALLS: as nobody, while all services are asked.
+# attack KIND CONNECTIONS CALLS UNIT...: as nobody, on all of these at once, while all services are asked.
 attack() {
-    local in=/run/bed/attack.in hold unit round=0 limit=$((SECONDS + 120))
-    say "$1: ${*:2}"
+    local kind=$1 connections=$2 calls=$3 in=/run/bed/attack.in hold unit round=0 limit=$((SECONDS + 120)) attacks=()
+    shift 3
+    say "$kind: $*"
     mkfifo $in
-    : > /run/bed/attack
-    setpriv --reuid=nobody --regid=nogroup --clear-groups /usr/local/libexec/bed/test-attacks \
-        "$1" "${names[$2]}" "$3" "$4" < $in > /run/bed/attack 2>&1 &
+    for unit in "$@"; do
+        : > "/run/bed/attack-$unit"
+        setpriv --reuid=nobody --regid=nogroup --clear-groups /usr/local/libexec/bed/test-attacks \
+            "$kind" "${names[$unit]}" "$connections" "$calls" < $in > "/run/bed/attack-$unit" 2>&1 &
+        attacks+=($!)
+    done
     exec {hold}> $in
-    until [ $round -ge 2 ] && has_ended_sending; do
+    until [ $round -ge 2 ] && have_ended_sending "$@"; do
         [ $SECONDS -lt $limit ] || fail "the attack does not end"
         round=$((round + 1))
         for unit in "${!names[@]}"; do
             answers "$unit"
         done
     done
-    expect sent "$(cat /run/bed/attack)" "what the attack says"
+    for unit in "$@"; do
+        expect sent "$(cat "/run/bed/attack-$unit")" "what the attack on $unit says"
+    done
     exec {hold}>&-
-    wait $! || fail "the attack ended with $?"
+    for attack in "${attacks[@]}"; do
+        wait "$attack" || fail "an attack ended with $?"
+    done
     rm $in
 }
 
@@ -64,10 +75,8 @@ for unit in "${!names[@]}"; do
 done
 before=$(processes)
 
-for unit in "${!names[@]}"; do
-    attack descriptors "$unit" 4 250
-    attack odd "$unit" 1 100
-done
+attack descriptors 4 80 "${!names[@]}"
+attack odd 1 100 "${!names[@]}"
 
 say "the inventory is made large"
 printf -v text '%120000s' x
@@ -77,7 +86,7 @@ for part in {1..10}; do
     busctl call $INVENTORY $INVENTORY_ROOT $INVENTORY Notify 'a{oa{sa{sv}}}' 1 "/attacks/part$part" \
         1 $PI.Item 1 PrettyName s "$text"
 done
-attack unread inventory-manager 4 125
+attack unread 4 125 inventory-manager
 all=$(busctl --timeout="$LIMIT" --json=short call $INVENTORY $INVENTORY_ROOT org.freedesktop.DBus.ObjectManager GetManagedObjects)
 [ ${#all} -gt 1200000 ] || fail "the inventory has ${#all} bytes only"
 busctl call $INVENTORY $INVENTORY_ROOT io.vivianite.Inventory.Deletion1 Delete as 10 "${paths[@]}" > /dev/null
