@@ -11,7 +11,7 @@ const LEAST: u64 = 8 * 1024;
 
 /// Room on the disk that is given back when it is full, for what must go through then.
 ///
-/// A file with real blocks. Nobody reads it, and nothing waits for it: a loss of power may take it away.
+/// A file with real blocks. It is never read, and nothing waits for it to be durable: a loss of power may take it away.
 #[derive(Debug)]
 pub struct Reserve {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! Who may report for an EEPROM: a process of its parser's unit, as process 1 tells, and for any EEPROM root and the user
+//! Who may report for an EEPROM: a process of its parser's unit, as PID 1 tells, and for any EEPROM root and the user
 //! that this service runs as, since parsers are run by hand too.
 //!
 //! A parser has read hostile bytes. One that was taken over says of its own EEPROM what it likes, and of no other.
@@ -12,7 +12,7 @@ use system_index::Parser;
 use system_index::units::unit_name;
 use zbus::Connection;
 
-/// Longest wait for bus and process 1, all questions together. A parser waits ten seconds for its answer; one that is refused
+/// Longest wait for bus and PID 1, all questions together. A parser waits ten seconds for its answer; one that is refused
 /// prints its report, and its unit is run again as after any report that was lost.
 pub const LIMIT: Duration = Duration::from_secs(5);
 
@@ -27,7 +27,7 @@ pub struct Reporters {
 
 impl Reporters {
     /// Judges a connection by its unique name. Costs one question to the bus for those who may report for any EEPROM, else
-    /// three, and one to process 1.
+    /// three, and one to PID 1.
     ///
     /// Errors: it may not, or that cannot be told within the limit.
     pub async fn judge(&self, connection: &Connection, caller: &str, key: &str) -> Result<(), Refusal> {
@@ -37,7 +37,7 @@ impl Reporters {
             Ok(Ok(None)) => Ok(()),
             Ok(Ok(Some(who))) => Err(Refusal::NotTheirs(key.to_owned(), who)),
             Ok(Err(error)) => Err(unclear(error.to_string())),
-            Err(_) => Err(unclear("process 1 or the bus does not answer".to_owned())),
+            Err(_) => Err(unclear("PID 1 or the bus does not answer".to_owned())),
         }
     }
 
@@ -91,7 +91,7 @@ mod tests {
         NoUnitForPID(String),
     }
 
-    /// What process 1 says of the test's own process; nothing when it does not answer.
+    /// What PID 1 says of the test's own process; nothing when it does not answer.
     #[derive(Debug, Clone, Default)]
     struct Process1(Arc<Mutex<Option<Option<String>>>>);
 
@@ -178,6 +178,6 @@ mod tests {
         drop((service, line));
 
         let (_service, mut line) = serve(peer::is_privileged_user).await;
-        assert_eq!(report(&mut line, &client, "8-0050").await, taken, "process 1 is not asked");
+        assert_eq!(report(&mut line, &client, "8-0050").await, taken, "PID 1 is not asked");
     }
 }
