@@ -139,6 +139,16 @@ mod tests {
     use dbus_api::vpd::collection::{Outcome, RecordReport};
 
     #[test]
+    fn a_connection_has_one_report_under_way() {
+        let callers = Callers::default();
+        let first = callers.enter(":1.1");
+        assert!(first.is_some() && callers.enter(":1.1").is_none());
+        assert!(callers.enter(":1.2").is_some());
+        drop(first);
+        assert!(callers.enter(":1.1").is_some());
+    }
+
+    #[test]
     fn a_report_reaches_no_terminal_with_control_characters_and_no_memory_with_endless_texts() {
         let text = "\u{1b}[2J".to_owned() + &"x".repeat(10_000);
         let record = RecordReport { name: text.clone(), reason: text.clone(), ..RecordReport::default() };
