@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::packages::{self, Part};
-use crate::rings::Outcome;
+use crate::rings::{Outcome, Row};
 use crate::step::Step;
 use crate::workspace::Workspace;
 use crate::{fuzz, introspect, new_service, rings, schema, size, tidy, tools};
@@ -13,11 +13,20 @@ use crate::{fuzz, introspect, new_service, rings, schema, size, tidy, tools};
 /// Seconds of fuzzing in all, by the clock on the wall.
 const FUZZ_SECONDS: u32 = 600;
 
-/// Runs every row, also after a failure, and ends with a table of the results.
-pub fn run() -> Result<()> {
+/// What to run.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Names of rows; all without
+    rows: Vec<String>,
+}
+
+/// Runs every row that is wanted, also after a failure, and ends with a table of the results.
+///
+/// Errors: a row failed, or there is none of a name.
+pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     packages::require(Part::Build)?;
-    rings::play(&[
+    let rows: [Row<'_>; 11] = [
         ("format", &|| format(&workspace)),
         ("tidy", &|| tidy::run().map(passed)),
         ("schema", &|| schema::check(&workspace.root).map(passed)),
@@ -29,7 +38,14 @@ pub fn run() -> Result<()> {
         ("size", &|| size::run(&size::Arguments::default()).map(passed)),
         ("dependencies", &|| dependencies(&workspace)),
         ("fuzz", &|| fuzz::run_within(FUZZ_SECONDS).map(passed)),
-    ])
+    ];
+    if let Some(other) = arguments.rows.iter().find(|name| rows.iter().all(|(row, _)| row != name)) {
+        let names: Vec<&str> = rows.iter().map(|(row, _)| *row).collect();
+        bail!("there is no row {other}, but {}", names.join(", "));
+    }
+    let is_wanted =
+        |row: &&Row<'_>| arguments.rows.is_empty() || arguments.rows.iter().any(|name| name == row.0);
+    rings::play(&rows.iter().filter(is_wanted).copied().collect::<Vec<_>>())
 }
 
 fn passed((): ()) -> Outcome {

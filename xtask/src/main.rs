@@ -50,7 +50,7 @@ enum Command {
     /// Our programs beside their C twins, in instructions and memory
     Bench(bench::Arguments),
     /// The gate: format, lints, documentation, tidy, features, sizes, licences, a short fuzzing
-    Ci,
+    Ci(ci::Arguments),
     /// The services at work on a private bus
     Demo(demo::Arguments),
     /// Install what lands on the target below a folder
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Ci => ci::run(),
+        Command::Ci(arguments) => ci::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Dist(arguments) => dist::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

@@ -9,7 +9,7 @@ pub fn of(command: &Command) -> Vec<Part> {
     let mut parts = match command {
         Command::Man(_) | Command::NewService(_) | Command::Schema(_) | Command::Tidy => Vec::new(),
         Command::Bench(arguments) => vec![Build, Bus, arguments.part()],
-        Command::Ci => vec![Build, Bus, Size, Fuzz],
+        Command::Ci(_) => vec![Build, Bus, Size, Fuzz],
         Command::Demo(_) | Command::Introspect(_) => vec![Build, Bus],
         Command::Dist(_) => vec![Build],
         Command::Fuzz(_) => vec![Fuzz],
