@@ -5,14 +5,19 @@ use anyhow::{Context as _, ensure};
 use dbus_api::call::has_owner;
 use dbus_api::standard::PEER;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use std::collections::HashMap;
 use std::fs::File;
 use test_bus::LIMIT;
 use zbus::message::Flags;
-use zbus::{Connection, Message, OwnedFd};
+use zbus::{Connection, Message, OwnedFd, OwnedVariant};
 
 /// What a service may hold at most while it is flooded, KiB beyond what it had: zbus's queue of 64 messages of 64 KiB, as
 /// much again in calls at work, and what the allocator keeps.
 const MOST: u64 = 16 * 1024;
+
+/// Bytes of a service's that the bus may keep for one user that does not read: 4 MiB, a little for each connection, and the
+/// calls that were at work.
+const MOST_UNREAD: u32 = 6 * 1024 * 1024;
 
 /// What systemd lets a service have, unless its unit says otherwise.
 const DESCRIPTORS: u64 = 1024;
@@ -55,9 +60,37 @@ impl Machine {
             let grown = peak(service.pid())?.saturating_sub(before);
             ensure!(grown <= MOST, "{name}, {what}: it held {grown} KiB more");
         }
+        self.expect_unread_to_be_bounded(name, bus_name)?;
+        let grown = peak(service.pid())?.saturating_sub(before);
+        ensure!(grown <= MOST, "{name}, replies that are not read: it held {grown} KiB more");
         ensure!(service.stop()?.success(), "{name} did not end well");
         Ok(())
     }
+
+    /// A user asks a thousand times what the service offers, over each of many connections, and reads nothing.
+    fn expect_unread_to_be_bounded(&self, name: &str, bus_name: &str) -> anyhow::Result<()> {
+        let mut attack = self.attack(&["small", bus_name, "30", "1000"])?;
+        let asked = self.run(async |other| {
+            ping(&other, bus_name).await?;
+            kept(&other, bus_name).await
+        });
+        attack.kill()?;
+        attack.wait()?;
+        let kept = asked.with_context(|| format!("{name}, replies that are not read"))?;
+        ensure!(kept <= MOST_UNREAD, "{name}: the bus keeps {kept} bytes of it");
+        self.run(async |other| ping(&other, bus_name).await)
+    }
+}
+
+/// Bytes of a service's messages that the bus keeps, as dbus-daemon counts them.
+async fn kept(connection: &Connection, bus_name: &str) -> anyhow::Result<u32> {
+    let (path, interface) = ("/org/freedesktop/DBus", "org.freedesktop.DBus.Debug.Stats");
+    let asked = connection
+        .call_method(Some("org.freedesktop.DBus"), path, Some(interface), "GetConnectionStats", &bus_name)
+        .await?;
+    let stats: HashMap<String, OwnedVariant> = asked.body().deserialize()?;
+    let kept = stats.get("IncomingBytes").context("dbus-daemon does not say what it keeps")?;
+    Ok(kept.try_into()?)
 }
 
 async fn ping(connection: &Connection, bus_name: &str) -> anyhow::Result<()> {

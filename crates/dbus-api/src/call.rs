@@ -156,18 +156,6 @@ pub async fn unix_user(connection: &Connection, name: &str) -> Result<u32, CallE
     number(connection, "GetConnectionUnixUser", name).await
 }
 
-/// The call that asks the bus for a connection's user, for services that take answers off the bus by themselves; see
-/// [`user_of`].
-pub fn ask_unix_user(name: &str) -> zbus::Result<Message> {
-    let call = Message::method_call(BUS.path, "GetConnectionUnixUser").interface(BUS.interface);
-    call.destination(BUS.destination).build(&name)
-}
-
-/// What the bus has answered to [`ask_unix_user`]; nothing when there is no such connection.
-pub fn user_of(answer: &Message) -> Option<u32> {
-    is_of_bus(answer).then(|| answer.body().deserialize().ok()).flatten()
-}
-
 /// A `Peer.Ping` with a serial that the connection cannot guess, so that it can only answer what it has read.
 pub fn ping(name: &str, serial: NonZeroU32) -> zbus::Result<Message> {
     let call = Message::method_call("/", "Ping").interface(PEER).destination(name);
@@ -177,12 +165,6 @@ pub fn ping(name: &str, serial: NonZeroU32) -> zbus::Result<Message> {
 /// Whether a message comes from the bus itself.
 pub fn is_of_bus(message: &Message) -> bool {
     message.header().sender().is_some_and(|sender| sender.as_str() == BUS.destination)
-}
-
-/// Whether the bus has said that a connection that was called is gone, or went before it answered.
-pub fn is_gone(answer: &Message) -> bool {
-    let absent = matches!(answered_with_error("", answer), CallError::Absent { .. });
-    answer.message_type() == MessageType::Error && is_of_bus(answer) && absent
 }
 
 /// The number of a connection's process, as the kernel told the bus when it connected.

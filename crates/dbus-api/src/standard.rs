@@ -17,6 +17,12 @@ pub mod error {
     pub const ACCESS_DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
     /// The call asks for more than a peer may.
     pub const LIMITS_EXCEEDED: &str = "org.freedesktop.DBus.Error.LimitsExceeded";
+    /// The bus knows no owner of the name, nor how to start one.
+    pub const SERVICE_UNKNOWN: &str = "org.freedesktop.DBus.Error.ServiceUnknown";
+    /// The bus knows no owner of the name.
+    pub const NAME_HAS_NO_OWNER: &str = "org.freedesktop.DBus.Error.NameHasNoOwner";
+    /// The called connection has gone, or the reply has taken too long.
+    pub const NO_REPLY: &str = "org.freedesktop.DBus.Error.NoReply";
     /// There is no such object.
     pub const UNKNOWN_OBJECT: &str = "org.freedesktop.DBus.Error.UnknownObject";
     /// The object has no such interface.

@@ -61,7 +61,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     if start.print_config {
         return service_runtime::print(&merged.describe());
     }
-    let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
+    let (connection, _) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
     // Two services must not share a folder: one would sweep away what the other unpacks.
     bus::refuse_second(&connection, software::IMAGE_MANAGER).await?;
     let folder = UploadFolder::open(&settings.upload_folder)

@@ -4,8 +4,8 @@ use crate::adoption::{self, Orders, Source};
 use crate::associations::Associations;
 use crate::dbus::{self, Call};
 use crate::error::CallFailure;
+use crate::held::{Held, Limits, Room};
 use crate::inventory::{Inventory, Told};
-use crate::replies::{self, Effect, Replies};
 use crate::requests::{Outgoing, State};
 use crate::restoring::Restoring;
 use crate::schema::{self, Schema};
@@ -13,16 +13,14 @@ use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::{NAME, limits};
 use anyhow::Context as _;
-use dbus_api::call;
 use dbus_api::inventory::{deletion, manager};
 use dbus_api::standard::PROPERTIES;
 use durable_state::RealDisk;
-use service_runtime::bus::Accepts;
+use service_runtime::bus::{Accepts, Replies, SMALL};
 use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
 use service_runtime::{Exit, bus, folders};
-use std::collections::{BTreeMap, VecDeque};
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
@@ -41,6 +39,7 @@ const ACCEPTS: Accepts = Accepts {
     ],
     // Of clients that are asked whether they read, who may be any user's; and the bus's.
     answers: Accepts::SMALL,
+    weighs_replies: true,
     // Each may be a `Notify` of 8 MiB.
     waiting: NonZeroUsize::MIN.saturating_add(3),
     ..Accepts::SHORT
@@ -58,7 +57,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let settings = Settings::new(&fragment, folders::state());
     let schema = load_schema(&start)?;
     let mut associations = Associations::load(&start.root).context(Exit::Configuration)?;
-    let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
+    let (connection, replies) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
     // Two inventories must not share a state folder; the name tells before the folder is touched.
     bus::refuse_second(&connection, manager::BUS_NAME).await?;
     let mut inventory = Inventory::default();
@@ -85,8 +84,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         store,
         connection,
         failed_at: None,
-        replies: Replies::new(replies::Limits::BUS),
-        questions: BTreeMap::new(),
+        replies,
+        held: Held::new(Limits::BUS),
         began: Instant::now(),
     };
     service.tell_status(&lifecycle);
@@ -150,11 +149,11 @@ struct Service {
     connection: Connection,
     /// When a checkpoint failed last, so that a sick disk is not asked at every call.
     failed_at: Option<Instant>,
-    /// Large replies under way, and the calls that wait for them.
-    replies: Replies<Message>,
-    /// Clients whose user the bus was asked for, by the number of the call.
-    questions: BTreeMap<NonZeroU32, String>,
-    /// The time of `replies` counts from here.
+    /// What clients have not read.
+    replies: Replies,
+    /// Calls that wait until clients of their user have read.
+    held: Held<Message>,
+    /// The time of `held` counts from here.
     began: Instant,
 }
 
@@ -176,11 +175,14 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-/// A number that no client knows before it has read it, as the hash of nothing by a random key.
-fn unguessable() -> NonZeroU32 {
-    let hash = RandomState::new().build_hasher().finish();
-    // Half of it is taken.
-    NonZeroU32::new(hash as u32).unwrap_or(NonZeroU32::MIN)
+impl Room for Replies {
+    fn user_of(&self, client: &str) -> Option<u32> {
+        Self::user_of(self, client)
+    }
+
+    fn fits(&self, client: &str, bytes: usize) -> bool {
+        Self::fits(self, client, bytes)
+    }
 }
 
 impl Service {
@@ -198,13 +200,12 @@ impl Service {
         // A start may have left something to carry over.
         let mut checkpoint_at = self.checkpoint_due();
         loop {
-            let refuse_at = self.replies.due().map(|due| self.began + due);
+            let refuse_at = self.held.due().map(|due| self.began + due);
             tokio::select! {
                 turn = lifecycle.turn(checkpoint_at.into_iter().chain(refuse_at).min()) => match turn {
                     Turn::Stop => return Ok(()),
                     Turn::Due => {
-                        let refused = self.replies.tick(self.began.elapsed());
-                        if !self.perform(refused, lifecycle).await? {
+                        if !self.serve_held(lifecycle).await? {
                             return Ok(());
                         }
                         if checkpoint_at.is_some_and(|at| at <= Instant::now()) {
@@ -213,6 +214,11 @@ impl Service {
                         }
                     }
                 },
+                () = self.replies.freed() => {
+                    if !self.serve_held(lifecycle).await? {
+                        return Ok(());
+                    }
+                }
                 message = bus::next(messages) => {
                     let written = self.store.journal_length();
                     if !self.handle(&message?, lifecycle).await? {
@@ -229,15 +235,14 @@ impl Service {
 
     /// Does what a message asks for; whether the service goes on.
     async fn handle(&mut self, message: &Message, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
-        let effects = match message.message_type() {
-            MessageType::MethodCall => match self.take(message, lifecycle)? {
-                Taken::Done(outgoing) => return self.deliver(outgoing, lifecycle).await,
-                Taken::Large(bytes) => self.weigh(message, bytes),
-            },
-            MessageType::MethodReturn | MessageType::Error => self.answered(message),
-            MessageType::Signal => Vec::new(),
-        };
-        self.perform(effects, lifecycle).await
+        // Answers of the bus are for the connection.
+        if message.message_type() != MessageType::MethodCall {
+            return Ok(true);
+        }
+        match self.take(message, lifecycle)? {
+            Taken::Done(outgoing) => self.deliver(outgoing, lifecycle).await,
+            Taken::Large(bytes) => self.hold(message, bytes, lifecycle).await,
+        }
     }
 
     /// Sends what a call has brought about; whether the service goes on.
@@ -254,82 +259,54 @@ impl Service {
         }
     }
 
-    /// When the reply of this call may be sent.
-    fn weigh(&mut self, call: &Message, bytes: usize) -> Vec<Effect<Message>> {
-        let header = call.header();
-        // The bus puts it in.
-        let Some(client) = header.sender() else { return Vec::new() };
-        if call.data().len() > LONGEST_HELD {
-            return vec![Effect::Refuse(call.clone())];
-        }
-        self.replies.call(client.as_str(), bytes, call.clone(), self.began.elapsed())
-    }
-
-    /// What follows an answer to a call of ours: of the bus, or of a client that was asked whether it reads.
-    fn answered(&mut self, answer: &Message) -> Vec<Effect<Message>> {
-        let header = answer.header();
-        let Some((serial, sender)) = header.reply_serial().zip(header.sender()) else { return Vec::new() };
-        if !call::is_of_bus(answer) {
-            return self.replies.answered(sender.as_str(), serial);
-        }
-        if let Some(client) = self.questions.remove(&serial) {
-            return self.replies.user(&client, call::user_of(answer));
-        }
-        match self.replies.who_was_asked(serial) {
-            Some(client) if call::is_gone(answer) => self.replies.gone(&client),
-            Some(client) => {
-                log::debug!("the bus does not let {client} be asked whether it reads: {answer:?}");
-                self.replies.not_asked(&client, self.began.elapsed());
-                Vec::new()
-            }
-            None => Vec::new(),
-        }
-    }
-
-    /// Performs what the core of large replies wants; whether the service goes on.
-    async fn perform(
+    /// Serves a call with a large reply now, or when its client and its user have read; whether the service goes on.
+    async fn hold(
         &mut self,
-        effects: Vec<Effect<Message>>,
+        call: &Message,
+        bytes: usize,
         lifecycle: &mut Lifecycle,
     ) -> anyhow::Result<bool> {
-        let mut effects = VecDeque::from(effects);
-        while let Some(effect) = effects.pop_front() {
-            // One at a time: a reply may be as large as the inventory.
-            let message = match effect {
-                Effect::Serve(call, counted) => {
-                    let header = call.header();
-                    let Some(client) = header.sender() else { continue };
-                    let bytes = dbus::all_asked_for(&call, &self.schema, &self.inventory).unwrap_or(counted);
-                    if bytes > counted {
-                        let (client, now) = (client.as_str(), self.began.elapsed());
-                        effects.extend(self.replies.recalled(client, counted, bytes, call.clone(), now));
-                        continue;
-                    }
-                    let reply = self.answer(&call).1.context("cannot build a reply")?;
-                    self.replies.grown(client.as_str(), counted, reply.data().len());
-                    reply
-                }
-                Effect::Refuse(call) => {
-                    let failure = CallFailure::Unread;
-                    let refusal = Message::error(&call.header(), failure.name());
-                    refusal.build(&failure.to_string()).context("cannot build a reply")?
-                }
-                Effect::AskUser(client) => {
-                    let question = call::ask_unix_user(&client).context("cannot build a call")?;
-                    self.questions.insert(question.primary_header().serial_num(), client);
-                    question
-                }
-                Effect::Ping(client) => {
-                    let serial = unguessable();
-                    self.replies.asked(&client, serial);
-                    call::ping(&client, serial).context("cannot build a call")?
-                }
-            };
-            if !self.deliver(Outgoing::new(Vec::new(), Some(message)), lifecycle).await? {
+        let header = call.header();
+        // The bus puts it in.
+        let Some(client) = header.sender() else { return Ok(true) };
+        let is_long = call.data().len() > LONGEST_HELD;
+        let now = self.began.elapsed();
+        if is_long || self.held.push(client.as_str(), bytes, call.clone(), now, &self.replies).is_some() {
+            return self.refuse(call, lifecycle).await;
+        }
+        self.serve_held(lifecycle).await
+    }
+
+    /// Serves and refuses what has waited for long enough; whether the service goes on.
+    async fn serve_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
+        for call in self.held.refused(self.began.elapsed(), &self.replies) {
+            if !self.refuse(&call, lifecycle).await? {
+                return Ok(false);
+            }
+        }
+        // One at a time: a reply may be as large as the inventory, and counts once it is sent.
+        while let Some((call, counted)) = self.held.take(&self.replies) {
+            let header = call.header();
+            let Some(client) = header.sender() else { continue };
+            let bytes = dbus::all_asked_for(&call, &self.schema, &self.inventory).unwrap_or(counted);
+            if bytes > counted {
+                self.held.push_again(client.as_str(), bytes, call.clone(), self.began.elapsed());
+                continue;
+            }
+            let reply = self.answer(&call).1.context("cannot build a reply")?;
+            if !self.deliver(Outgoing::new(Vec::new(), Some(reply)), lifecycle).await? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Refuses a call whose large reply may not be sent; whether the service goes on.
+    async fn refuse(&self, call: &Message, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
+        let failure = CallFailure::Unread;
+        let refusal = Message::error(&call.header(), failure.name()).build(&failure.to_string());
+        let refusal = refusal.context("cannot build a reply")?;
+        self.deliver(Outgoing::new(Vec::new(), Some(refusal)), lifecycle).await
     }
 
     fn checkpoint_due(&self) -> Option<Instant> {
@@ -358,15 +335,15 @@ impl Service {
             return Ok(Taken::Done(Outgoing::default()));
         }
         // Not built before it is known whether it may be sent.
-        if let Some(bytes) = dbus::all_asked_for(message, &self.schema, &self.inventory)
-            .filter(|bytes| *bytes > replies::SMALL)
+        if let Some(bytes) =
+            dbus::all_asked_for(message, &self.schema, &self.inventory).filter(|bytes| *bytes > SMALL)
         {
             return Ok(Taken::Large(bytes));
         }
         let (told, reply) = self.answer(message);
         let reply = is_wanted.then_some(reply).transpose().context("cannot build a reply")?;
         let length = reply.as_ref().map_or(0, |reply| reply.data().len());
-        if length > replies::SMALL {
+        if length > SMALL {
             // Only what changes nothing has a large reply, so that it can be asked for once more.
             return Ok(Taken::Large(length));
         }

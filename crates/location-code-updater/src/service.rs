@@ -47,7 +47,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         // There is nothing to wait for.
         settings.limits.inventory = Duration::ZERO;
     }
-    let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
+    let (connection, _) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
     daemon::serve(&connection, NAME, location::BUS_NAME).await?;
     let signals = Signals::subscribe(&connection).await?;
     let mut schedule = Schedule::new(settings.limits);

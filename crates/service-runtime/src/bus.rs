@@ -1,19 +1,30 @@
 //! The connection to the system bus.
 
 mod incoming;
+#[cfg(feature = "daemon")]
+mod replies;
 mod socket;
 #[cfg(feature = "daemon")]
+mod unread;
+#[cfg(feature = "daemon")]
 mod waiting;
+
+#[cfg(feature = "daemon")]
+pub use replies::Replies;
+#[cfg(feature = "daemon")]
+pub use unread::SMALL;
 
 use crate::Exit;
 use anyhow::Context as _;
 use futures_core::Stream as _;
+use incoming::Watch;
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 #[cfg(feature = "daemon")]
@@ -52,6 +63,8 @@ pub struct Accepts {
     pub large: &'static [(Member, usize)],
     /// Longest body of an answer, bytes, where the service calls others than PID 1, the bus and its peers.
     pub answers: usize,
+    /// Whether the service asks [`Replies::fits`] before it sends a large reply, and takes its calls one by one.
+    pub weighs_replies: bool,
     /// Messages that may wait for a service that takes them off the bus by itself.
     pub waiting: NonZeroUsize,
 }
@@ -69,6 +82,7 @@ impl Accepts {
         sends_descriptors: false,
         large: &[],
         answers: usize::MAX,
+        weighs_replies: false,
         waiting: NonZeroUsize::MIN.saturating_add(63),
     };
 
@@ -80,10 +94,33 @@ impl Accepts {
 /// Connects to the system bus (`DBUS_SYSTEM_BUS_ADDRESS` overrides its address, which is that of a socket in the file system
 /// or of an abstract one).
 ///
-/// Every call over the connection ends after `call_limit` at the latest.
+/// Every call over the connection ends after `call_limit` at the latest. Where the bus takes nothing for ten seconds, the
+/// connection is closed.
 /// Errors: marked [`Exit::PeerUnavailable`].
 pub async fn connect(call_limit: Duration, accepts: &'static Accepts) -> anyhow::Result<Connection> {
-    tokio::time::timeout(CONNECT_LIMIT, build(call_limit, accepts))
+    connect_watched(call_limit, accepts, None).await
+}
+
+/// As [`connect`], for a program that others call: the replies that they do not read are bounded, for as long as the program
+/// runs.
+#[cfg(feature = "daemon")]
+pub async fn connect_as_service(
+    call_limit: Duration,
+    accepts: &'static Accepts,
+) -> anyhow::Result<(Connection, Replies)> {
+    let replies = Replies::new(accepts.weighs_replies);
+    let watch: Arc<dyn Watch> = Arc::new(replies.clone());
+    let connection = connect_watched(call_limit, accepts, Some(watch)).await?;
+    tokio::spawn(replies.clone().look_after(connection.clone()));
+    Ok((connection, replies))
+}
+
+async fn connect_watched(
+    call_limit: Duration,
+    accepts: &'static Accepts,
+    watch: Option<Arc<dyn Watch>>,
+) -> anyhow::Result<Connection> {
+    tokio::time::timeout(CONNECT_LIMIT, build(call_limit, accepts, watch))
         .await
         .context("the bus did not answer the connection in time")
         .context(Exit::PeerUnavailable)?
@@ -92,7 +129,11 @@ pub async fn connect(call_limit: Duration, accepts: &'static Accepts) -> anyhow:
         .context(Exit::PeerUnavailable)
 }
 
-async fn build(call_limit: Duration, accepts: &'static Accepts) -> zbus::Result<Connection> {
+async fn build(
+    call_limit: Duration,
+    accepts: &'static Accepts,
+    watch: Option<Arc<dyn Watch>>,
+) -> zbus::Result<Connection> {
     let address = Address::system()?;
     let Transport::Unix(unix) = address.transport() else { return Err(zbus::Error::Unsupported) };
     let address = match unix.path() {
@@ -101,7 +142,7 @@ async fn build(call_limit: Duration, accepts: &'static Accepts) -> zbus::Result<
         _ => return Err(zbus::Error::Unsupported),
     };
     let stream = connected(&address.into()).await?;
-    let builder = Builder::socket(socket::BusSocket::new(stream, accepts)).max_queued(accepts.waiting);
+    let builder = Builder::socket(socket::BusSocket::new(stream, accepts, watch)).max_queued(accepts.waiting);
     builder.method_timeout(call_limit).build().await
 }
 

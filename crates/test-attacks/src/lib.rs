@@ -4,6 +4,7 @@
 //! test-attacks descriptors NAME CONNECTIONS CALLS   CALLS times a Ping with 16 descriptors, over each connection
 //! test-attacks odd NAME CONNECTIONS CALLS           CALLS times a Ping with a header field that D-Bus does not know
 //! test-attacks unread NAME CONNECTIONS CALLS        CALLS times GetManagedObjects of the inventory, read by no one
+//! test-attacks small NAME CONNECTIONS CALLS         CALLS times Introspect, read by no one
 //! ```
 //!
 //! It says `sent` when all is sent, and keeps its connections until its standard input is closed.
@@ -37,6 +38,7 @@ enum Kind {
     Descriptors,
     Odd,
     Unread,
+    Small,
 }
 
 /// A code of a header field that D-Bus does not know, which it has receivers ignore.
@@ -52,6 +54,7 @@ impl Attack {
             "descriptors" => Kind::Descriptors,
             "odd" => Kind::Odd,
             "unread" => Kind::Unread,
+            "small" => Kind::Small,
             other => bail!("{other} is no attack"),
         };
         let (name, connections) = (next("the bus name")?, next("the number of connections")?.parse()?);
@@ -109,6 +112,11 @@ impl Attack {
             Kind::Unread => {
                 let call = Message::method_call("/xyz/openbmc_project/inventory", "GetManagedObjects");
                 let call = call.interface("org.freedesktop.DBus.ObjectManager");
+                call.destination(self.name.as_str()).build(&())?
+            }
+            Kind::Small => {
+                let call = Message::method_call("/", "Introspect");
+                let call = call.interface("org.freedesktop.DBus.Introspectable");
                 call.destination(self.name.as_str()).build(&())?
             }
         })

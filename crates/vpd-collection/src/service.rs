@@ -60,7 +60,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let files = frus.iter().map(|fru| (fru.key.clone(), file_of(&active, &fru.key), fru.redundant.clone()));
     let devices = Devices::watch(files);
 
-    let connection = bus::connect(CALL_LIMIT, &ACCEPTS).await?;
+    let (connection, _) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
     let (requests, calls) = mpsc::channel(CALLS_KEPT);
     let jobs = Jobs::follow(&connection).await?;
     let inventory = Peer::follow(&connection, manager::BUS_NAME, []).await?;

@@ -3,6 +3,8 @@
 //! The bus has checked the message already. What is not understood all the same costs that message, never the connection.
 
 use super::Accepts;
+use std::fmt::Debug;
+use std::num::NonZeroU32;
 
 /// Bytes of a message's head that every message has: they say how long the rest is.
 pub(super) const PRIMARY: usize = 16;
@@ -19,11 +21,30 @@ const BUS: &[u8] = b"org.freedesktop.DBus";
 mod code {
     pub const INTERFACE: u8 = 2;
     pub const MEMBER: u8 = 3;
+    pub const ERROR_NAME: u8 = 4;
+    pub const REPLY_SERIAL: u8 = 5;
     pub const DESTINATION: u8 = 6;
     pub const SENDER: u8 = 7;
     pub const UNIX_FDS: u8 = 9;
     pub const CALL: u8 = 1;
+    pub const RETURN: u8 = 2;
+    pub const ERROR: u8 = 3;
     pub const SIGNAL: u8 = 4;
+}
+
+/// The flag of a call that wants no reply.
+const NO_REPLY_EXPECTED: u8 = 1;
+
+/// Hears of calls and answers, for a service that counts what its clients have not read.
+pub(super) trait Watch: Debug + Send + Sync {
+    /// A call has come that wants a reply; whether it is taken.
+    fn takes(&self, client: &str, call: NonZeroU32) -> bool;
+    /// A client has answered a call; whether the answer is for the watch alone.
+    fn answered(&self, client: &str, call: NonZeroU32) -> bool;
+    /// The bus has answered a call with an error; whether that is for the watch alone.
+    fn failed(&self, call: NonZeroU32, error: &str) -> bool;
+    /// A reply was sent, of so many bytes.
+    fn sent(&self, client: &str, call: NonZeroU32, bytes: usize);
 }
 
 /// How long a message is, bytes.
@@ -57,7 +78,13 @@ pub(super) fn lengths(primary: &[u8]) -> Option<Lengths> {
 /// Judges a message by its whole head, and takes out of the head what is not handed on.
 ///
 /// `carried` is how many descriptors have come with it.
-pub(super) fn judge(head: &mut [u8], body: usize, carried: usize, accepts: &Accepts) -> Verdict {
+pub(super) fn judge(
+    head: &mut [u8],
+    body: usize,
+    carried: usize,
+    accepts: &Accepts,
+    watch: Option<&dyn Watch>,
+) -> Verdict {
     let Some(fields) = Fields::read(head) else {
         return Verdict::Skip("its header fields are of types that D-Bus does not know");
     };
@@ -69,6 +96,9 @@ pub(super) fn judge(head: &mut [u8], body: usize, carried: usize, accepts: &Acce
     let kind = head.get(1).copied().unwrap_or_default();
     if kind == code::SIGNAL && fields.destination.is_some() && name(&fields.sender) != Some(BUS) {
         return Verdict::Skip("it is a signal for us alone, which no peer of ours sends");
+    }
+    if let Some(reason) = watch.and_then(|watch| watched(watch, head, &fields)) {
+        return Verdict::Skip(reason);
     }
     let usual = match kind {
         code::CALL => Accepts::SMALL,
@@ -93,6 +123,29 @@ pub(super) fn judge(head: &mut [u8], body: usize, carried: usize, accepts: &Acce
         return Verdict::Take { body: 0, descriptors };
     }
     Verdict::Take { body, descriptors }
+}
+
+/// Tells the watch of a message; why it is passed over, if it is.
+fn watched(watch: &dyn Watch, head: &[u8], fields: &Fields) -> Option<&'static str> {
+    let text = |range: Option<(usize, usize)>| {
+        range.and_then(|(from, to)| head.get(from..to)).and_then(|name| std::str::from_utf8(name).ok())
+    };
+    let sender = text(fields.sender)?;
+    match *head.get(1)? {
+        code::CALL if *head.get(2)? & NO_REPLY_EXPECTED == 0 => {
+            let serial = NonZeroU32::new(u32::try_from(Order::of(head)?.number(head, 8)?).ok()?)?;
+            (!watch.takes(sender, serial)).then_some("its sender does not read our replies")
+        }
+        code::RETURN | code::ERROR => {
+            let call = fields.answered?;
+            let is_for_watch = match text(fields.error) {
+                Some(error) if sender.as_bytes() == BUS => watch.failed(call, error),
+                _ => watch.answered(sender, call),
+            };
+            is_for_watch.then_some("it answers whether its sender has read our replies")
+        }
+        _ => None,
+    }
 }
 
 /// Zero is the same in both byte orders.
@@ -135,6 +188,9 @@ struct Fields {
     member: Option<(usize, usize)>,
     destination: Option<(usize, usize)>,
     sender: Option<(usize, usize)>,
+    error: Option<(usize, usize)>,
+    /// The call that the message answers.
+    answered: Option<NonZeroU32>,
     /// Where the number of descriptors stands, and what it is.
     descriptors: Option<(usize, usize)>,
 }
@@ -174,6 +230,11 @@ impl Fields {
             match (code, signature) {
                 (code::INTERFACE, b's') => fields.interface = Some((from, to)),
                 (code::MEMBER, b's') => fields.member = Some((from, to)),
+                (code::ERROR_NAME, b's') => fields.error = Some((from, to)),
+                (code::REPLY_SERIAL, b'u') => {
+                    let serial = order.number(head, from).and_then(|serial| u32::try_from(serial).ok());
+                    fields.answered = serial.and_then(NonZeroU32::new);
+                }
                 (code::SENDER, b's') => fields.sender = Some((from, to)),
                 (code::DESTINATION, b's') => fields.destination = Some((from, to)),
                 (code::UNIX_FDS, b'u') => fields.descriptors = Some((from, order.number(head, from)?)),

@@ -4,7 +4,7 @@
 //! with the first message whose descriptors the kernel could not give. It reads messages of any length, too.
 
 use super::Accepts;
-use super::incoming::{self, LONGEST_HEAD, Lengths, PRIMARY, Verdict};
+use super::incoming::{self, LONGEST_HEAD, Lengths, PRIMARY, Verdict, Watch};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, Shutdown, recvmsg, sendmsg, shutdown,
@@ -15,6 +15,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use zbus::Message;
@@ -36,11 +37,12 @@ const BYTES_PER_WRITE: usize = 16 * 1024;
 pub(super) struct BusSocket {
     stream: UnixStream,
     accepts: &'static Accepts,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 impl BusSocket {
-    pub(super) fn new(stream: UnixStream, accepts: &'static Accepts) -> Self {
-        Self { stream, accepts }
+    pub(super) fn new(stream: UnixStream, accepts: &'static Accepts, watch: Option<Arc<dyn Watch>>) -> Self {
+        Self { stream, accepts, watch }
     }
 }
 
@@ -50,8 +52,9 @@ impl Socket for BusSocket {
 
     fn split(self) -> Split<Reader, Writer> {
         let stream = Arc::new(self.stream);
-        let writer = Writer { stream: stream.clone(), passes_descriptors: self.accepts.passes_descriptors() };
-        Split::new(Reader(Messages::new(stream, self.accepts)), writer)
+        let passes_descriptors = self.accepts.passes_descriptors();
+        let writer = Writer { stream: stream.clone(), passes_descriptors, watch: self.watch.clone() };
+        Split::new(Reader(Messages::new(stream, self.accepts, self.watch)), writer)
     }
 }
 
@@ -98,6 +101,7 @@ struct Set {
 struct Messages {
     stream: Arc<UnixStream>,
     accepts: &'static Accepts,
+    watch: Option<Arc<dyn Watch>>,
     /// What was read and not given out: `buffer[start..end]`.
     buffer: Vec<u8>,
     start: usize,
@@ -117,10 +121,10 @@ struct Messages {
 const SETS: usize = 8;
 
 impl Messages {
-    fn new(stream: Arc<UnixStream>, accepts: &'static Accepts) -> Self {
+    fn new(stream: Arc<UnixStream>, accepts: &'static Accepts, watch: Option<Arc<dyn Watch>>) -> Self {
         let (buffer, descriptors, sets) = (vec![0; BUFFER], Vec::new(), VecDeque::new());
         let (start, end, position, left, skipped) = (0, 0, 0, 0, 0);
-        Self { stream, accepts, buffer, start, end, position, left, descriptors, skipped, sets }
+        Self { stream, accepts, watch, buffer, start, end, position, left, descriptors, skipped, sets }
     }
 
     /// Puts what the handshake has read beyond its end before all else.
@@ -210,7 +214,7 @@ impl Messages {
         self.fill(head).await?;
         let carried = self.carried(head + body);
         let taken = self.buffer.get_mut(self.start..self.start + head).unwrap_or_default();
-        match incoming::judge(taken, body, carried.len(), self.accepts) {
+        match incoming::judge(taken, body, carried.len(), self.accepts, self.watch.as_deref()) {
             Verdict::Take { body: given, descriptors } => {
                 if descriptors == 0 && !carried.is_empty() {
                     log::debug!("descriptors that the call does not take are closed: {}", carried.len());
@@ -286,9 +290,22 @@ impl ReadHalf for Messages {
 pub(super) struct Writer {
     stream: Arc<UnixStream>,
     passes_descriptors: bool,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 impl Writer {
+    /// Tells the watch of replies that were sent.
+    fn tell(&self, messages: &[Message]) {
+        let Some(watch) = &self.watch else { return };
+        for message in messages {
+            let header = message.header();
+            // A signal answers no call.
+            if let Some((client, call)) = header.destination().zip(header.reply_serial()) {
+                watch.sent(client.as_str(), call, message.data().len());
+            }
+        }
+    }
+
     /// Sends several messages without descriptors, all of them.
     async fn send_bare(&self, messages: &[Message]) -> io::Result<()> {
         let mut sent = 0;
@@ -310,6 +327,18 @@ impl Writer {
 
 #[async_trait]
 impl WriteHalf for Writer {
+    async fn send_message(&mut self, message: &Message) -> zbus::Result<()> {
+        let (bytes, descriptors) = (message.data().bytes(), message.data().fds());
+        let descriptors: Vec<BorrowedFd<'_>> =
+            descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+        let mut sent = send(&self.stream, &[IoSlice::new(bytes)], &descriptors).await?;
+        while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+            sent += send(&self.stream, &[IoSlice::new(rest)], &[]).await?;
+        }
+        self.tell(std::slice::from_ref(message));
+        Ok(())
+    }
+
     async fn send_messages(&mut self, messages: &[Message]) -> zbus::Result<()> {
         let mut rest = messages;
         while let Some(first) = rest.first() {
@@ -332,6 +361,7 @@ impl WriteHalf for Writer {
                 .count();
             let (together, others) = rest.split_at(count);
             self.send_bare(together).await?;
+            self.tell(together);
             rest = others;
         }
         Ok(())
@@ -349,6 +379,9 @@ impl WriteHalf for Writer {
         self.passes_descriptors
     }
 }
+
+/// Longest wait for the bus to take anything of what we send; shorter than any watchdog.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 /// Reads once; `Some` when descriptors came, or did and the kernel could not give them.
 async fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Option<Vec<OwnedFd>>)> {
@@ -378,17 +411,22 @@ async fn send(
     slices: &[IoSlice<'_>],
     descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<usize> {
-    stream
-        .async_io(Interest::WRITABLE, || {
-            let mut control = [MaybeUninit::uninit(); SENT_CONTROL];
-            let mut control = SendAncillaryBuffer::new(&mut control);
-            if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many descriptors"));
-            }
-            // A peer that is gone is an error here, not a signal.
-            Ok(sendmsg(stream, slices, &mut control, SendFlags::NOSIGNAL)?)
-        })
-        .await
+    let writing = stream.async_io(Interest::WRITABLE, || {
+        let mut control = [MaybeUninit::uninit(); SENT_CONTROL];
+        let mut control = SendAncillaryBuffer::new(&mut control);
+        if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many descriptors"));
+        }
+        // A peer that is gone is an error here, not a signal.
+        Ok(sendmsg(stream, slices, &mut control, SendFlags::NOSIGNAL)?)
+    });
+    if let Ok(sent) = tokio::time::timeout(SEND_LIMIT, writing).await {
+        return sent;
+    }
+    // No sender may wait for ever, and what was begun can go on nowhere else: the readers hear that the bus is gone.
+    log::error!("the bus has taken nothing of what we send for {} s", SEND_LIMIT.as_secs());
+    shutdown(stream.as_fd(), Shutdown::Both)?;
+    Err(io::ErrorKind::TimedOut.into())
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ fn judged(message: &[u8], carried: usize) -> (Vec<u8>, Verdict) {
     let Lengths { head, body } = lengths(message).unwrap();
     assert_eq!(head + body, message.len());
     let mut head = message[..head].to_vec();
-    let verdict = judge(&mut head, body, carried, &TAKES);
+    let verdict = judge(&mut head, body, carried, &TAKES, None);
     (head, verdict)
 }
 
@@ -124,7 +124,7 @@ fn no_bytes_upset_it() {
         message.resize(head.min(4096), 0);
         let head = message.len();
         let before = message.clone();
-        match judge(&mut message, body, random.below(3), &TAKES) {
+        match judge(&mut message, body, random.below(3), &TAKES, None) {
             Verdict::Skip(_) => assert_eq!(message, before),
             Verdict::Take { body: given, descriptors } => {
                 assert!(given == body || given == 0);

@@ -10,7 +10,7 @@ const TAKES: Accepts =
 fn pair() -> (Messages, Peer) {
     let (ours, bus) = Peer::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
-    (Messages::new(Arc::new(UnixStream::from_std(ours).unwrap()), &TAKES), bus)
+    (Messages::new(Arc::new(UnixStream::from_std(ours).unwrap()), &TAKES, None), bus)
 }
 
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -69,7 +69,7 @@ fn descriptors_reach_the_call_that_takes_them_whatever_is_sent_around_it() {
     });
     run(async {
         let stream = UnixStream::from_std(ours).unwrap();
-        let mut messages = Messages::new(Arc::new(stream), &TAKES);
+        let mut messages = Messages::new(Arc::new(stream), &TAKES, None);
         for message in &sent {
             let came = next(&mut messages).await;
             assert_eq!(came.primary_header().serial_num(), message.primary_header().serial_num());
@@ -143,7 +143,7 @@ fn all_of_many_messages_is_sent_in_order() {
         let (ours, bus) = Peer::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         let stream = Arc::new(UnixStream::from_std(ours).unwrap());
-        let mut writer = Writer { stream, passes_descriptors: true };
+        let mut writer = Writer { stream, passes_descriptors: true, watch: None };
         let mut random = Numbers::new(0x3e4d);
         let mut sent: Vec<Message> = (0..200).map(|_| call("Other", random.below(40_000))).collect();
         sent.insert(90, with_descriptors("Take", 1));

@@ -1,0 +1,123 @@
+use super::*;
+use std::collections::BTreeMap;
+use test_random::Numbers;
+
+const LIMITS: Limits = Limits { of_user: 5, of_users: 12, hold: Duration::from_secs(10) };
+
+/// What the connection knows of clients, and how many bytes fit.
+#[derive(Default)]
+struct Bus {
+    users: BTreeMap<String, u32>,
+    fits: BTreeMap<String, usize>,
+}
+
+impl Room for Bus {
+    fn user_of(&self, client: &str) -> Option<u32> {
+        self.users.get(client).copied()
+    }
+
+    fn fits(&self, client: &str, bytes: usize) -> bool {
+        self.users.contains_key(client) && self.fits.get(client).is_some_and(|fits| bytes <= *fits)
+    }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_call_waits_until_its_reply_fits_and_holds_up_its_own_client_only() {
+    let mut bus = Bus::default();
+    let mut held = Held::new(LIMITS);
+    for (client, user) in [("a", 1), ("b", 2)] {
+        bus.users.insert(client.to_owned(), user);
+        bus.fits.insert(client.to_owned(), 50);
+    }
+    for (client, bytes, call) in [("a", 60, 1), ("a", 10, 2), ("b", 20, 3)] {
+        assert_eq!(held.push(client, bytes, call, seconds(0), &bus), None);
+    }
+    assert_eq!(held.take(&bus), Some((3, 20)));
+    assert_eq!(held.take(&bus), None);
+    bus.fits.insert("a".to_owned(), 60);
+    assert_eq!(held.take(&bus), Some((1, 60)));
+    // It has become larger meanwhile: it is the next again.
+    held.push_again("a", 70, 1, seconds(1));
+    assert_eq!(held.take(&bus), None);
+    bus.fits.insert("a".to_owned(), 70);
+    assert_eq!((held.take(&bus), held.take(&bus)), (Some((1, 70)), Some((2, 10))));
+}
+
+#[test]
+fn a_call_that_has_waited_too_long_is_refused() {
+    let bus = Bus::default();
+    let mut held = Held::new(LIMITS);
+    held.push("a", 10, 1, seconds(0), &bus);
+    held.push("b", 10, 2, seconds(3), &bus);
+    assert_eq!(held.due(), Some(seconds(10)));
+    assert!(held.refused(seconds(9), &bus).is_empty());
+    assert_eq!(held.refused(seconds(10), &bus), [1]);
+    assert_eq!(held.due(), Some(seconds(13)));
+}
+
+#[test]
+fn many_connections_of_a_user_keep_no_other_from_waiting() {
+    let mut bus = Bus::default();
+    let mut held = Held::new(LIMITS);
+    let mut names = Vec::new();
+    let mut refused = 0;
+    for number in 0..20 {
+        let name = format!("a{number}");
+        for _ in 0..UNKNOWN + 1 {
+            refused += usize::from(held.push(&name, 90, (), seconds(0), &bus).is_some());
+        }
+        names.push(name);
+    }
+    assert_eq!((held.waiting.len(), refused), (LIMITS.of_users, 100 - LIMITS.of_users));
+    // It becomes known that they are one user's.
+    bus.users.extend(names.into_iter().map(|name| (name, 1)));
+    assert_eq!(held.refused(seconds(0), &bus).len(), LIMITS.of_users - LIMITS.of_user);
+    for (client, user) in [("root", 0), ("other", 2)] {
+        bus.users.insert(client.to_owned(), user);
+        assert_eq!(held.push(client, 90, (), seconds(0), &bus), None);
+    }
+}
+
+#[test]
+fn no_order_of_events_forgets_a_call_or_has_one_client_overtake_itself() {
+    for seed in 0..200 {
+        let mut random = Numbers::silent(seed);
+        let (mut bus, mut held) = (Bus::default(), Held::new(LIMITS));
+        let (mut now, mut next, mut open) = (seconds(0), 0, BTreeMap::<usize, String>::new());
+        for _ in 0..300 {
+            let client = format!("c{}", random.below(6));
+            match random.below(8) {
+                0 => drop(bus.users.insert(client.clone(), u32::try_from(random.below(3)).unwrap())),
+                1 => drop(bus.fits.insert(client, random.below(100))),
+                2..=4 => {
+                    if held.push(&client, random.below(120), next, now, &bus).is_none() {
+                        open.insert(next, client);
+                    }
+                    next += 1;
+                }
+                5 => {
+                    if let Some((call, bytes)) = held.take(&bus) {
+                        let client = open.remove(&call).unwrap();
+                        assert!(bus.fits(&client, bytes), "seed {seed}");
+                        assert!(
+                            !open.iter().any(|(other, of)| *of == client && *other < call),
+                            "seed {seed}"
+                        );
+                    }
+                }
+                6 => now += seconds(random.below(3) as u64),
+                _ => {
+                    for call in held.refused(now, &bus) {
+                        assert!(open.remove(&call).is_some(), "seed {seed}");
+                    }
+                    assert!(held.due().is_none_or(|due| due > now), "seed {seed}");
+                }
+            }
+            assert_eq!(held.waiting.len(), open.len(), "seed {seed}");
+        }
+    }
+}
