@@ -94,6 +94,26 @@ pub(super) enum Verdict {
     PassOver,
 }
 
+/// How many clients are asked, by user.
+#[derive(Debug, Default)]
+struct Questions(BTreeMap<u32, usize>);
+
+impl Questions {
+    fn add(&mut self, user: u32) {
+        *self.0.entry(user).or_default() += 1;
+    }
+
+    /// Whether one more client of a user may be asked.
+    fn has_room(&self, user: u32, limits: &Limits) -> bool {
+        let of = |user| self.0.get(&user).copied().unwrap_or_default();
+        if user == 0 {
+            return of(0) < limits.asked / 2;
+        }
+        let of_users = self.0.values().sum::<usize>().saturating_sub(of(0));
+        of(user) < limits.asked_of_user && of_users < limits.asked
+    }
+}
+
 /// All that is unread, as far as is known.
 #[derive(Debug)]
 pub(super) struct Unread {
@@ -198,7 +218,7 @@ impl Unread {
         let limits = self.limits;
         let within = |unread: usize, limit: usize| unread == 0 || unread.saturating_add(bytes) <= limit;
         let share = if user == 0 { limits.large_of_root } else { limits.large_of_user };
-        (is_asked || self.may_ask(user))
+        (is_asked || self.questions().has_room(user, &self.limits))
             && within(unread, share / CLIENTS)
             && within(self.sum(|other| other == Some(user)).large, share)
             && (user == 0 || within(self.sum(|user| user != Some(0)).large, limits.large_of_users))
@@ -235,28 +255,11 @@ impl Unread {
         };
         if unread > SMALL
             && client.question == Question::None
-            && self.may_ask(user)
+            && self.questions().has_room(user, &self.limits)
             && let Some(client) = self.clients.get_mut(name)
         {
             client.question = Question::Due;
             self.work.push_back(Work::Ping(name.to_owned()));
-        }
-    }
-
-    /// Whether one more client of a user may be asked.
-    fn may_ask(&self, user: u32) -> bool {
-        let asked = |which: &dyn Fn(u32) -> bool| {
-            let is_asked = |client: &&Client| {
-                client.question != Question::None && client.user.known().is_some_and(which)
-            };
-            self.clients.values().filter(is_asked).count()
-        };
-        match user {
-            0 => asked(&|user| user == 0) < self.limits.asked / 2,
-            user => {
-                asked(&|other| other == user) < self.limits.asked_of_user
-                    && asked(&|user| user != 0) < self.limits.asked
-            }
         }
     }
 
@@ -366,15 +369,34 @@ impl Unread {
     /// There is room: others may be asked, and what waits may fit.
     fn freed(&mut self) {
         self.has_freed = true;
-        let waiting: Vec<String> = self
-            .clients
-            .iter()
-            .filter(|(_, client)| client.question == Question::None && client.unread.all() > SMALL)
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in waiting {
-            self.ask(&name);
+        // Not by `ask` for each, which counts all others each time.
+        let mut asked = self.questions();
+        let waits = |client: &Client| {
+            client.question == Question::None && !client.is_barred && client.unread.all() > SMALL
+        };
+        for (name, client) in self.clients.iter_mut().filter(|(_, client)| waits(client)) {
+            match client.user {
+                User::Known(user) if asked.has_room(user, &self.limits) => {
+                    asked.add(user);
+                    client.question = Question::Due;
+                    self.work.push_back(Work::Ping(name.clone()));
+                }
+                User::Unknown => {
+                    client.user = User::Asked;
+                    self.work.push_back(Work::AskUser(name.clone()));
+                }
+                _ => {}
+            }
         }
+    }
+
+    /// Clients that are asked.
+    fn questions(&self) -> Questions {
+        let mut asked = Questions::default();
+        for client in self.clients.values().filter(|client| client.question != Question::None) {
+            client.user.known().into_iter().for_each(|user| asked.add(user));
+        }
+        asked
     }
 
     /// Whether [`Self::fits`] may say otherwise than before; told once.
