@@ -20,8 +20,14 @@ pub const ENCLOSURE_RECORD: &str = "VCEN";
 /// The record of a system's type and model (TM) and serial number (SE).
 pub const SYSTEM_RECORD: &str = "VSYS";
 
-/// Longest value that is kept, bytes: no keyword of an EEPROM is longer, nor a location code.
-const LONGEST: usize = u16::MAX as usize;
+/// Bytes of a value that are kept, blanks at its end not counted. A longer one is none of which codes are made, nor a code of
+/// ours, and is seen to be too long all the same.
+const KEPT: usize = 512;
+
+fn kept(bytes: &[u8]) -> Vec<u8> {
+    let end = bytes.iter().rposition(|byte| !matches!(byte, b' ' | 0)).map_or(0, |last| last + 1);
+    bytes.get(..end.min(KEPT)).unwrap_or_default().to_vec()
+}
 
 const TARGET: Target = Target { destination: manager::BUS_NAME, path: ROOT, interface: OBJECT_MANAGER };
 
@@ -156,32 +162,24 @@ impl Reading {
         }
     }
 
-    /// A value of another type than the property's counts as none, and so does one that is too long.
+    /// A value of another type than the property's counts as none.
     fn property(&mut self, name: &str, value: Plain<'_>) {
         let located = &mut self.located;
-        let length = match value {
-            Plain::Text(text) => text.len(),
-            Plain::Bytes(bytes) => bytes.len(),
-            Plain::Bool(_) | Plain::Other => 0,
-        };
-        if length > LONGEST {
-            return;
-        }
         match (self.interface, name, value) {
             (Interface::LocationCode, LOCATION_CODE_PROPERTY, Plain::Text(code)) => {
-                located.location_code = Some(code.to_owned());
+                located.location_code = Some(code.chars().take(KEPT).collect());
             }
             (Interface::Enclosure, "FC", Plain::Bytes(bytes)) => {
-                located.enclosure.get_or_insert_default().0 = bytes.to_vec();
+                located.enclosure.get_or_insert_default().0 = kept(bytes);
             }
             (Interface::Enclosure, "SE", Plain::Bytes(bytes)) => {
-                located.enclosure.get_or_insert_default().1 = bytes.to_vec();
+                located.enclosure.get_or_insert_default().1 = kept(bytes);
             }
             (Interface::System, "TM", Plain::Bytes(bytes)) => {
-                located.system.get_or_insert_default().0 = bytes.to_vec();
+                located.system.get_or_insert_default().0 = kept(bytes);
             }
             (Interface::System, "SE", Plain::Bytes(bytes)) => {
-                located.system.get_or_insert_default().1 = bytes.to_vec();
+                located.system.get_or_insert_default().1 = kept(bytes);
             }
             _ => {}
         }
@@ -227,6 +225,21 @@ mod tests {
         };
         assert_eq!(found, BTreeMap::from([("/system".to_owned(), expected)]));
         assert_eq!(located_in(&body, &BTreeSet::from(["/system/chassis"])).unwrap(), BTreeMap::new());
+    }
+
+    #[test]
+    fn of_a_long_value_no_more_is_kept_than_it_takes_to_see_that_it_is_too_long() {
+        let path = ObjectPath::try_from(format!("{ROOT}/system")).unwrap();
+        let mut blank = b"78DA".to_vec();
+        blank.resize(30_000, b' ');
+        let long =
+            Properties::from([("FC", Variant::from(blank)), ("SE", Variant::from(vec![7_u8; 30_000]))]);
+        let code = Properties::from([("LocationCode", Variant::from("ö".repeat(30_000)))]);
+        let body = BTreeMap::from([("com.ibm.ipzvpd.VCEN", long), (LOCATION_CODE, code)]);
+        let reply = signal(ROOT, &BTreeMap::from([(path, body)]));
+        let found = located_in(&reply, &BTreeSet::from(["/system"])).unwrap().remove("/system").unwrap();
+        assert_eq!(found.enclosure, Some((b"78DA".to_vec(), vec![7; KEPT])));
+        assert_eq!(found.location_code.map(|code| code.chars().count()), Some(KEPT));
     }
 
     #[test]
