@@ -83,7 +83,7 @@ impl Machine {
 }
 
 /// Bytes of a service's messages that the bus keeps, as dbus-daemon counts them.
-async fn kept(connection: &Connection, bus_name: &str) -> anyhow::Result<u32> {
+pub async fn kept(connection: &Connection, bus_name: &str) -> anyhow::Result<u32> {
     let (path, interface) = ("/org/freedesktop/DBus", "org.freedesktop.DBus.Debug.Stats");
     let asked = connection
         .call_method(Some("org.freedesktop.DBus"), path, Some(interface), "GetConnectionStats", &bus_name)

@@ -4,7 +4,7 @@ mod flood;
 mod monitor;
 mod peers;
 
-pub use flood::limit_descriptors;
+pub use flood::{kept, limit_descriptors};
 pub use monitor::{EventEar, Monitor, next};
 
 use anyhow::Context as _;
@@ -166,9 +166,11 @@ impl Machine {
     pub fn attack(&self, arguments: &[&str]) -> anyhow::Result<Child> {
         // Where any user can read it.
         let program = self.folder.path().join("test-attacks");
-        // By a process of its own: a program that this one has open for writing cannot be run by the tests beside.
-        let copied = Command::new("cp").arg(test_bus::built("test-attacks")?).arg(&program).status()?;
-        anyhow::ensure!(copied.success(), "cannot copy test-attacks");
+        if !program.exists() {
+            // By a process of its own: a program that this one has open for writing cannot be run by the tests beside.
+            let copied = Command::new("cp").arg(test_bus::built("test-attacks")?).arg(&program).status()?;
+            anyhow::ensure!(copied.success(), "cannot copy test-attacks");
+        }
         std::fs::set_permissions(self.folder.path(), Permissions::from_mode(0o711))?;
         let mut command = self.bus.client(&program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/");

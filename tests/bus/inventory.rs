@@ -4,7 +4,7 @@ use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ITEM, ROOT, deletion, manager};
 use dbus_api::standard::{OBJECT_MANAGER, PROPERTIES};
 use dbus_api::vpd::location;
-use house_tests::{Machine, Monitor, next};
+use house_tests::{Machine, Monitor, kept, next};
 use std::collections::HashMap;
 use zbus::{Connection, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
 
@@ -227,6 +227,25 @@ fn a_user_who_does_not_read_his_replies_holds_no_other_up() -> anyhow::Result<()
     attack.kill()?;
     attack.wait()?;
     assert_eq!(machine.run(async |connection| objects(&connection).await)?.len(), 4);
+    Ok(())
+}
+
+#[test]
+fn a_service_whose_end_dbus_daemon_does_not_see_leaves_its_name_to_the_next() -> anyhow::Result<()> {
+    let Some(machine) = Machine::bare()? else { return Ok(()) };
+    // As much as dbus-daemon keeps before it takes nothing more from a sender: it does not look at the connection any more.
+    let mut follower = machine.attack(&["follow", manager::BUS_NAME, "1", "0"])?;
+    let mut earlier = machine.attack(&["signals", manager::BUS_NAME, "1", "127"])?;
+    machine.run(async |connection| {
+        while kept(&connection, manager::BUS_NAME).await? < 127 << 20 {}
+        Ok(())
+    })?;
+    earlier.kill()?;
+    earlier.wait()?;
+    let mut service = machine.start("inventory-manager")?;
+    anyhow::ensure!(service.stop()?.success());
+    follower.kill()?;
+    follower.wait()?;
     Ok(())
 }
 

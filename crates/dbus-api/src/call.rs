@@ -162,6 +162,12 @@ pub fn ping(name: &str, serial: NonZeroU32) -> zbus::Result<Message> {
     call.with_flags(Flags::NO_AUTO_START).serial(serial).build(&())
 }
 
+/// A `Peer.Ping` that wants no answer.
+pub fn nudge(name: &str) -> zbus::Result<Message> {
+    let call = Message::method_call("/", "Ping").interface(PEER).destination(name);
+    call.with_flags(Flags::NO_AUTO_START | Flags::NO_REPLY_EXPECTED).build(&())
+}
+
 /// Whether a message comes from the bus itself.
 pub fn is_of_bus(message: &Message) -> bool {
     message.header().sender().is_some_and(|sender| sender.as_str() == BUS.destination)

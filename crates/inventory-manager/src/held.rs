@@ -2,7 +2,7 @@
 //!
 //! Pure: whether a reply may be sent is asked of the caller.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Calls of a client that may wait while its user is not known.
@@ -28,17 +28,23 @@ impl Limits {
 pub trait Room {
     /// The user of a client, where it is known.
     fn user_of(&self, client: &str) -> Option<u32>;
-    /// Whether a reply of so many bytes may be sent to a client now.
+    /// Whether there is no such client any more.
+    fn is_gone(&self, client: &str) -> bool;
+    /// Whether a reply of so many bytes may be sent to a client now. Where its user is not known, it is asked for.
     fn fits(&self, client: &str, bytes: usize) -> bool;
 }
 
 /// A call that waits.
-#[derive(Debug)]
-struct Waiting<C> {
-    client: String,
-    bytes: usize,
-    until: Duration,
-    call: C,
+#[derive(Debug, PartialEq, Eq)]
+pub struct Waiting<C> {
+    /// Its client.
+    pub client: String,
+    /// Bytes of its reply, at most.
+    pub bytes: usize,
+    /// When it is refused.
+    pub until: Duration,
+    /// The call.
+    pub call: C,
 }
 
 /// The calls that wait, in the order in which they came.
@@ -54,7 +60,8 @@ impl<C> Held<C> {
         Self { limits, waiting: VecDeque::new() }
     }
 
-    /// A call came whose reply has so many bytes, at most; it is given back when no more may wait.
+    /// A call came whose reply has so many bytes, at most. What is to be refused is given back: an older call whose client's user
+    /// is not known, or this one, where no more may wait.
     pub fn push(
         &mut self,
         client: &str,
@@ -63,23 +70,29 @@ impl<C> Held<C> {
         now: Duration,
         room: &impl Room,
     ) -> Option<C> {
-        if is_full(&self.waiting, client, room, &self.limits) {
+        let counts = Counts::of(&self.waiting, room);
+        let mut refused = None;
+        if room.user_of(client).is_none() && counts.of_client(client) < UNKNOWN {
+            // Those that have waited longest for their user to be known are the least likely to be there.
+            if counts.unknown >= self.limits.of_users {
+                let oldest = self.waiting.iter().position(|waiting| room.user_of(&waiting.client).is_none());
+                refused = oldest.and_then(|oldest| self.waiting.remove(oldest)).map(|waiting| waiting.call);
+            }
+        } else if counts.is_full(client, room, &self.limits) {
             return Some(call);
         }
         let until = now.saturating_add(self.limits.hold);
         self.waiting.push_back(Waiting { client: client.to_owned(), bytes, until, call });
-        None
+        refused
     }
 
-    /// A call that was taken waits again, before the others: its reply has become larger.
-    pub fn push_again(&mut self, client: &str, bytes: usize, call: C, now: Duration) {
-        let until = now.saturating_add(self.limits.hold);
-        self.waiting.push_front(Waiting { client: client.to_owned(), bytes, until, call });
+    /// A call that was taken waits on, before the others: its reply has become larger.
+    pub fn push_again(&mut self, waiting: Waiting<C>) {
+        self.waiting.push_front(waiting);
     }
 
-    /// Takes the first call whose reply may be sent, with the bytes that it was counted with; one that may not holds up later
-    /// ones of its client, and no other.
-    pub fn take(&mut self, room: &impl Room) -> Option<(C, usize)> {
+    /// Takes the first call whose reply may be sent; one that may not holds up later ones of its client, and no other.
+    pub fn take(&mut self, room: &impl Room) -> Option<Waiting<C>> {
         let mut waits = BTreeSet::new();
         let place = self.waiting.iter().position(|waiting| {
             let client = waiting.client.as_str();
@@ -89,17 +102,22 @@ impl<C> Held<C> {
             }
             fits
         })?;
-        self.waiting.remove(place).map(|waiting| (waiting.call, waiting.bytes))
+        self.waiting.remove(place)
     }
 
-    /// Takes those out that may not wait: for too long, or since it has become known that they are one user's.
+    /// Takes those out that may not wait: for too long, or since it has become known that they are one user's. Those of clients
+    /// that have gone are forgotten.
     pub fn refused(&mut self, now: Duration, room: &impl Room) -> Vec<C> {
-        let mut refused = Vec::new();
+        let (mut refused, mut counts) = (Vec::new(), Counts::default());
         let mut kept = VecDeque::with_capacity(self.waiting.len());
         for waiting in std::mem::take(&mut self.waiting) {
-            if waiting.until <= now || is_full(&kept, &waiting.client, room, &self.limits) {
+            if room.is_gone(&waiting.client) {
+                continue;
+            }
+            if waiting.until <= now || counts.is_full(&waiting.client, room, &self.limits) {
                 refused.push(waiting.call);
             } else {
+                counts.add(&waiting.client, room);
                 kept.push_back(waiting);
             }
         }
@@ -113,17 +131,46 @@ impl<C> Held<C> {
     }
 }
 
-/// Whether no more calls of a client may wait behind these.
-fn is_full<C>(waiting: &VecDeque<Waiting<C>>, client: &str, room: &impl Room, limits: &Limits) -> bool {
-    let count =
-        |which: &dyn Fn(&str) -> bool| waiting.iter().filter(|waiting| which(&waiting.client)).count();
-    let Some(user) = room.user_of(client) else {
-        let unknown = count(&|other| room.user_of(other).is_none());
-        return unknown >= limits.of_users || count(&|other| other == client) >= UNKNOWN;
-    };
-    let of_users = || count(&|other| room.user_of(other).is_some_and(|user| user != 0));
-    count(&|other| room.user_of(other) == Some(user)) >= limits.of_user
-        || (user != 0 && of_users() >= limits.of_users)
+/// How many calls wait.
+#[derive(Debug, Default)]
+struct Counts {
+    /// By user.
+    users: BTreeMap<u32, usize>,
+    /// Of clients whose user is not known, and by client.
+    unknown: usize,
+    clients: BTreeMap<String, usize>,
+}
+
+impl Counts {
+    fn of<C>(waiting: &VecDeque<Waiting<C>>, room: &impl Room) -> Self {
+        let mut counts = Self::default();
+        waiting.iter().for_each(|waiting| counts.add(&waiting.client, room));
+        counts
+    }
+
+    fn add(&mut self, client: &str, room: &impl Room) {
+        match room.user_of(client) {
+            Some(user) => *self.users.entry(user).or_default() += 1,
+            None => {
+                self.unknown += 1;
+                *self.clients.entry(client.to_owned()).or_default() += 1;
+            }
+        }
+    }
+
+    fn of_client(&self, client: &str) -> usize {
+        self.clients.get(client).copied().unwrap_or_default()
+    }
+
+    /// Whether no more calls of a client may wait beside these.
+    fn is_full(&self, client: &str, room: &impl Room, limits: &Limits) -> bool {
+        let Some(user) = room.user_of(client) else {
+            return self.unknown >= limits.of_users || self.of_client(client) >= UNKNOWN;
+        };
+        let of = |user| self.users.get(&user).copied().unwrap_or_default();
+        let of_users = self.users.values().sum::<usize>().saturating_sub(of(0));
+        of(user) >= limits.of_user || (user != 0 && of_users >= limits.of_users)
+    }
 }
 
 #[cfg(test)]

@@ -180,6 +180,10 @@ impl Room for Replies {
         Self::user_of(self, client)
     }
 
+    fn is_gone(&self, client: &str) -> bool {
+        Self::is_gone(self, client)
+    }
+
     fn fits(&self, client: &str, bytes: usize) -> bool {
         Self::fits(self, client, bytes)
     }
@@ -205,7 +209,7 @@ impl Service {
                 turn = lifecycle.turn(checkpoint_at.into_iter().chain(refuse_at).min()) => match turn {
                     Turn::Stop => return Ok(()),
                     Turn::Due => {
-                        if !self.serve_held(lifecycle).await? {
+                        if !self.refuse_held(lifecycle).await? || !self.serve_held(lifecycle).await? {
                             return Ok(());
                         }
                         if checkpoint_at.is_some_and(|at| at <= Instant::now()) {
@@ -215,7 +219,7 @@ impl Service {
                     }
                 },
                 () = self.replies.freed() => {
-                    if !self.serve_held(lifecycle).await? {
+                    if !self.refuse_held(lifecycle).await? || !self.serve_held(lifecycle).await? {
                         return Ok(());
                     }
                 }
@@ -269,31 +273,39 @@ impl Service {
         let header = call.header();
         // The bus puts it in.
         let Some(client) = header.sender() else { return Ok(true) };
-        let is_long = call.data().len() > LONGEST_HELD;
-        let now = self.began.elapsed();
-        if is_long || self.held.push(client.as_str(), bytes, call.clone(), now, &self.replies).is_some() {
+        if call.data().len() > LONGEST_HELD {
             return self.refuse(call, lifecycle).await;
+        }
+        let now = self.began.elapsed();
+        if let Some(refused) = self.held.push(client.as_str(), bytes, call.clone(), now, &self.replies)
+            && !self.refuse(&refused, lifecycle).await?
+        {
+            return Ok(false);
         }
         self.serve_held(lifecycle).await
     }
 
-    /// Serves and refuses what has waited for long enough; whether the service goes on.
-    async fn serve_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
+    /// Refuses what has waited for too long, and what may not wait by what is known now; whether the service goes on.
+    async fn refuse_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
         for call in self.held.refused(self.began.elapsed(), &self.replies) {
             if !self.refuse(&call, lifecycle).await? {
                 return Ok(false);
             }
         }
+        Ok(true)
+    }
+
+    /// Serves what has waited for long enough; whether the service goes on.
+    async fn serve_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
         // One at a time: a reply may be as large as the inventory, and counts once it is sent.
-        while let Some((call, counted)) = self.held.take(&self.replies) {
-            let header = call.header();
-            let Some(client) = header.sender() else { continue };
-            let bytes = dbus::all_asked_for(&call, &self.schema, &self.inventory).unwrap_or(counted);
-            if bytes > counted {
-                self.held.push_again(client.as_str(), bytes, call.clone(), self.began.elapsed());
+        while let Some(mut waiting) = self.held.take(&self.replies) {
+            let all = dbus::all_asked_for(&waiting.call, &self.schema, &self.inventory);
+            if let Some(bytes) = all.filter(|bytes| *bytes > waiting.bytes) {
+                waiting.bytes = bytes;
+                self.held.push_again(waiting);
                 continue;
             }
-            let reply = self.answer(&call).1.context("cannot build a reply")?;
+            let reply = self.answer(&waiting.call).1.context("cannot build a reply")?;
             if !self.deliver(Outgoing::new(Vec::new(), Some(reply)), lifecycle).await? {
                 return Ok(false);
             }

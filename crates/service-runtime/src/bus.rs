@@ -48,7 +48,8 @@ pub type Member = (&'static str, &'static str);
 /// read: descriptors are closed, the body of a long call or signal is passed over, and the message goes on without it. A
 /// handler that wanted the body finds no arguments and says so. A signal that is sent to the service alone is passed over
 /// whole: what a service follows comes by match rules, in which the bus sees to the sender, and zbus takes such a signal for
-/// one of them. Answers come from those whom the service has called, and are taken whole unless it calls any user.
+/// one of them. Answers come from those whom the service has called, and are taken whole unless it calls any user; those to
+/// the pings of [`Replies`] are passed over.
 ///
 /// So the messages that wait hold at most 64 times the longest call (zbus's queue) and as many times the longest signal as the
 /// service has such wait, and there are as many descriptors as calls that take one.

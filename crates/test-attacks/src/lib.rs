@@ -5,6 +5,8 @@
 //! test-attacks odd NAME CONNECTIONS CALLS           CALLS times a Ping with a header field that D-Bus does not know
 //! test-attacks unread NAME CONNECTIONS CALLS        CALLS times GetManagedObjects of the inventory, read by no one
 //! test-attacks small NAME CONNECTIONS CALLS         CALLS times Introspect, read by no one
+//! test-attacks signals NAME 1 CALLS                 CALLS signals of 1 MiB by the owner of NAME, which it is itself
+//! test-attacks follow NAME CONNECTIONS 0            follows these signals, and reads none
 //! ```
 //!
 //! It says `sent` when all is sent, and keeps its connections until its standard input is closed.
@@ -39,6 +41,8 @@ enum Kind {
     Odd,
     Unread,
     Small,
+    Signals,
+    Follow,
 }
 
 /// A code of a header field that D-Bus does not know, which it has receivers ignore.
@@ -55,6 +59,8 @@ impl Attack {
             "odd" => Kind::Odd,
             "unread" => Kind::Unread,
             "small" => Kind::Small,
+            "signals" => Kind::Signals,
+            "follow" => Kind::Follow,
             other => bail!("{other} is no attack"),
         };
         let (name, connections) = (next("the bus name")?, next("the number of connections")?.parse()?);
@@ -70,8 +76,11 @@ impl Attack {
             clients.push(Client::connect(address)?);
         }
         let message = self.message()?;
-        if matches!(self.kind, Kind::Odd) {
-            return self.run_odd(clients, &message);
+        match self.kind {
+            Kind::Odd => return self.run_odd(clients, &message),
+            Kind::Signals => own(&mut clients, &self.name)?,
+            Kind::Follow => follow(&mut clients)?,
+            _ => {}
         }
         for _ in 0..self.calls {
             // A bus that has enough of a client throws it out.
@@ -108,11 +117,14 @@ impl Attack {
                 let descriptors = (0..DESCRIPTORS).map(|_| copy()).collect::<Result<Vec<_>, _>>()?;
                 self.ping().with_flags(Flags::NO_REPLY_EXPECTED).build(&descriptors)?
             }
-            Kind::Odd => self.ping().with_flags(Flags::NO_REPLY_EXPECTED).build(&())?,
+            Kind::Odd => self.ping().build(&())?,
             Kind::Unread => {
                 let call = Message::method_call("/xyz/openbmc_project/inventory", "GetManagedObjects");
                 let call = call.interface("org.freedesktop.DBus.ObjectManager");
                 call.destination(self.name.as_str()).build(&())?
+            }
+            Kind::Signals | Kind::Follow => {
+                Message::signal("/", "a.B", "Long").build(&vec![0_u8; 1 << 20])?
             }
             Kind::Small => {
                 let call = Message::method_call("/", "Introspect");
@@ -121,6 +133,25 @@ impl Attack {
             }
         })
     }
+}
+
+fn call_of_bus(member: &'static str) -> zbus::message::Builder<'static> {
+    let bus = "org.freedesktop.DBus";
+    Message::method_call("/org/freedesktop/DBus", member).interface(bus).destination(bus)
+}
+
+fn own(clients: &mut [Client], name: &str) -> Result<()> {
+    let owner = clients.first_mut().context("no connection")?;
+    owner.send(&call_of_bus("RequestName").build(&(name, 0_u32))?)
+}
+
+fn follow(clients: &mut [Client]) -> Result<()> {
+    for client in clients {
+        client.send(&call_of_bus("AddMatch").build(&"type='signal',interface='a.B'")?)?;
+        // The first is a signal: that the client has a name.
+        while !client.read_is_answer()? {}
+    }
+    Ok(())
 }
 
 /// The same message with one more header field. `None` when it is no message.

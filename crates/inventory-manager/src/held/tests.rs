@@ -1,5 +1,4 @@
 use super::*;
-use std::collections::BTreeMap;
 use test_random::Numbers;
 
 const LIMITS: Limits = Limits { of_user: 5, of_users: 12, hold: Duration::from_secs(10) };
@@ -9,11 +8,16 @@ const LIMITS: Limits = Limits { of_user: 5, of_users: 12, hold: Duration::from_s
 struct Bus {
     users: BTreeMap<String, u32>,
     fits: BTreeMap<String, usize>,
+    gone: BTreeSet<String>,
 }
 
 impl Room for Bus {
     fn user_of(&self, client: &str) -> Option<u32> {
         self.users.get(client).copied()
+    }
+
+    fn is_gone(&self, client: &str) -> bool {
+        self.gone.contains(client)
     }
 
     fn fits(&self, client: &str, bytes: usize) -> bool {
@@ -36,15 +40,33 @@ fn a_call_waits_until_its_reply_fits_and_holds_up_its_own_client_only() {
     for (client, bytes, call) in [("a", 60, 1), ("a", 10, 2), ("b", 20, 3)] {
         assert_eq!(held.push(client, bytes, call, seconds(0), &bus), None);
     }
-    assert_eq!(held.take(&bus), Some((3, 20)));
-    assert_eq!(held.take(&bus), None);
+    let next = |held: &mut Held<i32>, bus: &Bus| held.take(bus).map(|waiting| waiting.call);
+    assert_eq!((next(&mut held, &bus), next(&mut held, &bus)), (Some(3), None));
     bus.fits.insert("a".to_owned(), 60);
-    assert_eq!(held.take(&bus), Some((1, 60)));
-    // It has become larger meanwhile: it is the next again.
-    held.push_again("a", 70, 1, seconds(1));
-    assert_eq!(held.take(&bus), None);
+    let mut first = held.take(&bus).unwrap();
+    assert_eq!(first.call, 1);
+    // It has become larger meanwhile: it is the next again, and its time goes on.
+    first.bytes = 70;
+    held.push_again(first);
+    assert_eq!((next(&mut held, &bus), held.due()), (None, Some(LIMITS.hold)));
     bus.fits.insert("a".to_owned(), 70);
-    assert_eq!((held.take(&bus), held.take(&bus)), (Some((1, 70)), Some((2, 10))));
+    assert_eq!((next(&mut held, &bus), next(&mut held, &bus)), (Some(1), Some(2)));
+}
+
+#[test]
+fn calls_of_clients_that_have_gone_are_forgotten_and_make_room_for_one_that_is_not_known_yet() {
+    let (mut bus, mut held) = (Bus::default(), Held::new(LIMITS));
+    for number in 0..LIMITS.of_users {
+        assert_eq!(held.push(&format!("a{number}"), 90, number, seconds(0), &bus), None);
+    }
+    // There are as many as may wait: the oldest gives way.
+    assert_eq!(held.push("new", 90, 77, seconds(0), &bus), Some(0));
+    bus.gone.extend((0..LIMITS.of_users).map(|number| format!("a{number}")));
+    assert!(held.refused(seconds(0), &bus).is_empty());
+    assert_eq!(held.waiting.len(), 1);
+    bus.users.insert("new".to_owned(), 0);
+    bus.fits.insert("new".to_owned(), 100);
+    assert_eq!(held.take(&bus).map(|waiting| waiting.call), Some(77));
 }
 
 #[test]
@@ -94,13 +116,14 @@ fn no_order_of_events_forgets_a_call_or_has_one_client_overtake_itself() {
                 0 => drop(bus.users.insert(client.clone(), u32::try_from(random.below(3)).unwrap())),
                 1 => drop(bus.fits.insert(client, random.below(100))),
                 2..=4 => {
-                    if held.push(&client, random.below(120), next, now, &bus).is_none() {
-                        open.insert(next, client);
+                    open.insert(next, client.clone());
+                    if let Some(refused) = held.push(&client, random.below(120), next, now, &bus) {
+                        assert!(open.remove(&refused).is_some(), "seed {seed}");
                     }
                     next += 1;
                 }
                 5 => {
-                    if let Some((call, bytes)) = held.take(&bus) {
+                    if let Some(Waiting { bytes, call, .. }) = held.take(&bus) {
                         let client = open.remove(&call).unwrap();
                         assert!(bus.fits(&client, bytes), "seed {seed}");
                         assert!(

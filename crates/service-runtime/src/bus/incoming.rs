@@ -34,15 +34,21 @@ mod code {
 
 /// The flag of a call that wants no reply.
 const NO_REPLY_EXPECTED: u8 = 1;
+/// The number of every message that dbus-broker itself sends; dbus-daemon counts from 1.
+const OF_BROKER: usize = u32::MAX as usize;
 
 /// Hears of calls and answers, for a service that counts what its clients have not read.
 pub(super) trait Watch: Debug + Send + Sync {
-    /// A call has come that wants a reply; whether it is taken.
-    fn takes(&self, client: &str, call: NonZeroU32) -> bool;
+    /// A call has come, with its number if it wants a reply; whether it is taken.
+    fn takes(&self, client: &str, call: Option<NonZeroU32>) -> bool;
+    /// A call that wants a reply is handed on.
+    fn taken(&self, client: &str, call: NonZeroU32);
     /// A client has answered a call; whether the answer is for the watch alone.
     fn answered(&self, client: &str, call: NonZeroU32) -> bool;
     /// The bus has answered a call with an error; whether that is for the watch alone.
     fn failed(&self, call: NonZeroU32, error: &str) -> bool;
+    /// The bus counts what is unread against its receiver.
+    fn receivers_pay(&self);
     /// A reply was sent, of so many bytes.
     fn sent(&self, client: &str, call: NonZeroU32, bytes: usize);
 }
@@ -103,7 +109,8 @@ pub(super) fn judge(
     let usual = match kind {
         code::CALL => Accepts::SMALL,
         code::SIGNAL => Accepts::SIGNAL,
-        // An answer that was asked for: the bus lets no other through.
+        // An answer that was asked for: the bus lets no other through. The bus's own are lists of all its clients at most.
+        _ if name(&fields.sender) == Some(BUS) => usize::MAX,
         _ => accepts.answers,
     };
     let limit = accepts.large.iter().find(|(wanted, _)| is(wanted)).map_or(usual, |(_, limit)| *limit);
@@ -131,15 +138,21 @@ fn watched(watch: &dyn Watch, head: &[u8], fields: &Fields) -> Option<&'static s
         range.and_then(|(from, to)| head.get(from..to)).and_then(|name| std::str::from_utf8(name).ok())
     };
     let sender = text(fields.sender)?;
+    let serial = Order::of(head)?.number(head, 8)?;
+    let is_of_bus = sender.as_bytes() == BUS;
+    if is_of_bus && serial == OF_BROKER {
+        watch.receivers_pay();
+    }
     match *head.get(1)? {
-        code::CALL if *head.get(2)? & NO_REPLY_EXPECTED == 0 => {
-            let serial = NonZeroU32::new(u32::try_from(Order::of(head)?.number(head, 8)?).ok()?)?;
+        code::CALL => {
+            let wants_reply = *head.get(2)? & NO_REPLY_EXPECTED == 0;
+            let serial = u32::try_from(serial).ok().and_then(NonZeroU32::new).filter(|_| wants_reply);
             (!watch.takes(sender, serial)).then_some("its sender does not read our replies")
         }
         code::RETURN | code::ERROR => {
             let call = fields.answered?;
             let is_for_watch = match text(fields.error) {
-                Some(error) if sender.as_bytes() == BUS => watch.failed(call, error),
+                Some(error) if is_of_bus => watch.failed(call, error),
                 _ => watch.answered(sender, call),
             };
             is_for_watch.then_some("it answers whether its sender has read our replies")

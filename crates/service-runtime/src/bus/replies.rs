@@ -1,9 +1,9 @@
 //! Asks clients whether they read, and refuses the calls of those that do not.
 
 use super::incoming::Watch;
-use super::unread::{Limits, Unread, Verdict, Work};
+use super::unread::{Limits, Unread, User, Verdict, Work};
 use dbus_api::call::{self, CallError};
-use dbus_api::standard::error::LIMITS_EXCEEDED;
+use dbus_api::standard::error::{ACCESS_DENIED, LIMITS_EXCEEDED};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,16 +14,16 @@ use zbus::{Connection, Message};
 
 /// After so long what the bus did not let or did not say is asked once more.
 const AGAIN: Duration = Duration::from_secs(10);
-/// Calls that are not taken make one line in the log in so long.
+/// What is wrong makes one line in the log in so long.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// What a client is told whose call is refused.
 pub(super) const REFUSAL: &str =
-    "too many replies to this connection, or to others of its user, are not read yet";
+    "too many replies to this connection, or to others of its user, are under way or not read yet";
 
 /// The replies of a service that their clients have not read yet, as far as is known.
 ///
 /// A client that may not have read more than 16 KiB is asked a `Peer.Ping`, which D-Bus libraries answer by themselves when
-/// their program reads. Of the clients of a user other than root, 4 MiB of small replies may be unread and 16 MiB of large
+/// their program reads. Of the clients of a user other than root, 8 MiB of small replies may be unread and 16 MiB of large
 /// ones, a quarter of that by one client; calls beyond are refused with `LimitsExceeded`, and at last passed over.
 #[derive(Debug, Clone)]
 pub struct Replies(Arc<Shared>);
@@ -35,7 +35,7 @@ struct Shared {
     work: Notify,
     /// [`Replies::fits`] may say otherwise than before.
     freed: Notify,
-    /// When the log was told last of a call that was not taken.
+    /// When the log was told last.
     told: Mutex<Option<Instant>>,
 }
 
@@ -78,76 +78,105 @@ impl Replies {
         result
     }
 
-    /// Does what the count of unread replies asks for, until the connection breaks.
+    /// Whether the bus has said that there is no such client any more.
+    pub fn is_gone(&self, client: &str) -> bool {
+        self.with(|unread| unread.is_gone(client))
+    }
+
+    /// Does what the count of unread replies asks for, for as long as the program runs.
     pub(super) async fn look_after(self, connection: Connection) {
+        let mut again_at = None;
         loop {
             if self.with(|unread| unread.has_later()) {
-                if tokio::time::timeout(AGAIN, self.0.work.notified()).await.is_err() {
+                let due = *again_at.get_or_insert_with(|| Instant::now() + AGAIN);
+                if tokio::time::timeout_at(due, self.0.work.notified()).await.is_err() {
                     self.with(Unread::again);
+                    again_at = None;
                 }
             } else {
+                again_at = None;
                 self.0.work.notified().await;
             }
             while let Some(work) = self.with(Unread::next_work) {
-                let done = self.perform(&connection, work).await;
-                if let Err(error) = done {
-                    log::debug!("unread replies: {error}");
+                match work {
+                    // The answer stands behind all calls that wait for the service; what others wait for does not wait for it.
+                    Work::AskUser(client) => {
+                        drop(tokio::spawn(self.clone().ask_user(connection.clone(), client)))
+                    }
+                    Work::Sweep => drop(tokio::spawn(self.clone().sweep(connection.clone()))),
+                    Work::Ping(client) => self.ping(&connection, &client).await.unwrap_or_else(not_sent),
+                    Work::Refuse(client, call) => {
+                        refuse(&connection, client, call).await.unwrap_or_else(not_sent);
+                    }
                 }
             }
         }
     }
 
-    async fn perform(&self, connection: &Connection, work: Work) -> zbus::Result<()> {
-        match work {
-            Work::AskUser(client) => {
-                let user = call::unix_user(connection, &client).await;
-                let user = user.inspect_err(|error| log::debug!("the user of {client}: {error}"));
-                self.with(|unread| unread.user(&client, user.ok()));
+    async fn ask_user(self, connection: Connection, client: String) {
+        let user = match call::unix_user(&connection, &client).await {
+            Ok(user) => User::Known(user),
+            Err(CallError::Absent { .. }) => User::Gone,
+            Err(error) => {
+                log::debug!("the user of {client}: {error}");
+                User::Unsaid
             }
-            Work::Ping(client) => {
-                let serial = unguessable();
-                if self.with(|unread| unread.asked(&client, serial)) {
-                    connection.send(&call::ping(&client, serial)?).await?;
-                }
-            }
-            Work::Sweep => {
-                let names = call::names(connection).await.inspect_err(not_said);
-                let names = names.as_ref().ok().map(|names| names.iter().map(String::as_str).collect());
-                self.with(|unread| unread.only(names.as_ref()));
-            }
-            Work::Refuse(client, serial) => {
-                let call = Message::method_call("/", "Refused").sender(client);
-                let call = call.serial(serial).build(&())?;
-                connection.send(&Message::error(&call.header(), LIMITS_EXCEEDED).build(&REFUSAL)?).await?;
-            }
+        };
+        self.with(|unread| unread.user(&client, user));
+    }
+
+    async fn sweep(self, connection: Connection) {
+        self.with(Unread::listing);
+        let names = call::names(&connection).await;
+        let names = names.inspect_err(|error| log::debug!("the clients of the bus: {error}"));
+        let names = names.as_ref().ok().map(|names| names.iter().map(String::as_str).collect());
+        self.with(|unread| unread.only(names.as_ref()));
+    }
+
+    async fn ping(&self, connection: &Connection, client: &str) -> zbus::Result<()> {
+        let serial = unguessable();
+        if self.with(|unread| unread.asked(client, serial)) {
+            connection.send(&call::ping(client, serial)?).await?;
         }
         Ok(())
     }
 
-    /// Says in the log that a client's calls are not taken, once in a while.
-    fn tell(&self, client: &str) {
+    /// Says in the log that not all is as it should be, once in a while.
+    fn warn(&self, what: std::fmt::Arguments<'_>) {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|told| told.elapsed() >= LOG_INTERVAL) {
             *told = Some(Instant::now());
-            log::warn!(
-                "calls of {client} are refused: too many replies to it or its user are under way or unread"
-            );
+            log::warn!("{what}");
         }
     }
 }
 
-fn not_said(error: &CallError) {
-    log::debug!("the clients of the bus: {error}");
+async fn refuse(connection: &Connection, client: String, serial: NonZeroU32) -> zbus::Result<()> {
+    let call = Message::method_call("/", "Refused").sender(client).serial(serial).build(&())?;
+    connection.send(&Message::error(&call.header(), LIMITS_EXCEEDED).build(&REFUSAL)?).await
+}
+
+fn not_sent(error: zbus::Error) {
+    log::debug!("unread replies: {error}");
 }
 
 impl Watch for Replies {
-    fn takes(&self, client: &str, call: NonZeroU32) -> bool {
+    fn takes(&self, client: &str, call: Option<NonZeroU32>) -> bool {
         let verdict = self.with(|unread| unread.call(client, call));
-        if verdict == Verdict::Take {
-            return true;
+        if verdict != Verdict::Take {
+            self.warn(format_args!(
+                "calls of {client} are refused: too many replies to it or its user are under way or not read"
+            ));
         }
-        self.tell(client);
-        false
+        verdict == Verdict::Take
+    }
+
+    fn taken(&self, client: &str, call: NonZeroU32) {
+        self.with(|unread| unread.taken(client, call));
+    }
+
+    fn receivers_pay(&self) {
+        self.with(Unread::receivers_pay);
     }
 
     fn answered(&self, client: &str, call: NonZeroU32) -> bool {
@@ -155,7 +184,13 @@ impl Watch for Replies {
     }
 
     fn failed(&self, call: NonZeroU32, error: &str) -> bool {
-        self.with(|unread| unread.failed(call, error))
+        let is_question = self.with(|unread| unread.failed(call, error));
+        if is_question && error == ACCESS_DENIED {
+            self.warn(format_args!(
+                "the bus's policy forbids Peer.Ping: replies that are not read are not bounded"
+            ));
+        }
+        is_question
     }
 
     fn sent(&self, client: &str, call: NonZeroU32, bytes: usize) {

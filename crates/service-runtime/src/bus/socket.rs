@@ -21,6 +21,7 @@ use tokio::net::UnixStream;
 use zbus::Message;
 use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
 use zbus::export::async_trait::async_trait;
+use zbus::message::{Flags, Type};
 
 /// Bytes that are read at once, unless a message is longer.
 const BUFFER: usize = 8 * 1024;
@@ -74,7 +75,12 @@ impl ReadHalf for Reader {
         loop {
             match self.0.receive_message(sequence, &mut Vec::new(), &mut Vec::new()).await {
                 Err(error) if !matches!(error, zbus::Error::InputOutput(_)) => self.0.pass_over(&error),
-                received => return received,
+                received => {
+                    if let (Some(watch), Ok(message)) = (&self.0.watch, &received) {
+                        tell_taken(watch.as_ref(), message);
+                    }
+                    return received;
+                }
             }
         }
     }
@@ -86,6 +92,17 @@ impl ReadHalf for Reader {
 
     fn can_pass_unix_fd(&self) -> bool {
         self.0.accepts.passes_descriptors()
+    }
+}
+
+/// Tells the watch of a call that zbus takes too.
+fn tell_taken(watch: &dyn Watch, message: &Message) {
+    let primary = message.primary_header();
+    if primary.msg_type() == Type::MethodCall
+        && !primary.flags().contains(Flags::NO_REPLY_EXPECTED)
+        && let Some(client) = message.header().sender()
+    {
+        watch.taken(client.as_str(), primary.serial_num());
     }
 }
 

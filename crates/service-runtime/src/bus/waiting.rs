@@ -46,6 +46,10 @@ async fn wait(connection: &Connection, name: &str, question: Question) -> anyhow
     // Before the next question, so that no change is missed between its answer and the wait.
     let following = MessageStream::for_match_rule(call::owner_rule(name)?, connection, None).await;
     let mut changes = following.context("cannot wait for it").context(Exit::PeerUnavailable)?;
+    // dbus-daemon does not see that a connection was closed while it takes nothing from it, as others do not read what came
+    // over it. When it writes to that connection, it does.
+    let sent = connection.send(&call::nudge(name)?).await;
+    sent.context("cannot wait for it").context(Exit::PeerUnavailable)?;
     while !ask(connection, name, question).await? {
         while !is_about(&next(&mut changes).await?, name) {}
     }

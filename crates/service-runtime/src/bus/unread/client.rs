@@ -1,8 +1,9 @@
-//! What is known of one client.
+//! What is known of clients, and what that comes to for each user.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-/// Bytes.
+/// Bytes of replies.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bytes {
     pub small: usize,
@@ -12,6 +13,10 @@ pub(super) struct Bytes {
 impl Bytes {
     pub fn all(self) -> usize {
         self.small.saturating_add(self.large)
+    }
+
+    pub fn with(self, other: Self) -> Self {
+        Self { small: self.small.saturating_add(other.small), large: self.large.saturating_add(other.large) }
     }
 
     pub fn without(self, other: Self) -> Self {
@@ -34,13 +39,15 @@ pub(super) enum Question {
 
 /// What is known of a client's user.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum User {
+pub enum User {
     #[default]
     Unknown,
     /// The bus is being asked.
     Asked,
-    /// The bus did not say; it is asked once more later, unless the client is gone by then.
+    /// The bus did not answer; it is asked once more later.
     Unsaid,
+    /// The bus knows no such client.
+    Gone,
     Known(u32),
 }
 
@@ -59,7 +66,8 @@ pub(super) struct Client {
     pub is_barred: bool,
     /// Calls that were taken and have no reply yet.
     pub at_work: Vec<NonZeroU32>,
-    pub refused: usize,
+    /// How many lists of the bus's clients had been asked for when it came.
+    pub since: u64,
 }
 
 impl Client {
@@ -70,5 +78,64 @@ impl Client {
             && self.at_work.is_empty()
             && self.user == User::Unknown
             && !self.is_barred
+    }
+
+    /// What it adds to its user's.
+    pub fn sum(&self) -> Sum {
+        Sum {
+            unread: self.unread,
+            asked: usize::from(self.question != Question::None),
+            at_work: self.at_work.len(),
+        }
+    }
+}
+
+/// What the clients of a user come to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub unread: Bytes,
+    /// Clients that are asked.
+    pub asked: usize,
+    /// Calls that have no reply yet.
+    pub at_work: usize,
+}
+
+/// The same for each user; clients whose user is not known are one user's.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sums(BTreeMap<Option<u32>, Sum>);
+
+impl Sums {
+    pub fn of(&self, user: Option<u32>) -> Sum {
+        self.0.get(&user).copied().unwrap_or_default()
+    }
+
+    /// Of all users but root.
+    pub fn of_users(&self) -> Sum {
+        let users = self.0.iter().filter(|(user, _)| **user != Some(0));
+        users.fold(Sum::default(), |all, (_, sum)| Sum {
+            unread: all.unread.with(sum.unread),
+            asked: all.asked + sum.asked,
+            at_work: all.at_work + sum.at_work,
+        })
+    }
+
+    pub fn add(&mut self, user: Option<u32>, sum: Sum) {
+        if sum == Sum::default() {
+            return;
+        }
+        let all = self.0.entry(user).or_default();
+        all.unread = all.unread.with(sum.unread);
+        (all.asked, all.at_work) = (all.asked + sum.asked, all.at_work + sum.at_work);
+    }
+
+    pub fn subtract(&mut self, user: Option<u32>, sum: Sum) {
+        if let Some(all) = self.0.get_mut(&user) {
+            all.unread = all.unread.without(sum.unread);
+            all.asked = all.asked.saturating_sub(sum.asked);
+            all.at_work = all.at_work.saturating_sub(sum.at_work);
+            if *all == Sum::default() {
+                self.0.remove(&user);
+            }
+        }
     }
 }

@@ -10,9 +10,9 @@ const LIMITS: Limits = Limits {
     large_of_root: 600 * KIB,
     asked_of_user: 3,
     asked: 8,
+    refusals_of_user: 800,
     at_work_of_client: 6,
-    at_work: 16,
-    refusals: 4,
+    at_work_of_user: 8,
     new_clients: 4,
 };
 
@@ -66,9 +66,12 @@ impl World {
     fn call(&mut self, name: &str) -> Verdict {
         self.last_serial += 1;
         let call = serial(self.last_serial);
-        let verdict = self.core.call(name, call);
+        let verdict = self.core.call(name, Some(call));
         match verdict {
-            Verdict::Take => self.at_work.push((name.to_owned(), call)),
+            Verdict::Take => {
+                self.core.taken(name, call);
+                self.at_work.push((name.to_owned(), call));
+            }
             Verdict::Refuse | Verdict::PassOver => self.refused += 1,
         }
         verdict
@@ -107,7 +110,7 @@ impl World {
         let Some(work) = self.core.next_work() else { return false };
         match work {
             Work::AskUser(name) => {
-                let user = self.clients.get(&name).map(|peer| peer.user);
+                let user = self.clients.get(&name).map_or(User::Gone, |peer| User::Known(peer.user));
                 self.core.user(&name, user);
             }
             Work::Ping(name) => {
@@ -121,6 +124,7 @@ impl World {
                 }
             }
             Work::Sweep => {
+                self.core.listing();
                 let names: BTreeSet<&str> = self.clients.keys().map(String::as_str).collect();
                 self.core.only(Some(&names));
             }
@@ -179,24 +183,22 @@ impl World {
         for user in 1..5 {
             // What each of its clients may have in any case, and what was at work when the share was used up.
             let clients = self.clients.values().filter(|peer| peer.user == user).count();
-            let at_work = if self.core.weighs { 0 } else { clients * LIMITS.at_work_of_client };
-            let small = clients * (2 * SMALL + LIMITS.refusals * 200) + at_work * SMALL;
+            let at_work = if self.core.weighs { 0 } else { LIMITS.at_work_of_user + clients * OWN };
+            let small = LIMITS.refusals_of_user + clients * (2 * SMALL + 200) + at_work * SMALL;
             let unread = self.unread(|other| other == user);
             assert!(unread.small <= LIMITS.small_of_user + small, "{unread:?}");
             let large = if self.core.weighs { 0 } else { (clients + at_work) * LONGEST };
             assert!(unread.large <= LIMITS.large_of_user.max(LONGEST) + large, "{unread:?}");
         }
-        let counted: usize = self.core.clients.values().map(|client| client.at_work.len()).sum();
-        assert_eq!(counted, self.core.at_work);
+        let mut sums = Sums::default();
+        for client in self.core.clients.values() {
+            sums.add(client.user.known(), client.sum());
+        }
+        assert_eq!(sums, self.core.sums);
         assert!(self.core.clients.values().all(|client| client.at_work.len() <= LIMITS.at_work_of_client));
-        let asked = |which: &dyn Fn(u32) -> bool| {
-            let is_asked = |client: &&Client| {
-                client.question != Question::None && client.user.known().is_some_and(which)
-            };
-            self.core.clients.values().filter(is_asked).count()
-        };
-        assert!((1..5).all(|user| asked(&|other| other == user) <= LIMITS.asked_of_user));
-        assert!(asked(&|user| user != 0) <= LIMITS.asked && asked(&|user| user == 0) <= LIMITS.asked / 2);
+        let asked = |user| self.core.sums.of(Some(user)).asked;
+        assert!((1..5).all(|user| asked(user) <= LIMITS.asked_of_user));
+        assert!(self.core.sums.of_users().asked <= LIMITS.asked && asked(0) <= LIMITS.asked / 2);
     }
 }
 
@@ -318,8 +320,7 @@ fn a_client_that_does_not_read_is_refused_and_then_not_answered_and_others_are_s
         }
         // 32 KiB are the client's share, and the reply that oversteps it is sent.
         assert_eq!(verdicts[..4], [Verdict::Take; 4]);
-        assert_eq!(verdicts[4..8], [Verdict::Refuse; 4]);
-        assert_eq!(verdicts[8..], [Verdict::PassOver; 12]);
+        assert_eq!(verdicts[4..], [Verdict::Refuse; 16]);
         for name in ["same user", "other"] {
             for _ in 0..20 {
                 assert_eq!(world.call(name), Verdict::Take);
@@ -347,7 +348,7 @@ fn who_is_sent_little_is_asked_nothing() {
     world.call("a");
     world.reply(0, 1);
     assert_eq!(world.core.next_work(), Some(Work::AskUser("a".to_owned())));
-    world.core.user("a", Some(1));
+    world.core.user("a", User::Known(1));
     world.call("a");
     world.reply(0, 12 * KIB - 1);
     assert_eq!(world.core.next_work(), None);
@@ -389,22 +390,84 @@ fn small_replies_and_large_ones_have_shares_of_their_own_where_the_service_weigh
 }
 
 #[test]
-fn calls_at_work_are_bounded_for_a_client_and_for_all() {
+fn calls_at_work_are_bounded_for_a_client_and_for_its_user() {
     let mut world = World::new(false);
+    for (name, user) in [("a", 1), ("b", 1), ("c", 1), ("other", 2), ("root", 0)] {
+        world.connect(name, user, true);
+    }
     for _ in 0..LIMITS.at_work_of_client {
         assert_eq!(world.call("a"), Verdict::Take);
+        world.work_off();
     }
     assert_eq!(world.call("a"), Verdict::Refuse);
     world.reply(0, 10);
     assert_eq!(world.call("a"), Verdict::Take, "one is done");
     for name in ["b", "c"] {
+        for _ in 0..OWN {
+            assert_eq!(world.call(name), Verdict::Take);
+            world.work_off();
+        }
+        assert_eq!(world.call(name), Verdict::Refuse, "its user has as many as it may");
+    }
+    for name in ["other", "root"] {
         for _ in 0..LIMITS.at_work_of_client {
-            world.call(name);
+            assert_eq!(world.call(name), Verdict::Take);
+            world.work_off();
         }
     }
-    assert_eq!((world.core.at_work, world.at_work.len()), (LIMITS.at_work, LIMITS.at_work));
-    assert_eq!(world.call("c"), Verdict::Refuse);
-    assert_eq!(world.call("d"), Verdict::Take, "who has none at work is served");
+    for _ in 0..100 {
+        assert_eq!(world.call("root"), Verdict::Take);
+    }
+}
+
+#[test]
+fn a_call_that_is_taken_and_not_handed_on_is_not_at_work() {
+    let mut core = Unread::new(LIMITS, false);
+    for number in 1..100 {
+        assert_eq!(core.call("a", Some(serial(number))), Verdict::Take);
+    }
+    assert!(core.clients.is_empty());
+}
+
+#[test]
+fn a_user_that_has_been_refused_enough_is_not_answered_and_neither_is_a_call_without_reply() {
+    let mut world = World::new(true);
+    for name in ["a", "b"] {
+        world.connect(name, 1, false);
+        while world.call(name) == Verdict::Take {
+            world.reply(0, 10 * KIB);
+            world.work_off();
+        }
+    }
+    assert_eq!(world.core.call("a", None), Verdict::PassOver);
+    let mut refused = 0;
+    while world.call("a") == Verdict::Refuse {
+        world.work_off();
+        refused += 1;
+        world.send("b", serial(u32::MAX), 4 * KIB);
+    }
+    assert!((1..40).contains(&refused), "{refused}");
+    // Nor do more refusals wait than there is room for, where none is sent.
+    let mut world = World::new(true);
+    world.connect("a", 1, false);
+    for _ in 0..4 {
+        world.send("a", serial(1), 10 * KIB);
+    }
+    let verdicts: Vec<Verdict> = (0..2 * REFUSALS).map(|_| world.call("a")).collect();
+    assert_eq!(verdicts.iter().filter(|verdict| **verdict == Verdict::Refuse).count(), REFUSALS);
+}
+
+#[test]
+fn where_receivers_pay_nothing_is_asked_and_all_fits() {
+    let mut world = World::new(false);
+    world.connect("a", 1, false);
+    world.core.receivers_pay();
+    for _ in 0..100 {
+        assert!(world.core.fits("a", 1 << 30));
+        assert_eq!(world.call("a"), Verdict::Take);
+        world.reply(0, 100 * KIB);
+        assert!(!world.core.has_work());
+    }
 }
 
 #[test]
@@ -450,7 +513,7 @@ fn a_client_that_the_policy_does_not_let_be_asked_is_not_limited() {
 }
 
 #[test]
-fn clients_that_have_gone_are_forgotten() {
+fn clients_that_have_gone_are_forgotten_and_those_that_came_since_stay() {
     let mut world = World::new(false);
     for number in 0..100 {
         let name = format!(":1.{number}");
@@ -461,23 +524,28 @@ fn clients_that_have_gone_are_forgotten() {
         world.leave(&name);
         assert!(world.core.clients.len() <= LIMITS.new_clients);
     }
-    // Whether the bus says so or not.
+    world.core.listing();
+    world.connect("late", 1, true);
+    world.call("late");
+    world.core.only(Some(&BTreeSet::new()));
+    assert_eq!(world.core.clients.keys().collect::<Vec<_>>(), ["late"]);
+    // The bus may not say.
     world.core.only(None);
     assert!(!world.core.clients.is_empty());
 }
 
 #[test]
-fn a_user_that_the_bus_does_not_say_is_asked_for_again_later_and_not_at_once() {
-    let mut world = World::new(true);
-    assert!(!world.core.fits("a", 20 * KIB));
-    world.work_off();
-    for _ in 0..3 {
-        assert!(!world.core.fits("a", 20 * KIB) && !world.core.has_work());
+fn a_user_that_the_bus_does_not_say_is_asked_for_again_later_and_of_one_that_has_gone_never() {
+    for (said, is_later) in [(User::Unsaid, true), (User::Gone, false)] {
+        let mut core = Unread::new(LIMITS, true);
+        assert!(!core.fits("a", 20 * KIB));
+        assert_eq!(core.next_work(), Some(Work::AskUser("a".to_owned())));
+        core.user("a", said);
+        for _ in 0..3 {
+            assert!(!core.fits("a", 20 * KIB) && !core.has_work());
+        }
+        assert_eq!((core.has_later(), core.is_gone("a")), (is_later, !is_later));
+        core.again();
+        assert!(!core.fits("a", 20 * KIB) && core.has_work() == is_later && !core.has_later());
     }
-    assert!(world.core.has_later());
-    world.core.again();
-    world.connect("a", 1, true);
-    assert!(!world.core.fits("a", 20 * KIB));
-    world.work_off();
-    assert!(world.core.fits("a", 20 * KIB) && !world.core.has_later());
 }
