@@ -20,6 +20,7 @@ use service_runtime::bus::{Accepts, Replies, SMALL};
 use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
 use service_runtime::{Exit, bus, folders};
 use std::collections::VecDeque;
+use std::future::ready;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -44,6 +45,9 @@ const ACCEPTS: Accepts = Accepts {
     waiting: NonZeroUsize::MIN.saturating_add(3),
     ..Accepts::SHORT
 };
+/// So many messages are taken, where there are so many, before the next large reply is sent: who asks for little does not wait
+/// for all who ask for much.
+const TAKEN_BEFORE_LARGE: usize = 64;
 /// Longest call that may wait for its reply's turn, bytes: it names an interface at most.
 const LONGEST_HELD: usize = 4 * 1024;
 /// Longest wait for a reply of the bus itself; the service calls nobody else.
@@ -86,6 +90,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         failed_at: None,
         replies,
         held: Held::new(Limits::BUS),
+        may_serve: false,
         began: Instant::now(),
     };
     service.tell_status(&lifecycle);
@@ -153,6 +158,8 @@ struct Service {
     replies: Replies,
     /// Calls that wait until clients of their user have read.
     held: Held<Message>,
+    /// Whether one of them may be served, as far as is known.
+    may_serve: bool,
     /// The time of `held` counts from here.
     began: Instant,
 }
@@ -203,13 +210,16 @@ impl Service {
         }
         // A start may have left something to carry over.
         let mut checkpoint_at = self.checkpoint_due();
+        // Messages since a large reply was sent.
+        let mut taken = 0;
         loop {
             let refuse_at = self.held.due().map(|due| self.began + due);
             tokio::select! {
+                biased;
                 turn = lifecycle.turn(checkpoint_at.into_iter().chain(refuse_at).min()) => match turn {
                     Turn::Stop => return Ok(()),
                     Turn::Due => {
-                        if !self.refuse_held(lifecycle).await? || !self.serve_held(lifecycle).await? {
+                        if !self.refuse_held(lifecycle).await? {
                             return Ok(());
                         }
                         if checkpoint_at.is_some_and(|at| at <= Instant::now()) {
@@ -219,11 +229,19 @@ impl Service {
                     }
                 },
                 () = self.replies.freed() => {
-                    if !self.refuse_held(lifecycle).await? || !self.serve_held(lifecycle).await? {
+                    if !self.refuse_held(lifecycle).await? {
+                        return Ok(());
+                    }
+                    self.may_serve = true;
+                }
+                () = ready(()), if self.may_serve && taken >= TAKEN_BEFORE_LARGE => {
+                    taken = 0;
+                    if !self.serve_held(lifecycle).await? {
                         return Ok(());
                     }
                 }
                 message = bus::next(messages) => {
+                    taken += 1;
                     let written = self.store.journal_length();
                     if !self.handle(&message?, lifecycle).await? {
                         return Ok(());
@@ -231,6 +249,13 @@ impl Service {
                     // Who only reads must not put the checkpoint off for ever.
                     if self.store.journal_length() != written || checkpoint_at.is_none() {
                         checkpoint_at = self.checkpoint_due();
+                    }
+                }
+                // Behind what the connection has ready, which it can only hand on meanwhile.
+                () = tokio::task::yield_now(), if self.may_serve => {
+                    taken = 0;
+                    if !self.serve_held(lifecycle).await? {
+                        return Ok(());
                     }
                 }
             }
@@ -263,7 +288,7 @@ impl Service {
         }
     }
 
-    /// Serves a call with a large reply now, or when its client and its user have read; whether the service goes on.
+    /// Has a call with a large reply wait for its turn, and until its client and its user have read; whether the service goes on.
     async fn hold(
         &mut self,
         call: &Message,
@@ -282,7 +307,8 @@ impl Service {
         {
             return Ok(false);
         }
-        self.serve_held(lifecycle).await
+        self.may_serve = true;
+        Ok(true)
     }
 
     /// Refuses what has waited for too long, and what may not wait by what is known now; whether the service goes on.
@@ -295,22 +321,21 @@ impl Service {
         Ok(true)
     }
 
-    /// Serves what has waited for long enough; whether the service goes on.
+    /// Serves the first call that waits and whose reply may be sent; whether the service goes on.
     async fn serve_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
-        // One at a time: a reply may be as large as the inventory, and counts once it is sent.
-        while let Some(mut waiting) = self.held.take(&self.replies) {
-            let all = dbus::all_asked_for(&waiting.call, &self.schema, &self.inventory);
-            if let Some(bytes) = all.filter(|bytes| *bytes > waiting.bytes) {
-                waiting.bytes = bytes;
-                self.held.push_again(waiting);
-                continue;
-            }
-            let reply = self.answer(&waiting.call).1.context("cannot build a reply")?;
-            if !self.deliver(Outgoing::new(Vec::new(), Some(reply)), lifecycle).await? {
-                return Ok(false);
-            }
+        let Some(mut waiting) = self.held.take(&self.replies) else {
+            self.may_serve = false;
+            return Ok(true);
+        };
+        // A reply may be as large as the inventory, which may have grown. It counts once it is sent.
+        let all = dbus::all_asked_for(&waiting.call, &self.schema, &self.inventory);
+        if let Some(bytes) = all.filter(|bytes| *bytes > waiting.bytes) {
+            waiting.bytes = bytes;
+            self.held.push_again(waiting);
+            return Ok(true);
         }
-        Ok(true)
+        let reply = self.answer(&waiting.call).1.context("cannot build a reply")?;
+        self.deliver(Outgoing::new(Vec::new(), Some(reply)), lifecycle).await
     }
 
     /// Refuses a call whose large reply may not be sent; whether the service goes on.

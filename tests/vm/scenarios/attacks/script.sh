@@ -77,7 +77,7 @@ before=$(processes)
 
 attack descriptors 4 80 "${!names[@]}"
 attack odd 1 100 "${!names[@]}"
-attack small 10 300 "${!names[@]}"
+attack small 4 60 "${!names[@]}"
 
 say "the inventory is made large"
 printf -v text '%120000s' x
