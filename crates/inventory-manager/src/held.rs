@@ -5,23 +5,22 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// Calls of a client that may wait while its user is not known.
-const UNKNOWN: usize = 4;
-
 /// How many may wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Calls of one user.
     pub of_user: usize,
-    /// Calls of all users but root, and of those whose user is not known yet.
+    /// Calls of all users but root.
     pub of_users: usize,
+    /// Calls of clients whose user is not known yet.
+    pub unknown: usize,
     /// How long a call waits until it is refused: less than clients wait for their answer, which is 25 s.
     pub hold: Duration,
 }
 
 impl Limits {
-    /// Calls of 4 KiB at most: 1 MiB of users', 1 MiB of those not known yet, and root's.
-    pub const BUS: Self = Self { of_user: 64, of_users: 256, hold: Duration::from_secs(10) };
+    /// Calls of 4 KiB at most: 1 MiB of users', 4 MiB of those not known yet, and root's.
+    pub const BUS: Self = Self { of_user: 64, of_users: 256, unknown: 1_024, hold: Duration::from_secs(10) };
 }
 
 /// What is asked of the connection.
@@ -60,8 +59,8 @@ impl<C> Held<C> {
         Self { limits, waiting: VecDeque::new() }
     }
 
-    /// A call came whose reply has so many bytes, at most. What is to be refused is given back: an older call whose client's user
-    /// is not known, or this one, where no more may wait.
+    /// A call came whose reply has so many bytes, at most. What is to be refused is given back, where no more may wait: this one,
+    /// or another of a client whose user is not known either.
     pub fn push(
         &mut self,
         client: &str,
@@ -71,19 +70,19 @@ impl<C> Held<C> {
         room: &impl Room,
     ) -> Option<C> {
         let counts = Counts::of(&self.waiting, room);
-        let mut refused = None;
-        if room.user_of(client).is_none() && counts.of_client(client) < UNKNOWN {
-            // Those that have waited longest for their user to be known are the least likely to be there.
-            if counts.unknown >= self.limits.of_users {
-                let oldest = self.waiting.iter().position(|waiting| room.user_of(&waiting.client).is_none());
-                refused = oldest.and_then(|oldest| self.waiting.remove(oldest)).map(|waiting| waiting.call);
-            }
-        } else if counts.is_full(client, room, &self.limits) {
+        let is_known = room.user_of(client).is_some();
+        if is_known && counts.is_full(client, room, &self.limits) {
             return Some(call);
         }
         let until = now.saturating_add(self.limits.hold);
         self.waiting.push_back(Waiting { client: client.to_owned(), bytes, until, call });
-        refused
+        if is_known || counts.unknown < self.limits.unknown {
+            return None;
+        }
+        // Who has called most often gives way: others have a call or two.
+        let most = counts.clients.iter().max_by_key(|(_, count)| **count).map(|(name, _)| name.as_str());
+        let place = self.waiting.iter().rposition(|waiting| Some(waiting.client.as_str()) == most)?;
+        self.waiting.remove(place).map(|waiting| waiting.call)
     }
 
     /// A call that was taken waits on, before the others: its reply has become larger.
@@ -158,14 +157,10 @@ impl Counts {
         }
     }
 
-    fn of_client(&self, client: &str) -> usize {
-        self.clients.get(client).copied().unwrap_or_default()
-    }
-
     /// Whether no more calls of a client may wait beside these.
     fn is_full(&self, client: &str, room: &impl Room, limits: &Limits) -> bool {
         let Some(user) = room.user_of(client) else {
-            return self.unknown >= limits.of_users || self.of_client(client) >= UNKNOWN;
+            return self.unknown >= limits.unknown;
         };
         let of = |user| self.users.get(&user).copied().unwrap_or_default();
         let of_users = self.users.values().sum::<usize>().saturating_sub(of(0));

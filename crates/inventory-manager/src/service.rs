@@ -38,7 +38,7 @@ const ACCEPTS: Accepts = Accepts {
         // Each object that there may be, by a path of 250 bytes.
         ((deletion::INTERFACE, deletion::DELETE), 1024 * 1024),
     ],
-    // Of clients that are asked whether they read, who may be any user's; and the bus's.
+    // The service calls no other than the bus.
     answers: Accepts::SMALL,
     weighs_replies: true,
     // Each may be a `Notify` of 8 MiB.

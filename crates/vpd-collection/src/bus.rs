@@ -110,7 +110,7 @@ impl Collection for Line {
 
 /// Reports at work at once, of which each asks bus and PID 1 one question at a time: dbus-daemon lets a service wait for 128
 /// answers. The others wait for their turn, less long than a parser for its answer.
-const REPORTS: usize = 64;
+const REPORTS: usize = 48;
 const TURN_LIMIT: Duration = Duration::from_secs(4);
 /// Longest image that is kept, the largest that the formats can address.
 const IMAGE_KEPT: usize = 64 * 1024;
@@ -133,19 +133,25 @@ fn tamed(mut report: Report) -> Report {
             *text = text.chars().take(TEXT_KEPT).map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect();
         }
     }
-    let mut whole: usize = report.excluded.iter().map(String::len).sum();
+    let mut whole: usize = report.excluded.iter().map(|path| path.len() + PATH_OVERHEAD).sum();
     whole += report.records.iter().map(length).sum::<usize>();
     while whole > REPORT_KEPT {
         let cut = report.records.pop().map(|record| length(&record));
-        let Some(cut) = cut.or_else(|| report.excluded.pop().map(|path| path.len())) else { break };
+        let Some(cut) = cut.or_else(|| report.excluded.pop().map(|path| path.len() + PATH_OVERHEAD)) else {
+            break;
+        };
         whole -= cut;
     }
     report
 }
 
-/// Bytes of a record's texts.
+/// Bytes that a path and a record have on the bus beside their texts.
+const PATH_OVERHEAD: usize = 8;
+const RECORD_OVERHEAD: usize = 32;
+
+/// Bytes of a record.
 fn length(record: &RecordReport) -> usize {
-    record.name.len() + record.reason.len()
+    record.name.len() + record.reason.len() + RECORD_OVERHEAD
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use super::*;
 use test_random::Numbers;
 
-const LIMITS: Limits = Limits { of_user: 5, of_users: 12, hold: Duration::from_secs(10) };
+const LIMITS: Limits = Limits { of_user: 5, of_users: 12, unknown: 20, hold: Duration::from_secs(10) };
 
 /// What the connection knows of clients, and how many bytes fit.
 #[derive(Default)]
@@ -54,19 +54,22 @@ fn a_call_waits_until_its_reply_fits_and_holds_up_its_own_client_only() {
 }
 
 #[test]
-fn calls_of_clients_that_have_gone_are_forgotten_and_make_room_for_one_that_is_not_known_yet() {
+fn of_clients_that_are_not_known_yet_the_one_with_most_calls_gives_way() {
     let (mut bus, mut held) = (Bus::default(), Held::new(LIMITS));
-    for number in 0..LIMITS.of_users {
-        assert_eq!(held.push(&format!("a{number}"), 90, number, seconds(0), &bus), None);
+    for number in 0..LIMITS.unknown {
+        assert_eq!(held.push(&format!("a{}", number / 3), 90, number, seconds(0), &bus), None);
     }
-    // There are as many as may wait: the oldest gives way.
-    assert_eq!(held.push("new", 90, 77, seconds(0), &bus), Some(0));
-    bus.gone.extend((0..LIMITS.of_users).map(|number| format!("a{number}")));
+    for number in 0..2 {
+        let refused = held.push("new", 90, 100 + number, seconds(0), &bus).unwrap();
+        assert!(refused < LIMITS.unknown, "{refused}");
+    }
+    // Those that have gone are forgotten, and not refused.
+    bus.gone.extend((0..LIMITS.unknown).map(|number| format!("a{number}")));
     assert!(held.refused(seconds(0), &bus).is_empty());
-    assert_eq!(held.waiting.len(), 1);
     bus.users.insert("new".to_owned(), 0);
     bus.fits.insert("new".to_owned(), 100);
-    assert_eq!(held.take(&bus).map(|waiting| waiting.call), Some(77));
+    let calls: Vec<usize> = std::iter::from_fn(|| held.take(&bus)).map(|waiting| waiting.call).collect();
+    assert_eq!(calls, [100, 101]);
 }
 
 #[test]
@@ -85,19 +88,14 @@ fn a_call_that_has_waited_too_long_is_refused() {
 fn many_connections_of_a_user_keep_no_other_from_waiting() {
     let mut bus = Bus::default();
     let mut held = Held::new(LIMITS);
-    let mut names = Vec::new();
-    let mut refused = 0;
-    for number in 0..20 {
-        let name = format!("a{number}");
-        for _ in 0..UNKNOWN + 1 {
-            refused += usize::from(held.push(&name, 90, (), seconds(0), &bus).is_some());
-        }
-        names.push(name);
+    let names: Vec<String> = (0..10).map(|number| format!("a{number}")).collect();
+    for name in names.iter().chain(&names).chain(&names) {
+        held.push(name, 90, (), seconds(0), &bus);
     }
-    assert_eq!((held.waiting.len(), refused), (LIMITS.of_users, 100 - LIMITS.of_users));
+    assert_eq!(held.waiting.len(), LIMITS.unknown);
     // It becomes known that they are one user's.
     bus.users.extend(names.into_iter().map(|name| (name, 1)));
-    assert_eq!(held.refused(seconds(0), &bus).len(), LIMITS.of_users - LIMITS.of_user);
+    assert_eq!(held.refused(seconds(0), &bus).len(), LIMITS.unknown - LIMITS.of_user);
     for (client, user) in [("root", 0), ("other", 2)] {
         bus.users.insert(client.to_owned(), user);
         assert_eq!(held.push(client, 90, (), seconds(0), &bus), None);

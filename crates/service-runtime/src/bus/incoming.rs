@@ -34,8 +34,6 @@ mod code {
 
 /// The flag of a call that wants no reply.
 const NO_REPLY_EXPECTED: u8 = 1;
-/// The number of every message that dbus-broker itself sends; dbus-daemon counts from 1.
-const OF_BROKER: usize = u32::MAX as usize;
 
 /// Hears of calls and answers, for a service that counts what its clients have not read.
 pub(super) trait Watch: Debug + Send + Sync {
@@ -47,8 +45,8 @@ pub(super) trait Watch: Debug + Send + Sync {
     fn answered(&self, client: &str, call: NonZeroU32) -> bool;
     /// The bus has answered a call with an error; whether that is for the watch alone.
     fn failed(&self, call: NonZeroU32, error: &str) -> bool;
-    /// The bus counts what is unread against its receiver.
-    fn receivers_pay(&self);
+    /// The bus has sent a message with this number.
+    fn bus_has_spoken(&self, serial: usize);
     /// A reply was sent, of so many bytes.
     fn sent(&self, client: &str, call: NonZeroU32, bytes: usize);
 }
@@ -140,8 +138,8 @@ fn watched(watch: &dyn Watch, head: &[u8], fields: &Fields) -> Option<&'static s
     let sender = text(fields.sender)?;
     let serial = Order::of(head)?.number(head, 8)?;
     let is_of_bus = sender.as_bytes() == BUS;
-    if is_of_bus && serial == OF_BROKER {
-        watch.receivers_pay();
+    if is_of_bus {
+        watch.bus_has_spoken(serial);
     }
     match *head.get(1)? {
         code::CALL => {

@@ -16,6 +16,8 @@ use zbus::{Connection, Message};
 const AGAIN: Duration = Duration::from_secs(10);
 /// What is wrong makes one line in the log in so long.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// The number of every message that dbus-broker itself sends; dbus-daemon counts from 1.
+const OF_BROKER: usize = u32::MAX as usize;
 /// What a client is told whose call is refused.
 pub(super) const REFUSAL: &str =
     "too many replies to this connection, or to others of its user, are under way or not read yet";
@@ -69,7 +71,8 @@ impl Replies {
     fn with<T>(&self, act: impl FnOnce(&mut Unread) -> T) -> T {
         let mut unread = self.0.unread.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut unread);
-        if unread.has_work() {
+        // The one that asks again later waits for no moment unless it knows of one.
+        if unread.has_work() || unread.take_new_later() {
             self.0.work.notify_one();
         }
         if unread.take_freed() {
@@ -87,15 +90,13 @@ impl Replies {
     pub(super) async fn look_after(self, connection: Connection) {
         let mut again_at = None;
         loop {
-            if self.with(|unread| unread.has_later()) {
-                let due = *again_at.get_or_insert_with(|| Instant::now() + AGAIN);
-                if tokio::time::timeout_at(due, self.0.work.notified()).await.is_err() {
-                    self.with(Unread::again);
-                    again_at = None;
-                }
-            } else {
+            if !self.with(|unread| unread.has_later()) {
                 again_at = None;
                 self.0.work.notified().await;
+            } else {
+                let due = *again_at.get_or_insert_with(|| Instant::now() + AGAIN);
+                // Whether there is work or not.
+                let _ = tokio::time::timeout_at(due, self.0.work.notified()).await;
             }
             while let Some(work) = self.with(Unread::next_work) {
                 match work {
@@ -109,6 +110,12 @@ impl Replies {
                         refuse(&connection, client, call).await.unwrap_or_else(not_sent);
                     }
                 }
+                if again_at.take_if(|due| *due <= Instant::now()).is_some() {
+                    self.with(Unread::again);
+                }
+            }
+            if again_at.take_if(|due| *due <= Instant::now()).is_some() {
+                self.with(Unread::again);
             }
         }
     }
@@ -175,8 +182,8 @@ impl Watch for Replies {
         self.with(|unread| unread.taken(client, call));
     }
 
-    fn receivers_pay(&self) {
-        self.with(Unread::receivers_pay);
+    fn bus_has_spoken(&self, serial: usize) {
+        self.with(|unread| unread.bus_has_spoken(serial == OF_BROKER));
     }
 
     fn answered(&self, client: &str, call: NonZeroU32) -> bool {

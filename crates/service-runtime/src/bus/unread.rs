@@ -7,7 +7,7 @@
 //! do not answer no more than their share is sent: further calls of theirs are refused, and at last not answered at all.
 //!
 //! dbus-broker counts it against the receiver, and closes the connection of one that has too much. It counts an answer, of any
-//! length, against the service that has asked. So nothing is asked there, and nothing counted but calls at work.
+//! length, against the service that has asked. So no client is pinged there, and nothing counted but calls at work.
 //!
 //! Pure: calls, replies, answers and what the bus says go in, what is to be done comes out.
 
@@ -21,13 +21,13 @@ use std::num::NonZeroU32;
 
 /// Replies of more bytes are large: they have shares of their own. For what it has not read, a client is not refused below that.
 pub const SMALL: usize = 16 * 1024;
-/// The user of a client is asked for that may not have read more than so much, bytes: a good while before it matters.
-const LITTLE: usize = 4 * 1024;
 /// So many parts a user's share has, of which one client gets one, so that a client that does not answer leaves the others
 /// theirs.
 const CLIENTS: usize = 4;
-/// Calls that a client may have at work however many its user has.
-const OWN: usize = 2;
+/// Calls of each client that do not count for its user, so that it may have so many at work however many that has.
+pub(super) const OWN: usize = 2;
+/// Clients whose user the bus is asked for at once.
+const USERS_ASKED: usize = 64;
 /// Refusals that may wait to be sent.
 const REFUSALS: usize = 256;
 
@@ -47,7 +47,7 @@ pub(super) struct Limits {
     /// The same of root, where the service weighs them.
     pub large_of_root: usize,
     /// Clients of one user that may be asked at once, of all users but root, and of root half as many: dbus-daemon lets a
-    /// service wait for 128 answers.
+    /// service wait for 128 answers, of which calls to its peers have their part.
     pub asked_of_user: usize,
     /// See `asked_of_user`.
     pub asked: usize,
@@ -60,8 +60,9 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// What fits dbus-daemon's limits of the system bus: 98 MiB of 127. The rest is for signals, for root's small replies, and
-    /// for the first [`SMALL`] bytes and the last reply of each client.
+    /// What fits dbus-daemon's limits of the system bus: 96 MiB of 127. The rest is for signals, for root's small replies, and
+    /// for the first [`SMALL`] bytes and the last reply of each client, which is small: what other services have of large ones
+    /// is for root.
     pub(super) const BUS: Self = Self {
         // A client's share is as much as dbus-daemon lets it wait for: 128 small replies.
         small_of_user: 8 * 1024 * 1024,
@@ -70,10 +71,10 @@ impl Limits {
         large_of_user: 16 * 1024 * 1024,
         large_of_users: 40 * 1024 * 1024,
         large_of_root: 32 * 1024 * 1024,
-        asked_of_user: 16,
-        asked: 64,
+        asked_of_user: 8,
+        asked: 32,
         at_work_of_client: 128,
-        at_work_of_user: 64,
+        at_work_of_user: 128,
         new_clients: 64,
     };
 }
@@ -107,14 +108,18 @@ pub(super) struct Unread {
     limits: Limits,
     /// Whether the service asks [`Self::fits`] before a large reply, and takes its calls one by one.
     weighs: bool,
-    /// Whether the bus counts what is unread against its receiver.
-    receivers_pay: bool,
+    /// Whether the bus counts what is unread against its receiver, once it has sent something.
+    receivers_pay: Option<bool>,
     clients: BTreeMap<String, Client>,
     /// What the clients come to.
     sums: Sums,
     work: VecDeque<Work>,
     /// Refusals among the work.
     refusals: usize,
+    /// Clients whose user is to be asked for, and how many the bus is being asked for.
+    strangers: VecDeque<String>,
+    users_asked: usize,
+    has_new_later: bool,
     new_clients: usize,
     /// How many lists of the bus's clients were asked for.
     lists: u64,
@@ -127,11 +132,14 @@ impl Unread {
         Self {
             limits,
             weighs,
-            receivers_pay: false,
+            receivers_pay: None,
             clients: BTreeMap::new(),
             sums: Sums::default(),
             work: VecDeque::new(),
             refusals: 0,
+            strangers: VecDeque::new(),
+            users_asked: 0,
+            has_new_later: false,
             new_clients: 0,
             lists: 0,
             is_listing: false,
@@ -139,14 +147,16 @@ impl Unread {
         }
     }
 
-    /// The bus counts what is unread against its receiver.
-    pub(super) fn receivers_pay(&mut self) {
-        self.has_freed |= !self.receivers_pay;
-        self.receivers_pay = true;
+    /// The bus has sent something, by which its kind is seen: whether it counts what is unread against its receiver. The first
+    /// counts.
+    pub(super) fn bus_has_spoken(&mut self, receivers_pay: bool) {
+        self.receivers_pay.get_or_insert(receivers_pay);
     }
 
     /// A call has come; `None` for its number when it wants no reply.
     pub(super) fn call(&mut self, name: &str, serial: Option<NonZeroU32>) -> Verdict {
+        // Of one that calls again more may be to come; most that do not live long call once.
+        self.ask_user(name);
         if !self.is_over(name) {
             return Verdict::Take;
         }
@@ -164,20 +174,17 @@ impl Unread {
 
     /// A call that wants a reply is handed to the service.
     pub(super) fn taken(&mut self, name: &str, serial: NonZeroU32) {
-        if self.weighs {
-            return;
-        }
         let limit = self.limits.at_work_of_client;
         self.add(name);
-        let at_work = self.change(name, |client| {
+        self.change(name, |client| {
+            // A program of root's that waits for each reply, and so has read the last, need not answer a ping.
+            if client.at_work.is_empty() && client.user == User::Known(0) {
+                client.unread = Bytes::default();
+            }
             if client.at_work.len() < limit && !client.at_work.contains(&serial) {
                 client.at_work.push(serial);
             }
-            client.at_work.len()
         });
-        if at_work.is_some_and(|at_work| at_work >= OWN) {
-            self.ask_user(name);
-        }
     }
 
     /// Whether a client is sent no more for now.
@@ -186,7 +193,7 @@ impl Unread {
         let is_limited = |client: &&Client| !client.is_barred && client.user != User::Known(0);
         let Some(client) = self.clients.get(name).filter(is_limited) else { return false };
         let of_user = self.sums.of(client.user.known());
-        let at_work = client.at_work.len();
+        let at_work = if self.weighs { 0 } else { client.at_work.len() };
         if at_work >= limits.at_work_of_client
             || (at_work >= OWN && of_user.at_work >= limits.at_work_of_user)
         {
@@ -211,7 +218,7 @@ impl Unread {
     ///
     /// Where the client's user is not known, it is asked for.
     pub(super) fn fits(&mut self, name: &str, bytes: usize) -> bool {
-        if self.receivers_pay {
+        if self.receivers_pay == Some(true) {
             return true;
         }
         self.add(name);
@@ -224,7 +231,7 @@ impl Unread {
         let share = if user == 0 { limits.large_of_root } else { limits.large_of_user };
         client.is_barred
             || (within(client.unread, share / CLIENTS)
-                && (client.question != Question::None || self.may_ask(user))
+                && (user == 0 || client.question != Question::None || self.may_ask(user))
                 && within(self.sums.of(Some(user)).unread, share)
                 && (user == 0 || within(self.sums.of_users().unread, limits.large_of_users)))
     }
@@ -241,11 +248,11 @@ impl Unread {
 
     /// A reply was sent, of so many bytes.
     pub(super) fn sent(&mut self, name: &str, call: NonZeroU32, bytes: usize) {
-        let counts = !self.receivers_pay;
+        let counts = self.receivers_pay != Some(true);
         self.add(name);
         self.change(name, |client| {
             client.at_work.retain(|serial| *serial != call);
-            if counts {
+            if counts && client.user != User::Gone {
                 let is_large = bytes > SMALL;
                 let sent = if is_large {
                     Bytes { small: 0, large: bytes }
@@ -271,7 +278,7 @@ impl Unread {
                 self.change(name, |client| client.question = Question::Due);
                 self.work.push_back(Work::Ping(name.to_owned()));
             }
-            User::Unknown if unread > LITTLE => self.ask_user(name),
+            User::Unknown if unread > SMALL => self.ask_user(name),
             _ => {}
         }
     }
@@ -288,13 +295,20 @@ impl Unread {
     fn ask_user(&mut self, name: &str) {
         if let Some(client) = self.clients.get_mut(name).filter(|client| client.user == User::Unknown) {
             client.user = User::Asked;
-            self.work.push_back(Work::AskUser(name.to_owned()));
+            self.strangers.push_back(name.to_owned());
         }
     }
 
     /// The bus has said which user a client is of, or that there is no such client; or it has not answered.
     pub(super) fn user(&mut self, name: &str, user: User) {
-        self.change(name, |client| client.user = user);
+        self.users_asked = self.users_asked.saturating_sub(1);
+        self.has_new_later |= user == User::Unsaid;
+        self.change(name, |client| {
+            client.user = user;
+            if user == User::Gone {
+                (client.unread, client.question) = (Bytes::default(), Question::None);
+            }
+        });
         self.ask(name);
         self.has_freed = true;
     }
@@ -353,6 +367,7 @@ impl Unread {
                 self.change(&name, |client| client.question = Question::None);
             }
             _ => {
+                self.has_new_later = true;
                 self.change(&name, |client| client.question = Question::Later);
             }
         }
@@ -435,18 +450,30 @@ impl Unread {
         std::mem::take(&mut self.has_freed)
     }
 
+    /// Whether [`Self::has_later`] may say otherwise than before; told once.
+    pub(super) fn take_new_later(&mut self) -> bool {
+        std::mem::take(&mut self.has_new_later)
+    }
+
     /// What is to be done next.
     pub(super) fn next_work(&mut self) -> Option<Work> {
-        let work = self.work.pop_front();
-        if matches!(work, Some(Work::Refuse(..))) {
-            self.refusals = self.refusals.saturating_sub(1);
+        if let Some(work) = self.work.pop_front() {
+            if matches!(work, Work::Refuse(..)) {
+                self.refusals = self.refusals.saturating_sub(1);
+            }
+            return Some(work);
         }
-        work
+        if self.users_asked >= USERS_ASKED {
+            return None;
+        }
+        let stranger = self.strangers.pop_front()?;
+        self.users_asked += 1;
+        Some(Work::AskUser(stranger))
     }
 
     /// Whether there is something to be done.
     pub(super) fn has_work(&self) -> bool {
-        !self.work.is_empty()
+        !self.work.is_empty() || (!self.strangers.is_empty() && self.users_asked < USERS_ASKED)
     }
 
     /// Changes a client, and the sums with it.

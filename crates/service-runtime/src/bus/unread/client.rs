@@ -1,5 +1,6 @@
 //! What is known of clients, and what that comes to for each user.
 
+use super::OWN;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
@@ -85,7 +86,7 @@ impl Client {
         Sum {
             unread: self.unread,
             asked: usize::from(self.question != Question::None),
-            at_work: self.at_work.len(),
+            at_work: self.at_work.len().saturating_sub(OWN),
         }
     }
 }
@@ -96,7 +97,7 @@ pub(super) struct Sum {
     pub unread: Bytes,
     /// Clients that are asked.
     pub asked: usize,
-    /// Calls that have no reply yet.
+    /// Calls that have no reply yet, but [`OWN`] of each client.
     pub at_work: usize,
 }
 

@@ -183,7 +183,7 @@ impl World {
         for user in 1..5 {
             // What each of its clients may have in any case, and what was at work when the share was used up.
             let clients = self.clients.values().filter(|peer| peer.user == user).count();
-            let at_work = if self.core.weighs { 0 } else { LIMITS.at_work_of_user + clients * OWN };
+            let at_work = if self.core.weighs { 0 } else { LIMITS.at_work_of_user + clients * (OWN + 1) };
             let small = LIMITS.refusals_of_user + clients * (2 * SMALL + 200) + at_work * SMALL;
             let unread = self.unread(|other| other == user);
             assert!(unread.small <= LIMITS.small_of_user + small, "{unread:?}");
@@ -337,20 +337,16 @@ fn a_client_that_does_not_read_is_refused_and_then_not_answered_and_others_are_s
 }
 
 #[test]
-fn who_is_sent_little_is_asked_nothing() {
+fn who_calls_once_is_asked_nothing_and_who_is_sent_little_is_not_asked_to_answer() {
     let mut world = World::new(false);
     world.connect("a", 1, true);
-    for _ in 0..4 {
-        world.call("a");
-        world.reply(0, KIB);
-    }
+    world.call("a");
+    world.reply(0, 8 * KIB);
     assert_eq!(world.core.next_work(), None);
     world.call("a");
-    world.reply(0, 1);
     assert_eq!(world.core.next_work(), Some(Work::AskUser("a".to_owned())));
     world.core.user("a", User::Known(1));
-    world.call("a");
-    world.reply(0, 12 * KIB - 1);
+    world.reply(0, 8 * KIB);
     assert_eq!(world.core.next_work(), None);
     world.call("a");
     world.reply(0, 1);
@@ -392,17 +388,19 @@ fn small_replies_and_large_ones_have_shares_of_their_own_where_the_service_weigh
 #[test]
 fn calls_at_work_are_bounded_for_a_client_and_for_its_user() {
     let mut world = World::new(false);
-    for (name, user) in [("a", 1), ("b", 1), ("c", 1), ("other", 2), ("root", 0)] {
+    for (name, user) in [("a", 1), ("b", 1), ("c", 1), ("d", 1), ("other", 2), ("root", 0)] {
         world.connect(name, user, true);
     }
-    for _ in 0..LIMITS.at_work_of_client {
-        assert_eq!(world.call("a"), Verdict::Take);
-        world.work_off();
+    for name in ["a", "b"] {
+        for _ in 0..LIMITS.at_work_of_client {
+            assert_eq!(world.call(name), Verdict::Take);
+            world.work_off();
+        }
+        assert_eq!(world.call(name), Verdict::Refuse);
     }
-    assert_eq!(world.call("a"), Verdict::Refuse);
     world.reply(0, 10);
     assert_eq!(world.call("a"), Verdict::Take, "one is done");
-    for name in ["b", "c"] {
+    for name in ["c", "d"] {
         for _ in 0..OWN {
             assert_eq!(world.call(name), Verdict::Take);
             world.work_off();
@@ -461,12 +459,14 @@ fn a_user_that_has_been_refused_enough_is_not_answered_and_neither_is_a_call_wit
 fn where_receivers_pay_nothing_is_asked_and_all_fits() {
     let mut world = World::new(false);
     world.connect("a", 1, false);
-    world.core.receivers_pay();
+    world.core.bus_has_spoken(true);
+    // The first counts.
+    world.core.bus_has_spoken(false);
     for _ in 0..100 {
         assert!(world.core.fits("a", 1 << 30));
         assert_eq!(world.call("a"), Verdict::Take);
         world.reply(0, 100 * KIB);
-        assert!(!world.core.has_work());
+        assert!(!matches!(world.core.next_work(), Some(Work::Ping(_))));
     }
 }
 
@@ -494,6 +494,51 @@ fn root_is_sent_as_many_small_replies_as_it_wants() {
         world.reply(0, 10 * KIB);
         world.work_off();
     }
+}
+
+#[test]
+fn a_program_of_roots_that_waits_for_each_reply_need_not_answer_pings() {
+    let mut world = World::new(true);
+    world.connect("root", 0, false);
+    world.core.fits("root", 1);
+    world.work_off();
+    let large = LIMITS.large_of_root / CLIENTS;
+    for number in 1..100 {
+        world.core.taken("root", serial(number));
+        assert!(world.core.fits("root", large));
+        world.send("root", serial(number), large);
+        world.work_off();
+    }
+    // One that calls again before it has its reply may not have read.
+    world.core.taken("root", serial(100));
+    world.send("root", serial(u32::MAX), large);
+    world.core.taken("root", serial(101));
+    assert!(!world.core.fits("root", large));
+}
+
+#[test]
+fn the_bus_is_asked_for_so_many_users_at_once_and_what_it_does_not_say_is_noticed() {
+    let mut core = Unread::new(LIMITS, true);
+    let names: Vec<String> = (0..2 * USERS_ASKED).map(|number| format!(":1.{number}")).collect();
+    assert!(!names.iter().any(|name| core.fits(name, 20 * KIB)));
+    let asked = |core: &mut Unread| {
+        let work = std::iter::from_fn(|| core.next_work());
+        work.filter(|work| matches!(work, Work::AskUser(_))).count()
+    };
+    assert_eq!((asked(&mut core), core.has_work(), core.take_new_later()), (USERS_ASKED, false, false));
+    core.user(&names[0], User::Unsaid);
+    assert!(core.has_work() && core.take_new_later() && !core.take_new_later() && core.has_later());
+    assert_eq!(asked(&mut core), 1);
+}
+
+#[test]
+fn a_client_that_has_gone_counts_no_more() {
+    let mut world = World::new(false);
+    world.send("a", serial(1), 40 * KIB);
+    world.work_off();
+    assert!(world.core.is_gone("a"));
+    world.send("a", serial(1), 40 * KIB);
+    assert_eq!(world.core.sums, Sums::default());
 }
 
 #[test]
