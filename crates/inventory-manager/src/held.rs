@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Calls of one user.
     pub of_user: usize,
-    /// Calls of all users but root.
+    /// Calls of all users but root, and of root.
     pub of_users: usize,
     /// Calls of clients whose user is not known yet.
     pub unknown: usize,
@@ -79,9 +79,11 @@ impl<C> Held<C> {
         if is_known || counts.unknown < self.limits.unknown {
             return None;
         }
-        // Who has called most often gives way: others have a call or two.
-        let most = counts.clients.iter().max_by_key(|(_, count)| **count).map(|(name, _)| name.as_str());
-        let place = self.waiting.iter().rposition(|waiting| Some(waiting.client.as_str()) == most)?;
+        let counts = Counts::of(&self.waiting, room);
+        // Who has called most often gives way, and of several the latest: others have a call or two.
+        let of = |waiting: &Waiting<C>| counts.clients.get(&waiting.client).copied().unwrap_or_default();
+        let most = self.waiting.iter().map(of).max()?;
+        let place = self.waiting.iter().rposition(|waiting| of(waiting) == most)?;
         self.waiting.remove(place).map(|waiting| waiting.call)
     }
 
@@ -90,18 +92,26 @@ impl<C> Held<C> {
         self.waiting.push_front(waiting);
     }
 
-    /// Takes the first call whose reply may be sent; one that may not holds up later ones of its client, and no other.
+    /// Takes the first call whose reply may be sent, of root's before others'; one that may not holds up later ones of its
+    /// client, and no other.
     pub fn take(&mut self, room: &impl Room) -> Option<Waiting<C>> {
         let mut waits = BTreeSet::new();
-        let place = self.waiting.iter().position(|waiting| {
-            let client = waiting.client.as_str();
-            let fits = !waits.contains(client) && room.fits(client, waiting.bytes);
+        let mut fits = |waiting: &Waiting<C>| {
+            let fits = !waits.contains(&waiting.client) && room.fits(&waiting.client, waiting.bytes);
             if !fits {
-                waits.insert(client);
+                waits.insert(waiting.client.clone());
             }
             fits
-        })?;
+        };
+        let is_roots = |waiting: &Waiting<C>| room.user_of(&waiting.client) == Some(0);
+        let first = self.waiting.iter().position(|waiting| is_roots(waiting) && fits(waiting));
+        let place = first.or_else(|| self.waiting.iter().position(&mut fits))?;
         self.waiting.remove(place)
+    }
+
+    /// How many calls wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Takes those out that may not wait: for too long, or since it has become known that they are one user's. Those of clients
@@ -164,7 +174,10 @@ impl Counts {
         };
         let of = |user| self.users.get(&user).copied().unwrap_or_default();
         let of_users = self.users.values().sum::<usize>().saturating_sub(of(0));
-        of(user) >= limits.of_user || (user != 0 && of_users >= limits.of_users)
+        match user {
+            0 => of(0) >= limits.of_users,
+            _ => of(user) >= limits.of_user || of_users >= limits.of_users,
+        }
     }
 }
 

@@ -38,7 +38,7 @@ const ACCEPTS: Accepts = Accepts {
         // Each object that there may be, by a path of 250 bytes.
         ((deletion::INTERFACE, deletion::DELETE), 1024 * 1024),
     ],
-    // The service calls no other than the bus.
+    // The service calls no other than the bus; the answers to its pings are passed over.
     answers: Accepts::SMALL,
     weighs_replies: true,
     // Each may be a `Notify` of 8 MiB.
@@ -46,11 +46,13 @@ const ACCEPTS: Accepts = Accepts {
     ..Accepts::SHORT
 };
 /// So many messages are taken, where there are so many, before the next large reply is sent: who asks for little does not wait
-/// for all who ask for much.
+/// for all who ask for much. It is sent before when so much time has passed, or so many calls wait for theirs.
 const TAKEN_BEFORE_LARGE: usize = 64;
+const TIME_BEFORE_LARGE: Duration = Duration::from_millis(100);
+const HELD_BEFORE_LARGE: usize = 32;
 /// Longest call that may wait for its reply's turn, bytes: it names an interface at most.
 const LONGEST_HELD: usize = 4 * 1024;
-/// Longest wait for a reply of the bus itself; the service calls nobody else.
+/// Longest wait for a reply of the bus itself; the service waits for no other.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for the bus to take what we send; shorter than any watchdog.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
@@ -210,10 +212,14 @@ impl Service {
         }
         // A start may have left something to carry over.
         let mut checkpoint_at = self.checkpoint_due();
-        // Messages since a large reply was sent.
-        let mut taken = 0;
+        // Messages since a large reply was sent, and when that was.
+        let (mut taken, mut last_large) = (0, Instant::now());
         loop {
             let refuse_at = self.held.due().map(|due| self.began + due);
+            let is_large_due = self.may_serve
+                && (taken >= TAKEN_BEFORE_LARGE
+                    || self.held.len() >= HELD_BEFORE_LARGE
+                    || last_large.elapsed() >= TIME_BEFORE_LARGE);
             tokio::select! {
                 biased;
                 turn = lifecycle.turn(checkpoint_at.into_iter().chain(refuse_at).min()) => match turn {
@@ -222,6 +228,8 @@ impl Service {
                         if !self.refuse_held(lifecycle).await? {
                             return Ok(());
                         }
+                        // What stood behind those may fit.
+                        self.may_serve = true;
                         if checkpoint_at.is_some_and(|at| at <= Instant::now()) {
                             self.checkpoint();
                             checkpoint_at = self.checkpoint_due();
@@ -234,8 +242,8 @@ impl Service {
                     }
                     self.may_serve = true;
                 }
-                () = ready(()), if self.may_serve && taken >= TAKEN_BEFORE_LARGE => {
-                    taken = 0;
+                () = ready(()), if is_large_due => {
+                    (taken, last_large) = (0, Instant::now());
                     if !self.serve_held(lifecycle).await? {
                         return Ok(());
                     }
@@ -253,7 +261,7 @@ impl Service {
                 }
                 // Behind what the connection has ready, which it can only hand on meanwhile.
                 () = tokio::task::yield_now(), if self.may_serve => {
-                    taken = 0;
+                    (taken, last_large) = (0, Instant::now());
                     if !self.serve_held(lifecycle).await? {
                         return Ok(());
                     }
@@ -323,17 +331,17 @@ impl Service {
 
     /// Serves the first call that waits and whose reply may be sent; whether the service goes on.
     async fn serve_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
-        let Some(mut waiting) = self.held.take(&self.replies) else {
-            self.may_serve = false;
-            return Ok(true);
-        };
-        // A reply may be as large as the inventory, which may have grown. It counts once it is sent.
-        let all = dbus::all_asked_for(&waiting.call, &self.schema, &self.inventory);
-        if let Some(bytes) = all.filter(|bytes| *bytes > waiting.bytes) {
+        let waiting = loop {
+            let Some(mut waiting) = self.held.take(&self.replies) else {
+                self.may_serve = false;
+                return Ok(true);
+            };
+            // A reply may be as large as the inventory, which may have grown. It counts once it is sent.
+            let all = dbus::all_asked_for(&waiting.call, &self.schema, &self.inventory);
+            let Some(bytes) = all.filter(|bytes| *bytes > waiting.bytes) else { break waiting };
             waiting.bytes = bytes;
             self.held.push_again(waiting);
-            return Ok(true);
-        }
+        };
         let reply = self.answer(&waiting.call).1.context("cannot build a reply")?;
         self.deliver(Outgoing::new(Vec::new(), Some(reply)), lifecycle).await
     }

@@ -37,7 +37,7 @@ pub struct Line {
 struct Callers(Mutex<BTreeSet<String>>);
 
 impl Callers {
-    /// Until the result is dropped; nothing for one that is in already.
+    /// Until the result is dropped; nothing for one that is in already, or where so many are.
     fn enter(&self, caller: &str) -> Option<impl Drop + use<'_>> {
         struct Entered<'a>(&'a Callers, String);
         impl Drop for Entered<'_> {
@@ -45,7 +45,8 @@ impl Callers {
                 self.0.names().remove(&self.1);
             }
         }
-        self.names().insert(caller.to_owned()).then(|| Entered(self, caller.to_owned()))
+        let mut names = self.names();
+        (names.len() < CALLERS && names.insert(caller.to_owned())).then(|| Entered(self, caller.to_owned()))
     }
 
     fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -78,9 +79,9 @@ impl Collection for Line {
         image.truncate(IMAGE_KEPT);
         image.shrink_to_fit();
         let unclear = |reason: &str| Refusal::Unclear(report.key.clone(), reason.to_owned());
-        // A parser has one report. So no more wait than a user may have connections.
+        // A parser has one report, and lanes run fewer parsers at once.
         let Some(_caller) = self.callers.enter(caller) else {
-            return Err(unclear("the caller has another report under way"));
+            return Err(unclear("the caller has another report under way, or too many others have"));
         };
         let turn = tokio::time::timeout(TURN_LIMIT, self.reports.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(unclear("too many reports come at once")) };
@@ -111,20 +112,23 @@ impl Collection for Line {
 /// Reports at work at once, of which each asks bus and PID 1 one question at a time: dbus-daemon lets a service wait for 128
 /// answers. The others wait for their turn, less long than a parser for its answer.
 const REPORTS: usize = 48;
+/// Reports at work or waiting, each with a message of up to 256 KiB.
+const CALLERS: usize = 128;
 const TURN_LIMIT: Duration = Duration::from_secs(4);
 /// Longest image that is kept, the largest that the formats can address.
 const IMAGE_KEPT: usize = 64 * 1024;
 /// Longest text of a report that is kept, characters (an object path may have so many); longest list.
 const TEXT_KEPT: usize = 1_000;
 const LIST_KEPT: usize = 1_024;
-/// Bytes of a report's lists that are kept: 64 records with long reasons have a quarter of it. `Status`, which anyone may call,
-/// carries them all.
+/// Bytes of a report's lists that are kept: 64 records with long reasons have a quarter of it. `Status` carries them all.
 const REPORT_KEPT: usize = 16 * 1024;
 
 /// A report comes from a process that has read hostile bytes: its texts reach terminals, its lists our memory.
 fn tamed(mut report: Report) -> Report {
     report.records.truncate(LIST_KEPT);
+    report.records.shrink_to_fit();
     report.excluded.truncate(LIST_KEPT);
+    report.excluded.shrink_to_fit();
     let Report { key, format, reason, ccin, excluded, invocation, records, .. } = &mut report;
     let texts = [key, format, reason, ccin, invocation].into_iter().chain(excluded);
     let of_records = records.iter_mut().flat_map(|record| [&mut record.name, &mut record.reason]);

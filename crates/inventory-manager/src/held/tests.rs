@@ -73,6 +73,21 @@ fn of_clients_that_are_not_known_yet_the_one_with_most_calls_gives_way() {
 }
 
 #[test]
+fn of_clients_with_one_call_each_the_latest_gives_way_and_root_is_served_first() {
+    let (mut bus, mut held) = (Bus::default(), Held::new(LIMITS));
+    for number in 0..LIMITS.unknown {
+        assert_eq!(held.push(&format!("a{number}"), 90, number, seconds(0), &bus), None);
+    }
+    assert_eq!(held.push("a", 90, 100, seconds(0), &bus), Some(100));
+    for (number, user) in [(3, 1), (7, 0)] {
+        bus.users.insert(format!("a{number}"), user);
+        bus.fits.insert(format!("a{number}"), 100);
+    }
+    let next = |held: &mut Held<usize>| held.take(&bus).map(|waiting| waiting.call);
+    assert_eq!((next(&mut held), next(&mut held), next(&mut held)), (Some(7), Some(3), None));
+}
+
+#[test]
 fn a_call_that_has_waited_too_long_is_refused() {
     let bus = Bus::default();
     let mut held = Held::new(LIMITS);

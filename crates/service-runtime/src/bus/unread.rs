@@ -27,7 +27,7 @@ const CLIENTS: usize = 4;
 /// Calls of each client that do not count for its user, so that it may have so many at work however many that has.
 pub(super) const OWN: usize = 2;
 /// Clients whose user the bus is asked for at once.
-const USERS_ASKED: usize = 64;
+const USERS_ASKED: usize = 512;
 /// Refusals that may wait to be sent.
 const REFUSALS: usize = 256;
 
@@ -176,15 +176,22 @@ impl Unread {
     pub(super) fn taken(&mut self, name: &str, serial: NonZeroU32) {
         let limit = self.limits.at_work_of_client;
         self.add(name);
-        self.change(name, |client| {
-            // A program of root's that waits for each reply, and so has read the last, need not answer a ping.
-            if client.at_work.is_empty() && client.user == User::Known(0) {
-                client.unread = Bytes::default();
+        let is_cleared = self.change(name, |client| {
+            // Root's program waits for each reply, as it seems, and so has read the last: it need not answer a ping.
+            let is_cleared = client.at_work.is_empty()
+                && client.user == User::Known(0)
+                && std::mem::take(&mut client.unread) != Bytes::default();
+            if let Question::Asked(_, before) = &mut client.question
+                && is_cleared
+            {
+                *before = Bytes::default();
             }
             if client.at_work.len() < limit && !client.at_work.contains(&serial) {
                 client.at_work.push(serial);
             }
+            is_cleared
         });
+        self.has_freed |= is_cleared == Some(true);
     }
 
     /// Whether a client is sent no more for now.
@@ -218,13 +225,13 @@ impl Unread {
     ///
     /// Where the client's user is not known, it is asked for.
     pub(super) fn fits(&mut self, name: &str, bytes: usize) -> bool {
-        if self.receivers_pay == Some(true) {
-            return true;
-        }
         self.add(name);
         self.ask_user(name);
         let Some(client) = self.clients.get(name) else { return false };
         let Some(user) = client.user.known() else { return false };
+        if self.receivers_pay == Some(true) {
+            return true;
+        }
         let within =
             |unread: Bytes, limit: usize| unread.large == 0 || unread.large.saturating_add(bytes) <= limit;
         let limits = &self.limits;
@@ -457,18 +464,21 @@ impl Unread {
 
     /// What is to be done next.
     pub(super) fn next_work(&mut self) -> Option<Work> {
-        if let Some(work) = self.work.pop_front() {
-            if matches!(work, Work::Refuse(..)) {
-                self.refusals = self.refusals.saturating_sub(1);
+        // Before refusals, of which there may always be more.
+        while self.users_asked < USERS_ASKED
+            && let Some(stranger) = self.strangers.pop_front()
+        {
+            // It may have gone.
+            if self.clients.get(&stranger).is_some_and(|client| client.user == User::Asked) {
+                self.users_asked += 1;
+                return Some(Work::AskUser(stranger));
             }
-            return Some(work);
         }
-        if self.users_asked >= USERS_ASKED {
-            return None;
+        let work = self.work.pop_front();
+        if matches!(work, Some(Work::Refuse(..))) {
+            self.refusals = self.refusals.saturating_sub(1);
         }
-        let stranger = self.strangers.pop_front()?;
-        self.users_asked += 1;
-        Some(Work::AskUser(stranger))
+        work
     }
 
     /// Whether there is something to be done.
@@ -488,6 +498,9 @@ impl Unread {
     fn remove(&mut self, name: &str) {
         if let Some(client) = self.clients.remove(name) {
             self.sums.subtract(client.user.known(), client.sum());
+            if client.user == User::Asked {
+                self.strangers.retain(|stranger| stranger != name);
+            }
         }
     }
 

@@ -462,6 +462,9 @@ fn where_receivers_pay_nothing_is_asked_and_all_fits() {
     world.core.bus_has_spoken(true);
     // The first counts.
     world.core.bus_has_spoken(false);
+    // Whose it is is to be known all the same.
+    assert!(!world.core.fits("a", 1 << 30));
+    world.work_off();
     for _ in 0..100 {
         assert!(world.core.fits("a", 1 << 30));
         assert_eq!(world.call("a"), Verdict::Take);
@@ -514,6 +517,20 @@ fn a_program_of_roots_that_waits_for_each_reply_need_not_answer_pings() {
     world.send("root", serial(u32::MAX), large);
     world.core.taken("root", serial(101));
     assert!(!world.core.fits("root", large));
+    // What it answers late says nothing of what came since.
+    let mut world = World::new(true);
+    world.connect("root", 0, true);
+    world.core.fits("root", 1);
+    world.work_off();
+    world.core.taken("root", serial(1));
+    world.send("root", serial(1), large);
+    world.work_off();
+    world.core.taken("root", serial(2));
+    assert!(world.core.take_freed());
+    world.send("root", serial(2), large);
+    world.read("root");
+    world.read("root");
+    assert_eq!(world.core.sums.of(Some(0)).unread.large, large);
 }
 
 #[test]
@@ -529,6 +546,11 @@ fn the_bus_is_asked_for_so_many_users_at_once_and_what_it_does_not_say_is_notice
     core.user(&names[0], User::Unsaid);
     assert!(core.has_work() && core.take_new_later() && !core.take_new_later() && core.has_later());
     assert_eq!(asked(&mut core), 1);
+    // Nor for those that have gone meanwhile.
+    core.listing();
+    core.only(Some(&BTreeSet::from([":1.0"])));
+    core.user(&names[1], User::Gone);
+    assert_eq!((asked(&mut core), core.strangers.len()), (0, 0));
 }
 
 #[test]
