@@ -109,11 +109,6 @@ impl<C> Held<C> {
         self.waiting.remove(place)
     }
 
-    /// How many calls wait.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// Takes those out that may not wait: for too long, or since it has become known that they are one user's. Those of clients
     /// that have gone are forgotten.
     pub fn refused(&mut self, now: Duration, room: &impl Room) -> Vec<C> {

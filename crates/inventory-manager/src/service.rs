@@ -4,7 +4,7 @@ use crate::adoption::{self, Orders, Source};
 use crate::associations::Associations;
 use crate::dbus::{self, Call};
 use crate::error::CallFailure;
-use crate::held::{Held, Limits, Room};
+use crate::held::{Held, Limits, Room, Waiting};
 use crate::inventory::{Inventory, Told};
 use crate::requests::{Outgoing, State};
 use crate::restoring::Restoring;
@@ -46,10 +46,11 @@ const ACCEPTS: Accepts = Accepts {
     ..Accepts::SHORT
 };
 /// So many messages are taken, where there are so many, before the next large reply is sent: who asks for little does not wait
-/// for all who ask for much. It is sent before when so much time has passed, or so many calls wait for theirs.
+/// for all who ask for much. It is sent before when so much time has passed, and four times what the one before has taken: some
+/// messages take long, and so do large replies on a slow machine.
 const TAKEN_BEFORE_LARGE: usize = 64;
 const TIME_BEFORE_LARGE: Duration = Duration::from_millis(100);
-const HELD_BEFORE_LARGE: usize = 32;
+const LARGE_SHARE: u32 = 4;
 /// Longest call that may wait for its reply's turn, bytes: it names an interface at most.
 const LONGEST_HELD: usize = 4 * 1024;
 /// Longest wait for a reply of the bus itself; the service waits for no other.
@@ -212,14 +213,12 @@ impl Service {
         }
         // A start may have left something to carry over.
         let mut checkpoint_at = self.checkpoint_due();
-        // Messages since a large reply was sent, and when that was.
-        let (mut taken, mut last_large) = (0, Instant::now());
+        // Messages since a large reply was sent, and when the next is due whatever comes.
+        let (mut taken, mut large_at) = (0, Instant::now());
         loop {
             let refuse_at = self.held.due().map(|due| self.began + due);
-            let is_large_due = self.may_serve
-                && (taken >= TAKEN_BEFORE_LARGE
-                    || self.held.len() >= HELD_BEFORE_LARGE
-                    || last_large.elapsed() >= TIME_BEFORE_LARGE);
+            let is_large_due =
+                self.may_serve && (taken >= TAKEN_BEFORE_LARGE || (taken > 0 && large_at <= Instant::now()));
             tokio::select! {
                 biased;
                 turn = lifecycle.turn(checkpoint_at.into_iter().chain(refuse_at).min()) => match turn {
@@ -243,10 +242,8 @@ impl Service {
                     self.may_serve = true;
                 }
                 () = ready(()), if is_large_due => {
-                    (taken, last_large) = (0, Instant::now());
-                    if !self.serve_held(lifecycle).await? {
-                        return Ok(());
-                    }
+                    let Some(next) = self.serve_held(lifecycle).await? else { return Ok(()) };
+                    (taken, large_at) = (0, next);
                 }
                 message = bus::next(messages) => {
                     taken += 1;
@@ -261,10 +258,8 @@ impl Service {
                 }
                 // Behind what the connection has ready, which it can only hand on meanwhile.
                 () = tokio::task::yield_now(), if self.may_serve => {
-                    (taken, last_large) = (0, Instant::now());
-                    if !self.serve_held(lifecycle).await? {
-                        return Ok(());
-                    }
+                    let Some(next) = self.serve_held(lifecycle).await? else { return Ok(()) };
+                    (taken, large_at) = (0, next);
                 }
             }
         }
@@ -329,21 +324,34 @@ impl Service {
         Ok(true)
     }
 
-    /// Serves the first call that waits and whose reply may be sent; whether the service goes on.
-    async fn serve_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<bool> {
-        let waiting = loop {
-            let Some(mut waiting) = self.held.take(&self.replies) else {
+    /// Serves the first call that waits and whose reply may be sent; when the next is due whatever else comes, or nothing where
+    /// the service is to end.
+    async fn serve_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<Option<Instant>> {
+        let began = Instant::now();
+        let goes_on = match self.next_held() {
+            Some(waiting) => {
+                let reply = self.answer(&waiting.call).1.context("cannot build a reply")?;
+                self.deliver(Outgoing::new(Vec::new(), Some(reply)), lifecycle).await?
+            }
+            None => {
                 self.may_serve = false;
-                return Ok(true);
-            };
-            // A reply may be as large as the inventory, which may have grown. It counts once it is sent.
+                true
+            }
+        };
+        let wait = TIME_BEFORE_LARGE.max(began.elapsed().saturating_mul(LARGE_SHARE));
+        Ok(goes_on.then(|| Instant::now() + wait))
+    }
+
+    /// The first call that waits and whose reply may be sent. It counts once it is sent.
+    fn next_held(&mut self) -> Option<Waiting<Message>> {
+        loop {
+            let mut waiting = self.held.take(&self.replies)?;
+            // A reply may be as large as the inventory, which may have grown.
             let all = dbus::all_asked_for(&waiting.call, &self.schema, &self.inventory);
-            let Some(bytes) = all.filter(|bytes| *bytes > waiting.bytes) else { break waiting };
+            let Some(bytes) = all.filter(|bytes| *bytes > waiting.bytes) else { return Some(waiting) };
             waiting.bytes = bytes;
             self.held.push_again(waiting);
-        };
-        let reply = self.answer(&waiting.call).1.context("cannot build a reply")?;
-        self.deliver(Outgoing::new(Vec::new(), Some(reply)), lifecycle).await
+        }
     }
 
     /// Refuses a call whose large reply may not be sent; whether the service goes on.

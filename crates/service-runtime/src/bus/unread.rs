@@ -6,8 +6,8 @@
 //! behind it. Its answer says that it has read so far, as messages between two connections keep their order. To clients that
 //! do not answer no more than their share is sent: further calls of theirs are refused, and at last not answered at all.
 //!
-//! dbus-broker counts it against the receiver, and closes the connection of one that has too much. It counts an answer, of any
-//! length, against the service that has asked. So no client is pinged there, and nothing counted but calls at work.
+//! dbus-broker counts it against the receiver, and closes the connection of one that has too much. It counts an answer, of up
+//! to 128 MiB, against the user of the service that has asked, who may have 512 MiB. So hardly any are asked at once there.
 //!
 //! Pure: calls, replies, answers and what the bus says go in, what is to be done comes out.
 
@@ -46,11 +46,13 @@ pub(super) struct Limits {
     pub large_of_users: usize,
     /// The same of root, where the service weighs them.
     pub large_of_root: usize,
-    /// Clients of one user that may be asked at once, of all users but root, and of root half as many: dbus-daemon lets a
-    /// service wait for 128 answers, of which calls to its peers have their part.
+    /// Clients of one user that may be asked at once: dbus-daemon lets a service wait for 128 answers, of which calls to its
+    /// peers have their part.
     pub asked_of_user: usize,
-    /// See `asked_of_user`.
+    /// The same of all users but root.
     pub asked: usize,
+    /// The same of root.
+    pub asked_of_root: usize,
     /// Calls of one client that may be at work.
     pub at_work_of_client: usize,
     /// Calls of one user that may be at work, beside [`OWN`] of each client.
@@ -73,6 +75,7 @@ impl Limits {
         large_of_root: 32 * 1024 * 1024,
         asked_of_user: 8,
         asked: 32,
+        asked_of_root: 16,
         at_work_of_client: 128,
         at_work_of_user: 128,
         new_clients: 64,
@@ -108,8 +111,8 @@ pub(super) struct Unread {
     limits: Limits,
     /// Whether the service asks [`Self::fits`] before a large reply, and takes its calls one by one.
     weighs: bool,
-    /// Whether the bus counts what is unread against its receiver, once it has sent something.
-    receivers_pay: Option<bool>,
+    /// Whether the bus has sent something yet.
+    has_spoken: bool,
     clients: BTreeMap<String, Client>,
     /// What the clients come to.
     sums: Sums,
@@ -132,7 +135,7 @@ impl Unread {
         Self {
             limits,
             weighs,
-            receivers_pay: None,
+            has_spoken: false,
             clients: BTreeMap::new(),
             sums: Sums::default(),
             work: VecDeque::new(),
@@ -147,10 +150,12 @@ impl Unread {
         }
     }
 
-    /// The bus has sent something, by which its kind is seen: whether it counts what is unread against its receiver. The first
-    /// counts.
-    pub(super) fn bus_has_spoken(&mut self, receivers_pay: bool) {
-        self.receivers_pay.get_or_insert(receivers_pay);
+    /// The bus has sent something, by which its kind is seen: whether it counts answers against the user of who has asked. The
+    /// first counts.
+    pub(super) fn bus_has_spoken(&mut self, askers_pay: bool) {
+        if !std::mem::replace(&mut self.has_spoken, true) && askers_pay {
+            (self.limits.asked_of_user, self.limits.asked) = (1, 2);
+        }
     }
 
     /// A call has come; `None` for its number when it wants no reply.
@@ -229,9 +234,6 @@ impl Unread {
         self.ask_user(name);
         let Some(client) = self.clients.get(name) else { return false };
         let Some(user) = client.user.known() else { return false };
-        if self.receivers_pay == Some(true) {
-            return true;
-        }
         let within =
             |unread: Bytes, limit: usize| unread.large == 0 || unread.large.saturating_add(bytes) <= limit;
         let limits = &self.limits;
@@ -255,11 +257,10 @@ impl Unread {
 
     /// A reply was sent, of so many bytes.
     pub(super) fn sent(&mut self, name: &str, call: NonZeroU32, bytes: usize) {
-        let counts = self.receivers_pay != Some(true);
         self.add(name);
         self.change(name, |client| {
             client.at_work.retain(|serial| *serial != call);
-            if counts && client.user != User::Gone {
+            if client.user != User::Gone {
                 let is_large = bytes > SMALL;
                 let sent = if is_large {
                     Bytes { small: 0, large: bytes }
@@ -269,9 +270,7 @@ impl Unread {
                 client.unread = client.unread.with(sent);
             }
         });
-        if counts {
-            self.ask(name);
-        }
+        self.ask(name);
     }
 
     /// Asks a client, or for its user, where it may not have read more than a little.
@@ -294,7 +293,7 @@ impl Unread {
     fn may_ask(&self, user: u32) -> bool {
         let of_user = self.sums.of(Some(user)).asked;
         match user {
-            0 => of_user < self.limits.asked / 2,
+            0 => of_user < self.limits.asked_of_root,
             _ => of_user < self.limits.asked_of_user && self.sums.of_users().asked < self.limits.asked,
         }
     }
