@@ -75,6 +75,12 @@ pub enum Rejection {
         /// The purpose.
         purpose: &'static str,
     },
+    /// It is a package for another service.
+    #[error("it is {format}, for another service")]
+    Foreign {
+        /// What it is.
+        format: &'static str,
+    },
     /// What was unpacked could not be written, or read again.
     #[error("the image cannot be written: {0}")]
     Storage(io::Error),
@@ -127,7 +133,7 @@ impl Rejection {
             Self::TooOld { .. } => Class::Incompatible,
             Self::Signature(_) => Class::Signature,
             Self::Storage(_) => Class::Internal,
-            Self::Ignored { .. } | Self::Interrupted => Class::None,
+            Self::Ignored { .. } | Self::Foreign { .. } | Self::Interrupted => Class::None,
         }
     }
 }

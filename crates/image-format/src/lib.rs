@@ -36,6 +36,7 @@
 mod coverage;
 mod digest;
 mod excerpt;
+mod foreign;
 mod manifest;
 mod member_name;
 pub mod names;
@@ -48,6 +49,7 @@ mod version_order;
 pub use coverage::{Check, CoverageError, KeyRole, PostQuantumTrust, Subject, signature_plan};
 pub use digest::{DigestAlgorithm, DigestError, parse_hash_function};
 pub use excerpt::Excerpt;
+pub use foreign::{FOREIGN_MAGIC, foreign_package};
 pub use manifest::{LONGEST_VERSION, Manifest, ManifestError, ManifestLimits, PayloadDigest, PostQuantum};
 pub use member_name::{MemberName, NameError, NameLimits};
 pub use os_release::OsRelease;

@@ -1,6 +1,7 @@
 //! What a tar header says, taken strictly: parsers that disagree about a header are how archives are smuggled.
 
 use image_check::ArchiveError;
+use image_format::Excerpt;
 
 /// A header block, bytes.
 pub(crate) const BLOCK: usize = 512;
@@ -39,21 +40,21 @@ impl Header {
             b"ustar  \0" => false,
             _ => return Err(ArchiveError::Mark),
         };
-        let kind = kind(field(156..157))?;
-        let size = number(field(124..136)).ok_or(ArchiveError::Size)?;
-        if kind == Kind::Folder && size != 0 {
-            return Err(ArchiveError::FolderWithContent);
-        }
         let mut name = text(field(0..100))?.to_vec();
         let prefix = if is_posix { text(field(345..500))? } else { &[] };
         if is_posix && !prefix.is_empty() {
             name = [prefix, b"/", &name].concat();
         }
+        let kind = kind(field(156..157), &name)?;
+        let size = number(field(124..136)).ok_or(ArchiveError::Size)?;
+        if kind == Kind::Folder && size != 0 {
+            return Err(ArchiveError::FolderWithContent);
+        }
         Ok(Self { kind, size, name })
     }
 }
 
-fn kind(flag: &[u8]) -> Result<Kind, ArchiveError> {
+fn kind(flag: &[u8], name: &[u8]) -> Result<Kind, ArchiveError> {
     Ok(match flag {
         [b'0' | 0] => Kind::File,
         [b'5'] => Kind::Folder,
@@ -61,7 +62,10 @@ fn kind(flag: &[u8]) -> Result<Kind, ArchiveError> {
         [b'K'] => Kind::LongLink,
         [b'x'] => Kind::Extended,
         [b'g'] => Kind::GlobalExtended,
-        [other] => return Err(ArchiveError::Kind { what: kind_in_words(*other) }),
+        [other] => {
+            let name = Excerpt::of(name).to_string();
+            return Err(ArchiveError::Kind { name, what: kind_in_words(*other) });
+        }
         _ => return Err(ArchiveError::Mark),
     })
 }

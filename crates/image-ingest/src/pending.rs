@@ -2,6 +2,7 @@
 
 use crate::header::Header;
 use image_check::ArchiveError;
+use image_format::Excerpt;
 use tar::PaxExtensions;
 
 /// Attributes that wait for their entry.
@@ -75,7 +76,7 @@ impl Attributes {
         if body.split(|byte| *byte == b'\n').any(<[u8]>::is_empty) {
             return Err(ArchiveError::Attributes);
         }
-        let mut found = Self::default();
+        let (mut found, mut sparse, mut sparse_name) = (Self::default(), false, None);
         for attribute in PaxExtensions::new(content) {
             let attribute = attribute.map_err(|_| ArchiveError::Attributes)?;
             let value = attribute.value_bytes();
@@ -87,11 +88,15 @@ impl Attributes {
                     let size = digits.and_then(|digits| digits.parse().ok());
                     keep(&mut found.size, size.ok_or(ArchiveError::Size)?)?;
                 }
-                key if key.starts_with(b"GNU.sparse.") => {
-                    return Err(ArchiveError::Kind { what: "a sparse file" });
-                }
+                b"GNU.sparse.name" => (sparse, sparse_name) = (true, Some(value.to_vec())),
+                key if key.starts_with(b"GNU.sparse.") => sparse = true,
                 _ => {}
             }
+        }
+        if sparse {
+            let name = sparse_name.or(found.path).unwrap_or_else(|| b"a member".to_vec());
+            let name = Excerpt::of(&name).to_string();
+            return Err(ArchiveError::Kind { name, what: "a sparse file" });
         }
         Ok(found)
     }

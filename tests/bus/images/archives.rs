@@ -181,23 +181,33 @@ impl Cases {
             (b'7', "a contiguous file"),
             (b's', "a socket"),
             (b'S', "a sparse file"),
-            (b'M', "another volume"),
+            (b'M', "a part of another volume"),
             (b'V', "a volume label"),
-            (b'D', "unknown type"),
-            (b'N', "unknown type"),
-            (b'X', "unknown type"),
-            (b'A', "unknown type"),
-            (b'9', "unknown type"),
-            (b' ', "unknown type"),
-            (0xff, "unknown type"),
+            (b'D', "of an unknown type"),
+            (b'N', "of an unknown type"),
+            (b'X', "of an unknown type"),
+            (b'A', "of an unknown type"),
+            (b'9', "of an unknown type"),
+            (b' ', "of an unknown type"),
+            (0xff, "of an unknown type"),
         ] {
             let entry = Entry { link: b"payload".to_vec(), ..Entry::new(flag, "other", "") };
+            let says = format!("other is {says}").leak();
             self.un_tar(3, &format!("kind-{}", flag.escape_ascii()), &[entry], says);
         }
         let out = Entry { link: b"/".to_vec(), ..Entry::new(b'2', "out", "") };
-        self.un_tar(3, "through-a-link", &[out, Entry::file("out/escaped", "x")], "a symbolic link");
+        self.un_tar(3, "through-a-link", &[out, Entry::file("out/escaped", "x")], "out is a symbolic link");
         let sparse = [Entry::pax(&[("GNU.sparse.major", "1")]), Entry::file("sparse", "x")];
-        self.un_tar(3, "sparse-by-attribute", &sparse, "a sparse file");
+        self.un_tar(3, "sparse-by-attribute", &sparse, "a member is a sparse file");
+        let sparse = [
+            Entry::pax(&[
+                ("GNU.sparse.major", "1"),
+                ("GNU.sparse.name", "real"),
+                ("path", "GNUSparseFile.0/real"),
+            ]),
+            Entry::file("sparse", "x"),
+        ];
+        self.un_tar(3, "named-sparse-by-attribute", &sparse, "real is a sparse file");
     }
 
     fn places(&mut self) {

@@ -36,8 +36,10 @@ pub enum ArchiveError {
     #[error("a folder has content")]
     FolderWithContent,
     /// Something that an image cannot have.
-    #[error("a member is {what}")]
+    #[error("{name} is {what}")]
     Kind {
+        /// The member's name, as an [`image_format::Excerpt`].
+        name: String,
         /// What it is.
         what: &'static str,
     },

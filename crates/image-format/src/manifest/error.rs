@@ -8,6 +8,9 @@ pub enum ManifestError {
     /// It has no bytes.
     #[error("the MANIFEST is empty")]
     Empty,
+    /// It begins with the mark that some editors put before UTF-8.
+    #[error("the MANIFEST begins with a byte order mark, which has to go")]
+    ByteOrderMark,
     /// It is longer than the limit.
     #[error("the MANIFEST has {bytes} bytes, more than {limit}")]
     TooLong {

@@ -19,6 +19,9 @@ pub(super) fn entries<'a>(
     if bytes.is_empty() {
         return Err(ManifestError::Empty);
     }
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        return Err(ManifestError::ByteOrderMark);
+    }
     if bytes.len() > limits.bytes {
         return Err(ManifestError::TooLong { bytes: bytes.len(), limit: limits.bytes });
     }

@@ -107,6 +107,7 @@ fn purpose_and_version_are_there_and_not_blank() {
         ("purpose=p\nversion=\r\n", blank(2, "version")),
         ("purpose=p\nversion= \t\n", blank(2, "version")),
         ("", Err(ManifestError::Empty)),
+        ("\u{feff}purpose=PSU\nversion=1", Err(ManifestError::ByteOrderMark)),
     ] {
         assert_eq!(parse(text), expected, "{text:?}");
     }
