@@ -21,6 +21,8 @@ use update_state::{Activation, ApplyTime, RequestedActivation};
 
 /// Why an image does not come back.
 const BROKEN: &str = "the service ended while it was taken in";
+/// Why an image goes of which there is no record.
+const UNKNOWN: &str = "there is no record of it, as after a boot or when the record was damaged";
 /// Why an image goes that was taken in while signatures were not required.
 const UNSIGNED: &str = "it is not signed as it has to be now";
 
@@ -65,15 +67,22 @@ impl Service {
         Ok(adopted)
     }
 
-    /// Removes images of an earlier boot, whose records are gone: as they would be from a folder in memory.
-    fn leave_behind(&self) {
+    /// Has images go of which nothing is known but that their folders are ours: their records are of an earlier boot, damaged or
+    /// gone.
+    fn leave_behind(&mut self) {
         let marked = self.folder.marked().unwrap_or_else(|error| {
             log::warn!("cannot read {}: {error}", self.folder.path().display());
             Vec::new()
         });
-        for id in marked.iter().filter(|id| !self.images.all.contains_key(id)) {
-            log::info!("an image of an earlier boot is removed id={id}");
-            self.withdraw(id);
+        for id in marked {
+            let Some(folder) = self.folder.folder_of(&id).filter(|_| !self.images.all.contains_key(&id))
+            else {
+                continue;
+            };
+            // Somebody may be at work on it: that is not known yet.
+            let image = Image::new(id.clone(), Record::lost(folder.into()), None, self.now());
+            let doom = Doom { reason: UNKNOWN.to_owned(), event: None, is_told: false };
+            self.images.all.insert(id, Image { is_adopted: true, doom: Some(doom), ..image });
         }
     }
 

@@ -32,7 +32,8 @@ pub fn too_many(subject: &str, reason: &str) -> Event {
 
 /// An image is not signed as it has to be.
 pub fn unsigned(subject: &str, reason: &str) -> Event {
-    happening(subject, event::INVALID_SIGNATURE, Severity::Error).with(data::REASON, reason)
+    let event = happening(subject, event::INVALID_SIGNATURE, Severity::Error);
+    event.with(data::PATH, subject).with(data::REASON, reason)
 }
 
 /// No service installs such an image.
@@ -102,6 +103,12 @@ mod tests {
                 "/tmp/images/a",
             ),
             (too_old, "Version.Error.Incompatible", "MIN_VERSION", "2"),
+            (
+                image_check::SignatureFault::NoTrust.into(),
+                "Version.Error.InvalidSignature",
+                "PATH",
+                "/tmp/images/a",
+            ),
         ] {
             let reason = rejection.to_string();
             let event = of(&rejection.into(), "/tmp/images/a").unwrap();

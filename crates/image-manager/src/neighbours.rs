@@ -36,14 +36,16 @@ impl Service {
                 self.scan(owner);
                 self.ask_for_marker();
             }
-            News::Left { owner, is_firmware } => {
+            News::NameFreed => self.ask_for_marker(),
+            News::Gone(owner) => {
                 let changed = self.foreign.left(&owner);
                 if let Some(unseen) = &mut self.unseen {
                     unseen.remove(&owner);
                 }
                 self.foreign_changed(&changed);
-                // Every client that ends is heard of, and matters only if it may have had the marker.
-                if is_firmware || !self.shows_marker {
+                // Every client that ends is heard of, and matters only if it may have had the marker: of one with a name that
+                // is a service's, that name is heard of first.
+                if !self.shows_marker {
                     self.ask_for_marker();
                 }
             }

@@ -23,13 +23,10 @@ pub enum News {
     Said(Announcement, Sequence),
     /// A service of firmware has come: its unique name.
     Came(String),
-    /// A connection, or a service of firmware, is gone.
-    Left {
-        /// Its unique name.
-        owner: String,
-        /// It was a service of firmware.
-        is_firmware: bool,
-    },
+    /// A bus name of a service of firmware has no owner any more; the connection that had it may go on, with other names.
+    NameFreed,
+    /// A connection is gone: its unique name. It may be any on the bus.
+    Gone(String),
 }
 
 /// The signals.
@@ -57,8 +54,8 @@ fn read(news: NamespaceNews) -> Option<News> {
     Some(match news {
         NamespaceNews::Said(message) => News::Said(Announcement::of(&message)?, message.recv_position()),
         NamespaceNews::Came { owner, .. } => News::Came(owner),
-        NamespaceNews::Left { owner, .. } => News::Left { owner, is_firmware: true },
-        NamespaceNews::Gone { owner } => News::Left { owner, is_firmware: false },
+        NamespaceNews::Left { .. } => News::NameFreed,
+        NamespaceNews::Gone { owner } => News::Gone(owner),
     })
 }
 

@@ -156,6 +156,16 @@ impl Record {
         }
     }
 
+    /// Of an image of which nothing is known but its folder.
+    pub fn lost(folder: Place) -> Self {
+        Self {
+            stage: Stage::Closed,
+            folder: Some(folder),
+            apply_time: None,
+            ..Self::taking_in(ApplyTime::Immediate)
+        }
+    }
+
     /// When it is to be applied.
     pub fn apply_time(&self) -> Option<ApplyTime> {
         ApplyTime::from_word(self.apply_time.as_deref()?)

@@ -64,8 +64,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let (connection, _) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
     // Two services must not share a folder: one would sweep away what the other unpacks.
     bus::refuse_second(&connection, software::IMAGE_MANAGER).await?;
-    let folder = UploadFolder::open(&settings.upload_folder)
-        .with_context(|| format!("cannot use {}", settings.upload_folder.display()))?;
+    let folder = open_folder(&settings)?;
     folder.sweep().with_context(|| format!("cannot clean up {}", settings.upload_folder.display()))?;
     let kept = runtime_folder(&start);
     // In a folder of their own: what is no record there is removed.
@@ -112,6 +111,17 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         steps,
     };
     service.run(start.lifecycle, commands, Channels { given, taken, outcomes }).await
+}
+
+/// Errors: marked [`Exit::Configuration`] when it is no folder of ours alone, which no restart changes.
+fn open_folder(settings: &Settings) -> anyhow::Result<UploadFolder> {
+    let path = &settings.upload_folder;
+    UploadFolder::open(path).map_err(|error| {
+        let is_lasting =
+            matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied);
+        let error = anyhow::Error::new(error).context(format!("cannot use {}", path.display()));
+        if is_lasting { error.context(Exit::Configuration) } else { error }
+    })
 }
 
 /// A broken file must not keep a machine from being updated: it is reported and left out.

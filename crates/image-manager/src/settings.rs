@@ -30,6 +30,7 @@ pub struct Fragment {
     queue: Option<usize>,
     max_images: Option<usize>,
     image_ttl_s: Option<u64>,
+    ignore_foreign_packages: Option<bool>,
     multipart: Option<Multipart>,
     multipart_object: Option<String>,
     claim_timeout_s: Option<u64>,
@@ -118,6 +119,8 @@ pub struct Settings {
     pub max_images: usize,
     /// How long an image is kept that nobody activates.
     pub time_to_live: Option<Duration>,
+    /// Whether dropped packages for other services are left alone.
+    pub ignore_foreign: bool,
     /// Whether the multipart marker is shown.
     pub multipart: Multipart,
     /// The object that takes updates.
@@ -182,6 +185,7 @@ impl Fragment {
                 .image_ttl_s
                 .filter(|limit| *limit > 0)
                 .map(|limit| seconds(Some(limit), limit)),
+            ignore_foreign: self.ignore_foreign_packages.unwrap_or(true),
             multipart: self.multipart.unwrap_or(Multipart::Auto),
             multipart_object: self.multipart_object()?,
             claim_limit: seconds(self.claim_timeout_s, 30),

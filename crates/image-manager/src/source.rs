@@ -125,23 +125,26 @@ impl Read for Source {
             Self::Stream { stream, is_socket, patience, began, stop } => {
                 let began = *began.get_or_insert_with(Instant::now);
                 let left = patience.whole.saturating_sub(began.elapsed());
-                if left.is_zero() {
-                    let text = format!("it did not come within {} s", patience.whole.as_secs());
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, text));
-                }
-                read_stream(stream, *is_socket, patience.stall.min(left), stop, buffer)
+                let (limit, late) = if left < patience.stall {
+                    (left, format!("it did not come within {} s", patience.whole.as_secs()))
+                } else {
+                    (patience.stall, format!("nothing came for {} s", patience.stall.as_secs()))
+                };
+                read_stream(stream, *is_socket, limit, stop, buffer)?
+                    .ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, late))
             }
         }
     }
 }
 
+/// Reads once; nothing when nothing has come within the limit.
 fn read_stream(
     stream: &mut File,
     is_socket: bool,
     limit: Duration,
     stop: &AtomicBool,
     buffer: &mut [u8],
-) -> io::Result<usize> {
+) -> io::Result<Option<usize>> {
     let began = Instant::now();
     let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
     loop {
@@ -149,8 +152,7 @@ fn read_stream(
             return Err(io::Error::other("nobody wants more of it"));
         }
         if began.elapsed() >= limit {
-            let text = format!("nothing came for {} s", limit.as_secs());
-            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            return Ok(None);
         }
         let mut polled = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
         match poll(&mut polled, patience) {
@@ -160,7 +162,7 @@ fn read_stream(
         }
         match read_now(stream, is_socket, buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            other => return other,
+            other => return other.map(Some),
         }
     }
 }
@@ -249,6 +251,7 @@ mod tests {
             }
         };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(error.to_string().starts_with("it did not come within"), "{error}");
         assert!(began.elapsed() >= Duration::from_millis(900));
     }
 }

@@ -7,7 +7,6 @@ use image_format::VersionId;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -19,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// What folders that are being unpacked begin with.
 const DRAFT: &str = ".tmp-";
-/// What files begin with that say which folders are ours, where these outlive what else is known of them.
+/// What files begin with that say which folders are ours, as these may outlive what else is known of them.
 const MARK: &str = ".made-";
 /// Endings of names of files that are still on their way.
 const PARTIAL: [&str; 5] = [".part", ".partial", ".filepart", ".tmp", ".crdownload"];
@@ -60,8 +59,6 @@ pub struct UploadFolder {
     /// Locked: two services must not sweep away what the other unpacks.
     descriptor: Flock<OwnedFd>,
     identity: Identity,
-    /// It is on a file system that outlives a boot, and so the records.
-    is_lasting: bool,
 }
 
 /// Why a file is not looked at.
@@ -84,24 +81,36 @@ pub enum NotTaken {
 impl UploadFolder {
     /// Opens the folder, and locks it; makes it when it is not there.
     ///
-    /// Errors: as the kernel says; `WouldBlock` when another process has locked it; `PermissionDenied` when it is not
-    /// ours, or others may put something else in an image's place.
+    /// Errors: as the kernel says; `WouldBlock` when another process has locked it; `NotADirectory` when its path leads to
+    /// something else, `PermissionDenied` when it is another user's or others may write in it.
     pub fn open(path: &Path) -> io::Result<Self> {
+        // A link would be followed to wherever it leads, by whoever may change it.
+        if let Ok(found) = fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW)
+            && kind(&found) != SFlag::S_IFDIR
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::NotADirectory,
+                format!("it is {}", kind_in_words(&found)),
+            ));
+        }
         fs::DirBuilder::new().recursive(true).mode(0o755).create(path)?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let descriptor = openat(AT_FDCWD, path, flags, Mode::empty())?;
         let found = fstat(&descriptor)?;
-        // Whoever may rename in it could put other files behind an image that was checked.
-        let is_open = found.st_mode & 0o022 != 0 && found.st_mode & 0o1000 == 0;
-        if is_open || found.st_uid != nix::unistd::geteuid().as_raw() {
-            let text = "it belongs to another user, or others may write in it";
+        if found.st_uid != nix::unistd::geteuid().as_raw() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+        }
+        // Whoever may rename in it could put other files behind an image that was checked, and where only owners may, anyone
+        // could fill it.
+        let mode = found.st_mode & 0o7777;
+        if mode & 0o022 != 0 {
+            let text = format!("others may write in it: its mode is {mode:o}");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         let identity = Identity::of(&found);
-        let is_lasting = fstatfs(&descriptor)?.filesystem_type() != TMPFS_MAGIC;
         let descriptor =
             Flock::lock(descriptor, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error)?;
-        Ok(Self { path: path.to_owned(), descriptor, identity, is_lasting })
+        Ok(Self { path: path.to_owned(), descriptor, identity })
     }
 
     /// Its path.
@@ -185,9 +194,7 @@ impl UploadFolder {
     pub fn publish(&self, draft: &str, id: &VersionId) -> io::Result<()> {
         let found = fstatat(&*self.descriptor, draft, AtFlags::AT_SYMLINK_NOFOLLOW)?;
         let inode = Identity::of(&found).inode;
-        if self.is_lasting {
-            self.mark(id, inode)?;
-        }
+        self.mark(id, inode)?;
         let flags = RenameFlags::RENAME_NOREPLACE;
         let renamed = renameat2(&*self.descriptor, draft, &*self.descriptor, id.as_str(), flags);
         if renamed.is_err() {
@@ -255,9 +262,6 @@ impl UploadFolder {
 
     /// The folder of this id and inode is not there any more.
     pub fn unmark(&self, id: &VersionId, inode: u64) {
-        if !self.is_lasting {
-            return;
-        }
         match unlinkat(&*self.descriptor, mark_of(id, inode).as_str(), UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => {}
             Err(error) => log::warn!("a mark cannot be removed id={id}: {error}"),
@@ -353,16 +357,22 @@ fn kind(found: &FileStat) -> SFlag {
 }
 
 fn judge(found: &FileStat) -> Result<(), NotTaken> {
-    let what = match kind(found) {
-        SFlag::S_IFREG if found.st_nlink <= 1 => return Ok(()),
-        SFlag::S_IFREG => return Err(NotTaken::MoreNames),
+    match kind(found) {
+        SFlag::S_IFREG if found.st_nlink <= 1 => Ok(()),
+        SFlag::S_IFREG => Err(NotTaken::MoreNames),
+        _ => Err(NotTaken::NoFile(kind_in_words(found))),
+    }
+}
+
+fn kind_in_words(found: &FileStat) -> &'static str {
+    match kind(found) {
+        SFlag::S_IFREG => "a file",
         SFlag::S_IFLNK => "a link",
         SFlag::S_IFDIR => "a folder",
         SFlag::S_IFIFO => "a FIFO",
         SFlag::S_IFSOCK => "a socket",
         _ => "a device",
-    };
-    Err(NotTaken::NoFile(what))
+    }
 }
 
 #[cfg(test)]
@@ -439,7 +449,7 @@ mod tests {
     #[test]
     fn marks_tell_our_folders_from_those_of_others() {
         let root = tempfile::tempdir().unwrap();
-        let folder = UploadFolder { is_lasting: true, ..UploadFolder::open(root.path()).unwrap() };
+        let folder = UploadFolder::open(root.path()).unwrap();
         let marks = || {
             let names = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name());
             names.filter(|name| name.to_str().is_some_and(|name| name.starts_with(MARK))).count()
@@ -476,9 +486,18 @@ mod tests {
         let first = UploadFolder::open(&path).unwrap();
         assert_eq!(UploadFolder::open(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(first);
-        for (mode, is_taken) in [(0o777, false), (0o775, false), (0o1777, true), (0o755, true)] {
+        for (mode, is_taken) in
+            [(0o777, false), (0o775, false), (0o2775, false), (0o1777, false), (0o755, true), (0o2750, true)]
+        {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(UploadFolder::open(&path).is_ok(), is_taken, "{mode:o}");
+        }
+        let (link, file) = (root.path().join("link"), root.path().join("file"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        fs::write(&file, "").unwrap();
+        for (path, what) in [(link, "it is a link"), (file, "it is a file")] {
+            let error = UploadFolder::open(&path).unwrap_err();
+            assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::NotADirectory, what.to_owned()));
         }
     }
 }

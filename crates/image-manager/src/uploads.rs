@@ -199,7 +199,9 @@ impl Service {
                 Some(stamp),
             ) => Ending::Early { size: stamp.size },
             (Failure::Rejected(Rejection::Busy { needed, .. }), _) => Ending::NoRoom { needed: *needed },
-            (Failure::Rejected(Rejection::Ignored { .. }), Some(stamp)) => Ending::LeftAlone(stamp.identity),
+            (Failure::Rejected(Rejection::Ignored { .. } | Rejection::Foreign { .. }), Some(stamp)) => {
+                Ending::LeftAlone(stamp.identity)
+            }
             // A fault of the machine is not the file's: it stays.
             (Failure::Rejected(Rejection::Storage(_)), Some(_))
             | (Failure::NotTaken(NotTaken::Refused(_)), _) => Ending::NoRoom { needed: 0 },
@@ -218,7 +220,7 @@ impl Service {
             }
             Failure::NotTaken(reason) => return self.pass_over(name.to_owned(), reason),
             Failure::Rejected(Rejection::Interrupted) => return,
-            Failure::Rejected(reason @ Rejection::Ignored { .. }) => {
+            Failure::Rejected(reason @ (Rejection::Ignored { .. } | Rejection::Foreign { .. })) => {
                 return log::info!("{subject} is left alone: {reason}");
             }
             Failure::Rejected(reason) => match verdict {

@@ -6,10 +6,12 @@ use crate::source::Source;
 use crate::upload_folder::{Identity, NotTaken, Stamp, UploadFolder};
 use crate::{record, rules};
 use image_check::{Attendance, DiskFolder, Image, Rejection, Rules, SignaturePolicy, Verification};
-use image_format::VersionId;
+use image_format::{FOREIGN_MAGIC, VersionId, foreign_package};
 use image_ingest::{Incoming, ingest};
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -161,8 +163,14 @@ fn perform(job: Job, settings: &Settings) -> Outcome {
         Input::Upload(name) => match folder.take(&name) {
             Ok(upload) => {
                 let (before, file) = (upload.stamp, upload.file.try_clone());
-                let source = Source::upload(upload);
-                let result = unpack(source, Some(before.size), &folder, signature, &progress, settings);
+                let foreign = file.as_ref().ok().and_then(foreign).filter(|_| settings.ignore_foreign);
+                let result = match foreign {
+                    Some(format) => Err(Rejection::Foreign { format }.into()),
+                    None => {
+                        let source = Source::upload(upload);
+                        unpack(source, Some(before.size), &folder, signature, &progress, settings)
+                    }
+                };
                 // What was written after this was not read.
                 let after = file.ok().and_then(|file| nix::sys::stat::fstat(&file).ok());
                 let stamp = after.map_or(before, |found| Stamp::of(&found));
@@ -175,6 +183,13 @@ fn perform(job: Job, settings: &Settings) -> Outcome {
             Outcome { subject: Subject::Update(id), result }
         }
     }
+}
+
+/// What a file is, if it is a package for another service.
+fn foreign(file: &File) -> Option<&'static str> {
+    let mut first = [0; FOREIGN_MAGIC];
+    let read = file.read_at(&mut first, 0).ok()?;
+    foreign_package(first.get(..read)?)
 }
 
 /// Unpacks into a folder of its own; after a failure, the folder is gone.

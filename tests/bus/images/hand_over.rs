@@ -297,3 +297,50 @@ fn an_image_that_is_being_installed_is_removed_by_its_installer_only() -> anyhow
     assert_eq!(bed.delete(&path), Ok(()));
     bed.wait("the folder is empty", || Ok(bed.files()?.is_empty()))
 }
+
+/// A connection with several names is the same installer after it has given one of them up.
+#[test]
+fn an_installer_that_gives_up_one_of_its_names_is_still_at_work() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    bed.command("SetMode", &("installer", "absent"))?;
+    // This test as the installer.
+    let names = ["xyz.openbmc_project.Software.One", "xyz.openbmc_project.Software.Two"];
+    for name in names {
+        bed.runtime.block_on(bed.client.request_name(name))?;
+    }
+    bed.drop_file("image", &image("ours"))?;
+    let path = bed.await_image("ours")?;
+    show_activation(&bed, &path, "Activating")?;
+    bed.runtime.block_on(bed.client.release_name(names[0]))?;
+    let deleted = bed.machine.run(async |connection| {
+        let deleted = connection.call_method(Some(NAME), &*path, Some(DELETE), "Delete", &()).await;
+        Ok(deleted.map(drop).map_err(error_name))
+    })?;
+    assert_eq!(deleted, Err(NOT_ALLOWED.to_owned()));
+    assert_eq!(bed.delete(&path), Ok(()));
+    Ok(())
+}
+
+#[test]
+fn an_installer_is_not_told_to_begin_with_an_image_whose_files_are_gone() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
+    bed.command("Behave", &("installer", "stay"))?;
+    let first = bed.start_update(&image("first"), IMMEDIATE)?;
+    await_installer(&bed, &first, "Activating")?;
+    let second = bed.start_update(&image("second"), IMMEDIATE)?;
+    await_claims(&mut bed, &second, 1)?;
+    // Whoever cleans up in /tmp.
+    let folder = bed.folder().join(second.rsplit('/').next().unwrap_or_default());
+    for entry in std::fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name != "MANIFEST") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    bed.command("Settle", &("installer", &first, "Failed"))?;
+    bed.wait("its folder is gone", || Ok(!folder.exists()))?;
+    assert_eq!(bed.requests(&second)?, 0);
+    let reason = &bed.await_event("Update.TransferFailed")?["REASON"];
+    assert!(reason.contains("changed or removed"), "{reason}");
+    Ok(())
+}

@@ -23,6 +23,30 @@ fn a_version_below_the_floor_is_refused_with_both_versions() -> anyhow::Result<(
 }
 
 #[test]
+fn a_dropped_package_for_another_service_is_left_where_it_is() -> anyhow::Result<()> {
+    // As PLDM packages of version 1.0 begin.
+    let magic =
+        [0xf0, 0x18, 0x87, 0x8c, 0xcb, 0x7d, 0x49, 0x43, 0x98, 0x00, 0xa0, 0x2f, 0x05, 0x9a, 0xca, 0x02];
+    let package = [&magic[..], &[7; 1000]].concat();
+    for (settings, is_kept) in [("", true), ("ignore-foreign-packages = false", false)] {
+        let Some(mut bed) = Bed::new(settings)? else { return Ok(()) };
+        bed.start_peers(&["event-log"])?;
+        bed.start()?;
+        bed.drop_file("package", &package)?;
+        if !is_kept {
+            bed.await_event("Image.Error.UnTarFailure")?;
+        }
+        // It was looked at before the next.
+        bed.drop_file("image", &image("next"))?;
+        bed.await_image("next")?;
+        bed.wait("the image's file is gone", || Ok(!bed.files()?.contains(&"image".to_owned())))?;
+        assert_eq!(bed.folder().join("package").exists(), is_kept);
+        assert_eq!(bed.events()?.is_empty(), is_kept);
+    }
+    Ok(())
+}
+
+#[test]
 fn images_of_an_ignored_purpose_are_left_where_they_are() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new("ignore-purposes = [\"PSU\"]")? else { return Ok(()) };
     bed.start_peers(&["event-log"])?;

@@ -6,6 +6,7 @@ use super::bed::{
     OTHER_KEY, ROOT, STATES, VERSION, image, image_of,
 };
 use super::ear::{Heard, Said};
+use anyhow::Context as _;
 
 fn bed(peers: &[&str]) -> anyhow::Result<Option<Bed>> {
     let Some(mut bed) = Bed::new("")? else { return Ok(None) };
@@ -93,6 +94,26 @@ fn images_of_an_earlier_boot_are_removed_from_a_folder_on_a_disk() -> anyhow::Re
     })?;
     assert!(is_foreign_there(&bed));
     assert_eq!(bed.events()?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn an_image_whose_record_is_damaged_leaves_no_folder_behind() -> anyhow::Result<()> {
+    let Some(mut bed) = bed(&["event-log"])? else { return Ok(()) };
+    bed.drop_file("image", &image("damaged"))?;
+    let path = bed.await_image("damaged")?;
+    bed.wait("the file is gone", || Ok(!bed.files()?.contains(&"image".to_owned())))?;
+    bed.kill()?;
+    let id = path.rsplit('/').next().unwrap_or_default();
+    let record = bed.root().join("run/vivianite/image-manager/images").join(format!("{id}.toml"));
+    let mut bytes = std::fs::read(&record)?;
+    // The version, which nothing else would show to be wrong.
+    let place = bytes.windows(7).position(|part| part == b"damaged").context("no version")?;
+    bytes[place] ^= 1;
+    std::fs::write(&record, bytes)?;
+    bed.start()?;
+    bed.wait("its folder is gone", || Ok(bed.files()?.is_empty()))?;
+    assert_eq!(bed.images()?, [""; 0]);
     Ok(())
 }
 
