@@ -75,6 +75,10 @@ impl Service {
             Vec::new()
         });
         for id in marked {
+            // One that cannot be read now, or is of another version of this service, may be again.
+            if self.records.has_file(&id) {
+                continue;
+            }
             let Some(folder) = self.folder.folder_of(&id).filter(|_| !self.images.all.contains_key(&id))
             else {
                 continue;
@@ -93,7 +97,7 @@ impl Service {
         }
         for (id, image) in &mut self.images.all {
             if image.is_published() && image.record.verification != Verified::Signed && image.doom.is_none() {
-                let event = events::unsigned(crate::dbus::object_path(id).as_str(), UNSIGNED);
+                let event = events::unsigned(&self.folder.join(id.as_str()).display().to_string(), UNSIGNED);
                 let event = Some(Box::new(event));
                 image.doom = Some(Doom { reason: UNSIGNED.to_owned(), event, is_told: true });
             }

@@ -198,6 +198,11 @@ impl HandOver {
         }
     }
 
+    /// Its files are not there any more: it is over, whoever has it.
+    pub fn spoilt(&mut self, now: Duration) {
+        self.stage = Stage::Over { since: now };
+    }
+
     /// It is being told.
     pub fn asking(&mut self, now: Duration) {
         let since = match self.wish {

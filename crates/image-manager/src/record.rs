@@ -171,6 +171,16 @@ impl Record {
         ApplyTime::from_word(self.apply_time.as_deref()?)
     }
 
+    /// A file that the record knows and a folder does not hold any more, or with another length. What an installer has added, and
+    /// what it has changed of owners and modes, is its own business.
+    pub fn lacks(&self, folder: &Path) -> Option<&str> {
+        let is_there = |file: &FileRecord| {
+            fs::symlink_metadata(folder.join(&file.name))
+                .is_ok_and(|found| found.is_file() && found.len() == file.size)
+        };
+        self.files.iter().find(|file| !is_there(file)).map(|file| file.name.as_str())
+    }
+
     /// Whether a folder still holds the files that the record knows, unchanged.
     pub fn matches(&self, folder: &Path) -> bool {
         let mut found = 0;
@@ -231,6 +241,11 @@ impl Records {
     /// Writes a record.
     pub fn save(&self, id: &VersionId, record: &Record) -> io::Result<()> {
         self.folder.save(&name(id), record)
+    }
+
+    /// Whether there is a file for a record, be it one that cannot be read now, or of another version of this service.
+    pub fn has_file(&self, id: &VersionId) -> bool {
+        self.folder.file(&name(id)).exists()
     }
 
     /// Removes a record.

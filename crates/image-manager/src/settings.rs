@@ -168,7 +168,8 @@ impl Fragment {
         let seconds =
             |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default).min(NEVER_S));
         let settings = Settings {
-            upload_folder: below(&self.upload_directory, "/tmp/images"),
+            // Without a slash at its end, behind which a link would be followed.
+            upload_folder: below(&self.upload_directory, "/tmp/images").components().collect(),
             trust_folder: below(&self.trust_directory, "/etc/activationdata"),
             os_release: below(&self.os_release, "/etc/os-release"),
             group: self.group(),

@@ -3,7 +3,7 @@
 use crate::dbus::object_path;
 use crate::events;
 use crate::hand_over::{Effect, HandOver, Limits};
-use crate::images::{Doom, Image};
+use crate::images::Image;
 use crate::peers;
 use crate::record::{Record, Stage};
 use crate::service::{Service, Step, Update};
@@ -304,12 +304,24 @@ impl Service {
                 && other.target() == target
                 && other.hand_over.as_ref().is_some_and(HandOver::is_under_way)
         });
-        // Not before its turn: whoever looks at its files is seen by the folder's watch.
-        if is_taken || has_to_go || self.has_changed(id) {
+        // Its files may only be in another place for now.
+        let is_away = !self.folder.is_there();
+        self.must_look |= is_away;
+        if is_taken || has_to_go || is_away {
             if let Some(hand_over) = self.hand_over(id) {
                 hand_over.put_off();
             }
             return Ok(());
+        }
+        // Not before its turn: whoever looks at its files is seen by the folder's watch.
+        if let Some(name) = image.record.lacks(&self.folder.join(id.as_str())).map(str::to_owned) {
+            if let Some(hand_over) = self.hand_over(id) {
+                hand_over.spoilt(now);
+            }
+            self.images.hide(id, &[Interface::ActivationProgress]).await?;
+            self.images.show(id, &[Interface::Activation]).await?;
+            let reason = format!("its file {name} was removed or changed before it was installed");
+            return self.give_up(id, reason).await;
         }
         self.images.hide(id, &[Interface::ActivationProgress]).await?;
         let Some(image) = self.images.all.get_mut(id) else { return Ok(()) };
@@ -331,19 +343,6 @@ impl Service {
             let _ = steps.send(Step::Asked(id, refused.is_none()));
         });
         Ok(())
-    }
-
-    /// Whether an image's files are not as they were unpacked, as whoever cleans up in the folder above may have taken some.
-    /// Then it has to go.
-    fn has_changed(&mut self, id: &VersionId) -> bool {
-        let folder = self.folder.join(id.as_str());
-        let Some(image) = self.images.all.get_mut(id).filter(|image| !image.record.matches(&folder)) else {
-            return false;
-        };
-        let reason = "its files were changed or removed before it was installed".to_owned();
-        let event = events::transfer_failed(id.as_str(), object_path(id).as_str(), &reason);
-        image.doom = Some(Doom { reason, event: Some(Box::new(event)), is_told: true });
-        true
     }
 
     /// An installer was told, or not.

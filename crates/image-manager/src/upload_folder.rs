@@ -6,7 +6,7 @@ use image_check::DiskFolder;
 use image_format::VersionId;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, openat, renameat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mknodat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -230,7 +230,7 @@ impl UploadFolder {
         for entry in fs::read_dir(&self.path)? {
             let name = entry?.file_name();
             let Some((id, inode)) = name.to_str().and_then(parse_mark) else { continue };
-            // Others may write in the folder, though they cannot make files of ours.
+            // Whoever wrote in the folder before it was ours could not make files of ours.
             let is_ours = |name: &str| {
                 let found = fstatat(&*self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW);
                 found.ok().filter(|found| found.st_uid == nix::unistd::geteuid().as_raw())
@@ -252,10 +252,10 @@ impl UploadFolder {
 
     /// What it says stands in its name, so that it is there as soon as the folder's own name is.
     fn mark(&self, id: &VersionId, inode: u64) -> io::Result<()> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        match openat(&*self.descriptor, mark_of(id, inode).as_str(), flags, mode) {
-            Ok(_) | Err(Errno::EEXIST) => Ok(()),
+        // Not by opening it: others that watch the folder for files that were written, as pldmd does, would look at it.
+        match mknodat(&*self.descriptor, mark_of(id, inode).as_str(), SFlag::S_IFREG, mode, 0) {
+            Ok(()) | Err(Errno::EEXIST) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -8,7 +8,7 @@ use crate::peers;
 use crate::record::{Record, Shown, Stage, UploadPlace};
 use crate::service::{LOOK_INTERVAL, Named, Service, Step};
 use crate::upload_folder::{NotTaken, Stamp, is_upload, random};
-use crate::worker::{Failure, Outcome, Subject, Taken};
+use crate::worker::{Failure, Outcome, Subject, Taken, foreign};
 use dbus_api::software::view::Interface;
 use image_check::{LimitError, Rejection, Verification};
 use image_format::VersionId;
@@ -145,6 +145,9 @@ impl Service {
             if !self.is_full() {
                 return Some(name);
             }
+            if self.is_foreign(&name) {
+                continue;
+            }
             let reason = format!("{} images wait for somebody to install them", self.settings.max_images);
             let subject = self.subject(&name);
             let now = self.now();
@@ -157,6 +160,18 @@ impl Service {
             }
         }
         None
+    }
+
+    /// Whether a file is for another service; then it is left alone.
+    fn is_foreign(&mut self, name: &OsStr) -> bool {
+        let Some(upload) = self.folder.take(name).ok().filter(|_| self.settings.ignore_foreign) else {
+            return false;
+        };
+        let Some(format) = foreign(&upload.file) else { return false };
+        let now = self.now();
+        self.intake.ended(name, Ending::LeftAlone(upload.stamp.identity), now);
+        log::warn!("{} is left alone: {}", self.subject(name), Rejection::Foreign { format });
+        true
     }
 
     /// The thread is done with an image.
@@ -220,8 +235,11 @@ impl Service {
             }
             Failure::NotTaken(reason) => return self.pass_over(name.to_owned(), reason),
             Failure::Rejected(Rejection::Interrupted) => return,
-            Failure::Rejected(reason @ (Rejection::Ignored { .. } | Rejection::Foreign { .. })) => {
+            Failure::Rejected(reason @ Rejection::Ignored { .. }) => {
                 return log::info!("{subject} is left alone: {reason}");
+            }
+            Failure::Rejected(reason @ Rejection::Foreign { .. }) => {
+                return log::warn!("{subject} is left alone: {reason}");
             }
             Failure::Rejected(reason) => match verdict {
                 Verdict::Again => return log::info!("{subject} may be still on its way: {reason}"),

@@ -186,7 +186,7 @@ fn perform(job: Job, settings: &Settings) -> Outcome {
 }
 
 /// What a file is, if it is a package for another service.
-fn foreign(file: &File) -> Option<&'static str> {
+pub fn foreign(file: &File) -> Option<&'static str> {
     let mut first = [0; FOREIGN_MAGIC];
     let read = file.read_at(&mut first, 0).ok()?;
     foreign_package(first.get(..read)?)

@@ -333,14 +333,16 @@ fn an_installer_is_not_told_to_begin_with_an_image_whose_files_are_gone() -> any
     let folder = bed.folder().join(second.rsplit('/').next().unwrap_or_default());
     for entry in std::fs::read_dir(&folder)? {
         let path = entry?.path();
-        if path.file_name().is_some_and(|name| name != "MANIFEST") {
+        if path.file_name().is_some_and(|name| name == "psu.bin") {
             std::fs::remove_file(path)?;
         }
     }
     bed.command("Settle", &("installer", &first, "Failed"))?;
+    bed.await_state(&second, "Invalid")?;
+    let reason = bed.get(NAME, &second, IMAGE, "Reason").map_err(anyhow::Error::msg)?;
+    assert!(reason.contains("psu.bin was removed or changed"), "{reason}");
+    assert_eq!(bed.await_event("Update.UpdateNotApplicable")?["REASON"], reason);
     bed.wait("its folder is gone", || Ok(!folder.exists()))?;
     assert_eq!(bed.requests(&second)?, 0);
-    let reason = &bed.await_event("Update.TransferFailed")?["REASON"];
-    assert!(reason.contains("changed or removed"), "{reason}");
     Ok(())
 }

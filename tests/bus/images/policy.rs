@@ -28,7 +28,7 @@ fn a_dropped_package_for_another_service_is_left_where_it_is() -> anyhow::Result
     let magic =
         [0xf0, 0x18, 0x87, 0x8c, 0xcb, 0x7d, 0x49, 0x43, 0x98, 0x00, 0xa0, 0x2f, 0x05, 0x9a, 0xca, 0x02];
     let package = [&magic[..], &[7; 1000]].concat();
-    for (settings, is_kept) in [("", true), ("ignore-foreign-packages = false", false)] {
+    for (settings, is_kept) in [("max-images = 1", true), ("ignore-foreign-packages = false", false)] {
         let Some(mut bed) = Bed::new(settings)? else { return Ok(()) };
         bed.start_peers(&["event-log"])?;
         bed.start()?;
@@ -41,7 +41,15 @@ fn a_dropped_package_for_another_service_is_left_where_it_is() -> anyhow::Result
         bed.await_image("next")?;
         bed.wait("the image's file is gone", || Ok(!bed.files()?.contains(&"image".to_owned())))?;
         assert_eq!(bed.folder().join("package").exists(), is_kept);
-        assert_eq!(bed.events()?.is_empty(), is_kept);
+        if is_kept {
+            // Also where no image would be taken in.
+            bed.drop_file("package-2", &package)?;
+            bed.drop_file("image", &image("too-many"))?;
+            bed.await_event("Image.Error.BusyFailure")?;
+            assert!(bed.folder().join("package-2").exists());
+            assert_eq!(bed.events()?, ["Image.Error.BusyFailure"]);
+            continue;
+        }
     }
     Ok(())
 }
