@@ -45,7 +45,8 @@ folder() {
     systemctl stop image-manager
     umount $FOLDER 2> /dev/null || true
     mkdir -p $FOLDER
-    mount -t tmpfs -o "size=$1M" uploads $FOLDER
+    # The kernel makes it writable by everybody otherwise.
+    mount -t tmpfs -o "size=$1M,mode=755" uploads $FOLDER
     peer_forget event-log
     systemctl start image-manager
 }
