@@ -99,16 +99,19 @@ impl Replies {
                 let _ = tokio::time::timeout_at(due, self.0.work.notified()).await;
             }
             while let Some(work) = self.with(Unread::next_work) {
-                match work {
+                let message = match work {
                     // The answer stands behind all calls that wait for the service; what others wait for does not wait for it.
-                    Work::AskUser(client) => {
-                        drop(tokio::spawn(self.clone().ask_user(connection.clone(), client)))
+                    Work::AskUser(_) | Work::Sweep => {
+                        tokio::spawn(self.clone().ask_bus(connection.clone(), work));
+                        continue;
                     }
-                    Work::Sweep => drop(tokio::spawn(self.clone().sweep(connection.clone()))),
-                    Work::Ping(client) => self.ping(&connection, &client).await.unwrap_or_else(not_sent),
-                    Work::Refuse(client, call) => {
-                        refuse(&connection, client, call).await.unwrap_or_else(not_sent);
-                    }
+                    Work::Ping(client) => self.ping(&client),
+                    Work::Refuse(client, call) => refusal(client, call).map(Some),
+                };
+                match message {
+                    Ok(Some(message)) => connection.send(&message).await.unwrap_or_else(not_sent),
+                    Ok(None) => {}
+                    Err(error) => not_sent(error),
                 }
                 if again_at.take_if(|due| *due <= Instant::now()).is_some() {
                     self.with(Unread::again);
@@ -120,7 +123,14 @@ impl Replies {
         }
     }
 
-    async fn ask_user(self, connection: Connection, client: String) {
+    async fn ask_bus(self, connection: Connection, work: Work) {
+        let Work::AskUser(client) = work else {
+            self.with(Unread::listing);
+            let names = call::names(&connection).await;
+            let names = names.inspect_err(|error| log::debug!("the clients of the bus: {error}"));
+            let names = names.as_ref().ok().map(|names| names.iter().map(String::as_str).collect());
+            return self.with(|unread| unread.only(names.as_ref()));
+        };
         let user = match call::unix_user(&connection, &client).await {
             Ok(user) => User::Known(user),
             Err(CallError::Absent { .. }) => User::Gone,
@@ -132,20 +142,11 @@ impl Replies {
         self.with(|unread| unread.user(&client, user));
     }
 
-    async fn sweep(self, connection: Connection) {
-        self.with(Unread::listing);
-        let names = call::names(&connection).await;
-        let names = names.inspect_err(|error| log::debug!("the clients of the bus: {error}"));
-        let names = names.as_ref().ok().map(|names| names.iter().map(String::as_str).collect());
-        self.with(|unread| unread.only(names.as_ref()));
-    }
-
-    async fn ping(&self, connection: &Connection, client: &str) -> zbus::Result<()> {
+    /// What asks a client for an answer, if it is to be asked still.
+    fn ping(&self, client: &str) -> zbus::Result<Option<Message>> {
         let serial = unguessable();
-        if self.with(|unread| unread.asked(client, serial)) {
-            connection.send(&call::ping(client, serial)?).await?;
-        }
-        Ok(())
+        let is_due = self.with(|unread| unread.asked(client, serial));
+        is_due.then(|| call::ping(client, serial)).transpose()
     }
 
     /// Says in the log that not all is as it should be, once in a while.
@@ -158,9 +159,9 @@ impl Replies {
     }
 }
 
-async fn refuse(connection: &Connection, client: String, serial: NonZeroU32) -> zbus::Result<()> {
+fn refusal(client: String, serial: NonZeroU32) -> zbus::Result<Message> {
     let call = Message::method_call("/", "Refused").sender(client).serial(serial).build(&())?;
-    connection.send(&Message::error(&call.header(), LIMITS_EXCEEDED).build(&REFUSAL)?).await
+    Message::error(&call.header(), LIMITS_EXCEEDED).build(&REFUSAL)
 }
 
 fn not_sent(error: zbus::Error) {

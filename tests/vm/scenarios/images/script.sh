@@ -142,7 +142,7 @@ for number in $(seq $rounds); do
     wait_until 60 is_unpacking
     kill -KILL "$(pid)"
     wait_until 120 has_objects 1
-    expect 0 "$(find $FOLDER -maxdepth 1 -type f | wc -l)" "files left"
+    expect 0 "$(find $FOLDER -maxdepth 1 -type f ! -name '.made-*' | wc -l)" "files left"
     expect 0 "$(drafts)" "drafts left"
     software-tool delete --all
     wait_until 30 has_objects 0
