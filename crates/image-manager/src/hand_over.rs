@@ -198,7 +198,7 @@ impl HandOver {
         }
     }
 
-    /// Its files are not there any more: it is over, whoever has it.
+    /// Its files are gone: it is over, also for its installer.
     pub fn spoilt(&mut self, now: Duration) {
         self.stage = Stage::Over { since: now };
     }

@@ -313,7 +313,7 @@ impl Service {
             }
             return Ok(());
         }
-        // Not before its turn: whoever looks at its files is seen by the folder's watch.
+        // Not before its turn: the folder's watch sees each look at its files, and wakes the service.
         if let Some(name) = image.record.lacks(&self.folder.join(id.as_str())).map(str::to_owned) {
             if let Some(hand_over) = self.hand_over(id) {
                 hand_over.spoilt(now);

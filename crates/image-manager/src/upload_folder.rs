@@ -84,7 +84,7 @@ impl UploadFolder {
     /// Errors: as the kernel says; `WouldBlock` when another process has locked it; `NotADirectory` when its path leads to
     /// something else, `PermissionDenied` when it is another user's or others may write in it.
     pub fn open(path: &Path) -> io::Result<Self> {
-        // A link would be followed to wherever it leads, by whoever may change it.
+        // A link could be made to lead elsewhere.
         if let Ok(found) = fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW)
             && kind(&found) != SFlag::S_IFDIR
         {
@@ -230,7 +230,7 @@ impl UploadFolder {
         for entry in fs::read_dir(&self.path)? {
             let name = entry?.file_name();
             let Some((id, inode)) = name.to_str().and_then(parse_mark) else { continue };
-            // Whoever wrote in the folder before it was ours could not make files of ours.
+            // Other users may have written here, but cannot make files of ours.
             let is_ours = |name: &str| {
                 let found = fstatat(&*self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW);
                 found.ok().filter(|found| found.st_uid == nix::unistd::geteuid().as_raw())

@@ -329,7 +329,7 @@ fn an_installer_is_not_told_to_begin_with_an_image_whose_files_are_gone() -> any
     await_installer(&bed, &first, "Activating")?;
     let second = bed.start_update(&image("second"), IMMEDIATE)?;
     await_claims(&mut bed, &second, 1)?;
-    // Whoever cleans up in /tmp.
+    // As a program does that cleans up in /tmp.
     let folder = bed.folder().join(second.rsplit('/').next().unwrap_or_default());
     for entry in std::fs::read_dir(&folder)? {
         let path = entry?.path();
