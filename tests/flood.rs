@@ -71,16 +71,19 @@ impl Machine {
     fn expect_unread_to_be_bounded(&self, name: &str, bus_name: &str) -> anyhow::Result<()> {
         let mut attack = self.attack(&["small", bus_name, "30", "1000"])?;
         let asked = self.run(async |other| {
-            let mut before = 0;
-            loop {
-                ping(&other, bus_name).await?;
-                let kept = kept(&other, bus_name).await?;
-                // The service is done with all that was sent.
-                if kept > 0 && kept == before {
-                    return Ok(kept);
+            let settling = async {
+                let mut before = 0;
+                loop {
+                    ping(&other, bus_name).await?;
+                    let kept = kept(&other, bus_name).await?;
+                    // The service is done with all that was sent.
+                    if kept > 0 && kept == before {
+                        return anyhow::Ok(kept);
+                    }
+                    before = kept;
                 }
-                before = kept;
-            }
+            };
+            tokio::time::timeout(LIMIT, settling).await.context("what the bus keeps does not settle")?
         });
         attack.kill()?;
         attack.wait()?;

@@ -237,8 +237,11 @@ fn a_service_whose_end_dbus_daemon_does_not_see_leaves_its_name_to_the_next() ->
     let mut follower = machine.attack(&["follow", manager::BUS_NAME, "1", "0"])?;
     let mut earlier = machine.attack(&["signals", manager::BUS_NAME, "1", "127"])?;
     machine.run(async |connection| {
-        while kept(&connection, manager::BUS_NAME).await? < 127 << 20 {}
-        Ok(())
+        let filling = async {
+            while kept(&connection, manager::BUS_NAME).await? < 127 << 20 {}
+            Ok(())
+        };
+        tokio::time::timeout(test_bus::LIMIT, filling).await?
     })?;
     earlier.kill()?;
     earlier.wait()?;

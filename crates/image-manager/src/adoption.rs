@@ -83,7 +83,7 @@ impl Service {
             else {
                 continue;
             };
-            // Somebody may be at work on it: that is not known yet.
+            // An installer may be at work on it: that is not known before all have told their objects.
             let image = Image::new(id.clone(), Record::lost(folder.into()), None, self.now());
             let doom = Doom { reason: UNKNOWN.to_owned(), event: None, is_told: false };
             self.images.all.insert(id, Image { is_adopted: true, doom: Some(doom), ..image });

@@ -100,8 +100,8 @@ impl UploadFolder {
         if found.st_uid != nix::unistd::geteuid().as_raw() {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
         }
-        // Whoever may rename in it could put other files behind an image that was checked, and where only owners may, anyone
-        // could fill it.
+        // A user who may rename in it could put other files behind an image that was checked; with the sticky bit every user could
+        // still fill it.
         let mode = found.st_mode & 0o7777;
         if mode & 0o022 != 0 {
             let text = format!("others may write in it: its mode is {mode:o}");

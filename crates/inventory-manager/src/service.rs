@@ -213,7 +213,7 @@ impl Service {
         }
         // A start may have left something to carry over.
         let mut checkpoint_at = self.checkpoint_due();
-        // Messages since a large reply was sent, and when the next is due whatever comes.
+        // Messages since a large reply was sent, and when the next one goes before further messages.
         let (mut taken, mut large_at) = (0, Instant::now());
         loop {
             let refuse_at = self.held.due().map(|due| self.began + due);
@@ -324,8 +324,8 @@ impl Service {
         Ok(true)
     }
 
-    /// Serves the first call that waits and whose reply may be sent; when the next is due whatever else comes, or nothing where
-    /// the service is to end.
+    /// Serves the first call that waits and whose reply may be sent. Result: when the next goes before further messages; nothing
+    /// where the service is to end.
     async fn serve_held(&mut self, lifecycle: &mut Lifecycle) -> anyhow::Result<Option<Instant>> {
         let began = Instant::now();
         let goes_on = match self.next_held() {

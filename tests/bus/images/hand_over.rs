@@ -190,14 +190,20 @@ fn an_installer_that_refuses_is_asked_again() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An image that is being installed, and one for the same place that its installer has claimed.
+fn one_behind_the_other(bed: &mut Bed) -> anyhow::Result<(String, String)> {
+    bed.command("Behave", &("installer", "stay"))?;
+    let first = bed.start_update(&image("first"), IMMEDIATE)?;
+    await_installer(bed, &first, "Activating")?;
+    let second = bed.start_update(&image("second"), IMMEDIATE)?;
+    await_claims(bed, &second, 1)?;
+    Ok((first, second))
+}
+
 #[test]
 fn two_images_for_one_place_are_installed_one_after_the_other() -> anyhow::Result<()> {
     let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
-    bed.command("Behave", &("installer", "stay"))?;
-    let first = bed.start_update(&image("first"), IMMEDIATE)?;
-    await_installer(&bed, &first, "Activating")?;
-    let second = bed.start_update(&image("second"), IMMEDIATE)?;
-    await_claims(&mut bed, &second, 1)?;
+    let (first, second) = one_behind_the_other(&mut bed)?;
     assert_eq!(bed.images()?.len(), 2);
     assert_eq!((bed.requests(&first)?, bed.requests(&second)?), (1, 0));
     bed.command("Settle", &("installer", &first, "Failed"))?;
@@ -324,11 +330,7 @@ fn an_installer_that_gives_up_one_of_its_names_is_still_at_work() -> anyhow::Res
 #[test]
 fn an_installer_is_not_told_to_begin_with_an_image_whose_files_are_gone() -> anyhow::Result<()> {
     let Some(mut bed) = bed("", "installer")? else { return Ok(()) };
-    bed.command("Behave", &("installer", "stay"))?;
-    let first = bed.start_update(&image("first"), IMMEDIATE)?;
-    await_installer(&bed, &first, "Activating")?;
-    let second = bed.start_update(&image("second"), IMMEDIATE)?;
-    await_claims(&mut bed, &second, 1)?;
+    let (first, second) = one_behind_the_other(&mut bed)?;
     // As a program does that cleans up in /tmp.
     let folder = bed.folder().join(second.rsplit('/').next().unwrap_or_default());
     for entry in std::fs::read_dir(&folder)? {

@@ -262,7 +262,7 @@ fn walk(seed: u64, weighs: bool) {
         }
         world.check();
     }
-    // All read what they have, and answer: whoever calls is served, and nothing is forgotten.
+    // All clients read what they have, and answer: each call is taken, and no held one is forgotten.
     while !world.at_work.is_empty() {
         world.reply(0, 100);
     }
