@@ -1,6 +1,6 @@
 //! What the event log is told of: images that are refused, given up or lost. Each is a happening, told once.
 
-use crate::worker::Failure;
+use crate::unpacker::Failure;
 use dbus_api::logging::Severity;
 use dbus_api::software::event::{self, data};
 use event_log::Event;
@@ -120,5 +120,5 @@ mod tests {
         assert_eq!(of(&NotTaken::Gone.into(), ""), None);
     }
 
-    use crate::upload_folder::NotTaken;
+    use crate::drop_folder::folder::NotTaken;
 }

@@ -1,7 +1,7 @@
 //! The life of an image that came by `StartUpdate`, from its reply to its end: taken in, offered, claimed by whoever
 //! installs it, told to begin.
 //!
-//! Time is an argument; what the world must be told is the result. Source: the project's rules IM-60 to IM-62, made
+//! Time is an argument; what the world must be told is the result. ImageSource: the project's rules IM-60 to IM-62, made
 //! after openbmc/phosphor-bmc-code-mgmt.
 
 use std::time::Duration;

@@ -1,8 +1,10 @@
 //! The images that are shown, and what the bus is told of them.
 
+pub mod record;
+
 use crate::dbus::{Commands, Face, object_path};
 use crate::hand_over::HandOver;
-use crate::record::Record;
+use crate::images::record::Record;
 use anyhow::Context as _;
 use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::view::{Interface, Objects, View};
@@ -39,7 +41,7 @@ pub struct Image {
     /// An installer has begun with it.
     pub was_activated: bool,
     /// It goes as soon as nobody is at work on it.
-    pub doom: Option<Doom>,
+    pub removal: Option<PendingRemoval>,
     /// What the event log hears when it turns out to be invalid.
     pub failure: Option<event_log::Event>,
     /// What the event log hears of its loss, which is not announced yet.
@@ -52,7 +54,7 @@ pub struct Image {
 
 /// Why an image has to go.
 #[derive(Debug)]
-pub struct Doom {
+pub struct PendingRemoval {
     /// For people.
     pub reason: String,
     /// What the event log hears.
@@ -73,7 +75,7 @@ impl Image {
             since: now,
             is_adopted: false,
             was_activated: false,
-            doom: None,
+            removal: None,
             failure: None,
             loss: None,
             quiet_since: now,

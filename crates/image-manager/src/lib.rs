@@ -16,26 +16,20 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
-mod adoption;
 mod dbus;
+mod drop_folder;
+mod dropped;
 mod events;
-mod foreign;
 mod hand_over;
+mod image_rules;
+mod image_source;
 mod images;
-mod intake;
-mod neighbours;
-mod peers;
-mod record;
-mod rules;
+mod installers;
+mod restore;
 mod service;
 mod settings;
-mod source;
-mod update;
-mod upload_folder;
-mod uploads;
-mod watch;
-mod watching;
-mod worker;
+mod start_update;
+mod unpacker;
 
 pub use service::start;
 

@@ -1,18 +1,18 @@
 //! The owner of all state: hears of uploads, calls, peers and the unpacking thread, and does what follows.
 
 use crate::dbus::{Command, Commands};
-use crate::foreign::Foreign;
+use crate::drop_folder::folder::Folder;
+use crate::drop_folder::intake::Intake;
+use crate::drop_folder::watch::{FolderEvent, FolderWatch};
 use crate::hand_over;
+use crate::image_source::ImageSource;
 use crate::images::Images;
-use crate::intake::Intake;
-use crate::peers::{self, Peers};
-use crate::record::Records;
+use crate::images::record::Records;
+use crate::installers::calls::{self, Peers};
+use crate::installers::claims::Claims;
 use crate::settings::{Fragment, Multipart as Marker, Settings};
-use crate::source::Source;
-use crate::upload_folder::UploadFolder;
-use crate::watch::{Happened, Watch};
-use crate::worker::{Input, Job, Outcome, Progress, Taken, Worker};
-use crate::{NAME, rules};
+use crate::unpacker::{Input, Job, Outcome, Progress, Taken, Unpacker};
+use crate::{NAME, image_rules};
 use anyhow::Context as _;
 use dbus_api::software;
 use dbus_api::software::Stage as ImageStage;
@@ -76,7 +76,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let (commands, given) = mpsc::channel(COMMANDS_KEPT);
     let commands = Commands(commands);
     let (steps, taken) = mpsc::unbounded_channel();
-    let (worker, outcomes) = Worker::start(settings.clone()).context("cannot start a thread")?;
+    let (worker, outcomes) = Unpacker::start(settings.clone()).context("cannot start a thread")?;
     let service = Service {
         images: Images::new(&connection, commands.clone()),
         intake: Intake::new(settings.settle, settings.queue),
@@ -85,7 +85,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         events: EventLog::start(&connection, Some(kept), event_log::Limits::default()),
         folder: Arc::new(folder),
         watch: None,
-        foreign: Foreign::default(),
+        foreign: Claims::default(),
         updates: VecDeque::new(),
         busy: None,
         naming: 0,
@@ -114,9 +114,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
 }
 
 /// Errors: marked [`Exit::Configuration`] when it is no folder of ours alone, which no restart changes.
-fn open_folder(settings: &Settings) -> anyhow::Result<UploadFolder> {
+fn open_folder(settings: &Settings) -> anyhow::Result<Folder> {
     let path = &settings.upload_folder;
-    UploadFolder::open(path).map_err(|error| {
+    Folder::open(path).map_err(|error| {
         let is_lasting =
             matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied);
         let error = anyhow::Error::new(error).context(format!("cannot use {}", path.display()));
@@ -182,7 +182,7 @@ pub(crate) struct Named {
     pub(crate) is_taken: bool,
     pub(crate) taken: Taken,
     /// Name, and how it stood when it had been read.
-    pub(crate) upload: Option<(OsString, crate::upload_folder::Stamp)>,
+    pub(crate) upload: Option<(OsString, crate::drop_folder::folder::Stamp)>,
     pub(crate) tries: u32,
 }
 
@@ -207,7 +207,7 @@ pub(crate) struct Busy {
 #[derive(Debug)]
 pub(crate) struct Update {
     pub(crate) id: VersionId,
-    pub(crate) source: Source,
+    pub(crate) source: ImageSource,
     pub(crate) length: Option<u64>,
     pub(crate) progress: Arc<Progress>,
     /// Since when it waits.
@@ -221,8 +221,8 @@ pub(crate) struct Service {
     pub(crate) images: Images,
     pub(crate) intake: Intake,
     pub(crate) events: EventLog,
-    pub(crate) folder: Arc<UploadFolder>,
-    pub(crate) foreign: Foreign,
+    pub(crate) folder: Arc<Folder>,
+    pub(crate) foreign: Claims,
     pub(crate) updates: VecDeque<Update>,
     pub(crate) busy: Option<Busy>,
     /// Uploads that were taken in and have no name yet.
@@ -238,7 +238,7 @@ pub(crate) struct Service {
     /// Services of firmware that were there before us and have not told yet what they have, once these are known.
     pub(crate) unseen: Option<BTreeSet<String>>,
     pub(crate) steps: mpsc::UnboundedSender<Step>,
-    pub(crate) watch: Option<Watch>,
+    pub(crate) watch: Option<FolderWatch>,
     pub(crate) shows_marker: bool,
     /// Whoever asks the object mapper about the marker; one at a time.
     pub(crate) marker_asked: Option<AbortHandle>,
@@ -253,7 +253,7 @@ pub(crate) struct Service {
     /// How long files that have other names are left alone; longer each time, as nothing tells when they have lost these.
     pub(crate) links_wait: Duration,
     pub(crate) space_checked: Instant,
-    worker: Worker,
+    worker: Unpacker,
     began: Instant,
 }
 
@@ -305,7 +305,7 @@ impl Service {
             Marker::Off => false,
             // Known before anybody can ask, unless the mapper takes its time.
             Marker::Auto => {
-                let asked = peers::multipart_elsewhere(&self.connection, software::IMAGE_MANAGER);
+                let asked = calls::multipart_elsewhere(&self.connection, software::IMAGE_MANAGER);
                 !tokio::time::timeout(MARKER_LIMIT, asked).await.unwrap_or(false)
             }
         };
@@ -379,7 +379,7 @@ impl Service {
         let is_dropped = self.intake.waits_since() <= handed_over || handed_over.is_none();
         let upload = if is_dropped { self.next_upload() } else { None };
         let (input, id, progress) = if let Some(name) = upload {
-            (Input::Upload(name), None, Arc::default())
+            (Input::DroppedFile(name), None, Arc::default())
         } else if let Some(update) = self.updates.pop_front() {
             let Update { id, source, length, progress, .. } = update;
             (Input::Update(id.clone(), source, length), Some(id), progress)
@@ -389,7 +389,7 @@ impl Service {
         self.busy = Some(Busy { input: Some(input), id, progress });
         let (connection, policy, steps) = (self.connection.clone(), self.settings.policy, self.steps.clone());
         tokio::spawn(async move {
-            let policy = rules::signature_policy(&connection, policy).await;
+            let policy = image_rules::signature_policy(&connection, policy).await;
             // Nobody listens at the service's end.
             let _ = steps.send(Step::Policy(policy));
         });
@@ -512,7 +512,7 @@ impl Service {
 }
 
 /// What happens next in the folder; never, while there is none.
-async fn next(watch: &mut Option<Watch>) -> io::Result<Vec<Happened>> {
+async fn next(watch: &mut Option<FolderWatch>) -> io::Result<Vec<FolderEvent>> {
     match watch {
         Some(watch) => watch.next().await,
         None => std::future::pending().await,

@@ -1,6 +1,6 @@
 //! Settings of this service: `image-manager.d/*.toml`.
 
-use crate::source::Patience;
+use crate::image_source::Patience;
 use anyhow::{Context as _, bail};
 use image_check::{Limits, MinimumFree, VersionFloor};
 use image_format::{ManifestLimits, NameLimits, Purpose};

@@ -1,10 +1,10 @@
 //! The thread that unpacks: one image at a time, off the bus's task.
 
-use crate::record::FileRecord;
+use crate::drop_folder::folder::{Folder, Identity, NotTaken, Stamp};
+use crate::image_source::ImageSource;
+use crate::images::record::FileRecord;
 use crate::settings::Settings;
-use crate::source::Source;
-use crate::upload_folder::{Identity, NotTaken, Stamp, UploadFolder};
-use crate::{record, rules};
+use crate::{image_rules, images::record};
 use image_check::{Attendance, DiskFolder, Image, Rejection, Rules, SignaturePolicy, Verification};
 use image_format::{FOREIGN_MAGIC, VersionId, foreign_package};
 use image_ingest::{Incoming, ingest};
@@ -26,7 +26,7 @@ pub struct Job {
     /// Whether its signatures are required.
     pub signature: SignaturePolicy,
     /// The folder to unpack in.
-    pub folder: Arc<UploadFolder>,
+    pub folder: Arc<Folder>,
     /// Told while it goes on.
     pub progress: Arc<Progress>,
 }
@@ -35,9 +35,9 @@ pub struct Job {
 #[derive(Debug)]
 pub enum Input {
     /// A dropped file.
-    Upload(OsString),
+    DroppedFile(OsString),
     /// What was handed over for an image of this id, and its length if known.
-    Update(VersionId, Source, Option<u64>),
+    Update(VersionId, ImageSource, Option<u64>),
 }
 
 /// How far the image at work is.
@@ -87,7 +87,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub enum Subject {
     /// A dropped file: name, and how it stood when it had been read.
-    Upload(OsString, Option<Stamp>),
+    DroppedFile(OsString, Option<Stamp>),
     /// An image of this id.
     Update(VersionId),
 }
@@ -131,11 +131,11 @@ pub enum Failure {
 
 /// The thread.
 #[derive(Debug)]
-pub struct Worker {
+pub struct Unpacker {
     jobs: mpsc::SyncSender<Job>,
 }
 
-impl Worker {
+impl Unpacker {
     /// Starts the thread; outcomes come through the receiver, one for each job.
     pub fn start(settings: Settings) -> io::Result<(Self, notices::UnboundedReceiver<Outcome>)> {
         let (jobs, received) = mpsc::sync_channel::<Job>(1);
@@ -160,23 +160,23 @@ impl Worker {
 fn perform(job: Job, settings: &Settings) -> Outcome {
     let Job { input, signature, folder, progress } = job;
     match input {
-        Input::Upload(name) => match folder.take(&name) {
+        Input::DroppedFile(name) => match folder.take(&name) {
             Ok(upload) => {
                 let (before, file) = (upload.stamp, upload.file.try_clone());
                 let foreign = file.as_ref().ok().and_then(foreign).filter(|_| settings.ignore_foreign);
                 let result = match foreign {
                     Some(format) => Err(Rejection::Foreign { format }.into()),
                     None => {
-                        let source = Source::upload(upload);
+                        let source = ImageSource::upload(upload);
                         unpack(source, Some(before.size), &folder, signature, &progress, settings)
                     }
                 };
                 // What was written after this was not read.
                 let after = file.ok().and_then(|file| nix::sys::stat::fstat(&file).ok());
                 let stamp = after.map_or(before, |found| Stamp::of(&found));
-                Outcome { subject: Subject::Upload(name, Some(stamp)), result }
+                Outcome { subject: Subject::DroppedFile(name, Some(stamp)), result }
             }
-            Err(error) => Outcome { subject: Subject::Upload(name, None), result: Err(error.into()) },
+            Err(error) => Outcome { subject: Subject::DroppedFile(name, None), result: Err(error.into()) },
         },
         Input::Update(id, source, length) => {
             let result = unpack(source, length, &folder, signature, &progress, settings);
@@ -194,14 +194,14 @@ pub fn foreign(file: &File) -> Option<&'static str> {
 
 /// Unpacks into a folder of its own; after a failure, the folder is gone.
 fn unpack(
-    source: Source,
+    source: ImageSource,
     length: Option<u64>,
-    folder: &UploadFolder,
+    folder: &Folder,
     signature: SignaturePolicy,
     progress: &Progress,
     settings: &Settings,
 ) -> Result<Taken, Failure> {
-    let rules = rules::load(settings, signature);
+    let rules = image_rules::load(settings, signature);
     progress.length.store(length.unwrap_or_default(), Ordering::Relaxed);
     let (draft, mut unpacked) = folder.begin(settings.group).map_err(|error| unwritten(folder, error))?;
     let taken = ingest(Incoming { source, length }, &mut unpacked, &rules, progress);
@@ -220,7 +220,7 @@ fn unpack(
 fn finish(
     draft: &str,
     unpacked: &DiskFolder,
-    folder: &UploadFolder,
+    folder: &Folder,
     image: Image,
     rules: &Rules,
 ) -> io::Result<Taken> {
@@ -239,6 +239,6 @@ fn finish(
 }
 
 /// What it means that something could not be written outside the images' own files.
-pub fn unwritten(folder: &UploadFolder, error: io::Error) -> Rejection {
+pub fn unwritten(folder: &Folder, error: io::Error) -> Rejection {
     Rejection::unwritten(error, folder.free().unwrap_or_default())
 }

@@ -3,7 +3,7 @@
 //! An upload may end early because it is still on its way: it is left to rest, looked at once more, and only then it is
 //! wrong. One that finds no room stays, and is tried once more when there is some.
 
-use crate::upload_folder::Identity;
+use crate::drop_folder::folder::Identity;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;

@@ -1,14 +1,18 @@
 //! The upload folder: watched, looked after, found again.
 
+pub mod folder;
+pub mod intake;
+pub mod watch;
+
+use crate::drop_folder::folder::{Folder, NotTaken};
+use crate::drop_folder::watch::{FolderEvent, FolderWatch};
 use crate::service::{FOLDER_INTERVAL, LOOK_INTERVAL, Service};
-use crate::upload_folder::{NotTaken, UploadFolder};
-use crate::watch::{Happened, Watch};
 use std::io;
 use std::sync::Arc;
 use tokio::time::Instant;
 
 impl Service {
-    pub(crate) fn happened(&mut self, happened: io::Result<Vec<Happened>>) {
+    pub(crate) fn happened(&mut self, happened: io::Result<Vec<FolderEvent>>) {
         match happened {
             Ok(happened) => self.take_happened(happened),
             Err(error) => {
@@ -20,34 +24,34 @@ impl Service {
 
     /// Hears of what has happened up to now, before something is removed.
     pub(crate) fn catch_up(&mut self) {
-        let pending = self.watch.as_ref().map(Watch::pending).unwrap_or_default();
+        let pending = self.watch.as_ref().map(FolderWatch::pending).unwrap_or_default();
         self.take_happened(pending);
     }
 
-    fn take_happened(&mut self, happened: Vec<Happened>) {
+    fn take_happened(&mut self, happened: Vec<FolderEvent>) {
         for one in happened {
             match one {
-                Happened::Arrived(name) => {
+                FolderEvent::Arrived(name) => {
                     self.linked.remove(&name);
                     self.arrived(name);
                 }
-                Happened::Created(name) => {
+                FolderEvent::Created(name) => {
                     let has_another = matches!(self.folder.look(&name), Err(NotTaken::MoreNames));
                     self.watch_link(name, has_another);
                 }
                 // Whoever makes a file has it open; one with two names was there before.
-                Happened::Opened(name) => {
+                FolderEvent::Opened(name) => {
                     if self.linked.get(&name) == Some(&false) {
                         self.linked.remove(&name);
                     }
                 }
-                Happened::FolderLeft(name) => self.may_have_lost(&name),
-                Happened::Overflow => {
+                FolderEvent::FolderLeft(name) => self.may_have_lost(&name),
+                FolderEvent::Overflow => {
                     self.has_lost = true;
                     self.rescan();
                 }
-                Happened::FolderGone => (self.watch, self.must_look) = (None, true),
-                Happened::PathChanged => self.must_look = true,
+                FolderEvent::FolderGone => (self.watch, self.must_look) = (None, true),
+                FolderEvent::PathChanged => self.must_look = true,
             }
         }
     }
@@ -70,15 +74,15 @@ impl Service {
         }
     }
 
-    fn open_folder(&mut self) -> io::Result<Watch> {
+    fn open_folder(&mut self) -> io::Result<FolderWatch> {
         let path = self.settings.upload_folder.clone();
         if !self.folder.is_there() {
-            let folder = UploadFolder::open(&path)?;
+            let folder = Folder::open(&path)?;
             log::warn!("there is another upload folder now: {}", path.display());
             self.folder = Arc::new(folder);
             self.is_another_folder = true;
         }
-        Watch::of(&path)
+        FolderWatch::of(&path)
     }
 
     /// When the folder is looked at without news of it.

@@ -14,7 +14,7 @@ const OWNERS: usize = 16;
 ///
 /// `P` is the order in which things came over the bus.
 #[derive(Debug)]
-pub struct Foreign<P = Sequence> {
+pub struct Claims<P = Sequence> {
     activations: BTreeMap<String, BTreeMap<String, Option<Activation>>>,
     /// Whether an owner may be believed.
     trusted: BTreeMap<String, Option<bool>>,
@@ -29,13 +29,13 @@ struct Scan<P> {
     heard: BTreeMap<String, (P, Option<Option<Activation>>)>,
 }
 
-impl<P> Default for Foreign<P> {
+impl<P> Default for Claims<P> {
     fn default() -> Self {
         Self { activations: BTreeMap::new(), trusted: BTreeMap::new(), scans: BTreeMap::new() }
     }
 }
 
-impl<P: Ord> Foreign<P> {
+impl<P: Ord> Claims<P> {
     /// Takes what somebody says of an object that `is_ours`, and tells which it changed.
     ///
     /// Others' objects are nothing to us, and whoever made up many of them would only fill our memory.
@@ -236,20 +236,20 @@ mod tests {
         Said::Changed { interface: ACTIVATION.to_owned(), properties: properties(state) }
     }
 
-    fn state_of(foreign: &Foreign<u32>) -> Option<(String, Option<Activation>)> {
+    fn state_of(foreign: &Claims<u32>) -> Option<(String, Option<Activation>)> {
         foreign.claim("12345678", None).map(|claim| (claim.owner, claim.state))
     }
 
-    fn heard(foreign: &mut Foreign<u32>, announcement: Announcement) -> bool {
+    fn heard(foreign: &mut Claims<u32>, announcement: Announcement) -> bool {
         heard_at(foreign, announcement, 0)
     }
 
-    fn heard_at(foreign: &mut Foreign<u32>, announcement: Announcement, came: u32) -> bool {
+    fn heard_at(foreign: &mut Claims<u32>, announcement: Announcement, came: u32) -> bool {
         foreign.hear(announcement, came, |name| name == "12345678").is_some()
     }
 
-    fn believed(owners: &[&str]) -> Foreign<u32> {
-        let mut foreign = Foreign::default();
+    fn believed(owners: &[&str]) -> Claims<u32> {
+        let mut foreign = Claims::default();
         for owner in owners {
             foreign.asked_about(owner);
             foreign.trust(owner, true);
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn an_installer_counts_once_it_is_known_to_be_roots() {
-        let mut foreign = Foreign::<u32>::default();
+        let mut foreign = Claims::<u32>::default();
         assert!(heard(&mut foreign, said(":1.1", added(Activation::Ready))));
         assert_eq!(state_of(&foreign), None);
         assert_eq!(foreign.strangers(), [":1.1"]);
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn who_is_not_believed_is_not_heard() {
-        let mut foreign = Foreign::default();
+        let mut foreign = Claims::default();
         heard(&mut foreign, said(":1.6", added(Activation::Activating)));
         foreign.asked_about(":1.6");
         foreign.trust(":1.6", false);
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_not_kept() {
-        let mut foreign = Foreign::default();
+        let mut foreign = Claims::default();
         for number in 0..100 {
             let path = format!("{ROOT}/other{number}");
             let said = Announcement { path, ..said(":1.1", added(Activation::Ready)) };

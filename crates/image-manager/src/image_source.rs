@@ -1,6 +1,6 @@
 //! Images as they come: a file read from its start, or a stream that may dry up.
 
-use crate::upload_folder::Upload;
+use crate::drop_folder::folder::DroppedFile;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// An image as it comes.
 #[derive(Debug)]
-pub enum Source {
+pub enum ImageSource {
     /// A file, whatever the position that its descriptor has.
     File {
         /// The file.
@@ -68,9 +68,9 @@ pub enum InvalidImage {
     Refused(#[from] Errno),
 }
 
-impl Source {
+impl ImageSource {
     /// A dropped file.
-    pub fn upload(upload: Upload) -> Self {
+    pub fn upload(upload: DroppedFile) -> Self {
         Self::File { file: upload.file, position: 0 }
     }
 
@@ -114,7 +114,7 @@ fn opened_anew(descriptor: OwnedFd) -> File {
     opened.unwrap_or_else(|_| descriptor.into())
 }
 
-impl Read for Source {
+impl Read for ImageSource {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::File { file, position } => {
@@ -182,9 +182,9 @@ mod tests {
     use std::io::{Seek as _, Write as _};
     use std::os::unix::net::UnixStream;
 
-    fn take(descriptor: impl Into<OwnedFd>) -> Result<(Source, Option<u64>), InvalidImage> {
+    fn take(descriptor: impl Into<OwnedFd>) -> Result<(ImageSource, Option<u64>), InvalidImage> {
         let patience = Patience { stall: Duration::from_millis(300), whole: Duration::from_millis(900) };
-        Source::descriptor(descriptor.into(), patience, Arc::default())
+        ImageSource::descriptor(descriptor.into(), patience, Arc::default())
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
         let (reader, _writer) = io::pipe().unwrap();
         let (ours, _theirs) = UnixStream::pair().unwrap();
         for descriptor in [OwnedFd::from(reader), OwnedFd::from(ours)] {
-            let Ok((Source::Stream { mut stream, is_socket, .. }, None)) = take(descriptor) else {
+            let Ok((ImageSource::Stream { mut stream, is_socket, .. }, None)) = take(descriptor) else {
                 panic!("not a stream")
             };
             let error = read_now(&mut stream, is_socket, &mut [0; 8]).unwrap_err();

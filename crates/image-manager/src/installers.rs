@@ -1,8 +1,11 @@
 //! What other services of firmware say, and what follows from it.
 
+pub mod calls;
+pub mod claims;
+
 use crate::hand_over::HandOver;
-use crate::peers::{self, News};
-use crate::rules;
+use crate::image_rules;
+use crate::installers::calls::News;
 use crate::service::{Service, Step};
 use crate::settings::{Multipart as Marker, Policy};
 use dbus_api::software;
@@ -56,7 +59,7 @@ impl Service {
     pub(crate) fn look_around(&mut self) {
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         tokio::spawn(async move {
-            let present = peers::present(&connection).await;
+            let present = calls::present(&connection).await;
             let _ = steps.send(Step::Present(present));
         });
         self.ask_for_marker();
@@ -74,7 +77,7 @@ impl Service {
         self.foreign.scanning(&owner);
         let (connection, steps) = (self.connection.clone(), self.steps.clone());
         tokio::spawn(async move {
-            let objects = peers::objects(&connection, &owner).await;
+            let objects = calls::objects(&connection, &owner).await;
             let _ = steps.send(Step::Scanned(owner, objects));
         });
     }
@@ -88,7 +91,7 @@ impl Service {
             // The object mapper takes a while to find out what a newcomer has.
             for wait in MAPPER_WAITS {
                 tokio::time::sleep(wait).await;
-                let is_elsewhere = peers::multipart_elsewhere(&connection, software::IMAGE_MANAGER).await;
+                let is_elsewhere = calls::multipart_elsewhere(&connection, software::IMAGE_MANAGER).await;
                 let _ = steps.send(Step::Marker(is_elsewhere));
             }
         });
@@ -105,7 +108,7 @@ impl Service {
             for wait in MAPPER_WAITS {
                 tokio::time::sleep(wait).await;
                 // One that does not say may be about to come back: what was taken in is not thrown away for that.
-                if let Some(is_enabled) = rules::field_mode(&connection).await {
+                if let Some(is_enabled) = image_rules::field_mode(&connection).await {
                     let _ = steps.send(Step::FieldMode(is_enabled));
                 }
             }
@@ -151,7 +154,7 @@ impl Service {
             self.foreign.asked_about(&owner);
             let (connection, steps) = (self.connection.clone(), self.steps.clone());
             tokio::spawn(async move {
-                let is_trusted = peers::is_trusted(&connection, &owner).await;
+                let is_trusted = calls::is_trusted(&connection, &owner).await;
                 let _ = steps.send(Step::Trusted(owner, is_trusted));
             });
         }

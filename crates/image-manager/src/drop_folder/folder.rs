@@ -45,7 +45,7 @@ pub struct Stamp {
 
 /// A file that was dropped.
 #[derive(Debug)]
-pub struct Upload {
+pub struct DroppedFile {
     /// Open for reading.
     pub file: File,
     /// As it stood when it was opened.
@@ -54,7 +54,7 @@ pub struct Upload {
 
 /// The folder.
 #[derive(Debug)]
-pub struct UploadFolder {
+pub struct Folder {
     path: PathBuf,
     /// Locked: two services must not sweep away what the other unpacks.
     descriptor: Flock<OwnedFd>,
@@ -78,7 +78,7 @@ pub enum NotTaken {
     Refused(#[from] Errno),
 }
 
-impl UploadFolder {
+impl Folder {
     /// Opens the folder, and locks it; makes it when it is not there.
     ///
     /// Errors: as the kernel says; `WouldBlock` when another process has locked it; `NotADirectory` when its path leads to
@@ -140,7 +140,7 @@ impl UploadFolder {
     }
 
     /// Opens a dropped file, if it is one: a regular file with one name.
-    pub fn take(&self, name: &OsStr) -> Result<Upload, NotTaken> {
+    pub fn take(&self, name: &OsStr) -> Result<DroppedFile, NotTaken> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         // A device or a FIFO may do something when it is opened.
         self.look(name)?;
@@ -152,7 +152,7 @@ impl UploadFolder {
             })?;
         let found = fstat(&descriptor)?;
         judge(&found)?;
-        Ok(Upload { stamp: Stamp::of(&found), file: descriptor.into() })
+        Ok(DroppedFile { stamp: Stamp::of(&found), file: descriptor.into() })
     }
 
     /// What a name leads to.
@@ -400,7 +400,7 @@ mod tests {
     fn only_a_file_with_one_name_is_taken() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("images");
-        let folder = UploadFolder::open(&path).unwrap();
+        let folder = Folder::open(&path).unwrap();
         fs::write(path.join("file"), "x").unwrap();
         std::os::unix::fs::symlink("file", path.join("link")).unwrap();
         fs::create_dir(path.join("folder")).unwrap();
@@ -417,7 +417,7 @@ mod tests {
     #[test]
     fn a_file_that_has_come_in_an_uploads_place_stays() {
         let root = tempfile::tempdir().unwrap();
-        let folder = UploadFolder::open(root.path()).unwrap();
+        let folder = Folder::open(root.path()).unwrap();
         let name = OsStr::new("image.tar");
         fs::write(folder.join(name), "old").unwrap();
         let old = folder.take(name).unwrap();
@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn an_image_never_replaces_what_has_its_name() {
         let root = tempfile::tempdir().unwrap();
-        let folder = UploadFolder::open(root.path()).unwrap();
+        let folder = Folder::open(root.path()).unwrap();
         let id = VersionId::of("v1");
         fs::create_dir(folder.join(id.as_str())).unwrap();
         let (draft, _) = folder.begin(None).unwrap();
@@ -449,7 +449,7 @@ mod tests {
     #[test]
     fn marks_tell_our_folders_from_those_of_others() {
         let root = tempfile::tempdir().unwrap();
-        let folder = UploadFolder::open(root.path()).unwrap();
+        let folder = Folder::open(root.path()).unwrap();
         let marks = || {
             let names = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name());
             names.filter(|name| name.to_str().is_some_and(|name| name.starts_with(MARK))).count()
@@ -483,20 +483,20 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("images");
-        let first = UploadFolder::open(&path).unwrap();
-        assert_eq!(UploadFolder::open(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let first = Folder::open(&path).unwrap();
+        assert_eq!(Folder::open(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(first);
         for (mode, is_taken) in
             [(0o777, false), (0o775, false), (0o2775, false), (0o1777, false), (0o755, true), (0o2750, true)]
         {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(UploadFolder::open(&path).is_ok(), is_taken, "{mode:o}");
+            assert_eq!(Folder::open(&path).is_ok(), is_taken, "{mode:o}");
         }
         let (link, file) = (root.path().join("link"), root.path().join("file"));
         std::os::unix::fs::symlink(&path, &link).unwrap();
         fs::write(&file, "").unwrap();
         for (path, what) in [(link, "it is a link"), (file, "it is a file")] {
-            let error = UploadFolder::open(&path).unwrap_err();
+            let error = Folder::open(&path).unwrap_err();
             assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::NotADirectory, what.to_owned()));
         }
     }

@@ -1,16 +1,16 @@
 //! Images that come by `StartUpdate`: accepted, taken in, offered, and told to begin.
 
 use crate::dbus::object_path;
+use crate::drop_folder::folder::random;
+use crate::dropped::{NAME_TRIES, tell_faults, tell_taken};
 use crate::events;
 use crate::hand_over::{Effect, HandOver, Limits};
+use crate::image_source::ImageSource;
 use crate::images::Image;
-use crate::peers;
-use crate::record::{Record, Stage};
+use crate::images::record::{Record, Stage};
+use crate::installers::calls;
 use crate::service::{Service, Step, Update};
-use crate::source::Source;
-use crate::upload_folder::random;
-use crate::uploads::{NAME_TRIES, tell_faults, tell_taken};
-use crate::worker::{Failure, Progress, Taken};
+use crate::unpacker::{Failure, Progress, Taken};
 use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::parse_apply_time;
 use dbus_api::software::refusal::Refusal;
@@ -75,11 +75,11 @@ impl Service {
         &self,
         image: OwnedFd,
         apply_time: &str,
-    ) -> Result<(ApplyTime, Source, Option<u64>, Arc<Progress>), Refusal> {
+    ) -> Result<(ApplyTime, ImageSource, Option<u64>, Arc<Progress>), Refusal> {
         let unknown = || Refusal::InvalidArgument { name: "ApplyTime", value: apply_time.to_owned() };
         let apply = parse_apply_time(apply_time).ok_or_else(unknown)?;
         let stop: Arc<AtomicBool> = Arc::default();
-        let source = Source::descriptor(image.into(), self.settings.patience, Arc::clone(&stop));
+        let source = ImageSource::descriptor(image.into(), self.settings.patience, Arc::clone(&stop));
         let (source, length) = source.map_err(|error| Refusal::InvalidImage(error.to_string()))?;
         if self.updates.len() + self.intake.queued() >= self.settings.queue {
             return Err(Refusal::Unavailable(format!("{} images wait to be taken in", self.settings.queue)));
@@ -97,7 +97,7 @@ impl Service {
             let id = VersionId::of_salt(random()?);
             let is_free = !self.is_known(&id) && !self.folder.join(id.as_str()).exists();
             let path = object_path(&id);
-            let asked = tokio::time::timeout(MAPPER_LIMIT, peers::is_taken(&self.connection, &path));
+            let asked = tokio::time::timeout(MAPPER_LIMIT, calls::is_taken(&self.connection, &path));
             if is_free && !asked.await.unwrap_or(false) {
                 return Ok(Some(id));
             }
@@ -298,7 +298,7 @@ impl Service {
             return Ok(());
         };
         let (owner, target) = (owner.to_owned(), image.target());
-        let has_to_go = image.doom.is_some();
+        let has_to_go = image.removal.is_some();
         let is_taken = self.images.all.values().any(|other| {
             other.id != *id
                 && other.target() == target
@@ -335,7 +335,7 @@ impl Service {
         }
         let (connection, steps, id) = (self.connection.clone(), self.steps.clone(), id.clone());
         tokio::spawn(async move {
-            let refused = peers::request(&connection, &owner, &object_path(&id)).await.err();
+            let refused = calls::request(&connection, &owner, &object_path(&id)).await.err();
             if let Some(error) = &refused {
                 log::warn!("the installer was not told to begin id={id}: {error}");
             }

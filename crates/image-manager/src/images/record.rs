@@ -1,6 +1,6 @@
 //! What is known of an image across restarts of the service.
 
-use crate::upload_folder::Identity;
+use crate::drop_folder::folder::Identity;
 use durable_state::{Document, LoadError, StateFolder};
 use image_format::{MemberName, NameLimits, Purpose, VersionId};
 use serde::{Deserialize, Serialize};

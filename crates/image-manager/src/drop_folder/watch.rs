@@ -18,7 +18,7 @@ const PIECES: usize = 1_024;
 
 /// What happened in the folder.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Happened {
+pub enum FolderEvent {
     /// A file was written and closed, or came by its name.
     Arrived(OsString),
     /// A name has appeared: of a new file, or one more of a file that there was before.
@@ -37,7 +37,7 @@ pub enum Happened {
 
 /// A watch of one folder.
 #[derive(Debug)]
-pub struct Watch {
+pub struct FolderWatch {
     inotify: AsyncFd<Descriptor>,
     /// The folder that it lies in, and its name there. The kernel says nothing to a watch of a folder that is removed while
     /// we have it open.
@@ -70,7 +70,7 @@ impl AsRawFd for Descriptor {
     }
 }
 
-impl Watch {
+impl FolderWatch {
     /// Begins to watch. Needs a tokio runtime around it.
     #[expect(
         deprecated,
@@ -103,7 +103,7 @@ impl Watch {
     }
 
     /// Waits for what happens next; dropping the future loses nothing.
-    pub async fn next(&mut self) -> io::Result<Vec<Happened>> {
+    pub async fn next(&mut self) -> io::Result<Vec<FolderEvent>> {
         loop {
             tokio::select! {
                 ready = self.inotify.readable() => {
@@ -112,22 +112,22 @@ impl Watch {
                         return Ok(events?.into_iter().filter_map(|event| self.happened(event)).collect());
                     }
                 }
-                () = changed(self.mounts.as_ref()) => return Ok(vec![Happened::PathChanged]),
+                () = changed(self.mounts.as_ref()) => return Ok(vec![FolderEvent::PathChanged]),
             }
         }
     }
 
     /// What has happened already, without waiting.
-    pub fn pending(&self) -> Vec<Happened> {
+    pub fn pending(&self) -> Vec<FolderEvent> {
         let read = || self.inotify.get_ref().events().ok().filter(|events| !events.is_empty());
         // One read gives as many as fit.
         std::iter::from_fn(read).take(PIECES).flatten().filter_map(|event| self.happened(event)).collect()
     }
 
-    fn happened(&self, event: InotifyEvent) -> Option<Happened> {
+    fn happened(&self, event: InotifyEvent) -> Option<FolderEvent> {
         match &self.parent {
             Some((parent, own)) if event.wd == *parent && event.name.is_some() => {
-                (event.name.as_ref() == Some(own)).then_some(Happened::PathChanged)
+                (event.name.as_ref() == Some(own)).then_some(FolderEvent::PathChanged)
             }
             _ => happened(event),
         }
@@ -144,25 +144,25 @@ async fn changed(mounts: Option<&AsyncFd<Descriptor>>) {
     }
 }
 
-fn happened(event: InotifyEvent) -> Option<Happened> {
+fn happened(event: InotifyEvent) -> Option<FolderEvent> {
     let gone = AddWatchFlags::IN_DELETE_SELF
         | AddWatchFlags::IN_MOVE_SELF
         | AddWatchFlags::IN_UNMOUNT
         | AddWatchFlags::IN_IGNORED;
     if event.mask.intersects(gone) {
-        return Some(Happened::FolderGone);
+        return Some(FolderEvent::FolderGone);
     }
     if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
-        return Some(Happened::Overflow);
+        return Some(FolderEvent::Overflow);
     }
     let is_folder = event.mask.contains(AddWatchFlags::IN_ISDIR);
     let leaves = event.mask.intersects(AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM);
     let name = event.name?;
     match (is_folder, leaves) {
-        (true, true) => Some(Happened::FolderLeft(name)),
+        (true, true) => Some(FolderEvent::FolderLeft(name)),
         (true, false) | (false, true) => None,
-        (false, false) if event.mask.contains(AddWatchFlags::IN_CREATE) => Some(Happened::Created(name)),
-        (false, false) if event.mask.contains(AddWatchFlags::IN_OPEN) => Some(Happened::Opened(name)),
-        (false, false) => Some(Happened::Arrived(name)),
+        (false, false) if event.mask.contains(AddWatchFlags::IN_CREATE) => Some(FolderEvent::Created(name)),
+        (false, false) if event.mask.contains(AddWatchFlags::IN_OPEN) => Some(FolderEvent::Opened(name)),
+        (false, false) => Some(FolderEvent::Arrived(name)),
     }
 }

@@ -1,14 +1,14 @@
 //! Images of an earlier run, and the end of images.
 
+use crate::drop_folder::folder::Identity;
+use crate::dropped::parse_hex;
 use crate::events;
 use crate::hand_over::HandOver;
-use crate::images::{Doom, Image};
-use crate::record::{Record, Stage, Verified};
-use crate::rules;
+use crate::image_rules;
+use crate::images::record::{Record, Stage, Verified};
+use crate::images::{Image, PendingRemoval};
 use crate::service::Service;
-use crate::upload_folder::Identity;
-use crate::uploads::parse_hex;
-use crate::worker::Failure;
+use crate::unpacker::Failure;
 use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::view::Interface;
@@ -37,27 +37,27 @@ impl Service {
         is_wanted: impl Fn(&Self, (&VersionId, &Record)) -> bool,
     ) -> anyhow::Result<Vec<VersionId>> {
         let mut adopted = Vec::new();
-        let policy = rules::signature_policy(&self.connection, self.settings.policy).await;
-        let rules = rules::load(&self.settings, policy);
+        let policy = image_rules::signature_policy(&self.connection, self.settings.policy).await;
+        let rules = image_rules::load(&self.settings, policy);
         for (id, record) in self.records.load()? {
             if !is_wanted(self, (&id, &record)) {
                 continue;
             }
-            let doom = match self.judge(&id, &record, &rules) {
+            let removal = match self.judge(&id, &record, &rules) {
                 Ok(()) => {
                     self.bring_back(&id, record).await?;
                     adopted.push(id);
                     continue;
                 }
-                Err(doom) => doom,
+                Err(removal) => removal,
             };
             if self.is_ours(&id, &record) {
                 // Somebody may be at work on it: that is not known yet.
                 let image = Image::new(id.clone(), record, None, self.now());
-                self.images.all.insert(id, Image { is_adopted: true, doom: Some(doom), ..image });
+                self.images.all.insert(id, Image { is_adopted: true, removal: Some(removal), ..image });
             } else if let (Stage::TakingIn, Some(apply)) = (record.stage, record.apply_time()) {
                 // Somebody may wait for it.
-                self.bring_back_broken(&id, record, apply, doom).await?;
+                self.bring_back_broken(&id, record, apply, removal).await?;
                 adopted.push(id);
             } else {
                 self.records.remove(&id);
@@ -85,8 +85,8 @@ impl Service {
             };
             // An installer may be at work on it: that is not known before all have told their objects.
             let image = Image::new(id.clone(), Record::lost(folder.into()), None, self.now());
-            let doom = Doom { reason: UNKNOWN.to_owned(), event: None, is_told: false };
-            self.images.all.insert(id, Image { is_adopted: true, doom: Some(doom), ..image });
+            let removal = PendingRemoval { reason: UNKNOWN.to_owned(), event: None, is_told: false };
+            self.images.all.insert(id, Image { is_adopted: true, removal: Some(removal), ..image });
         }
     }
 
@@ -96,10 +96,13 @@ impl Service {
             return;
         }
         for (id, image) in &mut self.images.all {
-            if image.is_published() && image.record.verification != Verified::Signed && image.doom.is_none() {
+            if image.is_published()
+                && image.record.verification != Verified::Signed
+                && image.removal.is_none()
+            {
                 let event = events::unsigned(&self.folder.join(id.as_str()).display().to_string(), UNSIGNED);
                 let event = Some(Box::new(event));
-                image.doom = Some(Doom { reason: UNSIGNED.to_owned(), event, is_told: true });
+                image.removal = Some(PendingRemoval { reason: UNSIGNED.to_owned(), event, is_told: true });
             }
         }
     }
@@ -114,11 +117,11 @@ impl Service {
         if !self.has_looked() {
             return Ok(());
         }
-        let is_due = |image: &&Image| image.doom.is_some() && !self.foreign.is_busy(image.id.as_str(), "");
+        let is_due = |image: &&Image| image.removal.is_some() && !self.foreign.is_busy(image.id.as_str(), "");
         let due: Vec<_> = self.images.all.values().filter(is_due).map(|image| image.id.clone()).collect();
         for id in due {
             let Some(image) = self.images.all.get_mut(&id) else { continue };
-            let Some(doom) = image.doom.take() else { continue };
+            let Some(removal) = image.removal.take() else { continue };
             let claim = self.foreign.claim(id.as_str(), None).and_then(|claim| claim.state);
             if matches!(claim, Some(Activation::Active | Activation::Staged)) {
                 // It was installed while it waited for that: nobody is told that it failed.
@@ -128,15 +131,15 @@ impl Service {
                 }
                 continue;
             }
-            let is_awaited = doom.is_told && !image.is_published();
+            let is_awaited = removal.is_told && !image.is_published();
             if let (true, Some(apply)) = (is_awaited, image.record.apply_time()) {
                 let Some(image) = self.images.remove(&id).await? else { continue };
                 self.foreign.forget(id.as_str());
-                self.bring_back_broken(&id, image.record, apply, doom).await?;
+                self.bring_back_broken(&id, image.record, apply, removal).await?;
                 self.announce_adopted(&id).await?;
             } else {
-                log::warn!("an image has to go id={id}: {}", doom.reason);
-                if let Some(event) = doom.event {
+                log::warn!("an image has to go id={id}: {}", removal.reason);
+                if let Some(event) = removal.event {
                     self.events.happened(*event);
                 }
                 self.remove(&id).await?;
@@ -179,11 +182,11 @@ impl Service {
     }
 
     /// Whether an image of an earlier run would be taken in again as it lies there; why not.
-    fn judge(&self, id: &VersionId, record: &Record, rules: &Rules) -> Result<(), Doom> {
+    fn judge(&self, id: &VersionId, record: &Record, rules: &Rules) -> Result<(), PendingRemoval> {
         let folder = self.folder.join(id.as_str());
-        let broken = |reason: &str| Doom { reason: reason.to_owned(), event: None, is_told: true };
+        let broken = |reason: &str| PendingRemoval { reason: reason.to_owned(), event: None, is_told: true };
         if record.stage == Stage::Closed {
-            return Err(Doom { is_told: false, ..broken("it was done with") });
+            return Err(PendingRemoval { is_told: false, ..broken("it was done with") });
         }
         if !self.is_ours(id, record) || !record.matches(&folder) {
             return Err(broken(if record.stage == Stage::TakingIn {
@@ -197,7 +200,7 @@ impl Service {
         review(&manifest, record.signer.as_deref(), rules).map_err(|rejection| {
             let reason = rejection.to_string();
             let event = events::of(&Failure::Rejected(rejection), &folder.display().to_string());
-            Doom { reason, event: event.map(Box::new), is_told: true }
+            PendingRemoval { reason, event: event.map(Box::new), is_told: true }
         })
     }
 
@@ -249,9 +252,9 @@ impl Service {
         id: &VersionId,
         record: Record,
         apply: ApplyTime,
-        doom: Doom,
+        removal: PendingRemoval,
     ) -> anyhow::Result<()> {
-        let Doom { reason, event, .. } = doom;
+        let PendingRemoval { reason, event, .. } = removal;
         log::error!("an image does not come back id={id}: {reason}");
         if self.is_ours(id, &record) {
             self.withdraw(id);

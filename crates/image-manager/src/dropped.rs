@@ -1,14 +1,14 @@
 //! Dropped files: looked at, taken in, named, removed.
 
 use crate::dbus::object_path;
+use crate::drop_folder::folder::{NotTaken, Stamp, is_upload, random};
+use crate::drop_folder::intake::{Ending, Verdict};
 use crate::events;
 use crate::images::Image;
-use crate::intake::{Ending, Verdict};
-use crate::peers;
-use crate::record::{Record, Shown, Stage, UploadPlace};
+use crate::images::record::{Record, Shown, Stage, UploadPlace};
+use crate::installers::calls;
 use crate::service::{LOOK_INTERVAL, Named, Service, Step};
-use crate::upload_folder::{NotTaken, Stamp, is_upload, random};
-use crate::worker::{Failure, Outcome, Subject, Taken, foreign};
+use crate::unpacker::{Failure, Outcome, Subject, Taken, foreign};
 use dbus_api::software::view::Interface;
 use image_check::{LimitError, Rejection, Verification};
 use image_format::VersionId;
@@ -130,7 +130,7 @@ impl Service {
 
     /// Whether there are as many images as may be kept unclaimed.
     pub(crate) fn is_full(&self) -> bool {
-        let kept = self.images.all.values().filter(|image| image.doom.is_none());
+        let kept = self.images.all.values().filter(|image| image.removal.is_none());
         let unclaimed = kept.filter(|image| match &image.hand_over {
             Some(hand_over) => hand_over.is_unclaimed() || hand_over.is_taking_in(),
             None => self.foreign.claim(image.id.as_str(), None).is_none(),
@@ -180,12 +180,12 @@ impl Service {
         let result = outcome.result.and_then(|taken| self.admit(taken));
         match (outcome.subject, result) {
             (Subject::Update(id), result) => self.conclude_update(&id, result).await?,
-            (Subject::Upload(name, Some(stamp)), Ok(taken)) => {
+            (Subject::DroppedFile(name, Some(stamp)), Ok(taken)) => {
                 self.naming += 1;
                 self.find_name(taken, Some((name, stamp)), 0);
             }
-            (Subject::Upload(name, None), Ok(_)) => self.intake.forget(&name),
-            (Subject::Upload(name, found), Err(failure)) => self.refuse_upload(&name, found, &failure),
+            (Subject::DroppedFile(name, None), Ok(_)) => self.intake.forget(&name),
+            (Subject::DroppedFile(name, found), Err(failure)) => self.refuse_upload(&name, found, &failure),
         }
         if self.backlog.is_empty() && self.intake.takes_missed() {
             self.rescan();
@@ -275,7 +275,7 @@ impl Service {
         let id = VersionId::salted(&taken.image.manifest.version, salt);
         tokio::spawn(async move {
             let path = object_path(&id);
-            let asked = tokio::time::timeout(MAPPER_LIMIT, peers::is_taken(&connection, &path)).await;
+            let asked = tokio::time::timeout(MAPPER_LIMIT, calls::is_taken(&connection, &path)).await;
             let is_taken = asked.unwrap_or(false);
             // Nobody listens at the service's end.
             let _ = steps.send(Step::Named(Box::new(Named { id, is_taken, taken, upload, tries })));
@@ -391,7 +391,7 @@ impl Service {
 
     /// What it means that something could not be written outside the images' own files.
     pub(crate) fn unwritten(&self, error: io::Error) -> Rejection {
-        crate::worker::unwritten(&self.folder, error)
+        crate::unpacker::unwritten(&self.folder, error)
     }
 
     /// Removes a folder that nobody sees any more, off the bus's task.
