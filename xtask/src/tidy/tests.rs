@@ -163,6 +163,49 @@ fn sleeping_tests_are_reported_and_sleeping_code_is_not() {
 }
 
 #[test]
+fn unsafe_code_outside_its_crate_is_reported() {
+    let rule = unsafety::unsafe_code_is_at_home_and_has_its_reason;
+    let at = |path: &str, text: &str| places(rule, &[(path, text)], &[]);
+    let block = "\n// SAFETY: it is sound.\nunsafe { a() };";
+    for path in
+        ["crates/a/src/lib.rs", "crates/kernel-calls-too/src/lib.rs", "tests/bus/a.rs", "xtask/src/a.rs"]
+    {
+        assert_eq!(at(path, block), [format!("{path}:3")]);
+    }
+    assert_eq!(at("crates/kernel-calls/src/lib.rs", block), [""; 0]);
+    assert_eq!(at("crates/kernel-calls/tests/a.rs", block), [""; 0]);
+    for text in ["#![forbid(unsafe_code)]", "// unsafe { a() }", "let a = \"unsafe\";"] {
+        assert_eq!(at("crates/a/src/lib.rs", text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn unsafe_code_without_its_reason_is_reported_where_it_is() {
+    let rule = unsafety::unsafe_code_is_at_home_and_has_its_reason;
+    let path = "crates/kernel-calls/src/a.rs";
+    let at = |text: &str| places(rule, &[(path, text)], &[]);
+    for text in [
+        "\n\nunsafe { a() };",
+        "\n// SAFETY:\nunsafe { a() };",
+        "\n// It is sound.\nunsafe { a() };",
+        "// SAFETY: of something else.\n\nunsafe fn a() {}",
+        "// SAFETY: of something else.\nb();\nlet c = unsafe { a() };",
+        "\n\nunsafe impl Send for A {}",
+    ] {
+        assert_eq!(at(text), [format!("{path}:3")], "{text}");
+    }
+    for text in [
+        "// SAFETY: it is sound.\nlet c = unsafe { a() };",
+        "    // SAFETY: it is,\n    // in two lines.\n    unsafe { a() };",
+        "/// Does it.\n// SAFETY: the caller sees to it.\n#[inline]\npub unsafe fn a() {}",
+    ] {
+        assert_eq!(at(text), [""; 0], "{text}");
+    }
+    let twice = "// SAFETY: it is sound.\nunsafe { a() };\nunsafe { a() };";
+    assert_eq!(at(twice), [format!("{path}:3")]);
+}
+
+#[test]
 fn names_that_say_nothing_are_reported() {
     let rule = layout::names_are_of_the_house;
     let at = |path: &str, text: &str| places(rule, &[(path, text)], &[]);
