@@ -1,6 +1,7 @@
 //! Images as they come: a file read from its start, or a stream that may dry up.
 
 use crate::drop_folder::folder::DroppedFile;
+use crate::pace::Pace;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -37,6 +38,8 @@ pub enum ImageSource {
         patience: Patience,
         /// When it was read from first.
         began: Option<Instant>,
+        /// How fast it comes.
+        pace: Pace,
         /// Set when nobody wants more of it.
         stop: Arc<AtomicBool>,
     },
@@ -49,6 +52,8 @@ pub struct Patience {
     pub stall: Duration,
     /// How long it may take as a whole: who gives a byte now and then would keep all others waiting.
     pub whole: Duration,
+    /// How many bytes per second must come at least, judged over each `stall` that it is waited for; 0 for no such floor.
+    pub rate: u64,
 }
 
 /// Why a descriptor is no image.
@@ -94,16 +99,17 @@ impl ImageSource {
                 Ok((Self::File { file: descriptor.into(), position: 0 }, Some(size)))
             }
             SFlag::S_IFIFO | SFlag::S_IFCHR => {
-                let stream = opened_anew(descriptor);
-                Ok((Self::Stream { stream, is_socket: false, patience, began: None, stop }, None))
+                Ok((Self::stream(opened_anew(descriptor), false, patience, stop), None))
             }
-            SFlag::S_IFSOCK => {
-                let stream = descriptor.into();
-                Ok((Self::Stream { stream, is_socket: true, patience, began: None, stop }, None))
-            }
+            SFlag::S_IFSOCK => Ok((Self::stream(descriptor.into(), true, patience, stop), None)),
             SFlag::S_IFDIR => Err(InvalidImage::Kind("a folder")),
             _ => Err(InvalidImage::Kind("a device")),
         }
+    }
+
+    fn stream(stream: File, is_socket: bool, patience: Patience, stop: Arc<AtomicBool>) -> Self {
+        let pace = Pace::new(patience.rate, patience.stall);
+        Self::Stream { stream, is_socket, patience, began: None, pace, stop }
     }
 }
 
@@ -122,7 +128,7 @@ impl Read for ImageSource {
                 *position = position.saturating_add(count as u64);
                 Ok(count)
             }
-            Self::Stream { stream, is_socket, patience, began, stop } => {
+            Self::Stream { stream, is_socket, patience, began, pace, stop } => {
                 let began = *began.get_or_insert_with(Instant::now);
                 let left = patience.whole.saturating_sub(began.elapsed());
                 let (limit, late) = if left < patience.stall {
@@ -130,8 +136,16 @@ impl Read for ImageSource {
                 } else {
                     (patience.stall, format!("nothing came for {} s", patience.stall.as_secs()))
                 };
-                read_stream(stream, *is_socket, limit, stop, buffer)?
-                    .ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, late))
+                let asked = Instant::now();
+                let came = read_stream(stream, *is_socket, limit, stop, buffer)?;
+                let count = came.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, late))?;
+                // An end comes in its own time: there is nothing more to wait for.
+                if count > 0 && !pace.keeps_up(asked.elapsed(), count) {
+                    let (rate, window) = (patience.rate, patience.stall.as_secs());
+                    let slow = format!("it came slower than {rate} bytes a second for {window} s");
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, slow));
+                }
+                Ok(count)
             }
         }
     }
@@ -181,10 +195,12 @@ mod tests {
     use super::*;
     use std::io::{Seek as _, Write as _};
     use std::os::unix::net::UnixStream;
+    use std::sync::mpsc::{self, RecvTimeoutError};
+    use std::thread;
 
     fn take(descriptor: impl Into<OwnedFd>) -> Result<(ImageSource, Option<u64>), InvalidImage> {
-        let patience = Patience { stall: Duration::from_millis(300), whole: Duration::from_millis(900) };
-        ImageSource::descriptor(descriptor.into(), patience, Arc::default())
+        let (stall, whole) = (Duration::from_millis(300), Duration::from_millis(900));
+        ImageSource::descriptor(descriptor.into(), Patience { stall, whole, rate: 0 }, Arc::default())
     }
 
     #[test]
@@ -253,5 +269,48 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(error.to_string().starts_with("it did not come within"), "{error}");
         assert!(began.elapsed() >= Duration::from_millis(900));
+    }
+
+    /// A pipe that needs 1000 bytes per second over each window.
+    fn hurried(reader: io::PipeReader, window: Duration) -> Source {
+        let patience = Patience { stall: window, whole: Duration::from_secs(60), rate: 1000 };
+        ImageSource::descriptor(reader.into(), patience, Arc::default()).unwrap().0
+    }
+
+    #[test]
+    fn a_pipe_that_comes_too_slowly_is_given_up_long_before_the_limit_on_the_whole() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut source = hurried(reader, Duration::from_secs(1));
+        let (over, is_over) = mpsc::channel::<()>();
+        let trickle = thread::spawn(move || {
+            while is_over.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
+                writer.write_all(b"x").unwrap();
+            }
+        });
+        let error = loop {
+            if let Err(error) = source.read(&mut [0; 8]) {
+                break error;
+            }
+        };
+        drop(over);
+        trickle.join().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(error.to_string(), "it came slower than 1000 bytes a second for 1 s");
+    }
+
+    #[test]
+    fn time_that_the_reader_takes_for_itself_is_not_held_against_the_writer() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let window = Duration::from_millis(200);
+        let mut source = hurried(reader, window);
+        writer.write_all(&[0; 50]).unwrap();
+        // Two windows and a half.
+        for _ in 0..50 {
+            let busy = Instant::now();
+            while busy.elapsed() < window / 20 {
+                std::hint::spin_loop();
+            }
+            assert_eq!(source.read(&mut [0; 1]).unwrap(), 1);
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! | `intake` | which files are looked at when: pure |
 //! | `hand_over` | an image's life from its arrival to its end: pure |
 //! | `upload_folder`, `source` | the folder, and images as they come |
+//! | `pace` | whether a stream comes fast enough: pure |
 //! | `uploads`, `update`, `adoption` | the three ways in which an image comes to be here |
 //! | `worker` | the thread that unpacks |
 //! | `record` | what is known of an image across restarts |
@@ -25,6 +26,7 @@ mod image_rules;
 mod image_source;
 mod images;
 mod installers;
+mod pace;
 mod restore;
 mod service;
 mod settings;

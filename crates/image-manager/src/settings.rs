@@ -40,6 +40,7 @@ pub struct Fragment {
     hold_ms: Option<u64>,
     stall_limit_s: Option<u64>,
     transfer_limit_s: Option<u64>,
+    min_transfer_rate: Option<u64>,
     space_retry_s: Option<u64>,
     max_archive_bytes: Option<u64>,
     max_extracted_bytes: Option<u64>,
@@ -197,6 +198,7 @@ impl Fragment {
             patience: Patience {
                 stall: seconds(self.stall_limit_s, 30),
                 whole: seconds(self.transfer_limit_s, 600),
+                rate: self.min_transfer_rate.unwrap_or(1024),
             },
             space_retry: seconds(self.space_retry_s, 5).max(Duration::from_secs(1)),
             limits: self.limits(),
@@ -311,6 +313,12 @@ mod tests {
         assert_eq!(settings("").unwrap().policy, Policy::Required);
         assert_eq!(settings("signature = \"field-mode\"").unwrap().policy, Policy::FieldMode);
         assert!(settings("signature = \"no\"").is_err());
+    }
+
+    #[test]
+    fn a_pipe_must_come_at_some_speed_unless_the_floor_is_zero() {
+        assert_eq!(settings("").unwrap().patience.rate, 1024);
+        assert_eq!(settings("min-transfer-rate = 0").unwrap().patience.rate, 0);
     }
 
     #[test]

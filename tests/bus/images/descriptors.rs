@@ -12,6 +12,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 const UNAVAILABLE: &str = "xyz.openbmc_project.Common.Error.Unavailable";
 const INVALID_ARGUMENT: &str = "xyz.openbmc_project.Common.Error.InvalidArgument";
@@ -127,6 +129,36 @@ fn a_stream_without_end_and_one_that_dries_up_are_given_up() -> anyhow::Result<(
     drop(stalled);
     bed.start_update(&image("next"), ON_REQUEST)?;
     bed.await_image("next")?;
+    Ok(())
+}
+
+#[test]
+fn a_pipe_that_trickles_keeps_no_other_image_waiting_for_long() -> anyhow::Result<()> {
+    let settings = "stall-limit-s = 1\nmin-transfer-rate = 1000\ntransfer-limit-s = 3600\n";
+    let Some(mut bed) = Bed::running(settings)? else { return Ok(()) };
+    let (reader, mut writer) = std::io::pipe()?;
+    let (_lives, is_over) = mpsc::channel::<()>();
+    // Never silent for a second, and far from a thousand bytes in one.
+    let trickle = std::thread::spawn(move || {
+        let content = image_of("slow", &noise(300_000));
+        for byte in content.chunks(1) {
+            if is_over.recv_timeout(Duration::from_millis(20)) != Err(RecvTimeoutError::Timeout) {
+                return Ok(());
+            }
+            writer.write_all(byte)?;
+        }
+        Ok(())
+    });
+    let slow = bed.hand_over(&reader, IMMEDIATE)?;
+    drop(reader);
+    let next = bed.start_update(&image("next"), ON_REQUEST)?;
+    bed.await_state(&slow, "Invalid")?;
+    let reason = bed.get(NAME, &slow, IMAGE, "Reason").unwrap();
+    assert!(reason.contains("it came slower than 1000 bytes a second for 1 s"), "{reason}");
+    assert_eq!(bed.await_image("next")?, next);
+    // Its pipe is closed, which ends the writer.
+    let ended: std::io::Result<()> = trickle.join().unwrap();
+    assert_eq!(ended.map_err(|error| error.kind()), Err(std::io::ErrorKind::BrokenPipe));
     Ok(())
 }
 
