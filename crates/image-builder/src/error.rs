@@ -24,7 +24,7 @@ pub enum BuildError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The extended version of an image for power supplies does not say which.
-    #[error("the extended version of an image for power supplies is wrong")]
+    #[error("the extended version of an image for power supplies is not model=MODEL,manufacturer=MAKER")]
     PowerSupply(#[from] IdentityError),
     /// The digest is none that signatures are made over.
     #[error(transparent)]

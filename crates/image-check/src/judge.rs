@@ -26,7 +26,10 @@ pub enum JudgeError {
     #[error("MANIFEST names no machine, and one must be named")]
     NoMachine,
     /// A power supply's image that does not say for which.
-    #[error("MANIFEST: {0}")]
+    #[error(
+        "MANIFEST does not say which power supplies the image is for: {0}; write \
+        extended_version=model=MODEL,manufacturer=MAKER into it"
+    )]
     Supply(#[from] IdentityError),
 }
 

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use std::io;
 
 /// Why an image was not taken: one list for archives, folders and copies of them, since whoever tells it needs all.
+///
+/// Its text has the causes in it. Printed with its sources, as `{:#}` of `anyhow` does, it would say them twice.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {

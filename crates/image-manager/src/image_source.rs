@@ -272,7 +272,7 @@ mod tests {
     }
 
     /// A pipe that needs 1000 bytes per second over each window.
-    fn hurried(reader: io::PipeReader, window: Duration) -> Source {
+    fn hurried(reader: io::PipeReader, window: Duration) -> ImageSource {
         let patience = Patience { stall: window, whole: Duration::from_secs(60), rate: 1000 };
         ImageSource::descriptor(reader.into(), patience, Arc::default()).unwrap().0
     }

@@ -8,7 +8,7 @@ use crate::verify::check;
 use anyhow::Context as _;
 use durable_state::Draft;
 use image_builder::{BuildError, Built, Compression};
-use image_check::{DigestChoice, KeySet, Rules, SignaturePolicy, TrustStore};
+use image_check::{DigestChoice, JudgeError, KeySet, Rejection, Rules, SignaturePolicy, TrustStore};
 use image_format::{Manifest, ManifestLimits};
 use image_signature::{DigestAlgorithm, PrivateKey};
 use std::fs;
@@ -83,8 +83,19 @@ fn accept(draft: &Draft, built: &Built, sign: Option<&PrivateKey>, key_type: &st
     }
     let file = draft.read()?;
     let length = file.metadata()?.len();
-    check(file, Some(length), &rules)?;
+    check(file, Some(length), &rules).map_err(|rejection| anyhow::Error::msg(reason(&rejection)))?;
     Ok(())
+}
+
+/// Why an image would be refused, and the option with which it would not, where there is one. As a text, since a rejection
+/// has its causes in its own words, and would be printed with them once more.
+fn reason(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::Unsuitable(JudgeError::Supply(_)) => {
+            format!("{rejection}, or give --extended-version model=MODEL,manufacturer=MAKER")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn hash_type(built: &Built) -> anyhow::Result<String> {

@@ -1,6 +1,7 @@
 //! Images made of folders.
 
 use crate::desk::Desk;
+use std::collections::BTreeSet;
 use std::fs;
 
 fn names(desk: &Desk) -> Vec<String> {
@@ -70,6 +71,7 @@ fn parts_that_make_no_image_are_named_and_leave_nothing() {
         let run = run(more);
         assert_eq!(run.status, status, "{run:?}");
         assert!(run.errors.contains(why), "{run:?}");
+        assert_says_all_once(&run.errors);
         assert_eq!(names(&desk), before);
     }
     desk.write("parts/publickey", b"x");
@@ -82,6 +84,34 @@ fn parts_that_make_no_image_are_named_and_leave_nothing() {
     assert_eq!(folder.status, 65);
     assert!(folder.errors.contains("folder is no regular file"), "{folder:?}");
     assert_eq!(names(&desk), before);
+}
+
+#[test]
+fn an_image_that_does_not_say_which_power_supplies_it_is_for_is_told_how_to() {
+    const MANIFEST: &str = "purpose=xyz.openbmc_project.Software.Version.VersionPurpose.PSU\nversion=1\n";
+    let desk = Desk::new();
+    desk.write("parts/MANIFEST", MANIFEST.as_bytes());
+    let pack = "pack @parts --sign @key.pem --output @image.tar";
+    let run = desk.run(pack);
+    assert_eq!(run.status, 65, "{run:?}");
+    assert!(run.errors.contains("it names no model"), "{run:?}");
+    assert_says_all_once(&run.errors);
+    let line = "extended_version=model=MODEL,manufacturer=MAKER";
+    let option = "--extended-version model=MODEL,manufacturer=MAKER";
+    for advice in [line, option] {
+        assert!(run.errors.contains(advice), "{advice}: {run:?}");
+    }
+    // Which is right.
+    desk.done(&format!("{pack} {option}"));
+    desk.write("parts/MANIFEST", format!("{MANIFEST}{line}\n").as_bytes());
+    desk.done(pack);
+}
+
+/// A reason that has its cause in its own words, and is printed with its cause, says it twice.
+fn assert_says_all_once(errors: &str) {
+    let parts: Vec<&str> = errors.trim_end().split(": ").collect();
+    let said = parts.iter().copied().collect::<BTreeSet<_>>();
+    assert_eq!(said.len(), parts.len(), "{errors}");
 }
 
 #[test]
