@@ -1,8 +1,9 @@
 //! `xyz.openbmc_project.Software.*`: firmware images and what becomes of them.
 //!
-//! Source: openbmc/phosphor-dbus-interfaces `yaml/xyz/openbmc_project/Software/*`, `Common/FilePath`, `Object/Delete`,
-//! `Inventory/Decorator/Compatible`, `Control/FieldMode`.
+//! Source: openbmc/phosphor-dbus-interfaces `yaml/xyz/openbmc_project/Software/*`, `Association/Definitions`,
+//! `Common/FilePath`, `Object/Delete`, `Collection/DeleteAll`, `Inventory/Decorator/Compatible`, `Control/FieldMode`.
 
+use crate::inventory::ASSOCIATION_DEFINITIONS;
 use crate::words::words;
 use image_format::Purpose;
 use update_state::{Activation, ApplyTime, RequestedActivation};
@@ -40,11 +41,15 @@ pub const DELETE_ALL: &str = "xyz.openbmc_project.Collection.DeleteAll";
 pub const ACTIVATION: &str = "xyz.openbmc_project.Software.Activation";
 /// `Progress` (y), percent.
 pub const ACTIVATION_PROGRESS: &str = "xyz.openbmc_project.Software.ActivationProgress";
+/// Marks an object during whose activation the BMC must not be reset.
+pub const ACTIVATION_BLOCKS_TRANSITION: &str = "xyz.openbmc_project.Software.ActivationBlocksTransition";
 /// `RequestedApplyTime` (s).
 pub const APPLY_TIME: &str = "xyz.openbmc_project.Software.ApplyTime";
+/// `Associations` (a(sss)): forward type, reverse type, endpoint; of an image or a device, as of an inventory's object.
+pub const ASSOCIATIONS: &str = ASSOCIATION_DEFINITIONS;
 /// `StartUpdate(hs) → o`, `AllowedApplyTimes` (as).
 pub const UPDATE: &str = "xyz.openbmc_project.Software.Update";
-/// The method of [`UPDATE`].
+/// The method of [`UPDATE`] and of [`INTAKE`].
 pub const START_UPDATE: &str = "StartUpdate";
 /// Marks the one object that takes updates for whatever they are.
 pub const MULTIPART_UPDATE: &str = "xyz.openbmc_project.Software.MultipartUpdate";
@@ -52,6 +57,9 @@ pub const MULTIPART_UPDATE: &str = "xyz.openbmc_project.Software.MultipartUpdate
 pub const FIELD_MODE: &str = "xyz.openbmc_project.Control.FieldMode";
 /// Ours: `Stage` (s), `Progress` (y), `Reason` (s); what is going on with an image, and why it ended as it did.
 pub const IMAGE: &str = "io.vivianite.Software.Image1";
+/// Ours, at the [`ROOT`]: `StartUpdate(hss) → o`; an image for one device: the archive, when it is to be applied, as in
+/// [`UPDATE`], and the device's object.
+pub const INTAKE: &str = "io.vivianite.Software.Intake1";
 
 words! {
     /// What is going on with an image: the words of [`IMAGE`]'s `Stage`.

@@ -2,7 +2,7 @@
 
 use super::announcement::Properties;
 use super::{
-    ACTIVATION, DELETE, DELETE_ALL, NAMESPACE, ROOT, START_UPDATE, UPDATE, apply_time as time_name,
+    ACTIVATION, DELETE, DELETE_ALL, INTAKE, NAMESPACE, ROOT, START_UPDATE, UPDATE, apply_time as time_name,
     requested_activation,
 };
 use crate::standard::PROPERTIES;
@@ -27,6 +27,21 @@ pub async fn start_update(
 ) -> zbus::Result<OwnedObjectPath> {
     let arguments = (Fd::from(image), time_name(apply_time));
     let reply = connection.call_method(Some(peer), object, Some(UPDATE), START_UPDATE, &arguments).await?;
+    reply.body().deserialize()
+}
+
+/// Hands over an image for one device, whose object's path is `target`; the result is the image's object.
+///
+/// Errors: as the bus or the peer says.
+pub async fn start_update_for(
+    connection: &Connection,
+    peer: &str,
+    image: BorrowedFd<'_>,
+    apply_time: ApplyTime,
+    target: &str,
+) -> zbus::Result<OwnedObjectPath> {
+    let arguments = (Fd::from(image), time_name(apply_time), target);
+    let reply = connection.call_method(Some(peer), ROOT, Some(INTAKE), START_UPDATE, &arguments).await?;
     reply.body().deserialize()
 }
 
