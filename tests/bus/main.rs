@@ -2,6 +2,7 @@
 
 mod collection;
 mod endurance;
+mod firmware_faces;
 mod images;
 mod inventory;
 mod kills;

@@ -16,7 +16,6 @@ pub mod requests;
 #[cfg(feature = "service")]
 pub mod root;
 pub mod signals;
-pub mod view;
 
 /// The object below which all images lie, and where the object manager is.
 pub const ROOT: &str = "/xyz/openbmc_project/software";

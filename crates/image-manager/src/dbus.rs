@@ -1,10 +1,11 @@
 //! The bus face: what is asked of us, handed on to the owner of it all.
 
-use dbus_api::software::ROOT;
-use dbus_api::software::faces::Image;
+use crate::view::{self, View};
+use dbus_api::software::faces::{self, Activates, Deletes, DeletesAll, Replies, Source, Updates, Values};
 use dbus_api::software::refusal::Refusal;
-use dbus_api::software::root::Service;
-use dbus_api::software::view::{Interface, Objects, View};
+use dbus_api::software::root::Lists;
+use dbus_api::software::signals::Objects;
+use dbus_api::software::{ACTIVATION, ROOT};
 use image_format::VersionId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,19 +66,31 @@ impl Commands {
     }
 }
 
-impl Service for Commands {
+impl Lists for Commands {
     async fn objects(&self) -> Result<Objects, Refusal> {
         self.ask(Command::ManagedObjects).await
     }
+}
 
+impl DeletesAll for Commands {
     async fn delete_all(&self, caller: String) -> Result<(), Refusal> {
         self.ask(|reply| Command::Delete { id: None, caller, reply }).await
     }
+}
 
+impl Source<faces::Update> for Commands {
+    fn values(&self, _property: &'static str) -> faces::Update {
+        view::update()
+    }
+}
+
+impl Updates for Commands {
     async fn start_update(&self, image: OwnedFd, apply_time: String) -> Result<OwnedObjectPath, Refusal> {
         self.ask(|reply| Command::StartUpdate { image, apply_time, reply }).await
     }
+}
 
+impl Replies for Commands {
     async fn replied(&self, object: &OwnedObjectPath) {
         let name = object.as_str().rsplit('/').next().unwrap_or_default();
         if let Ok(id) = VersionId::parse(name) {
@@ -102,21 +115,25 @@ pub struct Face {
     pub reads: Arc<Notify>,
 }
 
-impl Image for Face {
-    fn view(&self, interface: Interface, property: &'static str) -> View {
+impl<V: Values + for<'view> From<&'view View>> Source<V> for Face {
+    fn values(&self, property: &'static str) -> V {
         // Not who asks for an activation, after which zbus reads RequestedActivation itself.
-        if (interface, property) == (Interface::Activation, "Activation") {
+        if (V::NAME, property) == (ACTIVATION, "Activation") {
             self.was_read.store(true, Ordering::Relaxed);
             self.reads.notify_one();
         }
-        self.view.borrow().clone()
+        V::from(&*self.view.borrow())
     }
+}
 
+impl Activates for Face {
     async fn request(&self, wish: RequestedActivation) -> Result<(), Refusal> {
         let id = self.id.clone();
         self.commands.ask(|reply| Command::Request { id, wish, reply }).await
     }
+}
 
+impl Deletes for Face {
     async fn delete(&self, caller: String) -> Result<(), Refusal> {
         let id = Some(self.id.clone());
         self.commands.ask(|reply| Command::Delete { id, caller, reply }).await

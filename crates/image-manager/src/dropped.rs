@@ -9,7 +9,7 @@ use crate::images::record::{Record, Shown, Stage, UploadPlace};
 use crate::installers::calls;
 use crate::service::{LOOK_INTERVAL, Named, Service, Step};
 use crate::unpacker::{Failure, Outcome, Subject, Taken, foreign};
-use dbus_api::software::view::Interface;
+use crate::view::Interface;
 use image_check::{LimitError, Rejection, Verification};
 use image_format::VersionId;
 use service_runtime::text::is_hidden;

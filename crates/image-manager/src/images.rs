@@ -5,9 +5,10 @@ pub mod record;
 use crate::dbus::{Commands, Face, object_path};
 use crate::hand_over::HandOver;
 use crate::images::record::Record;
+use crate::view::{Interface, View};
 use anyhow::Context as _;
 use dbus_api::software::Stage as ImageStage;
-use dbus_api::software::view::{Interface, Objects, View};
+use dbus_api::software::signals::Objects;
 use dbus_api::software::{faces, signals};
 use image_format::VersionId;
 use service_runtime::Exit;
@@ -137,7 +138,7 @@ impl Images {
                     was_read: Arc::clone(&image.was_read),
                     reads: Arc::clone(&self.reads),
                 };
-                sent(faces::add(&self.connection, &object_path(id), face, *interface)).await?;
+                sent(interface.add(&self.connection, &object_path(id), face)).await?;
             }
         }
         Ok(())
@@ -148,10 +149,7 @@ impl Images {
         let Some(image) = self.all.get(id) else { return Ok(()) };
         let told = {
             let view = image.view.borrow();
-            interfaces
-                .iter()
-                .map(|interface| (interface.name(), faces::properties(*interface, &view)))
-                .collect()
+            interfaces.iter().map(|interface| (interface.name(), view.properties(*interface))).collect()
         };
         sent(signals::added(&self.connection, &object_path(id), &told)).await
     }
@@ -168,7 +166,7 @@ impl Images {
         let mut hidden = Vec::new();
         for interface in interfaces {
             if image.shown.remove(interface) {
-                sent(faces::remove::<Face>(&self.connection, &object_path(id), *interface)).await?;
+                sent(faces::remove(&self.connection, &object_path(id), interface.name())).await?;
                 hidden.push(interface.name());
             }
         }
@@ -191,7 +189,7 @@ impl Images {
         if !image.shown.contains(&interface) {
             return Ok(());
         }
-        let mut properties = faces::properties(interface, &image.view.borrow());
+        let mut properties = image.view.borrow().properties(interface);
         properties.retain(|name, _| names.contains(name));
         sent(signals::changed(&self.connection, &object_path(id), interface.name(), &properties)).await
     }
@@ -215,7 +213,7 @@ impl Images {
         let objects = shown.map(|(id, image)| {
             let view = image.view.borrow();
             let interfaces =
-                image.shown.iter().map(|interface| (interface.name(), faces::properties(*interface, &view)));
+                image.shown.iter().map(|interface| (interface.name(), view.properties(*interface)));
             (object_path(id).into(), interfaces.collect())
         });
         objects.collect()

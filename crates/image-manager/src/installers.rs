@@ -10,9 +10,8 @@ use crate::service::{Service, Step};
 use crate::settings::{Multipart as Marker, Policy};
 use dbus_api::software;
 use dbus_api::software::announcement::Said;
-use dbus_api::software::root::Multipart;
+use dbus_api::software::faces;
 use dbus_api::software::signals;
-use dbus_api::software::view::Properties;
 use image_format::VersionId;
 use std::time::Duration;
 
@@ -123,15 +122,15 @@ impl Service {
             return Ok(());
         }
         self.shows_marker = is_shown;
-        let (server, path) = (self.connection.object_server(), &*self.settings.multipart_object);
+        let path = &*self.settings.multipart_object;
         let object = zbus::ObjectPath::try_from(path)?;
         if is_shown {
-            server.at(path, Multipart).await?;
-            let told = [(software::MULTIPART_UPDATE, Properties::new())].into();
+            faces::add::<faces::MultipartUpdate, _>(&self.connection, &object, ()).await?;
+            let told = [(software::MULTIPART_UPDATE, signals::Properties::new())].into();
             signals::added(&self.connection, &object, &told).await?;
         } else {
             log::info!("another service takes updates for whatever they are: {path} is not marked any more");
-            server.remove::<Multipart, _>(path).await?;
+            faces::remove(&self.connection, &object, software::MULTIPART_UPDATE).await?;
             signals::removed(&self.connection, &object, &[software::MULTIPART_UPDATE]).await?;
         }
         Ok(())

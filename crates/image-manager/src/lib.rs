@@ -11,7 +11,7 @@
 //! | `uploads`, `update`, `adoption` | the three ways in which an image comes to be here |
 //! | `worker` | the thread that unpacks |
 //! | `record` | what is known of an image across restarts |
-//! | `peers`, `events`, `dbus` | the bus: who installs, what goes wrong, what we show |
+//! | `peers`, `events`, `dbus`, `view` | the bus: who installs, what goes wrong, what we show |
 //!
 //! Must not know: how firmware is installed.
 #![deny(missing_docs)]
@@ -32,6 +32,7 @@ mod service;
 mod settings;
 mod start_update;
 mod unpacker;
+mod view;
 
 pub use service::start;
 

@@ -12,13 +12,15 @@ use crate::installers::calls::{self, Peers};
 use crate::installers::claims::Claims;
 use crate::settings::{Fragment, Multipart as Marker, Settings};
 use crate::unpacker::{Input, Job, Outcome, Progress, Taken, Unpacker};
+use crate::view::{self, Interface};
 use crate::{NAME, image_rules};
 use anyhow::Context as _;
 use dbus_api::software;
 use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::announcement;
-use dbus_api::software::root::{Multipart, Root, Update as UpdateFace};
-use dbus_api::software::view::{Interface, Interfaces, Objects, Properties};
+use dbus_api::software::faces::{self, Values as _};
+use dbus_api::software::root::Root;
+use dbus_api::software::signals::{Interfaces, Objects, Properties};
 use event_log::EventLog;
 use image_check::SignaturePolicy;
 use image_format::VersionId;
@@ -35,8 +37,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use zbus::Connection;
 use zbus::message::Sequence;
+use zbus::{Connection, ObjectPath};
 
 /// Of the calls, one takes a descriptor.
 const ACCEPTS: Accepts =
@@ -297,9 +299,11 @@ impl Service {
 
     /// Objects first, name last.
     async fn serve(&mut self, commands: Commands) -> anyhow::Result<()> {
-        let server = self.connection.object_server().clone();
-        Root::serve(&self.connection, &commands).await?;
-        server.at(&*self.settings.multipart_object, UpdateFace(commands)).await?;
+        let root = ObjectPath::try_from(software::ROOT)?;
+        let multipart = ObjectPath::try_from(&*self.settings.multipart_object)?;
+        Root::serve(&self.connection, commands.clone()).await?;
+        faces::add::<faces::DeleteAll, _>(&self.connection, &root, commands.clone()).await?;
+        faces::add::<faces::Update, _>(&self.connection, &multipart, commands).await?;
         let is_marked = match self.settings.multipart {
             Marker::On => true,
             Marker::Off => false,
@@ -311,7 +315,7 @@ impl Service {
         };
         if is_marked {
             // Nobody is told: whoever asks once we have our name finds it beside what it belongs to.
-            server.at(&*self.settings.multipart_object, Multipart).await?;
+            faces::add::<faces::MultipartUpdate, _>(&self.connection, &multipart, ()).await?;
             self.shows_marker = true;
         }
         daemon::serve(&self.connection, NAME, software::IMAGE_MANAGER).await
@@ -478,9 +482,7 @@ impl Service {
     fn objects(&self) -> Objects {
         let mut objects = self.images.objects();
         if let Ok(path) = zbus::OwnedObjectPath::try_from(&*self.settings.multipart_object) {
-            let times: Vec<String> = update_state::ApplyTime::ALL.map(software::apply_time).to_vec();
-            let update = [("AllowedApplyTimes", zbus::Variant::from(times))].into();
-            let mut interfaces = Interfaces::from([(software::UPDATE, update)]);
+            let mut interfaces = Interfaces::from([(software::UPDATE, view::update().properties())]);
             if self.shows_marker {
                 interfaces.insert(software::MULTIPART_UPDATE, Properties::new());
             }

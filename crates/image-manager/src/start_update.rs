@@ -11,10 +11,10 @@ use crate::images::record::{Record, Stage};
 use crate::installers::calls;
 use crate::service::{Service, Step, Update};
 use crate::unpacker::{Failure, Progress, Taken};
+use crate::view::Interface;
 use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::parse_apply_time;
 use dbus_api::software::refusal::Refusal;
-use dbus_api::software::view::Interface;
 use image_format::VersionId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -277,7 +277,7 @@ impl Service {
 
     /// The reason is there before the state that it is for.
     async fn invalid(&mut self, id: &VersionId, reason: Option<String>) -> anyhow::Result<()> {
-        let change = |view: &mut dbus_api::software::view::View| {
+        let change = |view: &mut crate::view::View| {
             if let Some(reason) = reason {
                 view.reason = reason;
             }

@@ -1,156 +1,245 @@
-//! The interfaces of an image's object. Getters read what is known; nothing is done here.
+//! The interfaces of objects that have to do with firmware: the values of each, and the face that shows them on the bus.
+//!
+//! Getters read what is known; nothing is done in them.
 
-use super::parse_requested_activation;
 use super::refusal::Refusal;
-use super::view::{Interface, Properties, View};
+use super::signals::Properties;
+use super::{Stage, activation, apply_time, parse_requested_activation, purpose, requested_activation};
+use image_format::Purpose;
+use std::collections::BTreeSet;
 use std::future::Future;
-use update_state::RequestedActivation;
+use std::marker::PhantomData;
+use tokio::sync::watch;
 use zbus::message::Header;
-use zbus::{Connection, ObjectPath, Variant, fdo, interface};
+use zbus::names::InterfaceName;
+use zbus::object_server::{Interface, ResponseDispatchNotifier};
+use zbus::{Connection, ObjectPath, OwnedFd, OwnedObjectPath, Variant, fdo, interface};
 
-/// Whatever is behind an image's object.
-pub trait Image: Clone + Send + Sync + 'static {
-    /// What is shown, for a getter of this property.
-    fn view(&self, interface: Interface, property: &'static str) -> View;
+/// The values of an interface's properties.
+pub trait Values: 'static {
+    /// The interface's name on the bus.
+    const NAME: &'static str;
 
-    /// Somebody asks for something.
-    fn request(&self, wish: RequestedActivation) -> impl Future<Output = Result<(), Refusal>> + Send;
+    /// The properties, as signals and `GetManagedObjects` say them.
+    fn properties(&self) -> Properties;
+}
 
-    /// Somebody, by this unique name, wants it removed.
+/// Where an object's face has the values of an interface from.
+pub trait Source<V>: Send + Sync + 'static {
+    /// The present values, for a getter of this property.
+    fn values(&self, property: &'static str) -> V;
+}
+
+impl<V: Clone + Send + Sync + 'static> Source<V> for watch::Receiver<V> {
+    fn values(&self, _property: &'static str) -> V {
+        self.borrow().clone()
+    }
+}
+
+/// Takes wishes for an activation.
+pub trait Activates: Send + Sync + 'static {
+    /// A client has written `RequestedActivation`. Once this has succeeded, the property is read and told as changed.
+    fn request(
+        &self,
+        wish: update_state::RequestedActivation,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+}
+
+/// Removes an object.
+pub trait Deletes: Send + Sync + 'static {
+    /// The client of this unique name wants it removed.
     fn delete(&self, caller: String) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
 
-/// Puts an interface on an image's object. Nobody is told.
-pub async fn add<I: Image>(
+/// Removes all of a service's objects.
+pub trait DeletesAll: Send + Sync + 'static {
+    /// The client of this unique name wants all removed that may be.
+    fn delete_all(&self, caller: String) -> impl Future<Output = Result<(), Refusal>> + Send;
+}
+
+/// Hears when a client has been told which object an image has.
+pub trait Replies: Clone + Send + Sync + 'static {
+    /// The reply with this object is out.
+    fn replied(&self, object: &OwnedObjectPath) -> impl Future<Output = ()> + Send;
+}
+
+/// Takes images.
+pub trait Updates: Replies {
+    /// A client hands over an image, to be applied at the time that the bus says so. The result is the image's object.
+    fn start_update(
+        &self,
+        image: OwnedFd,
+        apply_time: String,
+    ) -> impl Future<Output = Result<OwnedObjectPath, Refusal>> + Send;
+}
+
+/// Takes images for devices.
+pub trait TakesIn: Replies {
+    /// The client of the unique name `caller` hands over an image for the device whose object's path is `target`, to be
+    /// applied at the time that the bus says so; neither text was looked at. The result is the image's object.
+    fn start_update_for(
+        &self,
+        image: OwnedFd,
+        apply_time: String,
+        target: String,
+        caller: String,
+    ) -> impl Future<Output = Result<OwnedObjectPath, Refusal>> + Send;
+}
+
+/// How an object is associated with another; the order is that of the bus.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Association {
+    /// What the other one is to this object.
+    pub forward: String,
+    /// What this object is to the other one.
+    pub reverse: String,
+    /// The other one's path.
+    pub endpoint: String,
+}
+
+/// An interface on the bus, the one with the values `V`.
+#[derive(Debug)]
+pub struct Face<V, S> {
+    source: S,
+    values: PhantomData<V>,
+}
+
+/// Puts an interface on an object. No signal tells of it.
+///
+/// An interface that the object has already stays as it is.
+pub async fn add<V, S>(connection: &Connection, path: &ObjectPath<'_>, source: S) -> zbus::Result<()>
+where
+    Face<V, S>: Interface,
+{
+    let face = Face { source, values: PhantomData::<V> };
+    connection.object_server().at(path, face).await.map(drop)
+}
+
+/// Takes an interface, by its name on the bus, off an object. No signal tells of it.
+///
+/// Errors: [`zbus::Error::InterfaceNotFound`] when the object does not have it.
+pub async fn remove(
     connection: &Connection,
     path: &ObjectPath<'_>,
-    image: I,
-    interface: Interface,
+    interface: &'static str,
 ) -> zbus::Result<()> {
-    let server = connection.object_server();
-    match interface {
-        Interface::Version => server.at(path, Version(image)).await.map(drop),
-        Interface::ExtendedVersion => server.at(path, ExtendedVersion(image)).await.map(drop),
-        Interface::FilePath => server.at(path, FilePath(image)).await.map(drop),
-        Interface::Compatible => server.at(path, Compatible(image)).await.map(drop),
-        Interface::Delete => server.at(path, Delete(image)).await.map(drop),
-        Interface::Activation => server.at(path, Activation(image)).await.map(drop),
-        Interface::ActivationProgress => server.at(path, ActivationProgress(image)).await.map(drop),
-        Interface::ApplyTime => server.at(path, ApplyTime(image)).await.map(drop),
-        Interface::Image => server.at(path, ImageState(image)).await.map(drop),
-    }
+    // A name that is wrong is one that no object has.
+    let name = InterfaceName::from_static_str_unchecked(interface);
+    connection.object_server().remove_named(path, name).await.map(drop)
 }
 
-/// Takes an interface off an image's object. Nobody is told.
-pub async fn remove<I: Image>(
-    connection: &Connection,
-    path: &ObjectPath<'_>,
-    interface: Interface,
-) -> zbus::Result<()> {
-    let server = connection.object_server();
-    let removed = match interface {
-        Interface::Version => server.remove::<Version<I>, _>(path).await,
-        Interface::ExtendedVersion => server.remove::<ExtendedVersion<I>, _>(path).await,
-        Interface::FilePath => server.remove::<FilePath<I>, _>(path).await,
-        Interface::Compatible => server.remove::<Compatible<I>, _>(path).await,
-        Interface::Delete => server.remove::<Delete<I>, _>(path).await,
-        Interface::Activation => server.remove::<Activation<I>, _>(path).await,
-        Interface::ActivationProgress => server.remove::<ActivationProgress<I>, _>(path).await,
-        Interface::ApplyTime => server.remove::<ApplyTime<I>, _>(path).await,
-        Interface::Image => server.remove::<ImageState<I>, _>(path).await,
-    };
-    removed.map(drop)
+/// The caller's unique name.
+fn caller(header: &Header<'_>) -> String {
+    header.sender().map(ToString::to_string).unwrap_or_default()
 }
 
-/// The properties of an interface, as signals and `GetManagedObjects` say them.
-pub fn properties(interface: Interface, view: &View) -> Properties {
-    match interface {
-        Interface::Version => Version::<()>::properties(view),
-        Interface::ExtendedVersion => ExtendedVersion::<()>::properties(view),
-        Interface::FilePath => FilePath::<()>::properties(view),
-        Interface::Compatible => Compatible::<()>::properties(view),
-        Interface::Delete => Delete::<()>::properties(view),
-        Interface::Activation => Activation::<()>::properties(view),
-        Interface::ActivationProgress => ActivationProgress::<()>::properties(view),
-        Interface::ApplyTime => ApplyTime::<()>::properties(view),
-        Interface::Image => ImageState::<()>::properties(view),
-    }
+/// The reply with an image's object; the service hears when it is out.
+fn reply<R: Replies>(service: &R, object: OwnedObjectPath) -> ResponseDispatchNotifier<OwnedObjectPath> {
+    let (response, sent) = ResponseDispatchNotifier::new(object.clone());
+    let service = service.clone();
+    tokio::spawn(async move {
+        sent.await;
+        service.replied(&object).await;
+    });
+    response
 }
 
-/// Defines an interface by its properties, whose names stand here alone: zbus takes them for its getters, and the map of
-/// [`properties`] has the same. What else the interface has follows in a block of its own.
+/// Defines an interface: its name, what a source of it can do, and its properties, whose names stand here alone: zbus takes
+/// them for its getters, and [`Values::properties`] has the same. What else the interface has follows.
 macro_rules! face {
     (
-        $face:ident shows $interface:ident as $name:tt {
-            $($property:ident: $type:ty = $value:expr),* $(,)?
+        $(#[$doc:meta])*
+        $values:ident is $constant:ident, $name:tt $(from $($ability:path),+)? {
+            $(
+                $(#[$property_doc:meta])*
+                $property:ident is $field:ident: $type:ty => $shown:ty = $show:expr,
+            )*
         }
         $($others:tt)*
     ) => {
-        struct $face<I>(I);
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $values {
+            $(
+                $(#[$property_doc])*
+                pub $field: $type,
+            )*
+        }
+
+        impl Values for $values {
+            const NAME: &'static str = super::$constant;
+
+            fn properties(&self) -> Properties {
+                Properties::from([$({
+                    let show: fn(&$type) -> $shown = $show;
+                    (stringify!($property), Variant::from(show(&self.$field)))
+                }),*])
+            }
+        }
 
         #[interface(name = $name)]
         #[allow(non_snake_case, reason = "getters are called as their properties are")]
-        impl<I: Image> $face<I> {
+        impl<S> Face<$values, S>
+        where
+            S: $($($ability +)+)? Send + Sync + 'static,
+        {
             $(
                 #[zbus(property)]
-                fn $property(&self) -> $type {
-                    let value: fn(&View) -> $type = $value;
-                    value(&self.0.view(Interface::$interface, stringify!($property)))
+                fn $property(&self) -> $shown {
+                    let values: $values = self.source.values(stringify!($property));
+                    let show: fn(&$type) -> $shown = $show;
+                    show(&values.$field)
                 }
             )*
 
             $($others)*
         }
-
-        impl<I> $face<I> {
-            fn properties(_view: &View) -> Properties {
-                Properties::from([$({
-                    let value: fn(&View) -> $type = $value;
-                    (stringify!($property), Variant::from(value(_view)))
-                }),*])
-            }
-        }
     };
 }
 
 face! {
-    Version shows Version as "xyz.openbmc_project.Software.Version" {
-        Version: String = |view| view.version.clone(),
-        Purpose: String = View::purpose,
+    /// Which firmware it is.
+    Version is VERSION, "xyz.openbmc_project.Software.Version" from Source<Version> {
+        /// As its makers write it.
+        Version is version: String => String = String::clone,
+        /// What it is for.
+        Purpose is purpose: Purpose => String = |value| purpose(*value),
     }
 }
 
 face! {
-    ExtendedVersion shows ExtendedVersion as "xyz.openbmc_project.Software.ExtendedVersion" {
-        ExtendedVersion: String = |view| view.extended_version.clone(),
+    /// More of the version.
+    ExtendedVersion is EXTENDED_VERSION, "xyz.openbmc_project.Software.ExtendedVersion"
+    from Source<ExtendedVersion> {
+        /// As its makers write it.
+        ExtendedVersion is extended_version: String => String = String::clone,
     }
 }
 
 face! {
-    FilePath shows FilePath as "xyz.openbmc_project.Common.FilePath" {
-        Path: String = |view| view.path.clone(),
+    /// Where an image's files are.
+    FilePath is FILE_PATH, "xyz.openbmc_project.Common.FilePath" from Source<FilePath> {
+        /// Their folder.
+        Path is path: String => String = String::clone,
     }
 }
 
 face! {
-    Compatible shows Compatible as "xyz.openbmc_project.Inventory.Decorator.Compatible" {
-        Names: Vec<String> = |view| view.compatible.clone(),
+    /// What an image fits, or what a device is.
+    Compatible is COMPATIBLE, "xyz.openbmc_project.Inventory.Decorator.Compatible" from Source<Compatible> {
+        /// Names, as the MANIFEST of the image or the configuration of the device has them.
+        Names is names: Vec<String> => Vec<String> = Vec::clone,
     }
 }
 
 face! {
-    Delete shows Delete as "xyz.openbmc_project.Object.Delete" {}
-
-    async fn delete(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Refusal> {
-        let caller = header.sender().map(ToString::to_string).unwrap_or_default();
-        self.0.delete(caller).await
-    }
-}
-
-face! {
-    Activation shows Activation as "xyz.openbmc_project.Software.Activation" {
-        Activation: String = View::activation,
-        RequestedActivation: String = View::requested,
+    /// How far an image is, and what is asked of it.
+    Activation is ACTIVATION, "xyz.openbmc_project.Software.Activation" from Source<Activation>, Activates {
+        /// How far it is.
+        Activation is activation: update_state::Activation => String = |value| activation(*value),
+        /// What was asked of it last; clients write it.
+        RequestedActivation is requested_activation: update_state::RequestedActivation => String =
+            |value| requested_activation(*value),
     }
 
     #[zbus(property)]
@@ -158,74 +247,210 @@ face! {
         let wish = parse_requested_activation(&value)
             .ok_or(Refusal::InvalidArgument { name: "RequestedActivation", value })
             .map_err(fdo::Error::from)?;
-        self.0.request(wish).await.map_err(|refusal| fdo::Error::from(refusal).into())
+        self.source.request(wish).await.map_err(|refusal| fdo::Error::from(refusal).into())
     }
 }
 
 face! {
-    // It counts for nothing but that something goes on: installers count for themselves.
-    ActivationProgress shows ActivationProgress as "xyz.openbmc_project.Software.ActivationProgress" {
-        Progress: u8 = |_| 0,
+    /// How much of an activation is done.
+    ActivationProgress is ACTIVATION_PROGRESS, "xyz.openbmc_project.Software.ActivationProgress"
+    from Source<ActivationProgress> {
+        /// Percent.
+        Progress is progress: u8 => u8 = |value| *value,
     }
 }
 
 face! {
-    ApplyTime shows ApplyTime as "xyz.openbmc_project.Software.ApplyTime" {
-        RequestedApplyTime: String = View::apply_time,
+    /// Marks an object during whose activation the BMC must not be reset.
+    ActivationBlocksTransition is ACTIVATION_BLOCKS_TRANSITION,
+    "xyz.openbmc_project.Software.ActivationBlocksTransition" {}
+}
+
+face! {
+    /// When an image is to be applied.
+    ApplyTime is APPLY_TIME, "xyz.openbmc_project.Software.ApplyTime" from Source<ApplyTime> {
+        /// The time that was asked for.
+        RequestedApplyTime is requested_apply_time: update_state::ApplyTime => String =
+            |value| apply_time(*value),
     }
 }
 
 face! {
-    ImageState shows Image as "io.vivianite.Software.Image1" {
-        Stage: String = |view| view.stage.to_string(),
-        Progress: u8 = |view| view.progress,
-        Reason: String = |view| view.reason.clone(),
+    /// How an object is associated with others.
+    Associations is ASSOCIATIONS, "xyz.openbmc_project.Association.Definitions" from Source<Associations> {
+        /// All of them.
+        Associations is associations: BTreeSet<Association> => Vec<(String, String, String)> = triples,
+    }
+}
+
+fn triples(associations: &BTreeSet<Association>) -> Vec<(String, String, String)> {
+    let triple = |Association { forward, reverse, endpoint }| (forward, reverse, endpoint);
+    associations.iter().cloned().map(triple).collect()
+}
+
+face! {
+    /// An object's removal.
+    Delete is DELETE, "xyz.openbmc_project.Object.Delete" from Deletes {}
+
+    async fn delete(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Refusal> {
+        self.source.delete(caller(&header)).await
+    }
+}
+
+face! {
+    /// The removal of all that a service may remove.
+    DeleteAll is DELETE_ALL, "xyz.openbmc_project.Collection.DeleteAll" from DeletesAll {}
+
+    async fn delete_all(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Refusal> {
+        self.source.delete_all(caller(&header)).await
+    }
+}
+
+face! {
+    /// An object that takes images.
+    Update is UPDATE, "xyz.openbmc_project.Software.Update" from Source<Update>, Updates {
+        /// When images may be applied there.
+        AllowedApplyTimes is allowed_apply_times: Vec<update_state::ApplyTime> => Vec<String> =
+            |times| times.iter().copied().map(apply_time).collect(),
+    }
+
+    async fn start_update(
+        &self,
+        image: OwnedFd,
+        apply_time: String,
+    ) -> Result<ResponseDispatchNotifier<OwnedObjectPath>, Refusal> {
+        let object = self.source.start_update(image, apply_time).await?;
+        Ok(reply(&self.source, object))
+    }
+}
+
+face! {
+    /// Marks the one object that takes updates for all devices.
+    MultipartUpdate is MULTIPART_UPDATE, "xyz.openbmc_project.Software.MultipartUpdate" {}
+}
+
+face! {
+    /// What is going on with an image.
+    Image is IMAGE, "io.vivianite.Software.Image1" from Source<Image> {
+        /// In a word or two.
+        Stage is stage: Stage => String = Stage::to_string,
+        /// How much of it was taken in, percent.
+        Progress is progress: u8 => u8 = |value| *value,
+        /// Why it ended as it did; empty while nothing is wrong.
+        Reason is reason: String => String = String::clone,
+    }
+}
+
+face! {
+    /// An object that takes images for devices.
+    Intake is INTAKE, "io.vivianite.Software.Intake1" from TakesIn {}
+
+    async fn start_update(
+        &self,
+        image: OwnedFd,
+        apply_time: String,
+        target: String,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<ResponseDispatchNotifier<OwnedObjectPath>, Refusal> {
+        let object = self.source.start_update_for(image, apply_time, target, caller(&header)).await?;
+        Ok(reply(&self.source, object))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-    use zbus::object_server::Interface as Served;
 
     #[derive(Clone)]
-    struct Shown;
+    struct Described;
 
-    impl Image for Shown {
-        fn view(&self, _interface: Interface, _property: &'static str) -> View {
-            View::default()
+    impl<V> Source<V> for Described {
+        fn values(&self, _property: &'static str) -> V {
+            unreachable!("a description shows no values")
         }
+    }
 
-        async fn request(&self, _wish: RequestedActivation) -> Result<(), Refusal> {
+    impl Activates for Described {
+        async fn request(&self, _wish: update_state::RequestedActivation) -> Result<(), Refusal> {
             Ok(())
         }
+    }
 
+    impl Deletes for Described {
         async fn delete(&self, _caller: String) -> Result<(), Refusal> {
             Ok(())
         }
     }
 
-    fn check<S: Served>(served: S, interface: Interface) {
-        assert_eq!(S::name().as_str(), interface.name());
+    impl DeletesAll for Described {
+        async fn delete_all(&self, _caller: String) -> Result<(), Refusal> {
+            Ok(())
+        }
+    }
+
+    impl Replies for Described {
+        async fn replied(&self, _object: &OwnedObjectPath) {}
+    }
+
+    impl Updates for Described {
+        async fn start_update(&self, _image: OwnedFd, _time: String) -> Result<OwnedObjectPath, Refusal> {
+            Ok(OwnedObjectPath::default())
+        }
+    }
+
+    impl TakesIn for Described {
+        async fn start_update_for(
+            &self,
+            _image: OwnedFd,
+            _apply_time: String,
+            _target: String,
+            _caller: String,
+        ) -> Result<OwnedObjectPath, Refusal> {
+            Ok(OwnedObjectPath::default())
+        }
+    }
+
+    /// What is between the quotes after `name="`.
+    fn attribute<'a>(text: &'a str, name: &str) -> &'a str {
+        text.split_once(&format!("{name}=\"")).unwrap().1.split('"').next().unwrap()
+    }
+
+    fn check<V: Values>(values: &V)
+    where
+        Face<V, Described>: Interface,
+    {
+        assert_eq!(Face::<V, Described>::name().as_str(), V::NAME);
         let mut text = String::new();
-        served.introspect_to_writer(&mut text, 0);
-        let after = text.split("<property name=\"").skip(1);
-        let served: BTreeSet<&str> = after.map(|rest| rest.split('"').next().unwrap()).collect();
-        let said = properties(interface, &View::default());
-        assert_eq!(served, said.keys().copied().collect(), "{interface:?}");
+        Face { source: Described, values: PhantomData::<V> }.introspect_to_writer(&mut text, 0);
+        let properties = text.split("<property ").skip(1);
+        let served: BTreeSet<_> = properties
+            .map(|text| (attribute(text, "name").to_owned(), attribute(text, "type").to_owned()))
+            .collect();
+        let said = values.properties();
+        let said = said.iter().map(|(name, value)| (name.to_string(), value.value_signature().to_string()));
+        assert_eq!(served, said.collect(), "{}", V::NAME);
     }
 
     #[test]
-    fn what_is_served_and_what_signals_say_have_the_same_names() {
-        check(Version(Shown), Interface::Version);
-        check(ExtendedVersion(Shown), Interface::ExtendedVersion);
-        check(FilePath(Shown), Interface::FilePath);
-        check(Compatible(Shown), Interface::Compatible);
-        check(Delete(Shown), Interface::Delete);
-        check(Activation(Shown), Interface::Activation);
-        check(ActivationProgress(Shown), Interface::ActivationProgress);
-        check(ApplyTime(Shown), Interface::ApplyTime);
-        check(ImageState(Shown), Interface::Image);
+    fn what_is_served_and_what_signals_say_have_the_same_names_and_types() {
+        let text = || "x".to_owned();
+        check(&Version { version: text(), purpose: Purpose::Bmc });
+        check(&ExtendedVersion { extended_version: text() });
+        check(&FilePath { path: text() });
+        check(&Compatible { names: vec![text()] });
+        check(&Activation {
+            activation: update_state::Activation::Ready,
+            requested_activation: update_state::RequestedActivation::None,
+        });
+        check(&ActivationProgress { progress: 40 });
+        check(&ActivationBlocksTransition {});
+        check(&ApplyTime { requested_apply_time: update_state::ApplyTime::OnReset });
+        check(&Associations { associations: BTreeSet::new() });
+        check(&Delete {});
+        check(&DeleteAll {});
+        check(&Update { allowed_apply_times: vec![update_state::ApplyTime::OnReset] });
+        check(&MultipartUpdate {});
+        check(&Image { stage: Stage::Done, progress: 100, reason: text() });
+        check(&Intake {});
     }
 }

@@ -1,9 +1,16 @@
-//! What a service says by itself of its images.
+//! What a service says by itself of its objects.
 
 use super::ROOT;
-use super::view::{Interfaces, Properties};
 use crate::standard::{OBJECT_MANAGER, PROPERTIES};
-use zbus::{Connection, ObjectPath};
+use std::collections::{BTreeMap, HashMap};
+use zbus::{Connection, ObjectPath, OwnedObjectPath, Variant};
+
+/// Properties by name, `a{sv}`.
+pub type Properties = BTreeMap<&'static str, Variant<'static>>;
+/// Interfaces with their properties, `a{sa{sv}}`.
+pub type Interfaces = BTreeMap<&'static str, Properties>;
+/// Objects with their interfaces, `a{oa{sa{sv}}}`.
+pub type Objects = HashMap<OwnedObjectPath, Interfaces>;
 
 /// Interfaces have appeared on an object.
 pub async fn added(
