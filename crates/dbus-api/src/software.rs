@@ -54,7 +54,8 @@ pub const START_UPDATE: &str = "StartUpdate";
 pub const MULTIPART_UPDATE: &str = "xyz.openbmc_project.Software.MultipartUpdate";
 /// `FieldModeEnabled` (b).
 pub const FIELD_MODE: &str = "xyz.openbmc_project.Control.FieldMode";
-/// Ours: `Stage` (s), `Progress` (y), `Reason` (s); what is going on with an image, and why it ended as it did.
+/// Ours: `Stage` (s), `Progress` (y), `Reason` (s), `Target` (s), `Signer` (s); what is going on with an image, why it ended
+/// as it did, which device it is for, and whose key has vouched for it.
 pub const IMAGE: &str = "io.vivianite.Software.Image1";
 /// Ours, at the [`ROOT`]: `StartUpdate(hss) → o`; an image for one device: the archive, when it is to be applied, as in
 /// [`UPDATE`], and the device's object.

@@ -105,6 +105,7 @@ impl Image {
             view.compatible.clone_from(&image.compatible);
             view.path = path;
             view.apply_time = self.record.apply_time();
+            view.signer = self.record.signer.clone().unwrap_or_default();
         });
     }
 }

@@ -138,11 +138,12 @@ impl Service {
             }
             Err(failure) => Err(failure),
         };
-        if settled.is_ok() {
+        if let Ok(record) = &settled {
             self.images
-                .change(id, Interface::Image, &["Stage", "Progress"], |view| {
+                .change(id, Interface::Image, &["Stage", "Progress", "Signer"], |view| {
                     view.stage = ImageStage::Checked;
                     view.progress = 100;
+                    view.signer = record.signer.clone().unwrap_or_default();
                 })
                 .await?;
         }

@@ -33,6 +33,8 @@ pub struct View {
     pub progress: u8,
     /// Why it ended as it did; empty while nothing is wrong.
     pub reason: String,
+    /// Fingerprint of the key that has vouched for it; empty when it is not signed.
+    pub signer: String,
 }
 
 /// Defines the interfaces that an image's object may have, each by the values that are taken from its view.
@@ -119,6 +121,9 @@ interfaces! {
         stage: view.stage,
         progress: view.progress,
         reason: view.reason.clone(),
+        // Its installer knows the devices that it is for.
+        target: String::new(),
+        signer: view.signer.clone(),
     }
 }
 

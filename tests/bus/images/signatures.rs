@@ -1,8 +1,11 @@
 //! Signatures as upstream's build makes them, with `openssl` and `tar`, and what is wrong with them.
 
-use super::bed::{Bed, IMAGE, IMMEDIATE, KEY, MACHINE, NAME, OTHER_KEY, PROPERTIES, image, is_soak};
+use super::bed::{
+    Bed, IMAGE, IMMEDIATE, KEY, MACHINE, NAME, ON_REQUEST, OTHER_KEY, PROPERTIES, image, is_soak,
+};
 use super::ear::Said;
 use anyhow::Context as _;
+use image_signature::PublicKey;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -356,6 +359,23 @@ fn a_trusted_key_that_cannot_be_used_lets_nothing_pass() -> anyhow::Result<()> {
     bed.trust("B-other", OTHER_KEY.public_key_pem(), "HashType=SHA256\n")?;
     bed.trust("C-right", KEY.public_key_pem(), "HashType=SHA256\n")?;
     assert_eq!(try_out(&mut bed, &image("right-again"))?, Ok("right-again".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn an_image_names_the_key_that_has_vouched_for_it_and_so_it_does_after_a_restart() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    let signer = PublicKey::from_pem(KEY.public_key_pem().as_bytes())?.fingerprint().to_string();
+    let object = bed.start_update(&image("signed"), ON_REQUEST)?;
+    let told = bed.until(|heard| {
+        let mut own = heard.iter().filter(|heard| heard.path == object);
+        own.find(|heard| heard.value(IMAGE, "Stage") == Some("checked")).cloned()
+    })?;
+    assert_eq!(told.value(IMAGE, "Signer"), Some(&*signer), "{told:?}");
+    bed.await_state(&object, "Ready")?;
+    bed.stop()?;
+    bed.start()?;
+    assert_eq!(bed.get(NAME, &object, IMAGE, "Signer"), Ok(signer));
     Ok(())
 }
 

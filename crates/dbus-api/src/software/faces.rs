@@ -338,6 +338,10 @@ face! {
         Progress is progress: u8 => u8 = |value| *value,
         /// Why it ended as it did; empty while nothing is wrong.
         Reason is reason: String => String = String::clone,
+        /// Path of the object of the device that it is for; empty for none.
+        Target is target: String => String = String::clone,
+        /// Fingerprint of the machine's key that has vouched for it, SHA-256 in hexadecimal; empty when it is not signed.
+        Signer is signer: String => String = String::clone,
     }
 }
 
@@ -450,7 +454,7 @@ mod tests {
         check(&DeleteAll {});
         check(&Update { allowed_apply_times: vec![update_state::ApplyTime::OnReset] });
         check(&MultipartUpdate {});
-        check(&Image { stage: Stage::Done, progress: 100, reason: text() });
+        check(&Image { stage: Stage::Done, progress: 100, reason: text(), target: text(), signer: text() });
         check(&Intake {});
     }
 }
