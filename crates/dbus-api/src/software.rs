@@ -42,6 +42,8 @@ pub const ACTIVATION: &str = "xyz.openbmc_project.Software.Activation";
 pub const ACTIVATION_PROGRESS: &str = "xyz.openbmc_project.Software.ActivationProgress";
 /// Marks an object during whose activation the BMC must not be reset.
 pub const ACTIVATION_BLOCKS_TRANSITION: &str = "xyz.openbmc_project.Software.ActivationBlocksTransition";
+/// The object of the system's settings that has [`APPLY_TIME`].
+pub const APPLY_TIME_OBJECT: &str = "/xyz/openbmc_project/software/apply_time";
 /// `RequestedApplyTime` (s).
 pub const APPLY_TIME: &str = "xyz.openbmc_project.Software.ApplyTime";
 /// `Associations` (a(sss)): forward type, reverse type, endpoint; of an image or a device, as of an inventory's object.
@@ -76,6 +78,8 @@ words! {
         Checked = "checked",
         /// No service has come that installs it.
         Waiting = "waiting for an installer",
+        /// A service has claimed it, and installs another image at the same place.
+        Turn = "waiting for its turn",
         /// A service installs it, or is about to.
         Installer = "with its installer",
         /// The service that was to install it has said that it will not.

@@ -2,9 +2,10 @@
 
 use super::announcement::Properties;
 use super::{
-    ACTIVATION, DELETE, DELETE_ALL, INTAKE, NAMESPACE, ROOT, START_UPDATE, UPDATE, apply_time as time_name,
-    requested_activation,
+    ACTIVATION, APPLY_TIME, APPLY_TIME_OBJECT, DELETE, DELETE_ALL, INTAKE, NAMESPACE, ROOT, START_UPDATE,
+    UPDATE, apply_time as time_name, requested_activation,
 };
+use crate::object_mapper;
 use crate::standard::PROPERTIES;
 use std::os::fd::BorrowedFd;
 use update_state::{ApplyTime, RequestedActivation};
@@ -52,6 +53,18 @@ pub async fn activate(connection: &Connection, peer: &str, object: &str) -> zbus
     let wish = Variant::from(requested_activation(RequestedActivation::Active));
     let arguments = (ACTIVATION, "RequestedActivation", wish);
     connection.call_method(Some(peer), object, Some(PROPERTIES), "Set", &arguments).await.map(drop)
+}
+
+/// Sets the apply time of the whole system.
+///
+/// Errors: as the bus, the object mapper or the settings' owner says; [`zbus::Error::InterfaceNotFound`] when no service has it.
+pub async fn set_apply_time(connection: &Connection, time: ApplyTime) -> zbus::Result<()> {
+    let asked = object_mapper::get_object(connection, APPLY_TIME_OBJECT, &[APPLY_TIME]).await;
+    let services = asked.map_err(|error| zbus::Error::Failure(error.to_string()))?;
+    let Some(service) = services.into_keys().next() else { return Err(zbus::Error::InterfaceNotFound) };
+    let arguments = (APPLY_TIME, "RequestedApplyTime", Variant::from(time_name(time)));
+    let object = APPLY_TIME_OBJECT;
+    connection.call_method(Some(&*service), object, Some(PROPERTIES), "Set", &arguments).await.map(drop)
 }
 
 /// Asks for an object's removal.
