@@ -1,7 +1,12 @@
-//! The bus face: what is asked of us, handed on to the owner of it all.
+//! What is asked of us on the bus, handed on to the service.
 
+use crate::images::removal::Caller;
+use crate::images::take_in::StartUpdate;
+use crate::installers::calls;
 use crate::view::{self, View};
-use dbus_api::software::faces::{self, Activates, Deletes, DeletesAll, Replies, Source, Updates, Values};
+use dbus_api::software::faces::{
+    self, Activates, Deletes, DeletesAll, Replies, Source, TakesIn, Updates, Values,
+};
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::root::Lists;
 use dbus_api::software::signals::Objects;
@@ -11,20 +16,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use update_state::RequestedActivation;
-use zbus::{ObjectPath, OwnedFd, OwnedObjectPath};
+use zbus::{Connection, ObjectPath, OwnedFd, OwnedObjectPath};
+
+/// Calls that may wait for the service.
+const COMMANDS_KEPT: usize = 64;
 
 /// Where an answer goes.
 type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
-/// What somebody asks for.
+/// What is asked for.
 #[derive(Debug)]
 pub enum Command {
-    /// Take in an image.
-    StartUpdate {
-        /// The image.
-        image: OwnedFd,
-        /// When it is to be applied, as the bus says it.
-        apply_time: String,
+    /// Take in an image; the answer is its object.
+    StartUpdate(StartUpdate, Reply<OwnedObjectPath>),
+    /// Take in an image that an installer hands on: the connection, and the bus names that it owns.
+    HandOn {
+        /// The image; its installer is not filled in.
+        request: StartUpdate,
+        /// The connection.
+        caller: Caller,
+        /// Its bus names below that of all services of firmware.
+        names: Vec<String>,
         /// The image's object.
         reply: Reply<OwnedObjectPath>,
     },
@@ -43,26 +55,47 @@ pub enum Command {
     Delete {
         /// The image; all when there is none.
         id: Option<VersionId>,
-        /// Unique name of whoever asks.
-        caller: String,
+        /// The connection that asks.
+        caller: Caller,
         /// Nothing more.
         reply: Reply<()>,
     },
-    /// Tell all objects.
+    /// List all objects.
     ManagedObjects(Reply<Objects>),
 }
 
 /// Where commands go.
 #[derive(Debug, Clone)]
-pub struct Commands(pub mpsc::Sender<Command>);
+pub struct Commands {
+    service: mpsc::Sender<Command>,
+    connection: Connection,
+}
 
 impl Commands {
+    /// Commands come through the receiver.
+    pub fn new(connection: &Connection) -> (Self, mpsc::Receiver<Command>) {
+        let (service, commands) = mpsc::channel(COMMANDS_KEPT);
+        (Self { service, connection: connection.clone() }, commands)
+    }
+
     /// Sends a command and waits for the answer.
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Refusal> {
         let (reply, answer) = oneshot::channel();
         let ended = || Refusal::Unavailable("the service is about to end".to_owned());
-        self.0.send(command(reply)).await.map_err(|_| ended())?;
+        self.service.send(command(reply)).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
+    }
+
+    /// Whose a connection is, as the bus says.
+    async fn caller(&self, name: String) -> Caller {
+        // A connection of which the bus does not say is none of root's.
+        let is_root = peer::is_privileged(&self.connection, &name).await.unwrap_or(false);
+        Caller { name, is_root }
+    }
+
+    async fn delete(&self, id: Option<VersionId>, caller: String) -> Result<(), Refusal> {
+        let caller = self.caller(caller).await;
+        self.ask(|reply| Command::Delete { id, caller, reply }).await
     }
 }
 
@@ -74,7 +107,7 @@ impl Lists for Commands {
 
 impl DeletesAll for Commands {
     async fn delete_all(&self, caller: String) -> Result<(), Refusal> {
-        self.ask(|reply| Command::Delete { id: None, caller, reply }).await
+        self.delete(None, caller).await
     }
 }
 
@@ -86,7 +119,31 @@ impl Source<faces::Update> for Commands {
 
 impl Updates for Commands {
     async fn start_update(&self, image: OwnedFd, apply_time: String) -> Result<OwnedObjectPath, Refusal> {
-        self.ask(|reply| Command::StartUpdate { image, apply_time, reply }).await
+        let request =
+            StartUpdate { image, apply_time, target: String::new(), installer: None, replaces: None };
+        self.ask(|reply| Command::StartUpdate(request, reply)).await
+    }
+}
+
+impl Source<faces::Intake> for Commands {
+    fn values(&self, _property: &'static str) -> faces::Intake {
+        faces::Intake {}
+    }
+}
+
+impl TakesIn for Commands {
+    async fn start_update_for(
+        &self,
+        image: OwnedFd,
+        apply_time: String,
+        target: String,
+        caller: String,
+    ) -> Result<OwnedObjectPath, Refusal> {
+        let present = calls::present(&self.connection).await;
+        let names = present.into_iter().filter(|(_, owner)| *owner == caller).map(|(name, _)| name).collect();
+        let caller = self.caller(caller).await;
+        let request = StartUpdate { image, apply_time, target, installer: None, replaces: None };
+        self.ask(|reply| Command::HandOn { request, caller, names, reply }).await
     }
 }
 
@@ -94,30 +151,30 @@ impl Replies for Commands {
     async fn replied(&self, object: &OwnedObjectPath) {
         let name = object.as_str().rsplit('/').next().unwrap_or_default();
         if let Ok(id) = VersionId::parse(name) {
-            // Nobody listens at the service's end.
-            let _ = self.0.send(Command::Replied(id)).await;
+            // The receiver is gone only when the service ends.
+            let _ = self.service.send(Command::Replied(id)).await;
         }
     }
 }
 
 /// What is behind an image's object.
 #[derive(Debug, Clone)]
-pub struct Face {
-    /// Whose face.
+pub struct ImageFace {
+    /// Which image.
     pub id: VersionId,
     /// What is known.
     pub view: watch::Receiver<View>,
     /// Where calls go.
     pub commands: Commands,
-    /// Set when somebody has read the activation.
+    /// Set when a client has read the Activation.
     pub was_read: Arc<AtomicBool>,
     /// Told of that.
     pub reads: Arc<Notify>,
 }
 
-impl<V: Values + for<'view> From<&'view View>> Source<V> for Face {
+impl<V: Values + for<'view> From<&'view View>> Source<V> for ImageFace {
     fn values(&self, property: &'static str) -> V {
-        // Not who asks for an activation, after which zbus reads RequestedActivation itself.
+        // Not a client that asks for an activation, after which zbus reads RequestedActivation itself.
         if (V::NAME, property) == (ACTIVATION, "Activation") {
             self.was_read.store(true, Ordering::Relaxed);
             self.reads.notify_one();
@@ -126,17 +183,30 @@ impl<V: Values + for<'view> From<&'view View>> Source<V> for Face {
     }
 }
 
-impl Activates for Face {
+impl Activates for ImageFace {
     async fn request(&self, wish: RequestedActivation) -> Result<(), Refusal> {
         let id = self.id.clone();
         self.commands.ask(|reply| Command::Request { id, wish, reply }).await
     }
 }
 
-impl Deletes for Face {
+impl Deletes for ImageFace {
     async fn delete(&self, caller: String) -> Result<(), Refusal> {
-        let id = Some(self.id.clone());
-        self.commands.ask(|reply| Command::Delete { id, caller, reply }).await
+        self.commands.delete(Some(self.id.clone()), caller).await
+    }
+}
+
+impl Replies for ImageFace {
+    async fn replied(&self, object: &OwnedObjectPath) {
+        self.commands.replied(object).await;
+    }
+}
+
+impl Updates for ImageFace {
+    async fn start_update(&self, image: OwnedFd, apply_time: String) -> Result<OwnedObjectPath, Refusal> {
+        let (target, replaces) = (object_path(&self.id).to_string(), Some(self.id.clone()));
+        let request = StartUpdate { image, apply_time, target, installer: None, replaces };
+        self.commands.ask(|reply| Command::StartUpdate(request, reply)).await
     }
 }
 

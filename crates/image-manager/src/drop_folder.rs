@@ -1,117 +1,390 @@
-//! The upload folder: watched, looked after, found again.
+//! The drop folder: watched, looked after, found again. Does what [`intake`] says, and tells what became of files.
+
+use crate::events;
+use crate::unpacker::{Failure, foreign};
+use event_log::Event as LogEvent;
+use folder::{Folder, NotTaken, Removal, Stamp};
+use image_check::{LimitError, Rejection};
+use image_format::VersionId;
+use intake::{Effect, Ending, Event, Found, Intake, Verdict, Why};
+use service_runtime::text::is_hidden;
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use watch::{FolderEvent, FolderWatch};
 
 pub mod folder;
 pub mod intake;
 pub mod watch;
 
-use crate::drop_folder::folder::{Folder, NotTaken};
-use crate::drop_folder::watch::{FolderEvent, FolderWatch};
-use crate::service::{FOLDER_INTERVAL, LOOK_INTERVAL, Service};
-use std::io;
-use std::sync::Arc;
-use tokio::time::Instant;
+/// What has happened in the folder that concerns images that are there already.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News {
+    /// The folder of this image is not where it was.
+    ImageLeft(VersionId),
+    /// Images may have lost their folders: events were lost.
+    MayHaveLost,
+    /// It is another drop folder now.
+    AnotherFolder,
+}
 
-impl Service {
-    pub(crate) fn happened(&mut self, happened: io::Result<Vec<FolderEvent>>) {
-        match happened {
-            Ok(happened) => self.take_happened(happened),
+/// The drop folder, and what is in it that is no image yet.
+#[derive(Debug)]
+pub struct DropFolder {
+    path: PathBuf,
+    ignores_foreign: bool,
+    folder: Arc<Folder>,
+    watch: Option<FolderWatch>,
+    intake: Intake,
+    news: Vec<News>,
+}
+
+impl DropFolder {
+    /// The folder at this path, which was opened already and is not watched yet.
+    pub fn new(path: PathBuf, ignores_foreign: bool, folder: Folder, intake: Intake) -> Self {
+        Self { path, ignores_foreign, folder: Arc::new(folder), watch: None, intake, news: Vec::new() }
+    }
+
+    /// The folder as it was found last.
+    pub fn folder(&self) -> &Arc<Folder> {
+        &self.folder
+    }
+
+    /// The files that wait.
+    pub fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Waits for events; for ever, while the folder is not watched. Dropping the future loses none.
+    pub async fn next(&mut self) -> io::Result<Vec<FolderEvent>> {
+        match &mut self.watch {
+            Some(watch) => watch.next().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What images must know; asked after each of the following.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Takes what [`Self::next`] gave.
+    pub fn heard(&mut self, heard: io::Result<Vec<FolderEvent>>, now: Duration) {
+        match heard {
+            Ok(events) => self.take(events, now),
             Err(error) => {
-                log::warn!("the upload folder cannot be watched, it is tried again: {error}");
+                log::warn!("{} cannot be watched, it is tried again: {error}", self.path.display());
                 self.watch = None;
+                self.step(Event::FolderGone, now);
             }
         }
     }
 
-    /// Hears of what has happened up to now, before something is removed.
-    pub(crate) fn catch_up(&mut self) {
+    /// Begins to watch.
+    pub fn watch(&mut self, now: Duration) {
+        self.perform([Effect::Watch].into(), now);
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Duration) {
+        self.step(Event::Tick, now);
+    }
+
+    /// The path may lead to another folder: images seem to have lost theirs.
+    pub fn check_path(&mut self, now: Duration) {
+        self.step(Event::PathChanged, now);
+    }
+
+    /// An image has gone.
+    pub fn room_made(&mut self, now: Duration) {
+        self.step(Event::RoomMade, now);
+    }
+
+    /// A file was not taken in, as there are as many images as may be kept; the event to be sent.
+    pub fn refuse_for_want_of_space(
+        &mut self,
+        name: &OsStr,
+        reason: &str,
+        now: Duration,
+    ) -> Option<LogEvent> {
+        if self.leave_foreign_alone(name, now) {
+            return None;
+        }
+        let (subject, found) = (self.subject(name), self.folder.look(name).ok());
+        let verdict = self.intake.ended(name, Ending::NoRoom { needed: 0 }, now);
+        log::error!("{subject} is not taken in: {reason}");
+        if verdict == Verdict::Final {
+            self.remove(name, found, now);
+        }
+        Some(events::too_many(&subject, reason))
+    }
+
+    /// The next file to take in.
+    pub fn next_file(&mut self) -> Option<OsString> {
+        self.intake.next()
+    }
+
+    /// A file was taken in as an image that has its name now.
+    pub fn took(&mut self, name: &OsStr, read: &Stamp, now: Duration) {
+        self.catch_up(now);
+        let is_there = self.holds_more(name, read);
+        self.intake.ended(name, Ending::Taken { is_there }, now);
+        if !is_there {
+            self.remove(name, Some(*read), now);
+        }
+        self.go_on(now);
+    }
+
+    /// A file is gone: what was read of it is not wanted.
+    pub fn forget(&mut self, name: &OsStr, now: Duration) {
+        self.intake.forget(name);
+        self.go_on(now);
+    }
+
+    /// A file was not taken in; the event to be sent, if there is to be one.
+    pub fn refuse(
+        &mut self,
+        name: &OsStr,
+        found: Option<Stamp>,
+        failure: &Failure,
+        now: Duration,
+    ) -> Option<LogEvent> {
+        let subject = self.subject(name);
+        self.catch_up(now);
+        let ending = self.ending(name, found, failure);
+        let verdict = self.intake.ended(name, ending, now);
+        let event = tell(&subject, failure, verdict).then(|| events::of(failure, &subject)).flatten();
+        match (verdict, failure, found) {
+            (Verdict::Final, Failure::Rejected(Rejection::Storage(_)), Some(stamp)) => {
+                self.intake.leave_alone(name, stamp.identity);
+            }
+            (Verdict::Final, Failure::NotTaken(NotTaken::MoreNames), _) => {
+                self.step(Event::Looked(name.to_owned(), Why::Created, Err(NotTaken::MoreNames)), now);
+            }
+            (Verdict::Final, Failure::Rejected(reason), found) if !is_left_alone(reason) => {
+                self.remove(name, found, now);
+            }
+            _ => {}
+        }
+        self.go_on(now);
+        event
+    }
+
+    /// How a file is called in the log and the event log.
+    pub fn subject(&self, name: &OsStr) -> String {
+        tame(&self.folder.join(name).to_string_lossy())
+    }
+
+    fn ending(&self, name: &OsStr, found: Option<Stamp>, failure: &Failure) -> Ending {
+        let has_writer = self.folder.has_writer(name) == Some(true);
+        match (failure, found) {
+            (Failure::Rejected(Rejection::Interrupted), _) => Ending::Done,
+            (Failure::Rejected(Rejection::Ignored { .. } | Rejection::Foreign { .. }), Some(stamp)) => {
+                Ending::LeftAlone(stamp.identity)
+            }
+            (Failure::Rejected(_), Some(_)) if has_writer => Ending::HasWriter,
+            // What has come so far may be more than its share of padding.
+            (
+                Failure::Rejected(Rejection::Truncated | Rejection::Limit(LimitError::Ratio { .. })),
+                Some(stamp),
+            ) => Ending::Early { size: stamp.size },
+            (Failure::Rejected(Rejection::Busy { needed, .. }), _) => Ending::NoRoom { needed: *needed },
+            // A fault of the machine is not the file's: it stays.
+            (Failure::Rejected(Rejection::Storage(_)), Some(_))
+            | (Failure::NotTaken(NotTaken::Refused(_)), _) => Ending::NoRoom { needed: 0 },
+            (Failure::Rejected(_), Some(stamp)) => {
+                let found = self.folder.look(name);
+                Ending::Bad { is_there: found.is_ok_and(|found| found.identity == stamp.identity) }
+            }
+            _ => Ending::Done,
+        }
+    }
+
+    /// Hears of what has happened up to now, before a file is removed.
+    fn catch_up(&mut self, now: Duration) {
         let pending = self.watch.as_ref().map(FolderWatch::pending).unwrap_or_default();
-        self.take_happened(pending);
+        self.take(pending, now);
     }
 
-    fn take_happened(&mut self, happened: Vec<FolderEvent>) {
-        for one in happened {
-            match one {
-                FolderEvent::Arrived(name) => {
-                    self.linked.remove(&name);
-                    self.arrived(name);
+    fn take(&mut self, events: Vec<FolderEvent>, now: Duration) {
+        for event in events {
+            let event = match event {
+                FolderEvent::Arrived(name) => Event::Written(name),
+                FolderEvent::Created(name) => Event::Created(name),
+                FolderEvent::Opened(name) => Event::Opened(name),
+                FolderEvent::FolderLeft(name) => {
+                    let id = name.to_str().and_then(|name| VersionId::parse(name).ok());
+                    self.news.extend(id.map(News::ImageLeft));
+                    continue;
                 }
-                FolderEvent::Created(name) => {
-                    let has_another = matches!(self.folder.look(&name), Err(NotTaken::MoreNames));
-                    self.watch_link(name, has_another);
-                }
-                // Whoever makes a file has it open; one with two names was there before.
-                FolderEvent::Opened(name) => {
-                    if self.linked.get(&name) == Some(&false) {
-                        self.linked.remove(&name);
-                    }
-                }
-                FolderEvent::FolderLeft(name) => self.may_have_lost(&name),
                 FolderEvent::Overflow => {
-                    self.has_lost = true;
-                    self.rescan();
+                    self.news.push(News::MayHaveLost);
+                    Event::EventsLost
                 }
-                FolderEvent::FolderGone => (self.watch, self.must_look) = (None, true),
-                FolderEvent::PathChanged => self.must_look = true,
-            }
+                FolderEvent::FolderGone => {
+                    self.watch = None;
+                    Event::FolderGone
+                }
+                FolderEvent::PathChanged => Event::PathChanged,
+            };
+            self.step(event, now);
         }
+    }
+
+    fn step(&mut self, event: Event, now: Duration) {
+        let effects = self.intake.step(event, now);
+        self.perform(effects, now);
+        self.go_on(now);
+    }
+
+    fn go_on(&mut self, now: Duration) {
+        loop {
+            let effects = self.intake.go_on();
+            if effects.is_empty() {
+                return;
+            }
+            self.perform(effects, now);
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>, now: Duration) {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            let event = match effect {
+                Effect::CheckPath => Event::PathLeads { is_same: self.folder.is_there() },
+                Effect::Watch => Event::Watched { is_watched: self.watch_folder() },
+                Effect::List => Event::Listed(self.files()),
+                Effect::Look(name, why) => {
+                    let found = self.look(&name, why);
+                    Event::Looked(name, why, found)
+                }
+                Effect::LeftAlone(name, reason) => {
+                    log::warn!("{} is left alone: {reason}", self.subject(&name));
+                    continue;
+                }
+                Effect::AskFree => match self.folder.free() {
+                    Ok(free) => Event::Free(free),
+                    Err(_) => continue,
+                },
+            };
+            effects.extend(self.intake.step(event, now));
+        }
+    }
+
+    fn look(&self, name: &OsStr, why: Why) -> Result<Found, NotTaken> {
+        let stamp = self.folder.look(name)?;
+        // Asking opens the file, which the watch would hear of as of a writer's.
+        let has_writer = if why == Why::Created { None } else { self.folder.has_writer(name) };
+        Ok(Found { stamp, has_writer })
+    }
+
+    fn files(&self) -> Vec<OsString> {
+        self.folder.uploads().unwrap_or_else(|error| {
+            log::warn!("cannot read {}: {error}", self.folder.path().display());
+            Vec::new()
+        })
     }
 
     /// Watches the folder that the path leads to now.
-    pub(crate) fn watch_folder(&mut self) {
-        self.folder_checked = Instant::now();
-        match self.open_folder() {
-            Ok(watch) => {
-                self.watch = Some(watch);
-                self.rescan();
-            }
+    fn watch_folder(&mut self) -> bool {
+        match self.open() {
+            Ok(watch) => self.watch = Some(watch),
             Err(error) => {
-                log::warn!(
-                    "cannot use {}, it is tried again: {error}",
-                    self.settings.upload_folder.display()
-                );
+                log::warn!("cannot use {}, it is tried again: {error}", self.path.display());
                 self.watch = None;
             }
         }
+        self.watch.is_some()
     }
 
-    fn open_folder(&mut self) -> io::Result<FolderWatch> {
-        let path = self.settings.upload_folder.clone();
+    fn open(&mut self) -> io::Result<FolderWatch> {
         if !self.folder.is_there() {
-            let folder = Folder::open(&path)?;
-            log::warn!("there is another upload folder now: {}", path.display());
+            let folder = Folder::open(&self.path)?;
+            log::warn!("there is another drop folder now: {}", self.path.display());
             self.folder = Arc::new(folder);
-            self.is_another_folder = true;
+            self.news.push(News::AnotherFolder);
         }
-        FolderWatch::of(&path)
+        FolderWatch::of(&self.path)
     }
 
-    /// When the folder is looked at without news of it.
-    pub(crate) fn folder_due(&self) -> Instant {
-        self.folder_checked + if self.watch.is_some() { FOLDER_INTERVAL } else { LOOK_INTERVAL }
+    /// Whether a file is for another service; then it is left alone.
+    fn leave_foreign_alone(&mut self, name: &OsStr, now: Duration) -> bool {
+        let Some(file) = self.folder.take(name).ok().filter(|_| self.ignores_foreign) else { return false };
+        let Some(format) = foreign(&file.file) else { return false };
+        self.intake.ended(name, Ending::LeftAlone(file.stamp.identity), now);
+        log::warn!("{} is left alone: {}", self.subject(name), Rejection::Foreign { format });
+        true
     }
 
-    /// When files that may have other names are looked at, if there are any.
-    pub(crate) fn links_due(&self) -> Option<Instant> {
-        (!self.linked.is_empty()).then(|| self.links_checked + self.links_wait)
+    /// Whether a name leads to something that was not read: another file, or more of it, or other bytes.
+    ///
+    /// A close that is heard of late is no writing, nor is a new time without a close: some writers set it at the end.
+    fn holds_more(&self, name: &OsStr, read: &Stamp) -> bool {
+        let was_written = self.intake.was_written(name);
+        self.folder.look(name).is_ok_and(|found| {
+            (found.identity, found.size) != (read.identity, read.size)
+                || (was_written && found.modified != read.modified)
+        })
     }
 
-    pub(crate) fn look_at_folder(&mut self) {
-        let is_due = std::mem::take(&mut self.must_look) || self.folder_due() <= Instant::now();
-        if is_due && (self.watch.is_none() || !self.folder.is_there()) {
-            self.watch_folder();
-        } else if is_due {
-            self.folder_checked = Instant::now();
-        }
-        if self.links_due().is_some_and(|due| due <= Instant::now()) {
-            self.look_at_links();
-            self.links_checked = Instant::now();
-            self.links_wait = (self.links_wait * 2).min(FOLDER_INTERVAL);
-        }
-        self.look_at_uploads();
-        let is_due = self.space_checked.elapsed() >= self.settings.space_retry;
-        if self.intake.waits_for_room() && is_due {
-            self.space_checked = Instant::now();
-            self.look_for_room();
+    /// Removes a file that is done with.
+    fn remove(&mut self, name: &OsStr, found: Option<Stamp>, now: Duration) {
+        let Some(Stamp { identity, size, .. }) = found else { return };
+        match self.folder.remove_upload(name, identity, size) {
+            Ok(Removal::Done) => {}
+            Ok(Removal::HasWriter) => self.step(Event::NotRemoved(name.to_owned()), now),
+            Err(error) => {
+                log::warn!("{} cannot be removed: {error}", self.subject(name));
+                self.intake.leave_alone(name, identity);
+            }
         }
     }
+}
+
+/// Says in the log what became of a file; true where an event is to say it too.
+fn tell(subject: &str, failure: &Failure, verdict: Verdict) -> bool {
+    match failure {
+        Failure::NotTaken(NotTaken::Gone) | Failure::Rejected(Rejection::Interrupted) => return false,
+        Failure::NotTaken(reason @ NotTaken::Refused(_)) if verdict == Verdict::Kept => {
+            log::error!("{subject} cannot be read and is tried again later: {reason}");
+            return false;
+        }
+        Failure::NotTaken(reason) => {
+            log::warn!("{subject} is left alone: {reason}");
+            return false;
+        }
+        Failure::Rejected(reason @ Rejection::Ignored { .. }) => {
+            log::info!("{subject} is left alone: {reason}");
+            return false;
+        }
+        Failure::Rejected(reason @ Rejection::Foreign { .. }) => {
+            log::warn!("{subject} is left alone: {reason}");
+            return false;
+        }
+        // That is judged of images that were handed over alone.
+        Failure::Unfit(_) => return false,
+        Failure::Rejected(reason) => match verdict {
+            Verdict::Again => {
+                log::info!("{subject} may be still on its way: {reason}");
+                return false;
+            }
+            Verdict::Kept => log::error!("{subject} is kept and tried again later: {reason}"),
+            Verdict::Final => log::error!("{subject} is not taken in: {reason}"),
+        },
+    }
+    true
+}
+
+fn is_left_alone(reason: &Rejection) -> bool {
+    matches!(reason, Rejection::Ignored { .. } | Rejection::Foreign { .. } | Rejection::Interrupted)
+}
+
+/// A text without hidden characters: the program that drops a file chooses its name.
+pub fn tame(text: &str) -> String {
+    text.chars()
+        .map(|character| if is_hidden(character) { char::REPLACEMENT_CHARACTER } else { character })
+        .collect()
 }

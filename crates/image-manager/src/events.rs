@@ -5,6 +5,8 @@ use dbus_api::logging::Severity;
 use dbus_api::software::event::{self, data};
 use event_log::Event;
 use image_check::{Class, JudgeError, Rejection};
+use std::time::Duration;
+
 /// Of an image that was not taken in; none where nothing is wrong.
 pub fn of(failure: &Failure, subject: &str) -> Option<Event> {
     let Failure::Rejected(rejection) = failure else { return None };
@@ -22,7 +24,12 @@ pub fn of(failure: &Failure, subject: &str) -> Option<Event> {
     };
     Some(event.with(data::REASON, rejection.to_string()))
 }
-use std::time::Duration;
+
+/// An image is not for what it was handed to, or not its installer's to install.
+pub fn unfit(failure: &Failure, id: &str, object: &str) -> Option<Event> {
+    let Failure::Unfit(reason) = failure else { return None };
+    Some(not_applicable(id, object, reason))
+}
 
 /// There are too many images that no service installs.
 pub fn too_many(subject: &str, reason: &str) -> Event {

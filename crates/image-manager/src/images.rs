@@ -1,237 +1,519 @@
-//! The images that are shown, and what the bus is told of them.
+//! Images from their arrival to their end: their objects on the bus, their records and their folders. What happens to each is
+//! decided by its life, see [`crate::hand_over`]; here it is done.
 
-pub mod record;
-
-use crate::dbus::{Commands, Face, object_path};
-use crate::hand_over::HandOver;
-use crate::images::record::Record;
-use crate::view::{Interface, View};
-use anyhow::Context as _;
+use crate::dbus::{Commands, object_path};
+use crate::drop_folder::folder::Folder;
+use crate::events;
+use crate::hand_over::{Effect, Event, Limits, Origin};
+use crate::installers::{Facts, Installers, calls};
+use crate::settings::Settings;
+use crate::view::Interface;
 use dbus_api::software::Stage as ImageStage;
+use dbus_api::software::refusal::Refusal;
 use dbus_api::software::signals::Objects;
-use dbus_api::software::{faces, signals};
+use event_log::Event as LogEvent;
 use image_format::VersionId;
-use service_runtime::Exit;
-use std::collections::{BTreeMap, BTreeSet};
+use objects::{ImageObject, ImageObjects};
+use record::{Record, Records, Stage};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc};
+use update_state::{Activation, RequestedActivation};
 use zbus::Connection;
 
-/// Longest wait for the bus to take what we send; shorter than any watchdog.
-const SEND_LIMIT: Duration = Duration::from_secs(10);
+pub mod objects;
+pub mod record;
+pub mod removal;
+mod restore;
+pub mod take_in;
 
-/// One image.
+/// What has become of a question that images have asked.
 #[derive(Debug)]
-pub struct Image {
-    /// Its id, which is its object's and its folder's name.
-    pub id: VersionId,
-    /// What it shows.
-    pub view: watch::Sender<View>,
-    /// In which interfaces.
-    pub shown: BTreeSet<Interface>,
-    /// Its life, if it came by `StartUpdate`.
-    pub hand_over: Option<HandOver>,
-    /// What is kept of it.
-    pub record: Record,
-    /// Since when it is there.
-    pub since: Duration,
-    /// An earlier run has published it.
-    pub is_adopted: bool,
-    /// An installer has begun with it.
-    pub was_activated: bool,
-    /// It goes as soon as nobody is at work on it.
-    pub removal: Option<PendingRemoval>,
-    /// What the event log hears when it turns out to be invalid.
-    pub failure: Option<event_log::Event>,
-    /// What the event log hears of its loss, which is not announced yet.
-    pub loss: Option<Box<event_log::Event>>,
-    /// Since when it has told nobody that it goes on.
-    pub quiet_since: Duration,
-    /// Set when somebody has read its activation.
-    pub was_read: Arc<AtomicBool>,
+pub enum Answer {
+    /// An installer was told to begin with an image, and has accepted or not.
+    Begun(VersionId, bool),
+    /// An id for an image that was dropped, and whether the object mapper knows it.
+    Named(Box<take_in::Named>),
 }
 
-/// Why an image has to go.
+/// What other parts of the service must know of images.
 #[derive(Debug)]
-pub struct PendingRemoval {
-    /// For people.
-    pub reason: String,
-    /// What the event log hears.
-    pub event: Option<Box<event_log::Event>>,
-    /// Whoever has handed it over is told.
-    pub is_told: bool,
-}
-
-impl Image {
-    /// Not shown yet.
-    pub fn new(id: VersionId, record: Record, hand_over: Option<HandOver>, now: Duration) -> Self {
-        Self {
-            id,
-            view: watch::Sender::new(View::default()),
-            shown: BTreeSet::new(),
-            hand_over,
-            record,
-            since: now,
-            is_adopted: false,
-            was_activated: false,
-            removal: None,
-            failure: None,
-            loss: None,
-            quiet_since: now,
-            was_read: Arc::default(),
-        }
-    }
-
-    /// Whether it was announced.
-    pub fn is_published(&self) -> bool {
-        self.shown.contains(&Interface::Version)
-    }
-
-    /// What two images that one installer would install at the same place have in common.
-    pub fn target(&self) -> (String, String, Vec<String>) {
-        let image = &self.record.image;
-        (image.purpose.clone(), image.extended_version.clone(), image.compatible.clone())
-    }
-
-    /// Shows what the record knows.
-    pub fn show_record(&self, path: String) {
-        let image = &self.record.image;
-        self.view.send_modify(|view| {
-            view.purpose = Some(image.purpose());
-            view.version.clone_from(&image.version);
-            view.extended_version.clone_from(&image.extended_version);
-            view.compatible.clone_from(&image.compatible);
-            view.path = path;
-            view.apply_time = self.record.apply_time();
-            view.signer = self.record.signer.clone().unwrap_or_default();
-        });
-    }
+pub enum Change {
+    /// There is an image, and this is known of it.
+    Known(VersionId, Facts),
+    /// An image is gone.
+    Gone(VersionId),
+    /// An image has gone that took room.
+    RoomMade,
+    /// The path of the drop folder may lead to another one.
+    FolderIsAway,
+    /// An event is to be sent.
+    Happened(LogEvent),
 }
 
 /// All images.
 #[derive(Debug)]
 pub struct Images {
-    connection: Connection,
-    commands: Commands,
-    /// Told when somebody has read an activation.
-    reads: Arc<Notify>,
-    /// By their ids.
-    pub all: BTreeMap<VersionId, Image>,
+    objects: ImageObjects,
+    records: Records,
+    folder: Arc<Folder>,
+    settings: Arc<Settings>,
+    answers: mpsc::UnboundedSender<Answer>,
+    changes: Vec<Change>,
+    /// Field mode was enabled: no image without signatures stays.
+    is_enforcing: bool,
+    /// Images may have lost their folders.
+    may_have_lost: bool,
 }
 
 impl Images {
-    /// None yet.
-    pub fn new(connection: &Connection, commands: Commands) -> Self {
-        Self { connection: connection.clone(), commands, reads: Arc::default(), all: BTreeMap::new() }
+    /// None yet; answers come through the receiver.
+    pub fn new(
+        connection: &Connection,
+        commands: Commands,
+        records: Records,
+        folder: Arc<Folder>,
+        settings: Arc<Settings>,
+    ) -> (Self, mpsc::UnboundedReceiver<Answer>) {
+        let (answers, given) = mpsc::unbounded_channel();
+        let objects = ImageObjects::new(connection, commands);
+        let changes = Vec::new();
+        let (is_enforcing, may_have_lost) = (false, false);
+        let images =
+            Self { objects, records, folder, settings, answers, changes, is_enforcing, may_have_lost };
+        (images, given)
     }
 
-    /// Puts interfaces on an image's object, without telling anybody.
-    pub async fn put(&mut self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
-        let Some(image) = self.all.get_mut(id) else { return Ok(()) };
-        for interface in interfaces {
-            if image.shown.insert(*interface) {
-                let face = Face {
-                    id: id.clone(),
-                    view: image.view.subscribe(),
-                    commands: self.commands.clone(),
-                    was_read: Arc::clone(&image.was_read),
-                    reads: Arc::clone(&self.reads),
+    /// What other parts must know; asked after each of the following.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Whether no image without signatures stays.
+    pub fn enforce_signatures(&mut self, is_enforcing: bool) {
+        self.is_enforcing = is_enforcing;
+    }
+
+    /// Whether no image without signatures stays.
+    pub fn enforces_signatures(&self) -> bool {
+        self.is_enforcing
+    }
+
+    /// Completes when a client has read an Activation.
+    pub fn reads(&self) -> Arc<Notify> {
+        self.objects.reads()
+    }
+
+    /// All objects with what they show.
+    pub fn objects(&self) -> Objects {
+        self.objects.objects()
+    }
+
+    /// How many are published.
+    pub fn published(&self) -> usize {
+        self.objects.all.values().filter(|image| image.is_published()).count()
+    }
+
+    /// What is known of an image.
+    pub fn get(&self, id: &VersionId) -> Option<&ImageObject> {
+        self.objects.all.get(id)
+    }
+
+    /// When something is due.
+    pub fn wake_at(&self) -> Option<Duration> {
+        let lives = self.objects.all.values().filter_map(|image| image.life.wake_at());
+        lives.chain(self.expires_at()).min()
+    }
+
+    /// Lets images live on.
+    pub async fn tick(&mut self, installers: &Installers, now: Duration) -> anyhow::Result<()> {
+        for id in self.ids() {
+            let was_read = self.objects.all.get(&id).is_some_and(ImageObject::was_read);
+            let event = if was_read { Event::Read } else { Event::Tick };
+            self.step(&id, event, installers, now).await?;
+        }
+        self.tell_to_begin(installers, now).await?;
+        self.expire(installers, now).await?;
+        self.remove_lost().await?;
+        self.enforce();
+        self.carry_out_removals(installers, now).await?;
+        self.keep_alive(now).await
+    }
+
+    /// Hands an event to an image, and does what follows.
+    pub async fn step(
+        &mut self,
+        id: &VersionId,
+        event: Event,
+        installers: &Installers,
+        now: Duration,
+    ) -> anyhow::Result<()> {
+        let before = self.installer_of(id, installers);
+        let Some(image) = self.objects.all.get_mut(id) else { return Ok(()) };
+        let effects = image.life.step(event, now);
+        if effects.is_empty() {
+            return Ok(());
+        }
+        let installer = self.installer_of(id, installers).or(before);
+        let installer = installer.unwrap_or_else(|| "the installer".to_owned());
+        for effect in effects {
+            self.perform(id, effect, &installer).await?;
+        }
+        Ok(())
+    }
+
+    /// What installers show of an image has changed.
+    pub async fn claims_changed(
+        &mut self,
+        object: &str,
+        installers: &Installers,
+        now: Duration,
+    ) -> anyhow::Result<()> {
+        let Ok(id) = VersionId::parse(object) else { return Ok(()) };
+        let claims = installers.claims(object);
+        if let Some(image) = self.objects.all.get_mut(&id) {
+            let mut states = claims.iter().filter_map(|claim| claim.state);
+            let has_begun = states.any(|state| state.is_busy() || state.is_final());
+            image.was_activated |= has_begun;
+            if has_begun && !image.record.was_begun {
+                image.record.was_begun = true;
+                self.keep(&id);
+            }
+        }
+        self.step(&id, Event::Claimed(claims), installers, now).await
+    }
+
+    /// An installer was told to begin, and has accepted or not.
+    pub async fn begun(
+        &mut self,
+        id: &VersionId,
+        is_accepted: bool,
+        installers: &Installers,
+        now: Duration,
+    ) -> anyhow::Result<()> {
+        self.step(id, Event::Answered { is_accepted }, installers, now).await
+    }
+
+    /// A client writes what is requested of an image.
+    pub async fn request(
+        &mut self,
+        id: &VersionId,
+        wish: RequestedActivation,
+        installers: &Installers,
+        now: Duration,
+    ) -> anyhow::Result<Result<(), Refusal>> {
+        let Some(image) = self.objects.all.get(id) else { return Ok(Err(Refusal::Unknown(id.to_string()))) };
+        if image.life.activation() == Activation::Invalid {
+            let reason = format!("the image is invalid: {}", image.view.borrow().reason);
+            return Ok(Err(Refusal::NotAllowed(reason)));
+        }
+        image.view.send_modify(|view| view.requested = Some(wish));
+        if wish == RequestedActivation::Active {
+            self.step(id, Event::Requested, installers, now).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Says how much of an image was unpacked, percent.
+    pub async fn progress(&mut self, id: &VersionId, percent: u8) -> anyhow::Result<()> {
+        let shown = self.objects.all.get(id).map(|image| image.view.borrow().progress);
+        if shown.is_some_and(|shown| shown != percent) {
+            self.objects.change(id, Interface::Image, &["Progress"], |view| view.progress = percent).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that an image is being unpacked.
+    pub async fn unpacking(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        self.objects.stage(id, ImageStage::Unpacking).await
+    }
+
+    fn ids(&self) -> Vec<VersionId> {
+        self.objects.all.keys().cloned().collect()
+    }
+
+    /// How long things may take.
+    fn limits(&self) -> Limits {
+        self.settings.lives
+    }
+
+    /// Adds an image, which is not shown yet.
+    fn insert(&mut self, image: ImageObject) {
+        self.changes.push(Change::Known(image.id.clone(), image.facts()));
+        self.objects.all.insert(image.id.clone(), image);
+    }
+
+    fn happened(&mut self, event: LogEvent) {
+        self.changes.push(Change::Happened(event));
+    }
+
+    /// Writes an image's record; without, the image is only lost at a restart.
+    fn keep(&self, id: &VersionId) {
+        if let Some(image) = self.objects.all.get(id) {
+            self.write(id, &image.record);
+        }
+    }
+
+    fn write(&self, id: &VersionId, record: &Record) {
+        if let Err(error) = self.records.save(id, record) {
+            log::warn!("cannot keep a record id={id}: {error}");
+        }
+    }
+
+    /// A later run has nothing more to do for an image than to remove it.
+    fn close(&mut self, id: &VersionId) {
+        if let Some(image) = self.objects.all.get_mut(id) {
+            image.record.stage = Stage::Closed;
+        }
+        self.keep(id);
+    }
+
+    async fn perform(&mut self, id: &VersionId, effect: Effect, installer: &str) -> anyhow::Result<()> {
+        match effect {
+            Effect::Offer => self.offer(id).await,
+            Effect::Refuse => {
+                self.objects.hide(id, &[Interface::ActivationProgress]).await?;
+                // A later run has nothing to say any more.
+                self.records.remove(id);
+                self.invalid(id, None).await
+            }
+            Effect::Yield => {
+                log::info!("{installer} has claimed the image id={id}");
+                self.objects.hide(id, &[Interface::Activation]).await?;
+                self.objects.reason(id, String::new()).await?;
+                self.objects.stage(id, ImageStage::Installer).await
+            }
+            Effect::Resume => {
+                log::warn!("the installer of an image is gone, and another may claim it id={id}");
+                self.objects.stage(id, ImageStage::Waiting).await?;
+                self.show_activation(id).await
+            }
+            Effect::Unclaimed => self.unclaimed(id).await,
+            Effect::Declined => {
+                log::warn!("{installer} says that the image is invalid id={id}");
+                self.objects.reason(id, format!("{installer} says that the image is invalid")).await?;
+                self.objects.stage(id, ImageStage::Refused).await
+            }
+            Effect::Unfit => self.give_up(id, format!("{installer} says that the image is invalid")).await,
+            Effect::Failed => self.failed(id, installer).await,
+            Effect::Stuck => {
+                let limit = self.settings.lives.ready.as_secs();
+                self.give_up(
+                    id,
+                    format!("{installer}, which has claimed the image, was not ready within {limit} s"),
+                )
+                .await
+            }
+            Effect::NotBegun => {
+                log::error!("{installer} does not begin to install the image, and is not told again id={id}");
+                Ok(())
+            }
+            Effect::Ended(state) => {
+                log::info!("{installer} is done with the image, which is {state} id={id}");
+                self.close(id);
+                let stage = match state {
+                    Activation::Failed => ImageStage::Failed,
+                    Activation::Invalid => ImageStage::Refused,
+                    _ => ImageStage::Done,
                 };
-                sent(interface.add(&self.connection, &object_path(id), face)).await?;
+                self.objects.stage(id, stage).await
+            }
+            Effect::Remove => self.remove(id).await,
+        }
+    }
+
+    /// How the installer of an image is called.
+    fn installer_of(&self, id: &VersionId, installers: &Installers) -> Option<String> {
+        let image = self.objects.all.get(id)?;
+        let claimed = image.life.claimed_by().map(|owner| installers.name_of(owner));
+        claimed.or(image.record.installer.as_deref()).map(str::to_owned)
+    }
+
+    async fn offer(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        self.objects.hide(id, &[Interface::ActivationProgress]).await?;
+        self.objects.stage(id, ImageStage::Waiting).await?;
+        self.objects.activation(id).await?;
+        let announced = self.objects.all.get(id).map(ImageObject::announced).unwrap_or_default();
+        self.objects.show(id, &announced).await?;
+        if let Some(image) = self.objects.all.get(id) {
+            self.changes.push(Change::Known(id.clone(), image.facts()));
+        }
+        Ok(())
+    }
+
+    async fn unclaimed(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        let Some(image) = self.objects.all.get_mut(id) else { return Ok(()) };
+        let (purpose, limit) = (image.record.image.purpose.clone(), self.settings.lives.claim.as_secs());
+        let reason = match &image.record.installer {
+            Some(name) => format!("{name}, which has handed the image on, did not claim it within {limit} s"),
+            None => {
+                format!(
+                    "no service installs this image of purpose {purpose}: none claimed it within {limit} s"
+                )
+            }
+        };
+        if image.life.origin() != Origin::Dropped {
+            return self.give_up(id, reason).await;
+        }
+        // A later run says it no more.
+        image.record.is_reported = true;
+        self.keep(id);
+        let kept = self.settings.lives.unclaimed.as_secs();
+        log::warn!("{reason}; it is kept for {kept} s in all id={id}");
+        self.happened(events::not_applicable(id.as_str(), object_path(id).as_str(), &reason));
+        self.objects.reason(id, reason).await
+    }
+
+    /// The installation has failed. Of failed images for one place the last is kept: they take room, and a client may try
+    /// again with the one that it knows.
+    async fn failed(&mut self, id: &VersionId, installer: &str) -> anyhow::Result<()> {
+        let kept = self.settings.lives.kept.as_secs();
+        log::error!("{installer} has failed to install the image, which is kept for {kept} s id={id}");
+        let reason = format!("{installer} has failed to install the image; its log may say why");
+        self.objects.reason(id, reason).await?;
+        self.objects.stage(id, ImageStage::Failed).await?;
+        let Some(place) = self.objects.all.get(id).map(ImageObject::place) else { return Ok(()) };
+        let is_older = |other: &&ImageObject| {
+            other.id != *id && other.life.kept_since().is_some() && other.place() == place
+        };
+        let older: Vec<_> =
+            self.objects.all.values().filter(is_older).map(|image| image.id.clone()).collect();
+        for id in older {
+            self.remove(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// No installer is going to install an image.
+    async fn give_up(&mut self, id: &VersionId, reason: String) -> anyhow::Result<()> {
+        log::error!("an image is given up id={id}: {reason}");
+        self.close(id);
+        let event = events::not_applicable(id.as_str(), object_path(id).as_str(), &reason);
+        let Some(image) = self.objects.all.get_mut(id) else { return Ok(()) };
+        image.failure = Some(event);
+        let announced = image.announced();
+        // Ours is what the client looks at that has handed it over.
+        self.objects.hide(id, &[Interface::ActivationProgress]).await?;
+        self.show_activation(id).await?;
+        self.invalid(id, Some(reason)).await?;
+        // No installer is to begin with what is about to be removed.
+        self.objects.hide(id, &announced).await
+    }
+
+    /// Shows our Activation, if it is not shown and the image has one of ours.
+    async fn show_activation(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        let is_hidden = |image: &ImageObject| {
+            image.life.origin() != Origin::Dropped && !image.shown.contains(&Interface::Activation)
+        };
+        if self.objects.all.get(id).is_some_and(is_hidden) {
+            self.objects.show(id, &[Interface::Activation]).await?;
+        }
+        Ok(())
+    }
+
+    /// The reason is there before the state that it is for.
+    async fn invalid(&mut self, id: &VersionId, reason: Option<String>) -> anyhow::Result<()> {
+        let shown = self.objects.all.get(id).map(|image| image.view.borrow().reason.clone());
+        let reason = reason.or(shown).unwrap_or_default();
+        self.objects.change(id, Interface::Image, &["Reason"], |view| view.reason = reason).await?;
+        let event = self.objects.all.get_mut(id).and_then(|image| image.failure.take());
+        self.objects.stage(id, ImageStage::Failed).await?;
+        self.objects.activation(id).await?;
+        if let Some(event) = event {
+            self.happened(event);
+        }
+        Ok(())
+    }
+
+    /// Tells installers to begin whose turn it is: one at a time at each place.
+    async fn tell_to_begin(&mut self, installers: &Installers, now: Duration) -> anyhow::Result<()> {
+        for id in self.ids() {
+            let Some(image) = self.objects.all.get(&id) else { continue };
+            let Some(owner) = image.life.to_begin(now).map(str::to_owned) else { continue };
+            let place = image.place();
+            let is_taken = self
+                .objects
+                .all
+                .values()
+                .any(|other| other.id != id && other.place() == place && other.life.is_under_way());
+            let has_to_go = image.removal.is_some();
+            // Its files may only be in another place for now.
+            let is_away = !self.folder.is_there();
+            if is_away {
+                self.changes.push(Change::FolderIsAway);
+            }
+            if is_taken || has_to_go || is_away {
+                self.step(&id, Event::NotItsTurn, installers, now).await?;
+                if is_taken {
+                    self.objects.stage(&id, ImageStage::Turn).await?;
+                }
+                continue;
+            }
+            // Not before its turn: the folder's watch sees each look at its files, and wakes the service.
+            let lacking = image.record.lacks(&self.folder.join(id.as_str())).map(str::to_owned);
+            match lacking {
+                Some(name) => {
+                    self.step(&id, Event::FilesLost, installers, now).await?;
+                    let reason = format!("its file {name} was removed or changed before it was installed");
+                    self.give_up(&id, reason).await?;
+                }
+                None => self.tell_one_to_begin(&id, owner, installers, now).await?,
             }
         }
         Ok(())
     }
 
-    /// Tells of interfaces that were put on an image's object, in one message.
-    pub async fn announce(&self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
-        let Some(image) = self.all.get(id) else { return Ok(()) };
-        let told = {
-            let view = image.view.borrow();
-            interfaces.iter().map(|interface| (interface.name(), view.properties(*interface))).collect()
-        };
-        sent(signals::added(&self.connection, &object_path(id), &told)).await
+    async fn tell_one_to_begin(
+        &mut self,
+        id: &VersionId,
+        owner: String,
+        installers: &Installers,
+        now: Duration,
+    ) -> anyhow::Result<()> {
+        self.objects.hide(id, &[Interface::ActivationProgress]).await?;
+        self.objects.stage(id, ImageStage::Installer).await?;
+        let Some(image) = self.objects.all.get_mut(id) else { return Ok(()) };
+        // Whether it was told cannot be known after a crash in between, and twice is worse than not at all.
+        image.record.was_begun = true;
+        let apply = image
+            .record
+            .apply_time()
+            .filter(|_| calls::knows_the_system_s_setting(image.record.image.purpose()));
+        self.keep(id);
+        self.step(id, Event::Begin, installers, now).await?;
+        let (connection, answers, id) = (self.objects.connection().clone(), self.answers.clone(), id.clone());
+        tokio::spawn(async move {
+            if let Some(time) = apply {
+                calls::set_apply_time(&connection, time, &id).await;
+            }
+            let refused = calls::request(&connection, &owner, &object_path(&id)).await.err();
+            if let Some(error) = &refused {
+                log::warn!("the installer was not told to begin id={id}: {error}");
+            }
+            // The receiver is gone only when the service ends.
+            let _ = answers.send(Answer::Begun(id, refused.is_none()));
+        });
+        Ok(())
     }
 
-    /// Puts interfaces on an image's object, and tells of them.
-    pub async fn show(&mut self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
-        self.put(id, interfaces).await?;
-        self.announce(id, interfaces).await
-    }
-
-    /// Takes interfaces off an image's object, and tells of it.
-    pub async fn hide(&mut self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
-        let Some(image) = self.all.get_mut(id) else { return Ok(()) };
-        let mut hidden = Vec::new();
-        for interface in interfaces {
-            if image.shown.remove(interface) {
-                sent(faces::remove(&self.connection, &object_path(id), interface.name())).await?;
-                hidden.push(interface.name());
+    /// Says that an image which waits for long has not been forgotten: watchers count such signals.
+    async fn keep_alive(&mut self, now: Duration) -> anyhow::Result<()> {
+        let keep_alive = self.settings.keep_alive;
+        let waits = |image: &ImageObject| image.life.is_taking_in() || image.life.waits_for_its_turn();
+        for id in self.ids() {
+            let Some(image) = self.objects.all.get_mut(&id) else { continue };
+            if !waits(image) {
+                if image.shown.contains(&Interface::ActivationProgress) {
+                    self.objects.hide(&id, &[Interface::ActivationProgress]).await?;
+                }
+                continue;
+            }
+            if now.saturating_sub(image.quiet_since) >= keep_alive {
+                image.quiet_since = now;
+                self.objects.show(&id, &[Interface::ActivationProgress]).await?;
+                self.objects.change(&id, Interface::ActivationProgress, &["Progress"], |_| {}).await?;
             }
         }
-        if hidden.is_empty() {
-            return Ok(());
-        }
-        sent(signals::removed(&self.connection, &object_path(id), &hidden)).await
+        Ok(())
     }
-
-    /// Changes what an image shows, and tells of these properties of an interface if it is shown.
-    pub async fn change(
-        &self,
-        id: &VersionId,
-        interface: Interface,
-        names: &[&str],
-        change: impl FnOnce(&mut View),
-    ) -> anyhow::Result<()> {
-        let Some(image) = self.all.get(id) else { return Ok(()) };
-        image.view.send_modify(change);
-        if !image.shown.contains(&interface) {
-            return Ok(());
-        }
-        let mut properties = image.view.borrow().properties(interface);
-        properties.retain(|name, _| names.contains(name));
-        sent(signals::changed(&self.connection, &object_path(id), interface.name(), &properties)).await
-    }
-
-    /// Says what is going on with an image.
-    pub async fn stage(&self, id: &VersionId, stage: ImageStage) -> anyhow::Result<()> {
-        self.change(id, Interface::Image, &["Stage"], |view| view.stage = stage).await
-    }
-
-    /// Takes an image's object away.
-    pub async fn remove(&mut self, id: &VersionId) -> anyhow::Result<Option<Image>> {
-        let Some(image) = self.all.get(id) else { return Ok(None) };
-        let shown: Vec<_> = image.shown.iter().copied().collect();
-        self.hide(id, &shown).await?;
-        Ok(self.all.remove(id))
-    }
-
-    /// All objects with what they show.
-    pub fn objects(&self) -> Objects {
-        let shown = self.all.iter().filter(|(_, image)| !image.shown.is_empty());
-        let objects = shown.map(|(id, image)| {
-            let view = image.view.borrow();
-            let interfaces =
-                image.shown.iter().map(|interface| (interface.name(), view.properties(*interface)));
-            (object_path(id).into(), interfaces.collect())
-        });
-        objects.collect()
-    }
-
-    /// Completes when somebody has read an activation.
-    pub fn reads(&self) -> Arc<Notify> {
-        Arc::clone(&self.reads)
-    }
-}
-
-/// Waits for the bus to take something, but not for ever.
-async fn sent<T>(sending: impl Future<Output = zbus::Result<T>>) -> anyhow::Result<T> {
-    tokio::time::timeout(SEND_LIMIT, sending)
-        .await
-        .context("the bus does not take our messages")
-        .context(Exit::PeerUnavailable)?
-        .context("cannot send")
-        .context(Exit::PeerUnavailable)
 }

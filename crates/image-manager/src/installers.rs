@@ -1,179 +1,558 @@
-//! What other services of firmware say, and what follows from it.
+//! What other services show of firmware, as far as it matters to our images: which installers have claimed them, who of
+//! these may be believed, and whether another service takes multipart updates.
+//!
+//! Pure: what was heard on the bus goes in, what is to be asked and which images are concerned comes out. Time is an
+//! argument. Source: the project's rules IM-52, IM-61 to IM-63.
 
-pub mod calls;
-pub mod claims;
-
-use crate::hand_over::HandOver;
-use crate::image_rules;
-use crate::installers::calls::News;
-use crate::service::{Service, Step};
-use crate::settings::{Multipart as Marker, Policy};
-use dbus_api::software;
-use dbus_api::software::announcement::Said;
-use dbus_api::software::faces;
-use dbus_api::software::signals;
-use image_format::VersionId;
+use crate::hand_over::Claim;
+use dbus_api::software::announcement::{Announcement, Objects, Properties, Said, text};
+use dbus_api::software::{ACTIVATION, FIELD_MODE, MULTIPART_UPDATE, ROOT, parse_activation};
+use image_format::Purpose;
+use installer_trust::Grants;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use update_state::Activation;
+use zbus::message::Sequence;
 
-/// When the object mapper is asked about a change: at once, and when it must have heard of it too.
-const MAPPER_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(8)];
+pub mod asking;
+pub mod calls;
+#[cfg(test)]
+mod tests;
 
-impl Service {
-    pub(crate) fn hear(&mut self, news: News) {
-        match news {
-            News::Said(announcement, came) => {
-                if tells_of_a_marker(&announcement.said) {
-                    self.ask_for_marker();
-                }
-                if self.settings.policy == Policy::FieldMode && tells_of_field_mode(&announcement.said) {
-                    self.ask_for_field_mode();
-                }
-                let images = &self.images.all;
-                let is_ours = |name: &str| VersionId::parse(name).is_ok_and(|id| images.contains_key(&id));
-                if let Some(name) = self.foreign.hear(announcement, came, is_ours) {
-                    self.foreign_changed(&[name]);
+/// Most owners of an object that are kept in mind beside those that are believed; one is usual, two for a moment.
+const OWNERS: usize = 16;
+/// Most bus names of installers that are kept in mind.
+const NAMES: usize = 1_024;
+/// How long a service that was there before us may take to tell its objects, before an image may be deleted that no
+/// installer is known to have begun with.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// What was heard. `P` is the order in which things came over the bus.
+#[derive(Debug)]
+pub enum Event<P = Sequence> {
+    /// A service said something of its objects.
+    Said(Announcement, P),
+    /// A bus name of a service of firmware has this owner now.
+    Came {
+        /// The bus name.
+        name: String,
+        /// Unique name of the connection.
+        owner: String,
+    },
+    /// A bus name of a service of firmware has no owner any more; the connection that had it may go on, with other names.
+    NameFreed {
+        /// The bus name.
+        name: String,
+    },
+    /// A connection is gone, by its unique name. It may be any on the bus.
+    Gone(String),
+    /// The services of firmware that were there before us: bus names and their owners.
+    Present(Vec<(String, String)>),
+    /// All objects of a connection, and when it told them; nothing when it did not.
+    Scanned(String, Option<(Objects, P)>),
+    /// Whether a connection is root's, or our own user's.
+    User {
+        /// Its unique name.
+        owner: String,
+        /// What the bus says.
+        is_root: bool,
+    },
+    /// A connection that owns this bus name hands on an image.
+    HandsOn {
+        /// The bus name.
+        name: String,
+        /// Unique name of the connection.
+        owner: String,
+        /// Whether it is root's, or our own user's.
+        is_root: bool,
+    },
+    /// Whether another service shows the multipart marker.
+    Marker {
+        /// What the object mapper says.
+        is_elsewhere: bool,
+    },
+    /// There is another drop folder: all services are to be asked again.
+    Restart,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask a connection for all of its objects.
+    Scan(String),
+    /// Ask the bus whether a connection is root's.
+    AskUser(String),
+    /// Ask the object mapper whether another service shows the multipart marker.
+    AskMarker,
+    /// Ask whether the machine is in field mode.
+    AskFieldMode,
+    /// Ask the bus which services of firmware there are.
+    AskPresent,
+    /// Show the multipart marker, or take it away.
+    ShowMarker(bool),
+    /// What is known of an image has changed: its object's name.
+    Changed(String),
+    /// A connection shows an Activation of this object and is not believed; said once.
+    NotBelieved {
+        /// The connection, by its bus name if it has one.
+        owner: String,
+        /// Name of the object.
+        object: String,
+    },
+}
+
+/// What an image is, as far as it decides who may install it.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Its purpose.
+    pub purpose: Option<Purpose>,
+    /// Its compatible names.
+    pub compatible: Vec<String>,
+    /// The bus name of the installer that has handed it on, which alone may claim it.
+    pub installer: Option<String>,
+}
+
+/// A connection that shows something of our images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum User {
+    /// The bus is being asked.
+    Unknown,
+    Root,
+    Other,
+}
+
+/// What other services show.
+#[derive(Debug)]
+pub struct Installers<P = Sequence> {
+    grants: Grants,
+    images: BTreeMap<String, Facts>,
+    activations: BTreeMap<String, BTreeMap<String, Option<Activation>>>,
+    users: BTreeMap<String, User>,
+    /// Owners of the bus names of services of firmware.
+    names: BTreeMap<String, String>,
+    /// Connections that are being asked for all that they have.
+    scans: BTreeMap<String, Scan<P>>,
+    /// Connections that were there before us and have not told yet what they have, once these are known.
+    unseen: Option<BTreeSet<String>>,
+    began: Duration,
+    marker: Marker,
+    /// Who was said to be not believed, and for which object.
+    not_believed: BTreeSet<(String, String)>,
+}
+
+/// Whether the multipart marker is ours to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marker {
+    /// It is shown or not, whatever other services do.
+    Fixed,
+    /// It is shown while no other service shows one.
+    Auto {
+        /// Whether it is shown.
+        is_shown: bool,
+    },
+}
+
+/// A connection that is being asked for all that it has, and what it said meanwhile of objects: nothing of one that is gone.
+#[derive(Debug)]
+struct Scan<P> {
+    open: usize,
+    heard: BTreeMap<String, (P, Option<Option<Activation>>)>,
+}
+
+impl<P: Ord> Installers<P> {
+    /// No service is known yet.
+    pub fn new(grants: Grants, now: Duration) -> Self {
+        Self {
+            grants,
+            images: BTreeMap::new(),
+            activations: BTreeMap::new(),
+            users: BTreeMap::new(),
+            names: BTreeMap::new(),
+            scans: BTreeMap::new(),
+            unseen: None,
+            began: now,
+            marker: Marker::Fixed,
+            not_believed: BTreeSet::new(),
+        }
+    }
+
+    /// Whether our marker depends on what others show.
+    pub fn set_marker(&mut self, marker: Marker) {
+        self.marker = marker;
+    }
+
+    /// Whether the marker is shown, where that depends on others.
+    pub fn shows_marker(&self) -> bool {
+        self.marker == Marker::Auto { is_shown: true }
+    }
+
+    /// An image has an object from now on. What others show of objects that are not ours is not kept, as they could make up
+    /// many of them.
+    pub fn add(&mut self, object: &str, facts: Facts) {
+        self.images.insert(object.to_owned(), facts);
+    }
+
+    /// An image is gone.
+    pub fn forget(&mut self, object: &str) {
+        self.images.remove(object);
+        self.activations.remove(object);
+        self.not_believed.retain(|(_, of)| of != object);
+    }
+
+    /// Takes what was heard, and tells what is to be done.
+    pub fn step(&mut self, event: Event<P>, now: Duration) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut changed = Vec::new();
+        match event {
+            Event::Said(announcement, came) => {
+                self.said(announcement, came, &mut effects, &mut changed);
+            }
+            Event::Came { name, owner } => {
+                self.scan(&owner, &mut effects);
+                changed.extend(self.shown_by(&owner));
+                if self.names.len() < NAMES {
+                    let before = self.names.insert(name, owner);
+                    changed.extend(before.map(|before| self.shown_by(&before)).unwrap_or_default());
                 }
             }
-            News::Came(owner) => {
-                self.scan(owner);
-                self.ask_for_marker();
+            Event::NameFreed { name } => {
+                if let Some(owner) = self.names.remove(&name) {
+                    changed.extend(self.shown_by(&owner));
+                }
+                self.ask_marker(&mut effects);
             }
-            News::NameFreed => self.ask_for_marker(),
-            News::Gone(owner) => {
-                let changed = self.foreign.left(&owner);
+            Event::Gone(owner) => {
+                changed.extend(self.left(&owner));
+                // Every client that ends is heard of, and matters only if it may have had the marker.
+                self.ask_marker(&mut effects);
+            }
+            Event::Present(present) => {
+                self.unseen = Some(present.iter().map(|(_, owner)| owner.clone()).collect());
+                for (name, owner) in present {
+                    if !self.scans.contains_key(&owner) {
+                        self.scan(&owner, &mut effects);
+                    }
+                    self.names.insert(name, owner);
+                }
+                self.began = now;
+            }
+            Event::Scanned(owner, answer) => {
+                let shows_marker = |(objects, _): &(Objects, P)| {
+                    objects.values().any(|interfaces| interfaces.contains_key(MULTIPART_UPDATE))
+                };
+                if answer.as_ref().is_some_and(shows_marker) && self.marker != Marker::Fixed {
+                    effects.push(Effect::AskMarker);
+                }
+                changed.extend(self.scanned(&owner, answer));
                 if let Some(unseen) = &mut self.unseen {
                     unseen.remove(&owner);
                 }
-                self.foreign_changed(&changed);
-                // Every client that ends is heard of, and matters only if it may have had the marker: of one with a name that
-                // is a service's, that name is heard of first.
-                if !self.shows_marker {
-                    self.ask_for_marker();
+            }
+            Event::User { owner, is_root } => {
+                // It may have left meanwhile.
+                if let Some(user) = self.users.get_mut(&owner) {
+                    *user = if is_root { User::Root } else { User::Other };
+                    changed.extend(self.shown_by(&owner));
+                }
+            }
+            Event::HandsOn { name, owner, is_root } => {
+                if self.names.len() < NAMES {
+                    self.names.insert(name, owner.clone());
+                }
+                self.users.insert(owner, if is_root { User::Root } else { User::Other });
+            }
+            Event::Marker { is_elsewhere } => {
+                if let Marker::Auto { is_shown } = &mut self.marker
+                    && *is_shown == is_elsewhere
+                {
+                    *is_shown = !is_elsewhere;
+                    effects.push(Effect::ShowMarker(!is_elsewhere));
+                }
+            }
+            Event::Restart => {
+                // An installer that is at work on what has come back was not heard meanwhile.
+                self.unseen = None;
+                effects.push(Effect::AskPresent);
+                if self.marker != Marker::Fixed {
+                    effects.push(Effect::AskMarker);
                 }
             }
         }
+        self.ask_users(&mut effects);
+        self.drop_not_believed(&mut effects);
+        changed.sort_unstable();
+        changed.dedup();
+        effects.extend(changed.into_iter().map(Effect::Changed));
+        effects
     }
 
-    /// Looks for services of firmware that were there before us.
-    pub(crate) fn look_around(&mut self) {
-        let (connection, steps) = (self.connection.clone(), self.steps.clone());
-        tokio::spawn(async move {
-            let present = calls::present(&connection).await;
-            let _ = steps.send(Step::Present(present));
-        });
-        self.ask_for_marker();
+    /// Which installers claim an image, of those that may be believed for it.
+    pub fn claims(&self, object: &str) -> Vec<Claim> {
+        let owners = self.activations.get(object).into_iter().flatten();
+        let believed = owners.filter(|(owner, _)| self.believes(owner, object) == Some(true));
+        believed.map(|(owner, state)| Claim { owner: owner.clone(), state: *state }).collect()
     }
 
-    /// These services of firmware were there before us.
-    pub(crate) fn look_at(&mut self, present: Vec<String>) {
-        for owner in &present {
-            self.scan(owner.clone());
+    /// Whether a connection other than `caller` is at work on an image. One that may yet turn out to be believed counts.
+    pub fn is_busy(&self, object: &str, caller: &str) -> bool {
+        let owners = self.activations.get(object).into_iter().flatten();
+        let mut others =
+            owners.filter(|(owner, _)| *owner != caller && self.believes(owner, object) != Some(false));
+        others.any(|(_, state)| state.is_some_and(Activation::is_busy))
+    }
+
+    /// Whether a connection that is not root's may speak of an image: by the bus names that it owns.
+    pub fn may_speak_of(&self, owner: &str, facts: &Facts) -> bool {
+        let is_its_installer = |name: &String| self.names.get(name).is_some_and(|of| of == owner);
+        facts.installer.as_ref().is_some_and(is_its_installer) || self.is_granted(owner, facts)
+    }
+
+    /// Whether the owner of a bus name may install an image of this purpose with these compatible names.
+    pub fn may_install(&self, name: &str, purpose: Purpose, compatible: &[String]) -> bool {
+        let user = self.names.get(name).and_then(|owner| self.users.get(owner));
+        match user {
+            Some(User::Root) => true,
+            Some(User::Other) => self.grants.cover(name, purpose, compatible),
+            // It is gone, or the bus does not say yet whose it is: its claim is judged when it comes.
+            Some(User::Unknown) | None => true,
         }
-        self.unseen = Some(present.into_iter().collect());
     }
 
-    pub(crate) fn scan(&mut self, owner: String) {
-        self.foreign.scanning(&owner);
-        let (connection, steps) = (self.connection.clone(), self.steps.clone());
-        tokio::spawn(async move {
-            let objects = calls::objects(&connection, &owner).await;
-            let _ = steps.send(Step::Scanned(owner, objects));
-        });
+    /// Whether a bus name is given anything by the settings.
+    pub fn is_known_to_settings(&self, name: &str) -> bool {
+        self.grants.knows(name)
     }
 
-    pub(crate) fn ask_for_marker(&mut self) {
-        if self.settings.multipart != Marker::Auto {
-            return;
+    fn is_granted(&self, owner: &str, facts: &Facts) -> bool {
+        let Some(purpose) = facts.purpose else { return false };
+        self.names_of(owner).any(|name| self.grants.cover(name, purpose, &facts.compatible))
+    }
+
+    /// Whether all services that were there before us have told what they have, so that an image may go.
+    ///
+    /// One that stays silent is waited for only as long as it takes a service that works, unless an installer is known to
+    /// have begun with the image: that may be it.
+    pub fn have_answered(&self, was_begun: bool, now: Duration) -> bool {
+        let Some(unseen) = &self.unseen else { return false };
+        unseen.is_empty() || (!was_begun && now >= self.answers_due())
+    }
+
+    /// When services that are still silent are not waited for any more.
+    pub fn wake_at(&self) -> Option<Duration> {
+        let is_open = self.unseen.as_ref().is_some_and(|unseen| !unseen.is_empty());
+        is_open.then(|| self.answers_due())
+    }
+
+    /// A bus name of a connection, for people; its unique name where it has none.
+    pub fn name_of<'a>(&'a self, owner: &'a str) -> &'a str {
+        self.names_of(owner).next().unwrap_or(owner)
+    }
+
+    fn answers_due(&self) -> Duration {
+        self.began.saturating_add(ANSWER_LIMIT)
+    }
+
+    fn names_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a str> {
+        self.names.iter().filter(move |(_, of)| *of == owner).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a connection is believed for an image; nothing while that is not known.
+    fn believes(&self, owner: &str, object: &str) -> Option<bool> {
+        let facts = self.images.get(object)?;
+        if let Some(installer) = &facts.installer
+            && self.names.get(installer).is_none_or(|of| of != owner)
+        {
+            return Some(false);
         }
-        let (connection, steps) = (self.connection.clone(), self.steps.clone());
-        let asking = tokio::spawn(async move {
-            // The object mapper takes a while to find out what a newcomer has.
-            for wait in MAPPER_WAITS {
-                tokio::time::sleep(wait).await;
-                let is_elsewhere = calls::multipart_elsewhere(&connection, software::IMAGE_MANAGER).await;
-                let _ = steps.send(Step::Marker(is_elsewhere));
+        match self.users.get(owner)? {
+            User::Unknown => None,
+            User::Root => Some(true),
+            // What the image is for is not known before it was taken in.
+            User::Other if facts.purpose.is_none() => {
+                self.names_of(owner).all(|name| !self.grants.knows(name)).then_some(false)
             }
-        });
-        // Whoever sends many such signals does not keep many tasks busy.
-        if let Some(earlier) = self.marker_asked.replace(asking.abort_handle()) {
-            earlier.abort();
+            User::Other => Some(self.is_granted(owner, facts)),
         }
     }
 
-    /// Finds out whether what was taken in without a signature may stay.
-    fn ask_for_field_mode(&mut self) {
-        let (connection, steps) = (self.connection.clone(), self.steps.clone());
-        let asking = tokio::spawn(async move {
-            for wait in MAPPER_WAITS {
-                tokio::time::sleep(wait).await;
-                // One that does not say may be about to come back: what was taken in is not thrown away for that.
-                if let Some(is_enabled) = image_rules::field_mode(&connection).await {
-                    let _ = steps.send(Step::FieldMode(is_enabled));
-                }
+    fn said(
+        &mut self,
+        announcement: Announcement,
+        came: P,
+        effects: &mut Vec<Effect>,
+        changed: &mut Vec<String>,
+    ) {
+        if self.marker != Marker::Fixed && tells_of_a_marker(&announcement.said) {
+            effects.push(Effect::AskMarker);
+        }
+        if tells_of_field_mode(&announcement.said) {
+            effects.push(Effect::AskFieldMode);
+        }
+        changed.extend(self.hear(announcement, came));
+    }
+
+    /// Takes what a connection says of an image, and tells which it changed.
+    fn hear(&mut self, announcement: Announcement, came: P) -> Option<String> {
+        let Announcement { sender, path, said } = announcement;
+        let object = object_name(&path).filter(|object| self.images.contains_key(*object))?.to_owned();
+        let is_change = matches!(said, Said::Changed { .. });
+        let now = match said {
+            Said::Added(interfaces) => Some(state(interfaces.get(ACTIVATION)?)),
+            Said::Removed(interfaces) => {
+                interfaces.iter().any(|interface| interface == ACTIVATION).then_some(())?;
+                None
             }
-        });
-        if let Some(earlier) = self.field_mode_asked.replace(asking.abort_handle()) {
-            earlier.abort();
+            Said::Changed { interface, properties } => {
+                (interface == ACTIVATION).then_some(())?;
+                Some(Some(state(&properties)?))
+            }
+        };
+        if let Some(scan) = self.scans.get_mut(&sender) {
+            scan.heard.insert(object.clone(), (came, now));
         }
+        match now {
+            None => self.take(&object, &sender)?,
+            // Only of what is there: a change of something unknown is no appearance.
+            Some(state) if is_change => *self.activations.get_mut(&object)?.get_mut(&sender)? = state,
+            Some(state) => self.set(&object, sender, state)?,
+        }
+        Some(object)
     }
 
-    pub(crate) async fn show_marker(&mut self, is_shown: bool) -> anyhow::Result<()> {
-        if self.shows_marker == is_shown {
-            return Ok(());
-        }
-        self.shows_marker = is_shown;
-        let path = &*self.settings.multipart_object;
-        let object = zbus::ObjectPath::try_from(path)?;
-        if is_shown {
-            faces::add::<faces::MultipartUpdate, _>(&self.connection, &object, ()).await?;
-            let told = [(software::MULTIPART_UPDATE, signals::Properties::new())].into();
-            signals::added(&self.connection, &object, &told).await?;
-        } else {
-            log::info!("another service takes updates for whatever they are: {path} is not marked any more");
-            faces::remove(&self.connection, &object, software::MULTIPART_UPDATE).await?;
-            signals::removed(&self.connection, &object, &[software::MULTIPART_UPDATE]).await?;
-        }
-        Ok(())
+    fn scan(&mut self, owner: &str, effects: &mut Vec<Effect>) {
+        let none = || Scan { open: 0, heard: BTreeMap::new() };
+        self.scans.entry(owner.to_owned()).or_insert_with(none).open += 1;
+        effects.push(Effect::Scan(owner.to_owned()));
     }
 
-    /// What is to be done since somebody's activation of an object of this name changed.
-    pub(crate) fn foreign_changed(&mut self, names: &[String]) {
-        for name in names {
-            let Some(id) = VersionId::parse(name).ok() else { continue };
-            let Some(image) = self.images.all.get_mut(&id) else { continue };
-            let told = image.hand_over.as_ref().and_then(HandOver::told);
-            let claim = self.foreign.claim(name, told);
-            let has_begun = claim.as_ref().and_then(|claim| claim.state);
-            image.was_activated |= has_begun.is_some_and(|state| state.is_busy() || state.is_final());
-            if let Some(hand_over) = &mut image.hand_over {
-                hand_over.claimed(claim);
+    /// Takes all that a connection has, as it was when its answer came, or that it did not answer; tells what is changed.
+    fn scanned(&mut self, owner: &str, answer: Option<(Objects, P)>) -> Vec<String> {
+        // It may have left meanwhile.
+        let Some(scan) = self.scans.get_mut(owner) else { return Vec::new() };
+        scan.open = scan.open.saturating_sub(1);
+        let mut found = Vec::new();
+        for (path, interfaces) in answer.iter().flat_map(|(objects, _)| objects) {
+            let Some(object) = object_name(path.as_str()).filter(|object| self.images.contains_key(*object))
+            else {
+                continue;
+            };
+            let Some(state) = interfaces.get(ACTIVATION).map(state) else { continue };
+            // What was said behind the answer is newer.
+            let later = scan
+                .heard
+                .get(object)
+                .filter(|(came, _)| answer.as_ref().is_some_and(|(_, answered)| came > answered));
+            match later {
+                Some((_, None)) => {}
+                Some((_, Some(later))) => found.push((object.to_owned(), *later)),
+                None => found.push((object.to_owned(), state)),
             }
         }
-        for owner in self.foreign.strangers() {
-            self.foreign.asked_about(&owner);
-            let (connection, steps) = (self.connection.clone(), self.steps.clone());
-            tokio::spawn(async move {
-                let is_trusted = calls::is_trusted(&connection, &owner).await;
-                let _ = steps.send(Step::Trusted(owner, is_trusted));
-            });
+        if scan.open == 0 {
+            self.scans.remove(owner);
+        }
+        found.retain(|(object, state)| self.set(object, owner.to_owned(), *state).is_some());
+        found.into_iter().map(|(object, _)| object).collect()
+    }
+
+    /// A connection left the bus; the objects that this changes.
+    fn left(&mut self, owner: &str) -> Vec<String> {
+        self.users.remove(owner);
+        self.scans.remove(owner);
+        self.names.retain(|_, of| of != owner);
+        if let Some(unseen) = &mut self.unseen {
+            unseen.remove(owner);
+        }
+        let objects: Vec<_> = self.activations.keys().cloned().collect();
+        objects.into_iter().filter(|object| self.take(object, owner).is_some()).collect()
+    }
+
+    fn ask_marker(&self, effects: &mut Vec<Effect>) {
+        if self.marker == (Marker::Auto { is_shown: false }) {
+            effects.push(Effect::AskMarker);
         }
     }
+
+    /// Has the bus asked whose connections are that are not known.
+    fn ask_users(&mut self, effects: &mut Vec<Effect>) {
+        let owners = self.activations.values().flat_map(BTreeMap::keys);
+        let strangers: BTreeSet<_> =
+            owners.filter(|owner| !self.users.contains_key(*owner)).cloned().collect();
+        for owner in strangers {
+            self.users.insert(owner.clone(), User::Unknown);
+            effects.push(Effect::AskUser(owner));
+        }
+    }
+
+    /// Forgets what connections show that may not claim the image, or many of these would leave no space for an installer;
+    /// says so once of each.
+    fn drop_not_believed(&mut self, effects: &mut Vec<Effect>) {
+        let mut refused = Vec::new();
+        for (object, owners) in &self.activations {
+            let of_object = owners.keys().filter(|owner| self.believes(owner, object) == Some(false));
+            refused.extend(of_object.map(|owner| (owner.clone(), object.clone())));
+        }
+        for (owner, object) in refused {
+            self.take(&object, &owner);
+            let owner = self.name_of(&owner).to_owned();
+            if self.not_believed.len() < NAMES && self.not_believed.insert((owner.clone(), object.clone())) {
+                effects.push(Effect::NotBelieved { owner, object });
+            }
+        }
+    }
+
+    /// The images of which a connection shows an Activation.
+    fn shown_by(&self, owner: &str) -> Vec<String> {
+        let of_owner = self.activations.iter().filter(|(_, owners)| owners.contains_key(owner));
+        of_owner.map(|(object, _)| object.clone()).collect()
+    }
+
+    fn set(&mut self, object: &str, owner: String, state: Option<Activation>) -> Option<()> {
+        let may_count = |of: &str| self.believes(of, object) == Some(true);
+        let owners = self.activations.get(object);
+        let is_new = owners.is_none_or(|owners| !owners.contains_key(&owner)) && !may_count(&owner);
+        let others = owners.into_iter().flatten().filter(|(of, _)| !may_count(of)).count();
+        if is_new && others >= OWNERS {
+            return None;
+        }
+        self.activations.entry(object.to_owned()).or_default().insert(owner, state);
+        Some(())
+    }
+
+    fn take(&mut self, object: &str, owner: &str) -> Option<()> {
+        let owners = self.activations.get_mut(object)?;
+        owners.remove(owner)?;
+        if owners.is_empty() {
+            self.activations.remove(object);
+        }
+        Some(())
+    }
+}
+
+/// The name of an object one level below the root.
+fn object_name(path: &str) -> Option<&str> {
+    let name = path.strip_prefix(ROOT)?.strip_prefix('/')?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
+fn state(properties: &Properties) -> Option<Activation> {
+    parse_activation(&text(properties, "Activation")?)
 }
 
 /// Whether a field mode has changed, or come.
 fn tells_of_field_mode(said: &Said) -> bool {
     match said {
-        Said::Added(interfaces) => interfaces.contains_key(software::FIELD_MODE),
+        Said::Added(interfaces) => interfaces.contains_key(FIELD_MODE),
         Said::Removed(_) => false,
-        Said::Changed { interface, .. } => interface == software::FIELD_MODE,
+        Said::Changed { interface, .. } => interface == FIELD_MODE,
     }
 }
 
 /// Whether an object got or lost the marker.
 fn tells_of_a_marker(said: &Said) -> bool {
     match said {
-        Said::Added(interfaces) => interfaces.contains_key(software::MULTIPART_UPDATE),
-        Said::Removed(interfaces) => interfaces.iter().any(|name| name == software::MULTIPART_UPDATE),
+        Said::Added(interfaces) => interfaces.contains_key(MULTIPART_UPDATE),
+        Said::Removed(interfaces) => interfaces.iter().any(|name| name == MULTIPART_UPDATE),
         Said::Changed { .. } => false,
     }
 }

@@ -1,17 +1,32 @@
 //! Takes in firmware images that are dropped into a folder or handed over on the bus, unpacks and checks them, and
 //! publishes them for the services that install firmware.
 //!
+//! Three cores decide, and know no I/O: which dropped file is looked at when, what becomes of an image, and which installers
+//! may claim it. Each has an owner that does what it says; the service routes what is heard.
+//!
 //! | module | what it does |
 //! |---|---|
-//! | `service` | the one owner of all state; wires the others |
-//! | `intake` | which files are looked at when: pure |
-//! | `hand_over` | an image's life from its arrival to its end: pure |
-//! | `upload_folder`, `source` | the folder, and images as they come |
-//! | `pace` | whether a stream comes fast enough: pure |
-//! | `uploads`, `update`, `adoption` | the three ways in which an image comes to be here |
-//! | `worker` | the thread that unpacks |
-//! | `record` | what is known of an image across restarts |
-//! | `peers`, `events`, `dbus`, `view` | the bus: who installs, what goes wrong, what we show |
+//! | `start` | settings, the bus, the wiring |
+//! | `service` | routes what is heard to the part that it concerns |
+//! | `drop_folder` | owner of the dropped files: looks, removes, tells what became of them |
+//! | `drop_folder::intake` | core: which dropped file is looked at and taken in, and when |
+//! | `drop_folder::folder`, `::watch` | the folder on the disk, and what the kernel says of it |
+//! | `images` | owner of the images: does what their lives say |
+//! | `hand_over` | core: an image's life, from its arrival over its installer to its end |
+//! | `images::objects` | the images' objects, and what the bus is told of them |
+//! | `images::take_in` | images that come: an id, a folder, a record, an object |
+//! | `images::restore` | images of an earlier run: judged anew, and shown again |
+//! | `images::removal` | deleted, expired, lost: the end of images |
+//! | `images::record` | what is kept of an image over a restart |
+//! | `installers` | core: what other services show, and who may claim which image |
+//! | `installers::asking`, `::calls` | questions to other services, and their signals |
+//! | `unpacking`, `unpacker` | what waits to be unpacked; the thread that does it |
+//! | `image_source`, `pace` | an image's bytes as they come, and whether they come fast enough |
+//! | `image_rules` | what images must keep to now |
+//! | `multipart` | the object that takes images for whatever they are |
+//! | `dbus`, `view` | calls, and what an image's object shows |
+//! | `events` | what the event log is told |
+//! | `settings` | `image-manager.d/*.toml` |
 //!
 //! Must not know: how firmware is installed.
 #![deny(missing_docs)]
@@ -19,22 +34,22 @@
 
 mod dbus;
 mod drop_folder;
-mod dropped;
 mod events;
 mod hand_over;
 mod image_rules;
 mod image_source;
 mod images;
 mod installers;
+mod multipart;
 mod pace;
-mod restore;
 mod service;
 mod settings;
-mod start_update;
+mod start;
 mod unpacker;
+mod unpacking;
 mod view;
 
-pub use service::start;
+pub use start::start;
 
 /// The service's name.
 pub const NAME: &str = "image-manager";

@@ -1,14 +1,18 @@
 //! Settings of this service: `image-manager.d/*.toml`.
 
+use crate::hand_over::Limits as Lives;
 use crate::image_source::Patience;
 use anyhow::{Context as _, bail};
 use image_check::{Limits, MinimumFree, VersionFloor};
 use image_format::{ManifestLimits, NameLimits, Purpose};
+use installer_trust::{Grants, Tables};
 use nix::unistd::Group;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// How long it is tried to tell an installer to begin.
+const BEGIN: Duration = Duration::from_secs(10);
 /// Longest time that counts, seconds: ten years. Clocks cannot add what is much longer.
 const NEVER_S: u64 = 315_360_000;
 
@@ -36,6 +40,9 @@ pub struct Fragment {
     claim_timeout_s: Option<u64>,
     ready_timeout_s: Option<u64>,
     linger_s: Option<u64>,
+    kept_s: Option<u64>,
+    unclaimed_s: Option<u64>,
+    installers: Option<Tables>,
     keep_alive_s: Option<u64>,
     hold_ms: Option<u64>,
     stall_limit_s: Option<u64>,
@@ -126,16 +133,12 @@ pub struct Settings {
     pub multipart: Multipart,
     /// The object that takes updates.
     pub multipart_object: String,
-    /// How long an image of `StartUpdate` waits for somebody to install it.
-    pub claim_limit: Duration,
-    /// How long whoever is to install it may take to become ready.
-    pub ready_limit: Duration,
-    /// How long what came to an end is still shown.
-    pub linger: Duration,
+    /// How long each part of an image's life may take.
+    pub lives: Lives,
+    /// Which installers are believed though they are not root's, and for what.
+    pub installers: Grants,
     /// How often it is said of an image that waits that it is not forgotten.
     pub keep_alive: Duration,
-    /// How long an image of `StartUpdate` stays `NotReady` unless somebody has read its state.
-    pub hold: Duration,
     /// How long a pipe is read from.
     pub patience: Patience,
     /// How often it is looked whether there is room again.
@@ -190,11 +193,17 @@ impl Fragment {
             ignore_foreign: self.ignore_foreign_packages.unwrap_or(true),
             multipart: self.multipart.unwrap_or(Multipart::Auto),
             multipart_object: self.multipart_object()?,
-            claim_limit: seconds(self.claim_timeout_s, 30),
-            ready_limit: seconds(self.ready_timeout_s, 300),
-            linger: seconds(self.linger_s, 30),
+            lives: Lives {
+                hold: Duration::from_millis(self.hold_ms.unwrap_or(500).min(NEVER_S)),
+                claim: seconds(self.claim_timeout_s, 30),
+                ready: seconds(self.ready_timeout_s, 300),
+                begin: BEGIN,
+                linger: seconds(self.linger_s, 30),
+                kept: seconds(self.kept_s, 600),
+                unclaimed: seconds(self.unclaimed_s, 3_600),
+            },
+            installers: self.installers.clone().unwrap_or_default().grants()?,
             keep_alive: seconds(self.keep_alive_s, 45).max(Duration::from_secs(1)),
-            hold: Duration::from_millis(self.hold_ms.unwrap_or(500).min(NEVER_S)),
             patience: Patience {
                 stall: seconds(self.stall_limit_s, 30),
                 whole: seconds(self.transfer_limit_s, 600),

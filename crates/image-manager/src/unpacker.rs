@@ -35,9 +35,9 @@ pub struct Job {
 #[derive(Debug)]
 pub enum Input {
     /// A dropped file.
-    DroppedFile(OsString),
+    Dropped(OsString),
     /// What was handed over for an image of this id, and its length if known.
-    Update(VersionId, ImageSource, Option<u64>),
+    HandedOver(VersionId, ImageSource, Option<u64>),
 }
 
 /// How far the image at work is.
@@ -87,9 +87,9 @@ pub struct Outcome {
 #[derive(Debug)]
 pub enum Subject {
     /// A dropped file: name, and how it stood when it had been read.
-    DroppedFile(OsString, Option<Stamp>),
+    Dropped(OsString, Option<Stamp>),
     /// An image of this id.
-    Update(VersionId),
+    HandedOver(VersionId),
 }
 
 /// An image that was unpacked and checked, and has no final name yet.
@@ -127,6 +127,9 @@ pub enum Failure {
     /// It is not as it should be.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// It is as it should be, and not for what it was handed to, or not its installer's to install.
+    #[error("{0}")]
+    Unfit(String),
 }
 
 /// The thread.
@@ -160,7 +163,7 @@ impl Unpacker {
 fn perform(job: Job, settings: &Settings) -> Outcome {
     let Job { input, signature, folder, progress } = job;
     match input {
-        Input::DroppedFile(name) => match folder.take(&name) {
+        Input::Dropped(name) => match folder.take(&name) {
             Ok(upload) => {
                 let (before, file) = (upload.stamp, upload.file.try_clone());
                 let foreign = file.as_ref().ok().and_then(foreign).filter(|_| settings.ignore_foreign);
@@ -174,13 +177,13 @@ fn perform(job: Job, settings: &Settings) -> Outcome {
                 // What was written after this was not read.
                 let after = file.ok().and_then(|file| nix::sys::stat::fstat(&file).ok());
                 let stamp = after.map_or(before, |found| Stamp::of(&found));
-                Outcome { subject: Subject::DroppedFile(name, Some(stamp)), result }
+                Outcome { subject: Subject::Dropped(name, Some(stamp)), result }
             }
-            Err(error) => Outcome { subject: Subject::DroppedFile(name, None), result: Err(error.into()) },
+            Err(error) => Outcome { subject: Subject::Dropped(name, None), result: Err(error.into()) },
         },
-        Input::Update(id, source, length) => {
+        Input::HandedOver(id, source, length) => {
             let result = unpack(source, length, &folder, signature, &progress, settings);
-            Outcome { subject: Subject::Update(id), result }
+            Outcome { subject: Subject::HandedOver(id), result }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What objects show, and an image's in which interfaces.
 
-use crate::dbus::Face;
+use crate::dbus::ImageFace;
 use dbus_api::software::Stage;
 use dbus_api::software::faces::{self, Values as _};
 use dbus_api::software::signals::Properties;
@@ -33,6 +33,8 @@ pub struct View {
     pub progress: u8,
     /// Why it ended as it did; empty while nothing is wrong.
     pub reason: String,
+    /// Path of the object that it is for; empty where it is for whatever fits.
+    pub target: String,
     /// Fingerprint of the key that has vouched for it; empty when it is not signed.
     pub signer: String,
 }
@@ -66,7 +68,7 @@ macro_rules! interfaces {
                 self,
                 connection: &Connection,
                 path: &ObjectPath<'_>,
-                face: Face,
+                face: ImageFace,
             ) -> zbus::Result<()> {
                 match self {
                     $(Self::$interface => faces::add::<faces::$interface, _>(connection, path, face).await),*
@@ -112,6 +114,8 @@ interfaces! {
         activation: view.activation.unwrap_or(Activation::NotReady),
         requested_activation: view.requested.unwrap_or(RequestedActivation::None),
     }
+    /// That another image may be handed over to the same object.
+    Update of _view { allowed_apply_times: ApplyTime::ALL.to_vec() }
     /// That it goes on; it counts for nothing more, as installers count for themselves.
     ActivationProgress of _view { progress: 0 }
     /// When it is to be applied.
@@ -121,16 +125,15 @@ interfaces! {
         stage: view.stage,
         progress: view.progress,
         reason: view.reason.clone(),
-        // Its installer knows the devices that it is for.
-        target: String::new(),
+        target: view.target.clone(),
         signer: view.signer.clone(),
     }
 }
 
 impl Interface {
     /// What the one complete announcement of an image holds.
-    pub const ANNOUNCED: [Self; 5] =
-        [Self::Version, Self::ExtendedVersion, Self::FilePath, Self::Compatible, Self::Delete];
+    pub const ANNOUNCED: [Self; 6] =
+        [Self::Version, Self::ExtendedVersion, Self::FilePath, Self::Compatible, Self::Delete, Self::Update];
 }
 
 /// What the object shows that takes images.

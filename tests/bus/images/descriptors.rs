@@ -179,8 +179,6 @@ fn a_full_queue_refuses_and_what_was_accepted_is_taken_in() -> anyhow::Result<()
     for object in &accepted {
         assert_eq!(bed.get(NAME, object, ACTIVATION, "Activation"), Ok(format!("{STATES}NotReady")));
         assert_eq!(bed.get(NAME, object, IMAGE, "Stage"), Ok("queued".to_owned()));
-        let refused = bed.delete(object);
-        assert!(refused.is_err(), "nothing of an image that is not there can be deleted: {refused:?}");
     }
     drop(held);
     bed.await_state(&busy, "Invalid")?;
@@ -189,6 +187,37 @@ fn a_full_queue_refuses_and_what_was_accepted_is_taken_in() -> anyhow::Result<()
         let path = bed.get(NAME, object, FILE_PATH, "Path").unwrap();
         assert!(std::fs::read(format!("{path}/psu.bin")).is_ok_and(|content| content == b"firmware"));
     }
+    Ok(())
+}
+
+/// Otherwise an upload that hangs could only be waited for.
+#[test]
+fn an_upload_that_waits_or_is_under_way_can_be_cancelled() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("stall-limit-s = 600\n")? else { return Ok(()) };
+    let (reader, held) = std::io::pipe()?;
+    let under_way = bed.hand_over(&reader, IMMEDIATE)?;
+    drop(reader);
+    bed.until(|heard| {
+        let at_work = heard.iter().any(|heard| heard.value(IMAGE, "Stage") == Some("unpacking"));
+        at_work.then_some(())
+    })?;
+    let [queued, next] =
+        [bed.start_update(&image("queued"), ON_RESET)?, bed.start_update(&image("next"), ON_RESET)?];
+    for object in [&queued, &under_way] {
+        assert_eq!(bed.delete(object), Ok(()));
+        // Clients follow the Activation, not the object.
+        bed.await_state(object, "Invalid")?;
+        let reason = bed.until(|heard| {
+            let own = heard.iter().filter(|heard| heard.path == **object);
+            own.filter_map(|heard| heard.value(IMAGE, "Reason")).map(str::to_owned).last()
+        })?;
+        assert_eq!(reason, "it was deleted before it was taken in");
+        assert!(bed.get(NAME, object, ACTIVATION, "Activation").is_err(), "it is gone");
+    }
+    assert_eq!(bed.await_image("next")?, next);
+    drop(held);
+    bed.wait("nothing of it is left", || Ok(bed.files()?.len() == 1))?;
+    assert_eq!(bed.events()?, [""; 0], "the client knows");
     Ok(())
 }
 

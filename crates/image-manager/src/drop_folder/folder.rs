@@ -4,6 +4,7 @@
 
 use image_check::DiskFolder;
 use image_format::VersionId;
+use kernel_calls::{OpenForWriting, is_open_for_writing};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mknodat};
@@ -61,8 +62,17 @@ pub struct Folder {
     identity: Identity,
 }
 
+/// What came of the removal of a dropped file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone, or another has come in its place.
+    Done,
+    /// It stays: what a program writes there would be lost, and the program would see no error.
+    HasWriter,
+}
+
 /// Why a file is not looked at.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
     /// It is gone.
     #[error("it is gone")]
@@ -166,14 +176,28 @@ impl Folder {
         Ok(Stamp::of(&found))
     }
 
-    /// Removes a dropped file, unless another has come in its place, or it has another size now.
-    pub fn remove_upload(&self, name: &OsStr, identity: Identity, size: u64) -> io::Result<()> {
+    /// Whether a program has a dropped file open for writing; nothing where the file system cannot tell, or it is no file.
+    pub fn has_writer(&self, name: &OsStr) -> Option<bool> {
+        let file = self.take(name).ok()?.file;
+        match is_open_for_writing(&file).ok()? {
+            OpenForWriting::Yes => Some(true),
+            OpenForWriting::No => Some(false),
+            OpenForWriting::Unknown => None,
+        }
+    }
+
+    /// Removes a dropped file, unless a program has it open for writing, another has come in its place, or it has another size
+    /// now.
+    pub fn remove_upload(&self, name: &OsStr, identity: Identity, size: u64) -> io::Result<Removal> {
         match self.look(name) {
             Ok(found) if (found.identity, found.size) == (identity, size) => {}
-            _ => return Ok(()),
+            _ => return Ok(Removal::Done),
+        }
+        if self.has_writer(name) == Some(true) {
+            return Ok(Removal::HasWriter);
         }
         match unlinkat(&*self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Ok(()) | Err(Errno::ENOENT) => Ok(Removal::Done),
             Err(error) => Err(error.into()),
         }
     }

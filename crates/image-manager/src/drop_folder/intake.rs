@@ -1,29 +1,123 @@
-//! Which dropped files are looked at, and when.
+//! Which dropped files are looked at, and when: what the folder's watch says goes in, what is to be looked at comes out.
 //!
-//! An upload may end early because it is still on its way: it is left to rest, looked at once more, and only then it is
-//! wrong. One that finds no room stays, and is tried once more when there is some.
+//! A file counts as written when its writer has closed it, which is asked where the file system can tell. One that ends
+//! early is left to rest, looked at once more, and only then it is wrong. One that finds no room stays, and is tried once
+//! more when there is some. Pure: time is an argument.
 
-use crate::drop_folder::folder::Identity;
+use crate::drop_folder::folder::{Identity, NotTaken, Stamp, is_upload};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 /// Most files that are kept in mind; more are found again by looking at the folder.
-const KEPT_IN_MIND: usize = 64;
+const KEPT_IN_MIND: usize = 128;
+/// How often it is looked whether the folder's path still leads to it, for what no event tells: a folder above it that was
+/// moved.
+const FOLDER_INTERVAL: Duration = Duration::from_secs(30);
+/// How soon what changes without an event is looked at: a folder that cannot be used, a file that had other names or a
+/// writer. Each time it takes twice as long, up to [`FOLDER_INTERVAL`].
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What has happened.
+#[derive(Debug)]
+pub enum Event {
+    /// Time has passed.
+    Tick,
+    /// A file was written and closed, or came by its name.
+    Written(OsString),
+    /// A name has appeared: of a new file, or one more of a file that there was before.
+    Created(OsString),
+    /// A file was opened, as new ones are by the program that makes them.
+    Opened(OsString),
+    /// The watch has lost events: all files are to be looked at.
+    EventsLost,
+    /// The watched folder is gone, or lies elsewhere.
+    FolderGone,
+    /// The folder's path may lead to another one.
+    PathChanged,
+    /// Whether the path still leads to the folder.
+    PathLeads {
+        /// To the same folder.
+        is_same: bool,
+    },
+    /// Whether the folder is watched.
+    Watched {
+        /// It is.
+        is_watched: bool,
+    },
+    /// Names of the files in the folder, the oldest first.
+    Listed(Vec<OsString>),
+    /// What a name leads to.
+    Looked(OsString, Why, Result<Found, NotTaken>),
+    /// There are so many free bytes.
+    Free(u64),
+    /// An image has gone, so there may be room.
+    RoomMade,
+    /// A file that was to be removed is being written.
+    NotRemoved(OsString),
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Look whether the folder's path still leads to it.
+    CheckPath,
+    /// Watch the folder that the path leads to.
+    Watch,
+    /// List the folder's files.
+    List,
+    /// Look what a name leads to.
+    Look(OsString, Why),
+    /// Say that a file is left alone, and why.
+    LeftAlone(OsString, NotTaken),
+    /// Ask how much is free.
+    AskFree,
+}
+
+/// Why a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It was written.
+    Written,
+    /// It has appeared.
+    Created,
+    /// It was found in the folder.
+    Listed,
+    /// It has rested.
+    Rested,
+    /// It had other names, or a writer.
+    Again,
+}
+
+/// A dropped file as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Which file, and how long.
+    pub stamp: Stamp,
+    /// A program has it open for writing; nothing where that cannot be told.
+    pub has_writer: Option<bool>,
+}
 
 /// How a file stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// To be looked at.
+    /// To be taken in.
     Queued { attempt: Attempt },
-    /// Being looked at; `again` when it was written meanwhile.
+    /// Being taken in; `again` when it was written meanwhile.
     Busy { attempt: Attempt, again: bool },
     /// It ended early.
     Resting { until: Duration, size: u64 },
     /// There was no room: so many free bytes are needed.
     Waiting { needed: u64 },
-    /// It is left alone.
+    /// It is left alone as long as it is this file.
     Ignored(Identity),
+    /// A program has it open for writing.
+    Written,
+    /// It may have come by a link; and whether it was seen to have another name.
+    Linked { has_another: bool },
 }
 
 /// Which look at a file it is.
@@ -36,7 +130,7 @@ enum Attempt {
     Waited,
 }
 
-/// What became of a look at a file.
+/// What became of a file that was being taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// It is done with, and gone unless another has come.
@@ -51,77 +145,143 @@ pub enum Ending {
     LeftAlone(Identity),
     /// It is wrong; and whether the same file is still there.
     Bad { is_there: bool },
+    /// A program writes it still, or again: what was read of it says nothing.
+    HasWriter,
 }
 
 /// What follows from an ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The file is looked at again, nobody is told yet.
+    /// The file is looked at again, no event is sent yet.
     Again,
-    /// There is no room; the file stays, and somebody is told.
+    /// There is no room; the file stays, and an event says so.
     Kept,
     /// This was the last look.
     Final,
 }
 
-/// The files in mind.
+/// The files in mind, and the folder's watch.
 #[derive(Debug)]
 pub struct Intake {
     settle: Duration,
+    space_retry: Duration,
     capacity: usize,
     files: BTreeMap<OsString, State>,
     order: VecDeque<(OsString, Duration)>,
+    /// Files that were found in the folder and are not looked at yet.
+    backlog: VecDeque<OsString>,
+    /// Files were passed over for want of space in mind.
     is_incomplete: bool,
+    is_watched: bool,
+    must_check_path: bool,
+    path_checked: Duration,
+    /// When files are looked at again that had other names or a writer, and how long after the time before.
+    looked_again: Duration,
+    look_wait: Duration,
+    space_checked: Duration,
 }
 
 impl Intake {
-    /// Nothing in mind; `capacity` files may be queued.
-    pub fn new(settle: Duration, capacity: usize) -> Self {
-        Self { settle, capacity, files: BTreeMap::new(), order: VecDeque::new(), is_incomplete: false }
-    }
-
-    /// A file was written, or has come.
-    pub fn arrived(&mut self, name: OsString, now: Duration) {
-        let has_space = self.can_take();
-        match self.files.get_mut(&name) {
-            Some(State::Queued { attempt }) => *attempt = Attempt::First,
-            Some(State::Busy { again, .. }) => *again = true,
-            Some(State::Resting { until, .. }) => *until = now.saturating_add(self.settle),
-            Some(State::Waiting { .. } | State::Ignored(_)) => self.queue(name, Attempt::First, now),
-            None if has_space => self.queue(name, Attempt::First, now),
-            None => self.is_incomplete = true,
+    /// Nothing in mind; `capacity` files may be queued, and room is looked for each `space_retry`.
+    pub fn new(settle: Duration, space_retry: Duration, capacity: usize) -> Self {
+        Self {
+            settle,
+            space_retry,
+            capacity,
+            files: BTreeMap::new(),
+            order: VecDeque::new(),
+            backlog: VecDeque::new(),
+            is_incomplete: false,
+            is_watched: false,
+            must_check_path: false,
+            path_checked: Duration::ZERO,
+            looked_again: Duration::ZERO,
+            look_wait: LOOK_INTERVAL,
+            space_checked: Duration::ZERO,
         }
     }
 
-    /// A file was found by looking at the folder: news only if nothing is known of it.
-    pub fn found(&mut self, name: OsString, identity: Option<Identity>, now: Duration) {
-        let is_known = match self.files.get(&name) {
-            Some(State::Ignored(known)) => identity == Some(*known),
-            known => known.is_some(),
+    /// Takes what has happened, and tells what is to be done.
+    pub fn step(&mut self, event: Event, now: Duration) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Tick => self.tick(now, &mut effects),
+            Event::Written(name) => {
+                if is_upload(&name) {
+                    self.forget_link(&name);
+                    effects.push(Effect::Look(name, Why::Written));
+                }
+            }
+            Event::Created(name) => {
+                if is_upload(&name) {
+                    effects.push(Effect::Look(name, Why::Created));
+                }
+            }
+            // The program that makes a file has it open; one with two names was there before.
+            Event::Opened(name) => {
+                if self.files.get(&name) == Some(&State::Linked { has_another: false }) {
+                    self.files.remove(&name);
+                }
+            }
+            Event::EventsLost => effects.push(Effect::List),
+            Event::FolderGone => (self.is_watched, self.must_check_path) = (false, true),
+            Event::PathChanged => self.must_check_path = true,
+            Event::PathLeads { is_same } => {
+                if !is_same {
+                    effects.push(Effect::Watch);
+                }
+            }
+            Event::Watched { is_watched } => {
+                self.is_watched = is_watched;
+                self.path_checked = now;
+                if is_watched {
+                    effects.push(Effect::List);
+                }
+            }
+            Event::Listed(names) => {
+                self.backlog = names.into();
+                self.feed(&mut effects);
+            }
+            Event::Looked(name, why, found) => self.looked(name, why, found, now, &mut effects),
+            Event::Free(free) => self.free(free, now),
+            Event::RoomMade => {
+                if self.waits_for_room() && self.order.is_empty() {
+                    effects.push(Effect::AskFree);
+                }
+            }
+            Event::NotRemoved(name) => {
+                if !self.files.contains_key(&name) {
+                    self.keep_looking(name, State::Written, now);
+                }
+            }
+        }
+        if std::mem::take(&mut self.must_check_path) {
+            self.path_checked = now;
+            effects.push(if self.is_watched { Effect::CheckPath } else { Effect::Watch });
+        }
+        effects
+    }
+
+    /// When something is due.
+    pub fn wake_at(&self) -> Duration {
+        let until = |state: &State| match state {
+            State::Resting { until, .. } => Some(*until),
+            _ => None,
         };
-        if !is_known {
-            self.arrived(name, now);
-        }
+        let rested = self.files.values().filter_map(until);
+        let space = self.waits_for_room().then(|| self.space_checked.saturating_add(self.space_retry));
+        let again = self.has_to_look_again().then(|| self.looked_again.saturating_add(self.look_wait));
+        rested.chain(space).chain(again).fold(self.path_due(), Duration::min)
     }
 
-    /// Whether files were passed over for want of space in mind, and there is some again. Asked once.
-    pub fn takes_missed(&mut self) -> bool {
-        self.order.is_empty() && std::mem::take(&mut self.is_incomplete)
-    }
-
-    /// Whether another file can be queued.
-    pub fn can_take(&mut self) -> bool {
-        self.order.len() < self.capacity && self.has_space()
-    }
-
-    /// Whether a file that is being looked at was written meanwhile.
-    pub fn was_written(&self, name: &OsStr) -> bool {
-        matches!(self.files.get(name), Some(State::Busy { again: true, .. }))
-    }
-
-    /// How many are queued.
+    /// How many files are queued.
     pub fn queued(&self) -> usize {
         self.order.len()
+    }
+
+    /// How many files are being taken in.
+    pub fn at_work(&self) -> usize {
+        self.files.values().filter(|state| matches!(state, State::Busy { .. })).count()
     }
 
     /// Since when the next file is queued.
@@ -129,7 +289,7 @@ impl Intake {
         self.order.front().map(|(_, since)| *since)
     }
 
-    /// The next file to look at, which is being looked at from now on.
+    /// The next file to take in, which is being taken in from now on.
     pub fn next(&mut self) -> Option<OsString> {
         let (name, _) = self.order.pop_front()?;
         if let Some(state) = self.files.get_mut(&name)
@@ -140,12 +300,21 @@ impl Intake {
         Some(name)
     }
 
-    /// A look has ended.
+    /// Whether a file that is being taken in was written meanwhile.
+    pub fn was_written(&self, name: &OsStr) -> bool {
+        matches!(self.files.get(name), Some(State::Busy { again: true, .. }))
+    }
+
+    /// A file that was being taken in is not any more.
     pub fn ended(&mut self, name: &OsStr, ending: Ending, now: Duration) -> Verdict {
         let Some(State::Busy { attempt, again }) = self.files.remove(name) else { return Verdict::Final };
         let name = name.to_owned();
         let rests = |size| State::Resting { until: now.saturating_add(self.settle), size };
         match ending {
+            Ending::HasWriter => {
+                self.keep_looking(name, State::Written, now);
+                Verdict::Again
+            }
             Ending::Early { size } if again || attempt != Attempt::Rested => {
                 self.files.insert(name, rests(size));
                 Verdict::Again
@@ -179,6 +348,16 @@ impl Intake {
         }
     }
 
+    /// Files that were passed over are looked for, once there is space in mind again.
+    pub fn go_on(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.backlog.is_empty() && self.order.is_empty() && std::mem::take(&mut self.is_incomplete) {
+            effects.push(Effect::List);
+        }
+        self.feed(&mut effects);
+        effects
+    }
+
     /// A file that cannot be removed is not looked at for ever.
     pub fn leave_alone(&mut self, name: &OsStr, identity: Identity) {
         if !self.files.contains_key(name) {
@@ -192,48 +371,177 @@ impl Intake {
         self.order.retain(|(queued, _)| queued != name);
     }
 
-    /// Files that have rested, to be handed to [`Self::looked`].
-    pub fn rested(&self, now: Duration) -> Vec<OsString> {
+    fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        self.must_check_path |= self.path_due() <= now;
         let due = |state: &State| matches!(state, State::Resting { until, .. } if *until <= now);
-        self.files.iter().filter(|(_, state)| due(state)).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// How long a file is that has rested; nothing when it is gone.
-    pub fn looked(&mut self, name: &OsStr, found: Option<u64>, now: Duration) {
-        let Some(State::Resting { until, size }) = self.files.get_mut(name) else { return };
-        match found {
-            None => self.forget(name),
-            Some(found) if found != *size => {
-                *size = found;
-                *until = now.saturating_add(self.settle);
+        let rested = self.files.iter().filter(|(_, state)| due(state));
+        effects.extend(rested.map(|(name, _)| Effect::Look(name.clone(), Why::Rested)));
+        if self.has_to_look_again() && self.looked_again.saturating_add(self.look_wait) <= now {
+            let again = self.files.iter().filter(|(_, state)| state.changes_without_event());
+            effects.extend(again.map(|(name, _)| Effect::Look(name.clone(), Why::Again)));
+            self.looked_again = now;
+            self.look_wait = self.look_wait.saturating_mul(2).min(FOLDER_INTERVAL);
+        }
+        if self.waits_for_room() && self.space_checked.saturating_add(self.space_retry) <= now {
+            self.space_checked = now;
+            // One after the other: together they may not fit.
+            if self.order.is_empty() && self.at_work() == 0 {
+                effects.push(Effect::AskFree);
             }
-            Some(_) => self.queue(name.to_owned(), Attempt::Rested, now),
         }
     }
 
-    /// Whether a file waits for room.
-    pub fn waits_for_room(&self) -> bool {
-        self.files.values().any(|state| matches!(state, State::Waiting { .. }))
+    fn looked(
+        &mut self,
+        name: OsString,
+        why: Why,
+        found: Result<Found, NotTaken>,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        match (why, found) {
+            (Why::Written | Why::Listed | Why::Again, Ok(found)) => self.came(name, why, found, now),
+            (Why::Created, Ok(_)) => {
+                if let Some(State::Busy { again, .. }) = self.files.get_mut(&name) {
+                    // Another has come in its place.
+                    *again = true;
+                }
+                self.keep_looking(name, State::Linked { has_another: false }, now);
+            }
+            (Why::Rested, Ok(found)) => self.rested(name, found, now),
+            (_, Err(NotTaken::MoreNames)) => {
+                if matches!(why, Why::Written | Why::Listed) {
+                    effects.push(Effect::LeftAlone(name.clone(), NotTaken::MoreNames));
+                }
+                if why == Why::Rested {
+                    self.files.remove(&name);
+                }
+                self.keep_looking(name, State::Linked { has_another: true }, now);
+            }
+            (Why::Rested | Why::Again, Err(_)) => self.forget_unless_busy(&name),
+            (Why::Created, Err(_)) | (_, Err(NotTaken::Gone)) => {}
+            (Why::Written | Why::Listed, Err(reason)) => effects.push(Effect::LeftAlone(name, reason)),
+        }
     }
 
-    /// There are so many free bytes now: whoever waits for no more is looked at again.
-    pub fn room(&mut self, free: u64, now: Duration) {
+    /// There is a file under a name.
+    fn came(&mut self, name: OsString, why: Why, found: Found, now: Duration) {
+        let is_known = match self.files.get(&name) {
+            Some(State::Ignored(known)) => *known == found.stamp.identity,
+            Some(State::Written | State::Linked { .. }) | None => false,
+            Some(_) => true,
+        };
+        // Found by looking: news only if nothing is known of it.
+        if why == Why::Listed && is_known {
+            return;
+        }
+        if let Some(State::Busy { again, .. }) = self.files.get_mut(&name) {
+            *again |= why == Why::Written;
+            return;
+        }
+        if why == Why::Again && is_known {
+            return;
+        }
+        if found.has_writer == Some(true) {
+            if self.files.get(&name) != Some(&State::Written) {
+                self.forget(&name);
+            }
+            self.keep_looking(name, State::Written, now);
+            return;
+        }
+        if found.stamp.size == 0 {
+            // No fault yet: a program may make a file and write it later. It is heard of then.
+            self.forget(&name);
+            if self.has_space() {
+                self.files.insert(name, State::Ignored(found.stamp.identity));
+            }
+            return;
+        }
+        let has_space = self.can_take();
+        match self.files.get_mut(&name) {
+            Some(State::Queued { attempt }) => *attempt = Attempt::First,
+            Some(State::Resting { until, .. }) => *until = now.saturating_add(self.settle),
+            Some(State::Busy { .. }) => {}
+            Some(_) => self.queue(name, Attempt::First, now),
+            None if has_space => self.queue(name, Attempt::First, now),
+            None => self.is_incomplete = true,
+        }
+    }
+
+    /// A file has rested.
+    fn rested(&mut self, name: OsString, found: Found, now: Duration) {
+        let Some(State::Resting { until, size }) = self.files.get_mut(&name) else { return };
+        if found.has_writer == Some(true) {
+            self.files.remove(&name);
+            self.keep_looking(name, State::Written, now);
+        } else if found.stamp.size != *size {
+            *size = found.stamp.size;
+            *until = now.saturating_add(self.settle);
+        } else {
+            self.queue(name, Attempt::Rested, now);
+        }
+    }
+
+    /// Queues files that were found, as far as there is space.
+    fn feed(&mut self, effects: &mut Vec<Effect>) {
+        let mut space = self.capacity.saturating_sub(self.order.len());
+        while space > 0 && self.has_space() {
+            let Some(name) = self.backlog.pop_front() else { break };
+            effects.push(Effect::Look(name, Why::Listed));
+            space = space.saturating_sub(1);
+        }
+    }
+
+    /// There are so many free bytes: one file that waits for no more is looked at again.
+    fn free(&mut self, free: u64, now: Duration) {
         let fits = |state: &State| matches!(state, State::Waiting { needed } if *needed <= free);
-        let names: Vec<_> =
-            self.files.iter().filter(|(_, state)| fits(state)).map(|(name, _)| name.clone()).collect();
-        // One at a time: together they may not fit.
-        if let Some(name) = names.into_iter().next() {
+        let name = self.files.iter().find(|(_, state)| fits(state)).map(|(name, _)| name.clone());
+        if let Some(name) = name {
             self.queue(name, Attempt::Waited, now);
         }
     }
 
-    /// When something is due.
-    pub fn wake_at(&self) -> Option<Duration> {
-        let until = |state: &State| match state {
-            State::Resting { until, .. } => Some(*until),
-            _ => None,
-        };
-        self.files.values().filter_map(until).min()
+    /// Keeps in mind a file that will change without an event, in the end.
+    fn keep_looking(&mut self, name: OsString, state: State, now: Duration) {
+        let is_looked_at =
+            |state: &State| !state.changes_without_event() && !matches!(state, State::Ignored(_));
+        if self.files.get(&name).is_some_and(is_looked_at) || !self.has_space() {
+            return;
+        }
+        if !self.has_to_look_again() {
+            self.looked_again = now;
+        }
+        if self.files.insert(name, state).is_none() {
+            self.look_wait = LOOK_INTERVAL;
+        }
+    }
+
+    fn has_to_look_again(&self) -> bool {
+        self.files.values().any(State::changes_without_event)
+    }
+
+    fn waits_for_room(&self) -> bool {
+        self.files.values().any(|state| matches!(state, State::Waiting { .. }))
+    }
+
+    fn path_due(&self) -> Duration {
+        self.path_checked.saturating_add(if self.is_watched { FOLDER_INTERVAL } else { LOOK_INTERVAL })
+    }
+
+    fn can_take(&mut self) -> bool {
+        self.order.len() < self.capacity && self.has_space()
+    }
+
+    fn forget_link(&mut self, name: &OsStr) {
+        if matches!(self.files.get(name), Some(State::Linked { .. })) {
+            self.files.remove(name);
+        }
+    }
+
+    fn forget_unless_busy(&mut self, name: &OsStr) {
+        if !matches!(self.files.get(name), Some(State::Busy { .. })) {
+            self.forget(name);
+        }
     }
 
     /// Whether one more can be kept in mind; what is left alone anyway makes way.
@@ -253,128 +561,8 @@ impl Intake {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SETTLE: Duration = Duration::from_secs(3);
-    const NAME: &str = "image.tar";
-
-    fn seconds(count: u64) -> Duration {
-        Duration::from_secs(count)
-    }
-
-    fn intake() -> Intake {
-        let mut intake = Intake::new(SETTLE, 2);
-        intake.arrived(NAME.into(), seconds(0));
-        assert_eq!(intake.next(), Some(NAME.into()));
-        intake
-    }
-
-    fn end(intake: &mut Intake, ending: Ending, now: u64) -> Verdict {
-        intake.ended(NAME.as_ref(), ending, seconds(now))
-    }
-
-    #[test]
-    fn an_early_end_counts_only_after_a_rest() {
-        let mut intake = intake();
-        assert_eq!(end(&mut intake, Ending::Early { size: 5 }, 1), Verdict::Again);
-        assert_eq!(intake.wake_at(), Some(seconds(4)));
-        assert!(intake.rested(seconds(3)).is_empty());
-        assert_eq!(intake.rested(seconds(4)), [OsString::from(NAME)]);
-        intake.looked(NAME.as_ref(), Some(5), seconds(4));
-        assert_eq!(intake.next(), Some(NAME.into()));
-        assert_eq!(end(&mut intake, Ending::Early { size: 5 }, 5), Verdict::Final);
-        assert_eq!((intake.wake_at(), intake.next()), (None, None));
-    }
-
-    #[test]
-    fn a_file_that_grows_or_is_written_rests_longer() {
-        let mut intake = intake();
-        end(&mut intake, Ending::Early { size: 5 }, 1);
-        intake.looked(NAME.as_ref(), Some(6), seconds(4));
-        assert_eq!(intake.wake_at(), Some(seconds(7)));
-        intake.arrived(NAME.into(), seconds(6));
-        assert_eq!(intake.wake_at(), Some(seconds(9)));
-        intake.looked(NAME.as_ref(), Some(6), seconds(9));
-        intake.next();
-        intake.arrived(NAME.into(), seconds(9));
-        assert_eq!(end(&mut intake, Ending::Early { size: 7 }, 10), Verdict::Again, "written meanwhile");
-    }
-
-    #[test]
-    fn a_resting_file_that_goes_is_forgotten() {
-        let mut intake = intake();
-        end(&mut intake, Ending::Early { size: 5 }, 1);
-        intake.looked(NAME.as_ref(), None, seconds(4));
-        assert_eq!((intake.wake_at(), intake.next()), (None, None));
-    }
-
-    #[test]
-    fn what_finds_no_room_is_tried_once_more_when_there_is_some() {
-        let mut intake = intake();
-        assert_eq!(end(&mut intake, Ending::NoRoom { needed: 100 }, 1), Verdict::Kept);
-        assert!(intake.waits_for_room());
-        intake.room(99, seconds(1));
-        assert_eq!(intake.next(), None);
-        intake.room(100, seconds(1));
-        assert_eq!(intake.next(), Some(NAME.into()));
-        assert_eq!(end(&mut intake, Ending::NoRoom { needed: 100 }, 2), Verdict::Final);
-        assert!(!intake.waits_for_room());
-    }
-
-    #[test]
-    fn another_file_under_the_name_of_a_busy_one_is_looked_at() {
-        let mut intake = intake();
-        intake.arrived(NAME.into(), seconds(1));
-        assert_eq!(end(&mut intake, Ending::Done, 2), Verdict::Final);
-        assert_eq!(intake.next(), Some(NAME.into()));
-    }
-
-    #[test]
-    fn what_was_overwritten_while_it_was_looked_at_is_not_wrong_yet() {
-        for (is_there, verdict) in [(true, Verdict::Again), (false, Verdict::Final)] {
-            let mut intake = intake();
-            intake.arrived(NAME.into(), seconds(1));
-            assert_eq!(end(&mut intake, Ending::Bad { is_there }, 2), verdict);
-            assert_eq!(intake.next(), Some(NAME.into()));
-            assert_eq!(end(&mut intake, Ending::Bad { is_there }, 3), Verdict::Final);
-        }
-    }
-
-    #[test]
-    fn a_close_that_is_heard_of_late_does_not_have_a_file_taken_in_twice() {
-        for (is_there, next) in [(false, None), (true, Some(OsString::from(NAME)))] {
-            let mut intake = intake();
-            intake.arrived(NAME.into(), seconds(1));
-            assert!(intake.was_written(NAME.as_ref()));
-            assert_eq!(end(&mut intake, Ending::Taken { is_there }, 2), Verdict::Final);
-            assert_eq!(intake.next(), next);
-        }
-    }
-
-    #[test]
-    fn what_is_left_alone_stays_so_until_it_is_another_file() {
-        let mut intake = intake();
-        let [old, new] = [1, 2].map(|inode| Identity { device: 1, inode });
-        end(&mut intake, Ending::LeftAlone(old), 1);
-        intake.found(NAME.into(), Some(old), seconds(2));
-        assert_eq!(intake.next(), None);
-        intake.found(NAME.into(), Some(new), seconds(2));
-        assert_eq!(intake.next(), Some(NAME.into()));
-    }
-
-    #[test]
-    fn what_is_too_much_is_found_again_later() {
-        let mut intake = intake();
-        for name in ["a", "b", "c"] {
-            intake.arrived(name.into(), seconds(0));
-        }
-        assert_eq!(intake.queued(), 2);
-        assert!(!intake.takes_missed(), "not while there is something to do");
-        intake.next();
-        intake.next();
-        assert!(intake.takes_missed());
-        assert!(!intake.takes_missed());
+impl State {
+    fn changes_without_event(&self) -> bool {
+        matches!(self, Self::Written | Self::Linked { .. })
     }
 }

@@ -1,11 +1,15 @@
 //! What is known of an image across restarts of the service.
 
 use crate::drop_folder::folder::Identity;
+use crate::hand_over::Origin;
 use durable_state::{Document, LoadError, StateFolder};
 use image_format::{MemberName, NameLimits, Purpose, VersionId};
 use serde::{Deserialize, Serialize};
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use update_state::ApplyTime;
@@ -25,9 +29,18 @@ pub struct Record {
     /// When it is to be applied; only of images that came by `StartUpdate`.
     #[serde(default)]
     pub apply_time: Option<String>,
-    /// An installer was told to begin.
+    /// Path of the object that it is for; empty where it is for whatever fits.
     #[serde(default)]
-    pub was_asked: bool,
+    pub target: String,
+    /// Bus name of the installer that has handed it on, which alone may claim it.
+    #[serde(default)]
+    pub installer: Option<String>,
+    /// An installer was told to begin, or has begun.
+    #[serde(default)]
+    pub was_begun: bool,
+    /// It was dropped, and an event has said that no installer has claimed it.
+    #[serde(default)]
+    pub is_reported: bool,
     /// Its signatures were right, or nobody cared.
     #[serde(default)]
     pub verification: Verified,
@@ -143,12 +156,20 @@ impl Document for Record {
 impl Record {
     /// Of an image that came by `StartUpdate` and is about to be unpacked.
     pub fn taking_in(apply: ApplyTime) -> Self {
+        Self { apply_time: Some(apply.word().to_owned()), ..Self::dropped() }
+    }
+
+    /// Of an image that was dropped, of which nothing is known yet.
+    pub fn dropped() -> Self {
         Self {
             stage: Stage::TakingIn,
             folder: None,
             upload: None,
-            apply_time: Some(apply.word().to_owned()),
-            was_asked: false,
+            apply_time: None,
+            target: String::new(),
+            installer: None,
+            was_begun: false,
+            is_reported: false,
             verification: Verified::Unchecked,
             signer: None,
             image: Shown::default(),
@@ -158,17 +179,21 @@ impl Record {
 
     /// Of an image of which nothing is known but its folder.
     pub fn lost(folder: Place) -> Self {
-        Self {
-            stage: Stage::Closed,
-            folder: Some(folder),
-            apply_time: None,
-            ..Self::taking_in(ApplyTime::Immediate)
-        }
+        Self { stage: Stage::Closed, folder: Some(folder), ..Self::dropped() }
     }
 
     /// When it is to be applied.
     pub fn apply_time(&self) -> Option<ApplyTime> {
         ApplyTime::from_word(self.apply_time.as_deref()?)
+    }
+
+    /// How it has come.
+    pub fn origin(&self) -> Origin {
+        match (&self.apply_time, &self.installer) {
+            (None, _) => Origin::Dropped,
+            (Some(_), None) => Origin::Client,
+            (Some(_), Some(_)) => Origin::Installer,
+        }
     }
 
     /// A file that the record knows and a folder does not hold any more, or with another length. What an installer has added, and
@@ -282,6 +307,26 @@ impl Records {
             log::warn!("it stays: {error}");
         }
     }
+}
+
+/// Bytes in hexadecimal: a file's name may be none that TOML can hold.
+pub fn hex(name: &OsStr) -> String {
+    name.as_bytes().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The bytes that [`hex`] has written.
+pub fn parse_hex(text: &str) -> Option<OsString> {
+    let digits = text.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok());
+    let digits = digits.collect::<Option<Vec<u8>>>()?;
+    let bytes = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(high << 4 | low),
+        _ => None,
+    });
+    Some(OsString::from_vec(bytes.collect::<Option<_>>()?))
 }
 
 const EXTENSION: &str = ".toml";

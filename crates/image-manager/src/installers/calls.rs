@@ -1,11 +1,14 @@
-//! What others say on the bus: who installs images, who comes and goes.
+//! Calls to other services of firmware and their signals.
 
+use super::Event;
 use dbus_api::object_mapper;
 use dbus_api::software::announcement::{self, Announcement, Objects};
 use dbus_api::software::{MULTIPART_UPDATE, NAMESPACE, requests};
+use image_format::{Purpose, VersionId};
 use peer::{Namespace, NamespaceNews, is_privileged};
 use std::num::NonZeroUsize;
 use std::time::Duration;
+use update_state::ApplyTime;
 use zbus::message::Sequence;
 use zbus::{Connection, ObjectPath};
 
@@ -16,24 +19,11 @@ const SCANS: usize = 60;
 /// When the bus is asked whose a connection is; it may be busy, or the connection gone.
 const TRUST_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 
-/// What somebody said.
-#[derive(Debug)]
-pub enum News {
-    /// Of its objects, and when that came.
-    Said(Announcement, Sequence),
-    /// A service of firmware has come: its unique name.
-    Came(String),
-    /// A bus name of a service of firmware has no owner any more; the connection that had it may go on, with other names.
-    NameFreed,
-    /// A connection is gone: its unique name. It may be any on the bus.
-    Gone(String),
-}
-
 /// The signals.
 #[derive(Debug)]
-pub struct Peers(Namespace);
+pub struct OtherServices(Namespace);
 
-impl Peers {
+impl OtherServices {
     /// Begins to listen.
     pub async fn listen(connection: &Connection) -> anyhow::Result<Self> {
         let said = announcement::everything_rule()?;
@@ -41,28 +31,27 @@ impl Peers {
     }
 
     /// Waits for what is said next; dropping the future loses nothing.
-    pub async fn next(&mut self) -> anyhow::Result<News> {
+    pub async fn next(&mut self) -> anyhow::Result<Event> {
         loop {
-            if let Some(news) = read(self.0.next().await?) {
-                return Ok(news);
+            if let Some(event) = read(self.0.next().await?) {
+                return Ok(event);
             }
         }
     }
 }
 
-fn read(news: NamespaceNews) -> Option<News> {
+fn read(news: NamespaceNews) -> Option<Event> {
     Some(match news {
-        NamespaceNews::Said(message) => News::Said(Announcement::of(&message)?, message.recv_position()),
-        NamespaceNews::Came { owner, .. } => News::Came(owner),
-        NamespaceNews::Left { .. } => News::NameFreed,
-        NamespaceNews::Gone { owner } => News::Gone(owner),
+        NamespaceNews::Said(message) => Event::Said(Announcement::of(&message)?, message.recv_position()),
+        NamespaceNews::Came { name, owner } => Event::Came { name, owner },
+        NamespaceNews::Left { name, .. } => Event::NameFreed { name },
+        NamespaceNews::Gone { owner } => Event::Gone(owner),
     })
 }
 
-/// Unique names of the services of firmware that are there, without our own.
-pub async fn present(connection: &Connection) -> Vec<String> {
-    let present = Namespace::present(connection, NAMESPACE).await.unwrap_or_default();
-    present.into_iter().map(|(_, owner)| owner).collect()
+/// Bus names of the services of firmware that are there, without our own, and their owners.
+pub async fn present(connection: &Connection) -> Vec<(String, String)> {
+    Namespace::present(connection, NAMESPACE).await.unwrap_or_default()
 }
 
 /// All objects of a service of firmware, and when the answer came; nothing when it has none to tell, or is silent for long.
@@ -113,4 +102,20 @@ pub async fn is_taken(connection: &Connection, path: &ObjectPath<'_>) -> bool {
 pub async fn multipart_elsewhere(connection: &Connection, own: &str) -> bool {
     let found = object_mapper::get_sub_tree(connection, "/", &[MULTIPART_UPDATE]).await.unwrap_or_default();
     found.values().flat_map(|services| services.keys()).any(|service| service != own)
+}
+
+/// Whether installers of images of this purpose go by the apply time of the whole system, which upstream's know alone.
+pub fn knows_the_system_s_setting(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Bmc | Purpose::Host | Purpose::System)
+}
+
+/// Sets the apply time of the whole system to that of an image that is about to be installed, as bmcweb does for images that
+/// are dropped: upstream's installers read it at their end, and ask for a reboot by hand without it.
+pub async fn set_apply_time(connection: &Connection, time: ApplyTime, id: &VersionId) {
+    match requests::set_apply_time(connection, time).await {
+        Ok(()) => log::info!("the system's apply time is set to {time} for the image id={id}"),
+        Err(error) => log::warn!(
+            "the system's apply time cannot be set to {time}, so the installer may ask for a reboot by hand id={id}: {error}"
+        ),
+    }
 }

@@ -1,0 +1,278 @@
+//! The images that are shown, and what the bus is told of them.
+
+use super::record::Record;
+use super::removal::PendingRemoval;
+use crate::dbus::{Commands, ImageFace, object_path};
+use crate::hand_over::{HandOver, Origin};
+use crate::installers::Facts;
+use crate::view::{Interface, View};
+use anyhow::Context as _;
+use dbus_api::software::Stage;
+use dbus_api::software::signals::Objects;
+use dbus_api::software::{faces, signals};
+use image_format::{Purpose, VersionId};
+use service_runtime::Exit;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use zbus::Connection;
+
+/// Longest wait for the bus to take what we send; shorter than any watchdog.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
+
+/// One image.
+#[derive(Debug)]
+pub struct ImageObject {
+    /// Its id, which is its object's and its folder's name.
+    pub id: VersionId,
+    /// What it shows.
+    pub view: watch::Sender<View>,
+    /// In which interfaces.
+    pub shown: BTreeSet<Interface>,
+    /// Its life.
+    pub life: HandOver,
+    /// What is kept of it over a restart.
+    pub record: Record,
+    /// Since when it is there.
+    pub since: Duration,
+    /// An earlier run has published it.
+    pub is_restored: bool,
+    /// An installer has begun with it.
+    pub was_activated: bool,
+    /// It goes as soon as no installer is at work on it.
+    pub removal: Option<PendingRemoval>,
+    /// The event that is sent when it turns out to be invalid.
+    pub failure: Option<event_log::Event>,
+    /// The event of its loss, which is not announced yet.
+    pub loss: Option<Box<event_log::Event>>,
+    /// The purpose that it must have, as it was handed to an object that has it.
+    pub expected: Option<Purpose>,
+    /// Since when no signal has said that it goes on.
+    pub quiet_since: Duration,
+    /// Set when a client has read its Activation.
+    pub read: Arc<AtomicBool>,
+}
+
+impl ImageObject {
+    /// Not shown yet.
+    pub fn new(id: VersionId, record: Record, life: HandOver, now: Duration) -> Self {
+        let activation = life.activation();
+        let view = View { activation: Some(activation), target: record.target.clone(), ..View::default() };
+        Self {
+            id,
+            view: watch::Sender::new(view),
+            shown: BTreeSet::new(),
+            life,
+            record,
+            since: now,
+            is_restored: false,
+            was_activated: false,
+            removal: None,
+            failure: None,
+            loss: None,
+            expected: None,
+            quiet_since: now,
+            read: Arc::default(),
+        }
+    }
+
+    /// Whether it was announced.
+    pub fn is_published(&self) -> bool {
+        self.shown.contains(&Interface::Version)
+    }
+
+    /// Whether a client has read its Activation.
+    pub fn was_read(&self) -> bool {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// What two images that one installer would install at the same place have in common.
+    pub fn place(&self) -> impl Eq + use<> {
+        let image = &self.record.image;
+        let names = (image.purpose.clone(), image.extended_version.clone(), image.compatible.clone());
+        (names, self.record.target.clone())
+    }
+
+    /// What decides who may install it.
+    pub fn facts(&self) -> Facts {
+        let installer = self.record.installer.clone();
+        if self.life.is_taking_in() {
+            return Facts { installer, ..Facts::default() };
+        }
+        let image = &self.record.image;
+        Facts { purpose: Some(image.purpose()), compatible: image.compatible.clone(), installer }
+    }
+
+    /// What its complete announcement holds.
+    pub fn announced(&self) -> Vec<Interface> {
+        let more =
+            if self.life.origin() == Origin::Dropped { Interface::Image } else { Interface::ApplyTime };
+        Interface::ANNOUNCED.into_iter().chain([more]).collect()
+    }
+
+    /// Shows what the record knows.
+    pub fn show_record(&self, path: String) {
+        let image = &self.record.image;
+        self.view.send_modify(|view| {
+            view.purpose = Some(image.purpose());
+            view.version.clone_from(&image.version);
+            view.extended_version.clone_from(&image.extended_version);
+            view.compatible.clone_from(&image.compatible);
+            view.path = path;
+            view.apply_time = self.record.apply_time();
+            view.signer = self.record.signer.clone().unwrap_or_default();
+        });
+    }
+}
+
+/// All images.
+#[derive(Debug)]
+pub struct ImageObjects {
+    connection: Connection,
+    commands: Commands,
+    /// Told when a client has read an Activation.
+    reads: Arc<Notify>,
+    /// By their ids.
+    pub all: BTreeMap<VersionId, ImageObject>,
+}
+
+impl ImageObjects {
+    /// None yet.
+    pub fn new(connection: &Connection, commands: Commands) -> Self {
+        Self { connection: connection.clone(), commands, reads: Arc::default(), all: BTreeMap::new() }
+    }
+
+    /// The bus that they are shown on.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Completes when a client has read an Activation.
+    pub fn reads(&self) -> Arc<Notify> {
+        Arc::clone(&self.reads)
+    }
+
+    /// Puts interfaces on an image's object, without a signal.
+    pub async fn put(&mut self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
+        let Some(image) = self.all.get_mut(id) else { return Ok(()) };
+        for interface in interfaces {
+            if image.shown.insert(*interface) {
+                let face = ImageFace {
+                    id: id.clone(),
+                    view: image.view.subscribe(),
+                    commands: self.commands.clone(),
+                    was_read: Arc::clone(&image.read),
+                    reads: Arc::clone(&self.reads),
+                };
+                sent(interface.add(&self.connection, &object_path(id), face)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Signals interfaces that were put on an image's object, in one message.
+    pub async fn announce(&self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
+        let Some(image) = self.all.get(id) else { return Ok(()) };
+        let told = {
+            let view = image.view.borrow();
+            interfaces.iter().map(|interface| (interface.name(), view.properties(*interface))).collect()
+        };
+        sent(signals::added(&self.connection, &object_path(id), &told)).await
+    }
+
+    /// Puts interfaces on an image's object, and signals them.
+    pub async fn show(&mut self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
+        self.put(id, interfaces).await?;
+        self.announce(id, interfaces).await
+    }
+
+    /// Takes interfaces off an image's object, and signals it.
+    pub async fn hide(&mut self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
+        let Some(image) = self.all.get_mut(id) else { return Ok(()) };
+        let mut hidden = Vec::new();
+        for interface in interfaces {
+            if image.shown.remove(interface) {
+                sent(faces::remove(&self.connection, &object_path(id), interface.name())).await?;
+                hidden.push(interface.name());
+            }
+        }
+        if hidden.is_empty() {
+            return Ok(());
+        }
+        sent(signals::removed(&self.connection, &object_path(id), &hidden)).await
+    }
+
+    /// Changes what an image shows, and signals these properties of an interface if it is shown.
+    pub async fn change(
+        &self,
+        id: &VersionId,
+        interface: Interface,
+        names: &[&str],
+        change: impl FnOnce(&mut View),
+    ) -> anyhow::Result<()> {
+        let Some(image) = self.all.get(id) else { return Ok(()) };
+        image.view.send_modify(change);
+        if !image.shown.contains(&interface) {
+            return Ok(());
+        }
+        let mut properties = image.view.borrow().properties(interface);
+        properties.retain(|name, _| names.contains(name));
+        sent(signals::changed(&self.connection, &object_path(id), interface.name(), &properties)).await
+    }
+
+    /// Says what is going on with an image.
+    pub async fn stage(&self, id: &VersionId, stage: Stage) -> anyhow::Result<()> {
+        let is_new = self.all.get(id).is_some_and(|image| image.view.borrow().stage != stage);
+        if is_new {
+            self.change(id, Interface::Image, &["Stage"], |view| view.stage = stage).await?;
+        }
+        Ok(())
+    }
+
+    /// Says why an image is as it is.
+    pub async fn reason(&self, id: &VersionId, reason: String) -> anyhow::Result<()> {
+        let is_new = self.all.get(id).is_some_and(|image| image.view.borrow().reason != reason);
+        if is_new {
+            self.change(id, Interface::Image, &["Reason"], |view| view.reason = reason).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows our Activation as the image's life has it.
+    pub async fn activation(&self, id: &VersionId) -> anyhow::Result<()> {
+        let Some(state) = self.all.get(id).map(|image| image.life.activation()) else { return Ok(()) };
+        self.change(id, Interface::Activation, &["Activation"], |view| view.activation = Some(state)).await
+    }
+
+    /// Takes an image's object away.
+    pub async fn remove(&mut self, id: &VersionId) -> anyhow::Result<Option<ImageObject>> {
+        let Some(image) = self.all.get(id) else { return Ok(None) };
+        let shown: Vec<_> = image.shown.iter().copied().collect();
+        self.hide(id, &shown).await?;
+        Ok(self.all.remove(id))
+    }
+
+    /// All objects with what they show.
+    pub fn objects(&self) -> Objects {
+        let shown = self.all.iter().filter(|(_, image)| !image.shown.is_empty());
+        let objects = shown.map(|(id, image)| {
+            let view = image.view.borrow();
+            let interfaces =
+                image.shown.iter().map(|interface| (interface.name(), view.properties(*interface)));
+            (object_path(id).into(), interfaces.collect())
+        });
+        objects.collect()
+    }
+}
+
+/// Waits for the bus to take something, but not for ever.
+async fn sent<T>(sending: impl Future<Output = zbus::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(SEND_LIMIT, sending)
+        .await
+        .context("the bus does not take our messages")
+        .context(Exit::PeerUnavailable)?
+        .context("cannot send")
+        .context(Exit::PeerUnavailable)
+}
