@@ -38,6 +38,53 @@ fn an_upload_in_pieces_is_taken_in_once_it_is_whole() -> anyhow::Result<()> {
     bed.wait("all files are gone", || Ok(bed.files()?.len() == 3))
 }
 
+/// The file of a program that is not done with it: its bytes would be lost, and the program would see no error.
+#[test]
+fn a_file_is_not_taken_for_finished_while_a_program_has_it_open_for_writing() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("settle-ms = 0\n")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let content = image_of("slow", &noise(100_000));
+    let path = bed.folder().join("slow");
+    // Made empty, by a program that opens it again to write it.
+    drop(File::create(&path)?);
+    let mut writer = OpenOptions::new().write(true).open(&path)?;
+    for (part, marker) in content.chunks(content.len() / 3 + 1).zip(["one", "two", "three"]) {
+        // One of two writers closes it.
+        drop(OpenOptions::new().append(true).open(&path)?);
+        // One after the other: it was looked at before these, twice where it had to rest.
+        for again in ["", "-again"] {
+            let version = format!("{marker}{again}");
+            bed.drop_file("other", &image(&version))?;
+            bed.await_image(&version)?;
+            assert_eq!(bed.events()?, [""; 0]);
+        }
+        writer.write_all(part)?;
+    }
+    assert!(path.exists());
+    drop(writer);
+    bed.await_image("slow")?;
+    assert_eq!(bed.events()?, [""; 0]);
+    bed.wait("it was removed", || Ok(!path.exists()))
+}
+
+#[test]
+fn an_empty_file_is_left_alone_until_it_is_written() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("settle-ms = 0\n")? else { return Ok(()) };
+    bed.start_peers(&["event-log"])?;
+    bed.start()?;
+    let path = bed.drop_file("empty", b"")?;
+    for version in ["first", "second"] {
+        bed.drop_file("other", &image(version))?;
+        bed.await_image(version)?;
+    }
+    assert!(path.exists());
+    assert_eq!(bed.events()?, [""; 0]);
+    std::fs::write(&path, image("written"))?;
+    bed.await_image("written")?;
+    Ok(())
+}
+
 /// Erased flash comes first in many images: what has come of them by then unpacks to a thousand times its length.
 #[test]
 fn an_upload_in_pieces_may_begin_with_padding() -> anyhow::Result<()> {
