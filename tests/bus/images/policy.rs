@@ -1,7 +1,8 @@
 //! What configuration decides: which versions are taken, whose purposes are left alone, how long images are kept.
 
-use super::bed::{Bed, NAME, VERSION, image};
+use super::bed::{Bed, NAME, ON_REQUEST, VERSION, image};
 use super::tar::{Entry, archive};
+use std::os::unix::fs::MetadataExt as _;
 
 #[test]
 fn a_version_below_the_floor_is_refused_with_both_versions() -> anyhow::Result<()> {
@@ -117,4 +118,33 @@ fn an_unknown_purpose_passes_only_where_that_is_allowed() -> anyhow::Result<()> 
     let purpose = bed.get(NAME, &object, VERSION, "Purpose");
     assert_eq!(purpose, Ok("xyz.openbmc_project.Software.Version.VersionPurpose.Unknown".to_owned()));
     Ok(())
+}
+
+/// Installers that are not root's read what they install.
+#[test]
+fn unpacked_images_are_readable_by_the_group_of_the_settings() -> anyhow::Result<()> {
+    let (gid, name) = own_group()?;
+    let Some(mut bed) = Bed::running(&format!("group = \"{name}\"\n"))? else { return Ok(()) };
+    let object = bed.start_update(&image("readable"), ON_REQUEST)?;
+    bed.await_image("readable")?;
+    let folder = bed.folder().join(object.rsplit('/').next().unwrap_or_default());
+    for (path, readable) in [(folder.join("psu.bin"), 0o040), (folder, 0o050)] {
+        let found = std::fs::metadata(&path)?;
+        assert_eq!((found.gid(), found.mode() & 0o077), (gid, readable), "{}", path.display());
+    }
+    Ok(())
+}
+
+/// One of our own groups, which needs no right to be given, and its name; not root's, which is used without a setting, where
+/// there is another.
+fn own_group() -> anyhow::Result<(u32, String)> {
+    let own = |words: &[&str]| -> anyhow::Result<String> {
+        let told = std::process::Command::new("id").args(words).output()?;
+        Ok(String::from_utf8(told.stdout)?.trim().to_owned())
+    };
+    if own(&["-u"])? == "0" {
+        // Root may give any.
+        return Ok((1, "daemon".to_owned()));
+    }
+    Ok((own(&["-g"])?.parse()?, own(&["-gn"])?))
 }

@@ -78,13 +78,17 @@ say "free: $(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo) MiB"
 image large 60
 image small 6
 
-say "who is not root may look, and not hand over, activate or delete"
+say "users other than root may read, and not hand over, activate or delete"
 as_nobody() {
     setpriv --reuid nobody --regid nogroup --clear-groups busctl "$@" > /dev/null 2>&1
 }
 as_nobody call $SERVICE $ROOT/multipart org.freedesktop.DBus.Introspectable Introspect || fail "nobody may not look"
 as_nobody call $SERVICE $ROOT xyz.openbmc_project.Collection.DeleteAll DeleteAll && fail "nobody may delete"
-as_nobody get-property $SERVICE $ROOT/multipart xyz.openbmc_project.Software.Update AllowedApplyTimes && fail "nobody may read"
+as_nobody get-property $SERVICE $ROOT/multipart xyz.openbmc_project.Software.Update AllowedApplyTimes ||
+    fail "nobody may not read"
+as_nobody call $SERVICE $ROOT org.freedesktop.DBus.ObjectManager GetManagedObjects || fail "nobody may not list"
+as_nobody set-property $SERVICE $ROOT/multipart xyz.openbmc_project.Software.Update AllowedApplyTimes as 0 &&
+    fail "nobody may set properties"
 
 say "60 MiB dropped into 64 MiB: no room, said by name, nothing lost"
 folder 64
@@ -97,6 +101,29 @@ expect_event Image.Error.BusyFailure "there is no room"
 expect 0 "$(count)" "objects"
 expect 0 "$(drafts)" "drafts"
 answers || fail "the service does not answer"
+
+say "a file of another user that is still written is waited for"
+folder 64
+: > $FOLDER/slow.tar
+chown nobody $FOLDER/slow.tar
+exec 7>> $FOLDER/slow.tar
+head -c 1000000 $SOURCE/small.tar >&7
+# One of two writers closes it.
+: >> $FOLDER/slow.tar
+drop $SOURCE/small.tar other.tar
+wait_until 60 has_objects 1
+# Longer than a file rests that ends early.
+for number in 1 2 3; do
+    drop $SOURCE/small.tar "other-$number.tar"
+    wait_until 60 has_objects $((number + 1))
+done
+tail -c +1000001 $SOURCE/small.tar >&7
+exec 7>&-
+wait_until 60 has_objects 5
+expect "" "$(peer_calls event-log)" "events"
+folder 64
+drop $SOURCE/large.tar large.tar
+wait_until 60 has_event BusyFailure
 
 say "and when there is room, it is taken in"
 mount -o remount,size=160M $FOLDER
