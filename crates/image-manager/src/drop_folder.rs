@@ -324,10 +324,13 @@ impl DropFolder {
     /// A close that is heard of late is no writing, nor is a new time without a close: some writers set it at the end.
     fn holds_more(&self, name: &OsStr, read: &Stamp) -> bool {
         let was_written = self.intake.was_written(name);
-        self.folder.look(name).is_ok_and(|found| {
-            (found.identity, found.size) != (read.identity, read.size)
-                || (was_written && found.modified != read.modified)
-        })
+        match self.folder.look(name) {
+            Ok(found) => {
+                (found.identity, found.size) != (read.identity, read.size)
+                    || (was_written && found.modified != read.modified)
+            }
+            Err(reason) => reason == NotTaken::MoreNames,
+        }
     }
 
     /// Removes a file that is done with.

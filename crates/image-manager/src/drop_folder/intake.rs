@@ -10,6 +10,8 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 #[cfg(test)]
+mod exploration;
+#[cfg(test)]
 mod tests;
 
 /// Most files that are kept in mind; more are found again by looking at the folder.
@@ -114,6 +116,8 @@ enum State {
     Waiting { needed: u64 },
     /// It is left alone as long as it is this file.
     Ignored(Identity),
+    /// There is nothing in it.
+    Empty,
     /// A program has it open for writing.
     Written,
     /// It may have come by a link; and whether it was seen to have another name.
@@ -223,7 +227,14 @@ impl Intake {
                     self.files.remove(&name);
                 }
             }
-            Event::EventsLost => effects.push(Effect::List),
+            Event::EventsLost => {
+                for state in self.files.values_mut() {
+                    if let State::Busy { again, .. } = state {
+                        *again = true;
+                    }
+                }
+                effects.push(Effect::List);
+            }
             Event::FolderGone => (self.is_watched, self.must_check_path) = (false, true),
             Event::PathChanged => self.must_check_path = true,
             Event::PathLeads { is_same } => {
@@ -401,13 +412,9 @@ impl Intake {
     ) {
         match (why, found) {
             (Why::Written | Why::Listed | Why::Again, Ok(found)) => self.came(name, why, found, now),
-            (Why::Created, Ok(_)) => {
-                if let Some(State::Busy { again, .. }) = self.files.get_mut(&name) {
-                    // Another has come in its place.
-                    *again = true;
-                }
-                self.keep_looking(name, State::Linked { has_another: false }, now);
-            }
+            // Another has come in the place of one that is being taken in.
+            (Why::Created, Ok(_) | Err(NotTaken::MoreNames)) if self.is_busy(&name) => self.look_again(&name),
+            (Why::Created, Ok(_)) => self.keep_looking(name, State::Linked { has_another: false }, now),
             (Why::Rested, Ok(found)) => self.rested(name, found, now),
             (_, Err(NotTaken::MoreNames)) => {
                 if matches!(why, Why::Written | Why::Listed) {
@@ -428,15 +435,17 @@ impl Intake {
     fn came(&mut self, name: OsString, why: Why, found: Found, now: Duration) {
         let is_known = match self.files.get(&name) {
             Some(State::Ignored(known)) => *known == found.stamp.identity,
-            Some(State::Written | State::Linked { .. }) | None => false,
+            Some(State::Empty | State::Written | State::Linked { .. }) | None => false,
             Some(_) => true,
         };
         // Found by looking: news only if nothing is known of it.
         if why == Why::Listed && is_known {
             return;
         }
-        if let Some(State::Busy { again, .. }) = self.files.get_mut(&name) {
-            *again |= why == Why::Written;
+        if self.is_busy(&name) {
+            if why == Why::Written {
+                self.look_again(&name);
+            }
             return;
         }
         if why == Why::Again && is_known {
@@ -453,7 +462,7 @@ impl Intake {
             // No fault yet: a program may make a file and write it later. It is heard of then.
             self.forget(&name);
             if self.has_space() {
-                self.files.insert(name, State::Ignored(found.stamp.identity));
+                self.files.insert(name, State::Empty);
             }
             return;
         }
@@ -503,8 +512,7 @@ impl Intake {
 
     /// Keeps in mind a file that will change without an event, in the end.
     fn keep_looking(&mut self, name: OsString, state: State, now: Duration) {
-        let is_looked_at =
-            |state: &State| !state.changes_without_event() && !matches!(state, State::Ignored(_));
+        let is_looked_at = |state: &State| !state.changes_without_event() && !state.is_left_alone();
         if self.files.get(&name).is_some_and(is_looked_at) || !self.has_space() {
             return;
         }
@@ -538,8 +546,19 @@ impl Intake {
         }
     }
 
+    fn is_busy(&self, name: &OsStr) -> bool {
+        matches!(self.files.get(name), Some(State::Busy { .. }))
+    }
+
+    /// A file that is being taken in is looked at once more after that.
+    fn look_again(&mut self, name: &OsStr) {
+        if let Some(State::Busy { again, .. }) = self.files.get_mut(name) {
+            *again = true;
+        }
+    }
+
     fn forget_unless_busy(&mut self, name: &OsStr) {
-        if !matches!(self.files.get(name), Some(State::Busy { .. })) {
+        if !self.is_busy(name) {
             self.forget(name);
         }
     }
@@ -547,7 +566,7 @@ impl Intake {
     /// Whether one more can be kept in mind; what is left alone anyway makes way.
     fn has_space(&mut self) -> bool {
         if self.files.len() >= KEPT_IN_MIND {
-            let ignored = self.files.iter().find(|(_, state)| matches!(state, State::Ignored(_)));
+            let ignored = self.files.iter().find(|(_, state)| state.is_left_alone());
             if let Some(name) = ignored.map(|(name, _)| name.clone()) {
                 self.files.remove(&name);
             }
@@ -562,6 +581,10 @@ impl Intake {
 }
 
 impl State {
+    fn is_left_alone(&self) -> bool {
+        matches!(self, Self::Ignored(_) | Self::Empty)
+    }
+
     fn changes_without_event(&self) -> bool {
         matches!(self, Self::Written | Self::Linked { .. })
     }
