@@ -17,6 +17,8 @@ use zbus::message::Sequence;
 pub mod asking;
 pub mod calls;
 #[cfg(test)]
+mod exploration;
+#[cfg(test)]
 mod tests;
 
 /// Most owners of an object that are kept in mind beside those that are believed; one is usual, two for a moment.
@@ -130,6 +132,9 @@ pub struct Installers<P = Sequence> {
     users: BTreeMap<String, User>,
     /// Owners of the bus names of services of firmware.
     names: BTreeMap<String, String>,
+    /// Bus names whose owners have changed, and connections that have gone, since it was asked which services there are: the
+    /// answer is older.
+    renamed: BTreeSet<String>,
     /// Connections that are being asked for all that they have.
     scans: BTreeMap<String, Scan<P>>,
     /// Connections that were there before us and have not told yet what they have, once these are known.
@@ -168,6 +173,7 @@ impl<P: Ord> Installers<P> {
             activations: BTreeMap::new(),
             users: BTreeMap::new(),
             names: BTreeMap::new(),
+            renamed: BTreeSet::new(),
             scans: BTreeMap::new(),
             unseen: None,
             began: now,
@@ -210,32 +216,26 @@ impl<P: Ord> Installers<P> {
             Event::Came { name, owner } => {
                 self.scan(&owner, &mut effects);
                 changed.extend(self.shown_by(&owner));
+                self.note_renamed(&name);
                 if self.names.len() < NAMES {
                     let before = self.names.insert(name, owner);
                     changed.extend(before.map(|before| self.shown_by(&before)).unwrap_or_default());
                 }
             }
             Event::NameFreed { name } => {
+                self.note_renamed(&name);
                 if let Some(owner) = self.names.remove(&name) {
                     changed.extend(self.shown_by(&owner));
                 }
                 self.ask_marker(&mut effects);
             }
             Event::Gone(owner) => {
+                self.note_renamed(&owner);
                 changed.extend(self.left(&owner));
                 // Every client that ends is heard of, and matters only if it may have had the marker.
                 self.ask_marker(&mut effects);
             }
-            Event::Present(present) => {
-                self.unseen = Some(present.iter().map(|(_, owner)| owner.clone()).collect());
-                for (name, owner) in present {
-                    if !self.scans.contains_key(&owner) {
-                        self.scan(&owner, &mut effects);
-                    }
-                    self.names.insert(name, owner);
-                }
-                self.began = now;
-            }
+            Event::Present(present) => self.present(present, now, &mut effects),
             Event::Scanned(owner, answer) => {
                 let shows_marker = |(objects, _): &(Objects, P)| {
                     objects.values().any(|interfaces| interfaces.contains_key(MULTIPART_UPDATE))
@@ -255,12 +255,7 @@ impl<P: Ord> Installers<P> {
                     changed.extend(self.shown_by(&owner));
                 }
             }
-            Event::HandsOn { name, owner, is_root } => {
-                if self.names.len() < NAMES {
-                    self.names.insert(name, owner.clone());
-                }
-                self.users.insert(owner, if is_root { User::Root } else { User::Other });
-            }
+            Event::HandsOn { name, owner, is_root } => self.hands_on(name, owner, is_root),
             Event::Marker { is_elsewhere } => {
                 if let Marker::Auto { is_shown } = &mut self.marker
                     && *is_shown == is_elsewhere
@@ -348,6 +343,12 @@ impl<P: Ord> Installers<P> {
         self.names_of(owner).next().unwrap_or(owner)
     }
 
+    fn note_renamed(&mut self, name: &str) {
+        if self.unseen.is_none() && self.renamed.len() < NAMES {
+            self.renamed.insert(name.to_owned());
+        }
+    }
+
     fn answers_due(&self) -> Duration {
         self.began.saturating_add(ANSWER_LIMIT)
     }
@@ -417,6 +418,34 @@ impl<P: Ord> Installers<P> {
             Some(state) => self.set(&object, sender, state)?,
         }
         Some(object)
+    }
+
+    /// The services that were there before us, as they were when the bus was asked.
+    fn present(&mut self, present: Vec<(String, String)>, now: Duration, effects: &mut Vec<Effect>) {
+        let there = present.iter().map(|(_, owner)| owner).filter(|owner| !self.renamed.contains(*owner));
+        self.unseen = Some(there.cloned().collect());
+        for (name, owner) in present {
+            if self.renamed.contains(&owner) {
+                continue;
+            }
+            if !self.scans.contains_key(&owner) {
+                self.scan(&owner, effects);
+            }
+            if !self.renamed.contains(&name) && self.names.len() < NAMES {
+                self.names.insert(name, owner);
+            }
+        }
+        self.renamed.clear();
+        self.began = now;
+    }
+
+    fn hands_on(&mut self, name: String, owner: String, is_root: bool) {
+        // As long as it is not known who was there before us: later, names are heard of before this.
+        let is_early = self.unseen.is_none() && !self.renamed.contains(&name);
+        if is_early && self.names.len() < NAMES {
+            self.names.entry(name).or_insert_with(|| owner.clone());
+        }
+        self.users.insert(owner, if is_root { User::Root } else { User::Other });
     }
 
     fn scan(&mut self, owner: &str, effects: &mut Vec<Effect>) {

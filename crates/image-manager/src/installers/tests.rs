@@ -3,11 +3,11 @@ use dbus_api::software::activation;
 use std::collections::HashMap;
 use zbus::{OwnedVariant, Variant};
 
-const OBJECT: &str = "12345678";
-const DRIVES: &str = "xyz.openbmc_project.Software.NVMe";
+pub const OBJECT: &str = "12345678";
+pub const DRIVES: &str = "xyz.openbmc_project.Software.NVMe";
 const NOW: Duration = Duration::ZERO;
 
-fn properties(state: Activation) -> Properties {
+pub fn properties(state: Activation) -> Properties {
     let value = OwnedVariant::try_from(Variant::from(activation(state))).unwrap();
     HashMap::from([("Activation".to_owned(), value)])
 }
@@ -20,15 +20,15 @@ fn said_at(sender: &str, said: Said, came: u32) -> Event<u32> {
     Event::Said(Announcement { sender: sender.to_owned(), path: format!("{ROOT}/{OBJECT}"), said }, came)
 }
 
-fn added(state: Activation) -> Said {
+pub fn added(state: Activation) -> Said {
     Said::Added(HashMap::from([(ACTIVATION.to_owned(), properties(state))]))
 }
 
-fn changed(state: Activation) -> Said {
+pub fn changed(state: Activation) -> Said {
     Said::Changed { interface: ACTIVATION.to_owned(), properties: properties(state) }
 }
 
-fn removed(interface: &str) -> Said {
+pub fn removed(interface: &str) -> Said {
     Said::Removed(vec![interface.to_owned()])
 }
 
@@ -40,12 +40,12 @@ fn came(name: &str, owner: &str) -> Event<u32> {
     Event::Came { name: name.to_owned(), owner: owner.to_owned() }
 }
 
-fn drive(compatible: &str) -> Facts {
+pub fn drive(compatible: &str) -> Facts {
     Facts { purpose: Some(Purpose::Other), compatible: vec![compatible.to_owned()], installer: None }
 }
 
 /// One image, and settings that give drives to one bus name.
-fn installers() -> Installers<u32> {
+pub fn installers() -> Installers<u32> {
     #[derive(serde::Deserialize)]
     struct Settings {
         installers: installer_trust::Tables,
