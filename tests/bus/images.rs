@@ -2,10 +2,12 @@
 
 pub mod bed;
 pub mod ear;
+mod installer;
 mod tar;
 
 mod archives;
 mod clients;
+mod contract;
 mod descriptors;
 mod hand_over;
 mod ingest;

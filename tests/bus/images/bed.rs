@@ -12,6 +12,7 @@ use std::io::{Seek as _, Write as _};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 use std::sync::LazyLock;
 use std::time::Instant;
 use test_bus::{Daemon, LIMIT};
@@ -62,7 +63,7 @@ pub fn is_soak() -> bool {
 
 pub struct Bed {
     pub machine: Machine,
-    pub runtime: Runtime,
+    pub runtime: Rc<Runtime>,
     pub client: Connection,
     pub ear: Ear,
     manager: Option<Daemon>,
@@ -79,6 +80,7 @@ impl Bed {
             let builder = zbus::connection::Builder::address(&*address).method_timeout(LIMIT);
             Ok::<_, anyhow::Error>((builder.build().await?, Ear::listen(&address).await?))
         })?;
+        let runtime = Rc::new(runtime);
         let bed = Self { machine, runtime, client, ear, manager: None, peers: None };
         bed.configure(settings)?;
         bed.trust("OpenBMC", KEY.public_key_pem(), "HashType=SHA256\n")?;
@@ -161,12 +163,12 @@ impl Bed {
         Ok(path)
     }
 
-    /// Hands a file to the service by a descriptor in memory.
     /// The process of the image manager.
     pub fn manager_process(&self) -> anyhow::Result<u32> {
         Ok(self.manager.as_ref().context("no image manager runs")?.pid())
     }
 
+    /// Hands a file to the service by a descriptor in memory.
     pub fn start_update(&self, content: &[u8], apply: &str) -> anyhow::Result<String> {
         Ok(self.hand_over(memory(content)?, apply)?)
     }
