@@ -329,6 +329,7 @@ fn what_cannot_be_handed_on_is_refused_and_leaves_nothing() -> anyhow::Result<()
         let refused = nameless.hand_on_from(memory(&image("nameless"))?, IMMEDIATE, DRIVE);
         assert_eq!(refused.map_err(error_name), Err(NOT_ALLOWED.to_owned()), "{name:?}");
     }
+    let long = format!("/{}", "drive".repeat(1_000));
     let cases = [
         ("", DRIVE),
         ("Immediate", DRIVE),
@@ -336,6 +337,7 @@ fn what_cannot_be_handed_on_is_refused_and_leaves_nothing() -> anyhow::Result<()
         (IMMEDIATE, "drive"),
         (IMMEDIATE, "/drive/"),
         (IMMEDIATE, "/drive 1"),
+        (IMMEDIATE, &long),
     ];
     for (apply, target) in cases {
         let refused = owner.hand_on_from(memory(&image("wrong"))?, apply, target);

@@ -26,6 +26,8 @@ use zbus::{ObjectPath, OwnedFd};
 
 /// How often another id is tried.
 const ID_TRIES: u32 = 16;
+/// Longest path of an object that an image is for, bytes: it is kept in the image's record, which has a longest size.
+const LONGEST_TARGET: usize = 4_096;
 /// Longest wait for the object mapper, which may be absent or hang.
 const MAPPER_LIMIT: Duration = Duration::from_millis(500);
 /// The same while a caller waits for us.
@@ -145,6 +147,9 @@ impl Images {
         let unknown = |name, value: &str| Refusal::InvalidArgument { name, value: value.to_owned() };
         let StartUpdate { image, apply_time, target, installer, replaces } = request;
         let apply = parse_apply_time(&apply_time).ok_or_else(|| unknown("ApplyTime", &apply_time))?;
+        if target.len() > LONGEST_TARGET {
+            return Err(unknown("Target", &format!("a path of {} bytes", target.len())));
+        }
         if !target.is_empty() && ObjectPath::try_from(&*target).is_err() {
             return Err(unknown("Target", &target));
         }
