@@ -227,6 +227,8 @@ impl<P: Ord> Installers<P> {
                 if let Some(owner) = self.names.remove(&name) {
                     changed.extend(self.shown_by(&owner));
                 }
+                // One that dies loses its names first: it has shown nothing that it might not.
+                self.take_not_believed();
                 self.ask_marker(&mut effects);
             }
             Event::Gone(owner) => {
@@ -513,16 +515,22 @@ impl<P: Ord> Installers<P> {
         }
     }
 
-    /// Forgets what connections show that may not claim the image, or many of these would leave no space for an installer;
-    /// says so once of each.
-    fn drop_not_believed(&mut self, effects: &mut Vec<Effect>) {
+    /// Forgets what connections show that may not claim the image, or many of these would leave no space for an installer.
+    fn take_not_believed(&mut self) -> Vec<(String, String)> {
         let mut refused = Vec::new();
         for (object, owners) in &self.activations {
             let of_object = owners.keys().filter(|owner| self.believes(owner, object) == Some(false));
             refused.extend(of_object.map(|owner| (owner.clone(), object.clone())));
         }
-        for (owner, object) in refused {
-            self.take(&object, &owner);
+        for (owner, object) in &refused {
+            self.take(object, owner);
+        }
+        refused
+    }
+
+    /// The same, and says so once of each.
+    fn drop_not_believed(&mut self, effects: &mut Vec<Effect>) {
+        for (owner, object) in self.take_not_believed() {
             let owner = self.name_of(&owner).to_owned();
             if self.not_believed.len() < NAMES && self.not_believed.insert((owner.clone(), object.clone())) {
                 effects.push(Effect::NotBelieved { owner, object });

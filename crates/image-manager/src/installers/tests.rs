@@ -204,6 +204,19 @@ fn an_image_that_an_installer_has_handed_on_is_claimed_by_the_owner_of_that_name
 }
 
 #[test]
+fn an_installer_that_dies_is_not_said_to_have_shown_what_it_may_not() {
+    let mut installers = with_root(&[":1.1"]);
+    installers.add(OBJECT, Facts { installer: Some(DRIVES.to_owned()), ..drive("a.Drive") });
+    installers.step(came(DRIVES, ":1.1"), NOW);
+    installers.step(said(":1.1", added(Activation::Activating)), NOW);
+    // The bus takes the names of a connection before it says that the connection is gone.
+    let mut effects = installers.step(Event::NameFreed { name: DRIVES.to_owned() }, NOW);
+    effects.extend(installers.step(Event::Gone(":1.1".to_owned()), NOW));
+    assert_eq!(effects, [Effect::Changed(OBJECT.to_owned())]);
+    assert_eq!(claims(&installers), []);
+}
+
+#[test]
 fn a_claim_may_come_before_it_is_known_what_the_image_is_for() {
     let mut installers = installers();
     installers.add(OBJECT, Facts::default());
