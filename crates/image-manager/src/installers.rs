@@ -300,8 +300,11 @@ impl<P: Ord> Installers<P> {
 
     /// Whether a connection that is not root's may speak of an image: by the bus names that it owns.
     pub fn may_speak_of(&self, owner: &str, facts: &Facts) -> bool {
-        let is_its_installer = |name: &String| self.names.get(name).is_some_and(|of| of == owner);
-        facts.installer.as_ref().is_some_and(is_its_installer) || self.is_granted(owner, facts)
+        match &facts.installer {
+            // What it has handed on is its own, also before it is known what that is for.
+            Some(name) => self.grants.knows(name) && self.names.get(name).is_some_and(|of| of == owner),
+            None => self.is_granted(owner, facts),
+        }
     }
 
     /// Whether the owner of a bus name may install an image of this purpose with these compatible names.

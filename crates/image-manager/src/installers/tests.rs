@@ -204,6 +204,26 @@ fn an_image_that_an_installer_has_handed_on_is_claimed_by_the_owner_of_that_name
 }
 
 #[test]
+fn an_installer_that_is_not_roots_speaks_of_what_it_is_given_and_not_of_what_others_have_handed_on() {
+    let handed_on = |name: &str| Facts { installer: Some(name.to_owned()), ..drive("a.Drive") };
+    let unknown = Facts { purpose: None, ..handed_on(DRIVES) };
+    for (facts, name, may) in [
+        (drive("a.Drive"), DRIVES, true),
+        (drive("another.Drive"), DRIVES, false),
+        (drive("a.Drive"), "a.b", false),
+        (handed_on(DRIVES), DRIVES, true),
+        (unknown, DRIVES, true),
+        (handed_on("a.b"), DRIVES, false),
+        // It has the name of one of root's that is gone.
+        (handed_on("a.b"), "a.b", false),
+    ] {
+        let mut installers = installers();
+        installers.step(came(name, ":1.6"), NOW);
+        assert_eq!(installers.may_speak_of(":1.6", &facts), may, "{facts:?} {name}");
+    }
+}
+
+#[test]
 fn an_installer_that_dies_is_not_said_to_have_shown_what_it_may_not() {
     let mut installers = with_root(&[":1.1"]);
     installers.add(OBJECT, Facts { installer: Some(DRIVES.to_owned()), ..drive("a.Drive") });
