@@ -8,10 +8,13 @@ pub use flood::{kept, limit_descriptors};
 pub use monitor::{EventEar, Monitor, next};
 
 use anyhow::Context as _;
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,7 +28,7 @@ use zbus::{Connection, OwnedVariant};
 const WATCHDOG: Duration = Duration::from_secs(3);
 
 /// A user that nothing belongs to.
-const NOBODY: u32 = 65_534;
+pub const NOBODY: u32 = 65_534;
 
 /// Root of the repository.
 pub fn repository() -> &'static Path {
@@ -183,6 +186,26 @@ impl Machine {
         BufReader::new(stdout).read_line(&mut said)?;
         anyhow::ensure!(said == "sent\n", "the attack ended: {:?}", attack.wait()?);
         Ok(attack)
+    }
+
+    /// A stream to the bus, of a user that is not this one; `None` where this is not root.
+    pub fn stream_of_another_user(&self) -> anyhow::Result<Option<UnixStream>> {
+        if !rustix::process::getuid().is_root() {
+            return Ok(None);
+        }
+        let path = self.bus.address().split(',').next().and_then(|part| part.strip_prefix("unix:path="));
+        let path = path.context("the bus has no path")?.to_owned();
+        std::fs::set_permissions(self.folder.path(), Permissions::from_mode(0o711))?;
+        // The kernel keeps with a stream whose thread has connected it, and tells the bus.
+        let connecting = std::thread::spawn(move || {
+            let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+            set_thread_groups(&[])?;
+            set_thread_res_gid(group, group, group)?;
+            set_thread_res_uid(user, user, user)?;
+            UnixStream::connect(path)
+        });
+        let stream = connecting.join().map_err(|_| anyhow::anyhow!("the thread has panicked"))?;
+        Ok(Some(stream.context("cannot connect to the bus")?))
     }
 
     /// Writes an EEPROM's fragment.

@@ -9,6 +9,7 @@ mod archives;
 mod clients;
 mod contract;
 mod descriptors;
+mod grants;
 mod hand_over;
 mod ingest;
 mod kills;

@@ -115,6 +115,25 @@ impl Bed {
         Ok(())
     }
 
+    /// The same, with what it logs in a file.
+    pub fn start_logged(&mut self) -> anyhow::Result<()> {
+        let mut command = self.machine.command("image-manager")?;
+        command.stderr(File::create(self.log())?);
+        let folder = self.machine.folder();
+        self.manager = Some(Daemon::spawn_ready("image-manager", &mut command, folder, LIMIT)?);
+        Ok(())
+    }
+
+    fn log(&self) -> PathBuf {
+        self.machine.folder().join("image-manager.log")
+    }
+
+    /// How many lines of the log have a text in them.
+    pub fn logged(&self, text: &str) -> anyhow::Result<usize> {
+        let log = std::fs::read_to_string(self.log())?;
+        Ok(log.lines().filter(|line| line.contains(text)).count())
+    }
+
     pub fn stop(&mut self) -> anyhow::Result<()> {
         let status = self.manager.take().context("it does not run")?.stop()?;
         anyhow::ensure!(status.success(), "it ended with {status}");

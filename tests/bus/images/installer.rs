@@ -1,7 +1,7 @@
 //! An installer of firmware that a test plays: what it hands on, claims and says, and what it is told. Names are written out
 //! once more on purpose.
 
-use super::bed::{ACTIVATION, Bed, NAME, PROPERTIES, ROOT, STATES, memory};
+use super::bed::{ACTIVATION, Bed, DELETE, NAME, PROPERTIES, ROOT, STATES, error_name, memory};
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::AsFd;
 use std::rc::Rc;
@@ -53,6 +53,16 @@ impl Installer {
     /// One of root's.
     pub fn start(bed: &Bed, name: &str) -> anyhow::Result<Self> {
         Self::connect(bed, name, Builder::address(bed.machine.bus().address()))
+    }
+
+    /// One of another user; nothing where there is none to be had.
+    pub fn start_by_another_user(bed: &Bed, name: &str) -> anyhow::Result<Option<Self>> {
+        let Some(stream) = bed.machine.stream_of_another_user()? else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "this is not root");
+            println!("SKIPPED installers of another user: this is not root");
+            return Ok(None);
+        };
+        Self::connect(bed, name, Builder::unix_stream(stream).user_id(house_tests::NOBODY)).map(Some)
     }
 
     fn connect(bed: &Bed, name: &str, builder: Builder<'_>) -> anyhow::Result<Self> {
@@ -123,6 +133,11 @@ impl Installer {
         let asked = self.connection.call_method(Some(NAME), ROOT, manager, "GetManagedObjects", &());
         self.runtime.block_on(asked)?;
         Ok(())
+    }
+
+    pub fn delete(&self, path: &str) -> Result<(), String> {
+        let asked = self.connection.call_method(Some(NAME), path, Some(DELETE), "Delete", &());
+        self.runtime.block_on(asked).map(drop).map_err(error_name)
     }
 
     /// It dies: another call of its waits for what it has said, and is not answered any more.
