@@ -17,7 +17,7 @@
 //! | `Replace(s peer)` | the same, and another comes in its place that knows nothing |
 //! | `Map(s path, s service, as interfaces)`, `Unmap(s path)` | what the object mapper knows |
 //!
-//! The object mapper also knows what services of firmware say of their objects; others it must be told of. The installer
+//! The object mapper also knows what services of firmware say of their objects and associations; others it must be told of. The installer
 //! is one for power supplies: it claims an image whose version, purpose and path come in one message. The device is the
 //! object `/xyz/openbmc_project/software/device_1`, and takes what is to be installed at once.
 //!

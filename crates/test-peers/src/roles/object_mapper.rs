@@ -1,25 +1,32 @@
-//! The object mapper, over objects that it is told of, and over those of services of firmware. An ancestor of a known
-//! object counts as known.
+//! The object mapper, over objects that it is told of, and over those of services of firmware, with their associations. An
+//! ancestor of a known object counts as known.
 
 use super::{Found, FoundInterfaces, Reaction, Role};
 use crate::call::{Call, Outcome, Refusal};
 use crate::objects::Objects;
 use crate::plan::Mapped;
-use std::collections::{BTreeMap, BTreeSet};
-use zbus::{Message, OwnedObjectPath, Variant};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use zbus::{Message, OwnedObjectPath, OwnedVariant, Variant};
 
 const PATH: &str = "/xyz/openbmc_project/object_mapper";
 const INTERFACE: &str = "xyz.openbmc_project.ObjectMapper";
 
 /// What names of services of firmware begin with.
 const FIRMWARE: &str = "xyz.openbmc_project.Software.";
-const RULES: [&str; 2] = [
+const ASSOCIATION: &str = "xyz.openbmc_project.Association";
+const DEFINITIONS: &str = "xyz.openbmc_project.Association.Definitions";
+const RULES: [&str; 3] = [
     "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'",
     "type='signal',interface='org.freedesktop.DBus.ObjectManager',path='/xyz/openbmc_project/software'",
+    "type='signal',interface='org.freedesktop.DBus.Properties',path_namespace='/xyz/openbmc_project/software',\
+     arg0='xyz.openbmc_project.Association.Definitions'",
 ];
 
 /// Services with their interfaces.
 type Services = BTreeMap<String, Vec<String>>;
+
+/// Forward type, reverse type, endpoint.
+type Association = (String, String, String);
 
 /// The mapper.
 #[derive(Debug)]
@@ -30,11 +37,19 @@ pub(crate) struct ObjectMapper {
     names: BTreeMap<String, String>,
     /// What connections have said of their objects, by unique names.
     heard: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// What they associate their objects with, by unique names and objects.
+    associations: BTreeMap<String, BTreeMap<String, Vec<Association>>>,
 }
 
 impl ObjectMapper {
     pub(crate) fn new(mapped: Mapped) -> Self {
-        Self { objects: Objects::default(), mapped, names: BTreeMap::new(), heard: BTreeMap::new() }
+        Self {
+            objects: Objects::default(),
+            mapped,
+            names: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            associations: BTreeMap::new(),
+        }
     }
 
     /// All that is known now.
@@ -55,6 +70,7 @@ impl ObjectMapper {
     fn name_changed(&mut self, name: String, old: &str, new: String) -> Reaction {
         if name.starts_with(':') && new.is_empty() {
             self.heard.remove(&name);
+            self.associations.remove(&name);
             self.names.remove(&name);
         }
         if !name.starts_with(FIRMWARE) {
@@ -69,11 +85,51 @@ impl ObjectMapper {
     }
 
     fn added(&mut self, owner: &str, path: &OwnedObjectPath, interfaces: FoundInterfaces) {
+        if let Some(properties) = interfaces.get(DEFINITIONS) {
+            self.associated(owner, path.as_str(), properties);
+        }
         let objects = self.heard.entry(owner.to_owned()).or_default();
         objects.entry(path.as_str().to_owned()).or_default().extend(interfaces.into_keys());
     }
 
+    fn associated(&mut self, owner: &str, path: &str, properties: &HashMap<String, OwnedVariant>) {
+        let Some(Ok(associations)) =
+            properties.get("Associations").map(|value| value.try_clone().and_then(Vec::try_from))
+        else {
+            return;
+        };
+        self.associations.entry(owner.to_owned()).or_default().insert(path.to_owned(), associations);
+    }
+
+    /// The other ends of an association; none of what is not there.
+    fn endpoints(&self, association: &str) -> Vec<String> {
+        let known = self.known();
+        let named = self.associations.iter().filter(|(owner, _)| self.names.contains_key(*owner));
+        let all = named.flat_map(|(_, objects)| objects).flat_map(|(path, associations)| {
+            let there = associations.iter().filter(|(_, _, end)| known.contains_key(end));
+            there.flat_map(move |(forward, reverse, end)| {
+                [(format!("{path}/{forward}"), end.clone()), (format!("{end}/{reverse}"), path.clone())]
+            })
+        });
+        let ends = all.filter(|(at, _)| at == association).map(|(_, end)| end);
+        ends.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn get_endpoints(&self, call: &Call<'_>) -> Outcome {
+        let ends = self.endpoints(call.path);
+        if ends.is_empty() || (call.text(0)?, call.text(1)?) != (ASSOCIATION, "endpoints") {
+            let text = format!("{} is no association", call.path);
+            return Err(Refusal { name: "org.freedesktop.DBus.Error.UnknownObject", text });
+        }
+        call.reply(&Variant::from(ends))
+    }
+
     fn removed(&mut self, owner: &str, path: &OwnedObjectPath, interfaces: &[String]) {
+        if interfaces.iter().any(|interface| interface == DEFINITIONS)
+            && let Some(objects) = self.associations.get_mut(owner)
+        {
+            objects.remove(path.as_str());
+        }
         let Some(objects) = self.heard.get_mut(owner) else { return };
         if let Some(known) = objects.get_mut(path.as_str()) {
             known.retain(|interface| !interfaces.contains(interface));
@@ -129,6 +185,7 @@ impl Role for ObjectMapper {
 
     fn perform(&mut self, call: &Call<'_>) -> Option<Outcome> {
         match (call.path, call.interface, call.member) {
+            (_, "org.freedesktop.DBus.Properties", "Get") => Some(self.get_endpoints(call)),
             (PATH, INTERFACE, "GetObject") => Some(self.get_object(call)),
             (PATH, INTERFACE, "GetSubTree") => Some(self.sub_tree(call).and_then(|found| call.reply(&found))),
             (PATH, INTERFACE, "GetSubTreePaths") => Some(self.sub_tree_paths(call)),
@@ -159,6 +216,12 @@ impl Role for ObjectMapper {
             Some("InterfacesRemoved") => {
                 let (path, interfaces): (OwnedObjectPath, Vec<String>) = body.deserialize()?;
                 self.removed(&sender, &path, &interfaces);
+            }
+            Some("PropertiesChanged") => {
+                let (_, changed, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =
+                    body.deserialize()?;
+                let path = header.path().map(ToString::to_string).unwrap_or_default();
+                self.associated(&sender, &path, &changed);
             }
             _ => {}
         }
