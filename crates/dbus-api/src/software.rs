@@ -23,6 +23,10 @@ pub const ROOT: &str = "/xyz/openbmc_project/software";
 pub const NAMESPACE: &str = "xyz.openbmc_project.Software";
 /// The service of uploaded images, not installed yet.
 pub const IMAGE_MANAGER: &str = "xyz.openbmc_project.Software.Version";
+/// The service that takes images for the BMC: clients call this name, whichever program owns it.
+pub const SOFTWARE_MANAGER: &str = "xyz.openbmc_project.Software.Manager";
+/// The object of the BMC's firmware, at the service that takes images for the BMC.
+pub const BMC_OBJECT: &str = "/xyz/openbmc_project/software/bmc";
 
 /// `Version` (s), `Purpose` (s).
 pub const VERSION: &str = "xyz.openbmc_project.Software.Version";
@@ -48,6 +52,10 @@ pub const APPLY_TIME_OBJECT: &str = "/xyz/openbmc_project/software/apply_time";
 pub const APPLY_TIME: &str = "xyz.openbmc_project.Software.ApplyTime";
 /// `Associations` (a(sss)): forward type, reverse type, endpoint; of an image or a device, as of an inventory's object.
 pub const ASSOCIATIONS: &str = ASSOCIATION_DEFINITIONS;
+/// What an object that takes images is to [`BMC_OBJECT`]; there, the object mapper says which these are.
+pub const UPDATEABLE: &str = "updateable";
+/// What [`BMC_OBJECT`] is to an object that takes images.
+pub const SOFTWARE_VERSION: &str = "software_version";
 /// `StartUpdate(hs) → o`, `AllowedApplyTimes` (as).
 pub const UPDATE: &str = "xyz.openbmc_project.Software.Update";
 /// The method of [`UPDATE`] and of [`INTAKE`].
