@@ -16,6 +16,7 @@ mod kills;
 mod limits;
 mod peers;
 mod policy;
+mod real_clients;
 mod refused;
 mod restart;
 mod signatures;

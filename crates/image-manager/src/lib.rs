@@ -24,6 +24,7 @@
 //! | `image_source`, `pace` | an image's bytes as they come, and whether they come fast enough |
 //! | `image_rules` | what images must keep to now |
 //! | `multipart` | the object that takes images for whatever they are |
+//! | `bmc_target` | the object that takes images for the BMC, on a connection of its own |
 //! | `dbus`, `view` | calls, and what an image's object shows |
 //! | `events` | what the event log is told |
 //! | `settings` | `image-manager.d/*.toml` |
@@ -32,6 +33,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod bmc_target;
 mod dbus;
 mod drop_folder;
 mod events;

@@ -1,5 +1,6 @@
 //! Hears of dropped files, calls, other services and the unpacking thread, and routes each to the part that it concerns.
 
+use crate::bmc_target::BmcTarget;
 use crate::dbus::{Command, object_path};
 use crate::drop_folder::folder::Stamp;
 use crate::drop_folder::{DropFolder, News};
@@ -66,6 +67,8 @@ pub struct Channels {
     pub answers: mpsc::UnboundedReceiver<Answer>,
     /// Of other services, as they say it.
     pub others: OtherServices,
+    /// Of the connection that takes images for the BMC.
+    pub bmc_target: BmcTarget,
 }
 
 impl Service {
@@ -81,6 +84,7 @@ impl Service {
                 biased;
                 turn = lifecycle.turn(wake_at) => if turn == Turn::Stop { break },
                 event = channels.others.next() => self.hear(event?).await?,
+                lost = channels.bmc_target.lost() => return Err(lost),
                 Some(command) = channels.commands.recv() => self.perform(command).await?,
                 Some(answer) = channels.answers.recv() => self.take_answer(answer).await?,
                 Some(answer) = channels.images.recv() => self.take_image_answer(answer).await?,

@@ -37,6 +37,7 @@ pub struct Fragment {
     ignore_foreign_packages: Option<bool>,
     multipart: Option<Multipart>,
     multipart_object: Option<String>,
+    software_manager: Option<SoftwareManager>,
     claim_timeout_s: Option<u64>,
     ready_timeout_s: Option<u64>,
     linger_s: Option<u64>,
@@ -88,6 +89,18 @@ pub enum Multipart {
     Off,
 }
 
+/// Whether images for the BMC are taken under the bus name that clients know for that.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum SoftwareManager {
+    /// Where no unit of that name is installed.
+    Auto,
+    /// Unless another service has the name.
+    On,
+    /// Never.
+    Off,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Floor {
@@ -133,6 +146,8 @@ pub struct Settings {
     pub multipart: Multipart,
     /// The object that takes updates.
     pub multipart_object: String,
+    /// Whether images for the BMC are taken under the bus name that clients know for that.
+    pub software_manager: SoftwareManager,
     /// How long each part of an image's life may take.
     pub lives: Lives,
     /// Which installers are believed though they are not root's, and for what.
@@ -193,6 +208,7 @@ impl Fragment {
             ignore_foreign: self.ignore_foreign_packages.unwrap_or(true),
             multipart: self.multipart.unwrap_or(Multipart::Auto),
             multipart_object: self.multipart_object()?,
+            software_manager: self.software_manager.unwrap_or(SoftwareManager::Auto),
             lives: Lives {
                 hold: Duration::from_millis(self.hold_ms.unwrap_or(500).min(NEVER_S)),
                 claim: seconds(self.claim_timeout_s, 30),

@@ -1,5 +1,6 @@
 //! Settings, the bus, and the wiring of the service's parts.
 
+use crate::bmc_target::BmcTarget;
 use crate::dbus::Commands;
 use crate::drop_folder::DropFolder;
 use crate::drop_folder::folder::Folder;
@@ -35,7 +36,7 @@ const ACCEPTS: Accepts = Accepts {
     ..Accepts::SHORT
 };
 /// Longest wait for any other program.
-const CALL_LIMIT: Duration = Duration::from_secs(5);
+pub const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for the object mapper before the name is taken.
 const MARKER_LIMIT: Duration = Duration::from_millis(200);
 
@@ -71,19 +72,21 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     // Not on a disk: what is told late is about images that do not outlive the boot either, and the service must start
     // on a disk that is full.
     let events = EventLog::start(&connection, Some(kept), event_log::Limits::default());
-    let channels = Channels {
+    let mut channels = Channels {
         commands: given,
         unpacking: heard,
         images: image_answers,
         answers,
         others: OtherServices::listen(&connection).await?,
+        bmc_target: BmcTarget::none(),
     };
     let began = Instant::now();
     let mut service =
         Service { settings, connection, drop_folder, unpacking, images, installers, asking, events, began };
     let restored = service.restore().await?;
-    serve(&mut service, commands).await?;
+    serve(&mut service, commands.clone()).await?;
     service.announce(&restored).await?;
+    channels.bmc_target = BmcTarget::start(service.settings.software_manager, &start.root, commands).await?;
     start.lifecycle.ready();
     service.run(start.lifecycle, channels).await
 }

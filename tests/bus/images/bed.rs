@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 use zbus::{Connection, DynamicType, Fd, Message, OwnedObjectPath, OwnedVariant, Variant};
 
 pub const NAME: &str = "xyz.openbmc_project.Software.Version";
+pub const SOFTWARE_MANAGER: &str = "xyz.openbmc_project.Software.Manager";
 pub const ROOT: &str = "/xyz/openbmc_project/software";
 pub const MULTIPART: &str = "/xyz/openbmc_project/software/multipart";
 pub const VERSION: &str = "xyz.openbmc_project.Software.Version";
@@ -220,8 +221,13 @@ impl Bed {
 
     /// Everything that the service shows.
     pub fn objects(&self) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
+        self.objects_of(NAME)
+    }
+
+    /// Everything that a service of firmware shows.
+    pub fn objects_of(&self, name: &str) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
         type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
-        let manager = [NAME, ROOT, "org.freedesktop.DBus.ObjectManager"];
+        let manager = [name, ROOT, "org.freedesktop.DBus.ObjectManager"];
         let objects: Objects = self.call(manager, "GetManagedObjects", &())?.body().deserialize()?;
         let names = |interfaces: HashMap<String, _>| interfaces.into_keys().collect();
         Ok(objects

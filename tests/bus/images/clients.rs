@@ -105,7 +105,7 @@ fn the_marker_goes_while_another_service_has_one() -> anyhow::Result<()> {
     let Some(mut bed) = bed()? else { return Ok(()) };
     let has = |bed: &Bed| Ok::<_, anyhow::Error>(bed.objects()?[MULTIPART].contains(MARKER));
     bed.wait("it is there", || has(&bed))?;
-    let other = "xyz.openbmc_project.Software.Manager";
+    let other = "xyz.openbmc_project.Software.Other";
     bed.command("Map", &("/xyz/openbmc_project/software/all", other, [MARKER, UPDATE].as_slice()))?;
     bed.runtime.block_on(bed.client.request_name(other))?;
     bed.wait("it is gone", || Ok(!has(&bed)?))?;

@@ -1,7 +1,7 @@
 //! Peers that are absent, slow, hanging or refusing make nobody wait, and unpacking makes no reader wait.
 
 use super::archives::noise;
-use super::bed::{ACTIVATION, Bed, IMMEDIATE, NAME, ON_REQUEST, VERSION, image, image_of};
+use super::bed::{ACTIVATION, Bed, IMMEDIATE, NAME, ON_REQUEST, SOFTWARE_MANAGER, VERSION, image, image_of};
 
 #[test]
 fn a_peer_that_does_not_answer_makes_nobody_wait() -> anyhow::Result<()> {
@@ -52,7 +52,8 @@ fn readers_are_answered_while_a_large_image_is_unpacked() -> anyhow::Result<()> 
 #[test]
 fn an_image_manager_stands_what_any_user_may_send() -> anyhow::Result<()> {
     let Some(bed) = Bed::new("")? else { return Ok(()) };
-    bed.machine.expect_steady("image-manager", NAME)
+    bed.machine.expect_steady("image-manager", NAME)?;
+    bed.machine.expect_steady("image-manager", SOFTWARE_MANAGER)
 }
 
 #[test]
