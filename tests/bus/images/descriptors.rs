@@ -209,7 +209,7 @@ fn an_upload_that_waits_or_is_under_way_can_be_cancelled() -> anyhow::Result<()>
         bed.await_state(object, "Invalid")?;
         let reason = bed.until(|heard| {
             let own = heard.iter().filter(|heard| heard.path == **object);
-            own.filter_map(|heard| heard.value(IMAGE, "Reason")).map(str::to_owned).last()
+            own.filter_map(|heard| heard.value(IMAGE, "Reason")).map(str::to_owned).next_back()
         })?;
         assert_eq!(reason, "it was deleted before it was taken in");
         assert!(bed.get(NAME, object, ACTIVATION, "Activation").is_err(), "it is gone");
