@@ -13,6 +13,7 @@
 //! | `drop_folder::folder`, `::watch` | the folder on the disk, and what the kernel says of it |
 //! | `images` | owner of the images: does what their lives say |
 //! | `hand_over` | core: an image's life, from its arrival over its installer to its end |
+//! | `hand_over::steps` | what happens to an image, and what follows |
 //! | `images::objects` | the images' objects, and what the bus is told of them |
 //! | `images::take_in` | images that come: an id, a folder, a record, an object |
 //! | `images::restore` | images of an earlier run: judged anew, and shown again |
