@@ -4,17 +4,15 @@ use crate::images::removal::Caller;
 use crate::images::take_in::StartUpdate;
 use crate::installers::calls;
 use crate::view::{self, View};
+use dbus_api::software::ROOT;
 use dbus_api::software::faces::{
     self, Activates, Deletes, DeletesAll, Replies, Source, TakesIn, Updates, Values,
 };
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::root::Lists;
 use dbus_api::software::signals::Objects;
-use dbus_api::software::{ACTIVATION, ROOT};
 use image_format::VersionId;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use update_state::RequestedActivation;
 use zbus::{Connection, ObjectPath, OwnedFd, OwnedObjectPath};
 
@@ -139,8 +137,7 @@ impl TakesIn for Commands {
         target: String,
         caller: String,
     ) -> Result<OwnedObjectPath, Refusal> {
-        let present = calls::present(&self.connection).await;
-        let names = present.into_iter().filter(|(_, owner)| *owner == caller).map(|(name, _)| name).collect();
+        let names = calls::names_of(&self.connection, &caller).await;
         let caller = self.caller(caller).await;
         let request = StartUpdate { image, apply_time, target, installer: None, replaces: None };
         self.ask(|reply| Command::HandOn { request, caller, names, reply }).await
@@ -166,19 +163,10 @@ pub struct ImageFace {
     pub view: watch::Receiver<View>,
     /// Where calls go.
     pub commands: Commands,
-    /// Set when a client has read the Activation.
-    pub was_read: Arc<AtomicBool>,
-    /// Told of that.
-    pub reads: Arc<Notify>,
 }
 
 impl<V: Values + for<'view> From<&'view View>> Source<V> for ImageFace {
-    fn values(&self, property: &'static str) -> V {
-        // Not a client that asks for an activation, after which zbus reads RequestedActivation itself.
-        if (V::NAME, property) == (ACTIVATION, "Activation") {
-            self.was_read.store(true, Ordering::Relaxed);
-            self.reads.notify_one();
-        }
+    fn values(&self, _property: &'static str) -> V {
         V::from(&*self.view.borrow())
     }
 }
@@ -204,7 +192,7 @@ impl Replies for ImageFace {
 
 impl Updates for ImageFace {
     async fn start_update(&self, image: OwnedFd, apply_time: String) -> Result<OwnedObjectPath, Refusal> {
-        let (target, replaces) = (object_path(&self.id).to_string(), Some(self.id.clone()));
+        let (target, replaces) = (String::new(), Some(self.id.clone()));
         let request = StartUpdate { image, apply_time, target, installer: None, replaces };
         self.commands.ask(|reply| Command::StartUpdate(request, reply)).await
     }

@@ -40,12 +40,22 @@ pub struct DropFolder {
     watch: Option<FolderWatch>,
     intake: Intake,
     news: Vec<News>,
+    /// A file that found no room may be tried again.
+    may_retry: bool,
 }
 
 impl DropFolder {
     /// The folder at this path, which was opened already and is not watched yet.
     pub fn new(path: PathBuf, ignores_foreign: bool, folder: Folder, intake: Intake) -> Self {
-        Self { path, ignores_foreign, folder: Arc::new(folder), watch: None, intake, news: Vec::new() }
+        Self {
+            path,
+            ignores_foreign,
+            folder: Arc::new(folder),
+            watch: None,
+            intake,
+            news: Vec::new(),
+            may_retry: false,
+        }
     }
 
     /// The folder as it was found last.
@@ -78,7 +88,7 @@ impl DropFolder {
             Err(error) => {
                 log::warn!("{} cannot be watched, it is tried again: {error}", self.path.display());
                 self.watch = None;
-                self.step(Event::FolderGone, now);
+                self.step(Event::Watched { is_watched: false }, now);
             }
         }
     }
@@ -86,6 +96,11 @@ impl DropFolder {
     /// Begins to watch.
     pub fn watch(&mut self, now: Duration) {
         self.perform([Effect::Watch].into(), now);
+    }
+
+    /// Whether a file that found no room may be tried again: nothing is being taken in, and one more image may be kept.
+    pub fn allow_retries(&mut self, may_retry: bool) {
+        self.may_retry = may_retry;
     }
 
     /// Does what is due.
@@ -113,12 +128,12 @@ impl DropFolder {
         if self.leave_foreign_alone(name, now) {
             return None;
         }
-        let (subject, found) = (self.subject(name), self.folder.look(name).ok());
-        let verdict = self.intake.ended(name, Ending::NoRoom { needed: 0 }, now);
-        log::error!("{subject} is not taken in: {reason}");
-        if verdict == Verdict::Final {
-            self.remove(name, found, now);
+        let subject = self.subject(name);
+        // It was said before.
+        if self.intake.ended(name, Ending::NoPlace, now) == Verdict::Again {
+            return None;
         }
+        log::error!("{subject} is kept and taken in later: {reason}");
         Some(events::too_many(&subject, reason))
     }
 
@@ -261,10 +276,15 @@ impl DropFolder {
                     let found = self.look(&name, why);
                     Event::Looked(name, why, found)
                 }
+                Effect::Remove(name, stamp) => {
+                    self.remove(&name, Some(stamp), now);
+                    continue;
+                }
                 Effect::LeftAlone(name, reason) => {
                     log::warn!("{} is left alone: {reason}", self.subject(&name));
                     continue;
                 }
+                Effect::AskFree if !self.may_retry => continue,
                 Effect::AskFree => match self.folder.free() {
                     Ok(free) => Event::Free(free),
                     Err(_) => continue,
@@ -335,10 +355,10 @@ impl DropFolder {
 
     /// Removes a file that is done with.
     fn remove(&mut self, name: &OsStr, found: Option<Stamp>, now: Duration) {
-        let Some(Stamp { identity, size, .. }) = found else { return };
+        let Some(stamp @ Stamp { identity, size, .. }) = found else { return };
         match self.folder.remove_upload(name, identity, size) {
             Ok(Removal::Done) => {}
-            Ok(Removal::HasWriter) => self.step(Event::NotRemoved(name.to_owned()), now),
+            Ok(Removal::HasWriter) => self.step(Event::NotRemoved(name.to_owned(), stamp), now),
             Err(error) => {
                 log::warn!("{} cannot be removed: {error}", self.subject(name));
                 self.intake.leave_alone(name, identity);

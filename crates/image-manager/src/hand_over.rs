@@ -22,7 +22,7 @@ const BEGIN_AGAIN: Duration = Duration::from_secs(1);
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// An image stays `NotReady` so long after the reply, unless a client has read its state.
+    /// An image stays `NotReady` so long after the reply, so that its client can listen before it changes.
     pub hold: Duration,
     /// An image waits so long for an installer.
     pub claim: Duration,
@@ -57,8 +57,6 @@ enum Stage {
     },
     Offered {
         since: Duration,
-        /// It was said that no installer has claimed it.
-        is_reported: bool,
     },
     Claimed {
         claim: Claim,
@@ -85,8 +83,10 @@ enum Request {
     Pending,
     /// It is being told.
     Telling { since: Duration, next: Option<Duration> },
-    /// It was told, or it was given up.
+    /// It was told.
     Past,
+    /// It did not accept, for as long as it was tried.
+    GivenUp { since: Duration },
 }
 
 /// Which installer was told to begin, and has not come to an end.
@@ -108,7 +108,10 @@ pub struct HandOver {
     request: Request,
     begun: Begun,
     replied: Option<Duration>,
-    was_read: bool,
+    /// It was said that no installer has claimed it.
+    is_reported: bool,
+    /// It is known which installers there are: of an image of an earlier run that takes a while.
+    others_known: bool,
     claims: Vec<Claim>,
     activation: Activation,
 }
@@ -127,7 +130,8 @@ impl HandOver {
             request,
             begun: Begun::No,
             replied: None,
-            was_read: false,
+            is_reported: false,
+            others_known: true,
             claims: Vec::new(),
             activation: Activation::NotReady,
         }
@@ -136,30 +140,23 @@ impl HandOver {
     /// One that was dropped and taken in.
     pub fn dropped(limits: Limits, now: Duration) -> Self {
         let new = Self::new(Origin::Dropped, ApplyTime::OnActivationRequest, limits);
-        Self { stage: Stage::Offered { since: now, is_reported: false }, ..new }
+        Self { stage: Stage::Offered { since: now }, ..new }
     }
 
-    /// One that an earlier run had offered; `was_begun` when an installer was told to begin then, or had begun.
-    pub fn restored(
-        origin: Origin,
-        apply: ApplyTime,
-        was_begun: bool,
-        limits: Limits,
-        now: Duration,
-    ) -> Self {
+    /// One that an earlier run had offered; `was_begun` when an installer was told to begin then, or had begun. Its times begin
+    /// once it is known which installers there are.
+    pub fn restored(origin: Origin, apply: ApplyTime, was_begun: bool, limits: Limits) -> Self {
         let new = Self::new(origin, apply, limits);
         let (request, begun) =
             if was_begun { (Request::Past, Begun::EarlierRun) } else { (new.request, Begun::No) };
-        let stage = Stage::Offered { since: now, is_reported: false };
-        Self { stage, request, begun, activation: Activation::Ready, ..new }
+        let activation = if origin == Origin::Dropped { Activation::NotReady } else { Activation::Ready };
+        let stage = Stage::Offered { since: Duration::ZERO };
+        Self { stage, request, begun, activation, others_known: false, ..new }
     }
 
     /// The same, of which was said before that no installer has claimed it.
-    pub fn reported(mut self) -> Self {
-        if let Stage::Offered { is_reported, .. } = &mut self.stage {
-            *is_reported = true;
-        }
-        self
+    pub fn reported(self) -> Self {
+        Self { is_reported: true, ..self }
     }
 
     /// One that an earlier run did not finish taking in.
@@ -206,7 +203,7 @@ impl HandOver {
         let is_due = match &self.request {
             Request::Pending => true,
             Request::Telling { next, .. } => next.is_some_and(|next| next <= now),
-            Request::None | Request::Past => false,
+            Request::None | Request::Past | Request::GivenUp { .. } => false,
         };
         (is_due && claim.state == Some(Activation::Ready)).then_some(&*claim.owner)
     }
@@ -238,11 +235,24 @@ impl HandOver {
         matches!(self.stage, Stage::Claimed { .. }) && self.request == Request::Pending
     }
 
-    /// Since when it takes room for a client's next try alone: its installation failed, or it was dropped and is done with.
-    pub fn kept_since(&self) -> Option<Duration> {
+    /// Whether it waits for news of the installers that there are.
+    pub fn is_restoring(&self) -> bool {
+        !self.others_known
+    }
+
+    /// Since when it could make way for a new image: no installer needs its files any more, or none has claimed it for long.
+    pub fn could_go_since(&self) -> Option<Duration> {
+        let is_dropped = self.origin == Origin::Dropped;
         match &self.stage {
-            Stage::Claimed { claim, since } if claim.state == Some(Activation::Failed) => Some(*since),
-            Stage::Done { since } if !self.is_at_work() => Some(*since),
+            _ if !self.may_go() => None,
+            Stage::Claimed { claim, since } => match (claim.state?, &self.request) {
+                (Activation::Failed | Activation::Staged, _) => Some(*since),
+                (Activation::Invalid, _) if is_dropped => Some(*since),
+                (Activation::Ready, Request::GivenUp { since }) => Some(*since),
+                _ => None,
+            },
+            Stage::Offered { since } if is_dropped && self.is_reported => Some(*since),
+            Stage::Done { since } if is_dropped => Some(*since),
             _ => None,
         }
     }
@@ -262,18 +272,19 @@ impl HandOver {
         let after = |since: &Duration, limit: Duration| Some(since.saturating_add(limit));
         match &self.stage {
             Stage::Held { .. } => after(&self.replied?, self.limits.hold),
-            Stage::Offered { since, .. } => after(since, self.claim_limit()),
-            // Its files are not taken away under an installer; its end is a change that wakes us.
-            Stage::Over { .. } | Stage::Done { .. } if self.is_at_work() => None,
-            Stage::Over { since } => after(since, self.limits.linger),
-            Stage::Done { since } => after(since, self.done_limit()),
             Stage::Claimed { claim, since } if claim.is_coming() => after(since, self.ready_limit()?),
-            Stage::Claimed { claim, since } if claim.is_refused() => after(since, self.refused_limit(claim)),
-            Stage::Claimed { claim, .. } => match self.request {
-                Request::Telling { next, .. } if claim.state == Some(Activation::Ready) => next,
+            Stage::Claimed { claim, .. } if claim.state == Some(Activation::Ready) => match self.request {
+                Request::Telling { next, .. } => next,
+                Request::GivenUp { since } if self.may_go() => after(&since, self.limits.kept),
                 _ => None,
             },
-            Stage::TakingIn | Stage::Removed => None,
+            // Its files are not taken away under an installer; its end is a change that wakes us.
+            _ if !self.may_go() => None,
+            Stage::Offered { since } => after(since, self.claim_limit()),
+            Stage::Over { since } => after(since, self.limits.linger),
+            Stage::Done { since } => after(since, self.done_limit()),
+            Stage::Claimed { claim, since } if claim.is_refused() => after(since, self.refused_limit(claim)),
+            Stage::Claimed { .. } | Stage::TakingIn | Stage::Removed => None,
         }
     }
 
@@ -283,7 +294,12 @@ impl HandOver {
             Event::Replied => {
                 self.replied.get_or_insert(now);
             }
-            Event::Read => self.was_read = true,
+            Event::OthersKnown => {
+                if let (false, Stage::Offered { since }) = (self.others_known, &mut self.stage) {
+                    *since = now;
+                }
+                self.others_known = true;
+            }
             Event::TakenIn | Event::NotTakenIn => {
                 if self.stage == Stage::TakingIn {
                     self.stage = Stage::Held { is_good: event == Event::TakenIn };
@@ -299,7 +315,8 @@ impl HandOver {
             Event::Requested => {
                 // Also when an earlier installer was told: a client asks anew.
                 let is_ours = !matches!(self.stage, Stage::Claimed { .. });
-                if self.request == Request::None || (self.request == Request::Past && is_ours) {
+                let is_open = matches!(self.request, Request::None | Request::GivenUp { .. });
+                if is_open || (self.request == Request::Past && is_ours) {
                     self.request = Request::Pending;
                 }
             }
@@ -320,7 +337,11 @@ impl HandOver {
                     self.begun = Begun::No;
                 }
             }
-            Event::Answered { is_accepted } => return self.answered(is_accepted, now),
+            // Another may have taken its place meanwhile.
+            Event::Answered { owner, is_accepted } if self.begun() == Some(&*owner) => {
+                return self.answered(is_accepted, now);
+            }
+            Event::Answered { .. } => {}
             Event::FilesLost => {
                 self.become_state(Activation::Invalid);
                 self.stage = Stage::Over { since: now };
@@ -336,7 +357,7 @@ impl HandOver {
         } else if now >= since.saturating_add(self.limits.begin) {
             // It has not begun, so the next image for its place need not wait for it.
             self.begun = Begun::No;
-            self.request = Request::None;
+            self.request = Request::GivenUp { since: now };
             return Some(Effect::NotBegun);
         } else {
             self.request = Request::Telling { since, next: Some(now.saturating_add(BEGIN_AGAIN)) };
@@ -350,44 +371,45 @@ impl HandOver {
         match &self.stage {
             Stage::Held { is_good } if self.hold_is_over(now) => {
                 let (next, stage, effect) = match is_good {
-                    true => {
-                        (Activation::Ready, Stage::Offered { since: now, is_reported: false }, Effect::Offer)
-                    }
+                    true => (Activation::Ready, Stage::Offered { since: now }, Effect::Offer),
                     false => (Activation::Invalid, Stage::Over { since: now }, Effect::Refuse),
                 };
                 self.become_state(next);
                 self.stage = stage;
                 Some(effect)
             }
-            Stage::Offered { since, is_reported } => match self.claim() {
-                Some(claim) => {
-                    // What its state means is seen next.
-                    let claim = Claim { state: None, ..claim };
-                    self.stage = Stage::Claimed { claim, since: now };
-                    Some(Effect::Yield)
-                }
-                None if !is_over(since, self.claim_limit()) => None,
-                None if *is_reported => {
+            Stage::Offered { since } => match self.claim() {
+                Some(claim) => Some(self.claimed(claim, now)),
+                None if !self.others_known || !is_over(since, self.claim_limit()) => None,
+                None if self.origin != Origin::Dropped => Some(self.end_invalid(Effect::Unclaimed, now)),
+                None if self.is_reported => {
                     self.stage = Stage::Removed;
                     Some(Effect::Remove)
                 }
-                None if self.origin == Origin::Dropped => {
-                    self.stage = Stage::Offered { since: *since, is_reported: true };
+                None => {
+                    self.is_reported = true;
                     Some(Effect::Unclaimed)
                 }
-                None => Some(self.end_invalid(Effect::Unclaimed, now)),
             },
             Stage::Claimed { claim, since } => self.follow(claim.clone(), *since, now),
-            Stage::Over { since } if is_over(since, self.limits.linger) && !self.is_at_work() => {
+            Stage::Over { since } if is_over(since, self.limits.linger) && self.may_go() => {
                 self.stage = Stage::Removed;
                 Some(Effect::Remove)
             }
-            Stage::Done { since } if is_over(since, self.done_limit()) && !self.is_at_work() => {
+            Stage::Done { since } if is_over(since, self.done_limit()) && self.may_go() => {
                 self.stage = Stage::Removed;
                 Some(Effect::Remove)
             }
             _ => None,
         }
+    }
+
+    fn claimed(&mut self, claim: Claim, now: Duration) -> Effect {
+        // What its state means is seen next.
+        let claim = Claim { state: None, ..claim };
+        self.stage = Stage::Claimed { claim, since: now };
+        self.is_reported = false;
+        Effect::Yield
     }
 
     /// What the installer's Activation came to.
@@ -407,13 +429,20 @@ impl HandOver {
             let since = if is_new { now } else { since };
             let limit = self.refused_limit(&claim);
             let is_declined = claim.state == Some(Activation::Invalid);
-            let is_over = now >= since.saturating_add(limit);
+            let is_over = self.may_go() && now >= since.saturating_add(limit);
             self.stage = if is_over { Stage::Removed } else { Stage::Claimed { claim, since } };
             return match (is_over, is_new) {
                 (true, _) => Some(Effect::Remove),
                 (false, true) => Some(if is_declined { Effect::Declined } else { Effect::Failed }),
                 (false, false) => None,
             };
+        }
+        if let (Some(Activation::Ready), Request::GivenUp { since }) = (claim.state, &self.request)
+            && self.may_go()
+            && now >= since.saturating_add(self.limits.kept)
+        {
+            self.stage = Stage::Removed;
+            return Some(Effect::Remove);
         }
         let was_coming = claim.is_coming() && before.is_coming() && claim.owner == before.owner;
         let since = if was_coming { since } else { now };
@@ -435,7 +464,7 @@ impl HandOver {
             self.stage = Stage::Done { since: now };
             return Effect::Ended(state);
         }
-        self.stage = Stage::Offered { since: now, is_reported: false };
+        self.stage = Stage::Offered { since: now };
         Effect::Resume
     }
 
@@ -476,10 +505,7 @@ impl HandOver {
     }
 
     fn claim_limit(&self) -> Duration {
-        match (&self.stage, self.origin) {
-            (Stage::Offered { is_reported: true, .. }, Origin::Dropped) => self.limits.unclaimed,
-            _ => self.limits.claim,
-        }
+        if self.is_reported { self.limits.unclaimed } else { self.limits.claim }
     }
 
     /// No client waits for a dropped image, so its installer may take what time it wants.
@@ -494,6 +520,11 @@ impl HandOver {
 
     fn done_limit(&self) -> Duration {
         if self.origin == Origin::Dropped { self.limits.kept } else { self.limits.linger }
+    }
+
+    /// Whether no installer is at work on it, as far as is known of all of them.
+    fn may_go(&self) -> bool {
+        self.others_known && !self.is_at_work()
     }
 
     fn is_at_work(&self) -> bool {
@@ -514,7 +545,6 @@ impl HandOver {
     }
 
     fn hold_is_over(&self, now: Duration) -> bool {
-        let has_waited = |replied: Duration| now >= replied.saturating_add(self.limits.hold);
-        self.was_read || self.replied.is_some_and(has_waited)
+        self.replied.is_some_and(|replied| now >= replied.saturating_add(self.limits.hold))
     }
 }

@@ -4,7 +4,7 @@
 use crate::dbus::{Commands, object_path};
 use crate::drop_folder::folder::Folder;
 use crate::events;
-use crate::hand_over::{Effect, Event, Limits, Origin};
+use crate::hand_over::{Claim, Effect, Event, Limits, Origin};
 use crate::installers::{Facts, Installers, calls};
 use crate::settings::Settings;
 use crate::view::Interface;
@@ -13,12 +13,12 @@ use dbus_api::software::refusal::Refusal;
 use dbus_api::software::signals::Objects;
 use event_log::Event as LogEvent;
 use image_format::VersionId;
-use objects::{ImageObject, ImageObjects};
+use objects::{ApplyTimeSetting, ImageObject, ImageObjects};
 use record::{Record, Records, Stage};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
-use update_state::{Activation, RequestedActivation};
+use tokio::sync::mpsc;
+use update_state::{Activation, ApplyTime, RequestedActivation};
 use zbus::Connection;
 
 pub mod objects;
@@ -30,8 +30,10 @@ pub mod take_in;
 /// What has become of a question that images have asked.
 #[derive(Debug)]
 pub enum Answer {
-    /// An installer was told to begin with an image, and has accepted or not.
-    Begun(VersionId, bool),
+    /// An installer, by its unique name, was told to begin with an image, and has accepted or not.
+    Begun(VersionId, String, bool),
+    /// The system's apply time was set for an image, or could not be.
+    ApplyTimeSet(VersionId),
     /// An id for an image that was dropped, and whether the object mapper knows it.
     Named(Box<take_in::Named>),
 }
@@ -99,11 +101,6 @@ impl Images {
         self.is_enforcing
     }
 
-    /// Completes when a client has read an Activation.
-    pub fn reads(&self) -> Arc<Notify> {
-        self.objects.reads()
-    }
-
     /// All objects with what they show.
     pub fn objects(&self) -> Objects {
         self.objects.objects()
@@ -128,8 +125,11 @@ impl Images {
     /// Lets images live on.
     pub async fn tick(&mut self, installers: &Installers, now: Duration) -> anyhow::Result<()> {
         for id in self.ids() {
-            let was_read = self.objects.all.get(&id).is_some_and(ImageObject::was_read);
-            let event = if was_read { Event::Read } else { Event::Tick };
+            let is_known = |image: &ImageObject| {
+                image.life.is_restoring() && installers.have_answered(image.record.was_begun, now)
+            };
+            let are_known = self.objects.all.get(&id).is_some_and(is_known);
+            let event = if are_known { Event::OthersKnown } else { Event::Tick };
             self.step(&id, event, installers, now).await?;
         }
         self.tell_to_begin(installers, now).await?;
@@ -172,8 +172,7 @@ impl Images {
         let Ok(id) = VersionId::parse(object) else { return Ok(()) };
         let claims = installers.claims(object);
         if let Some(image) = self.objects.all.get_mut(&id) {
-            let mut states = claims.iter().filter_map(|claim| claim.state);
-            let has_begun = states.any(|state| state.is_busy() || state.is_final());
+            let has_begun = claims.iter().any(Claim::has_begun);
             image.was_activated |= has_begun;
             if has_begun && !image.record.was_begun {
                 image.record.was_begun = true;
@@ -187,11 +186,19 @@ impl Images {
     pub async fn begun(
         &mut self,
         id: &VersionId,
+        owner: String,
         is_accepted: bool,
         installers: &Installers,
         now: Duration,
     ) -> anyhow::Result<()> {
-        self.step(id, Event::Answered { is_accepted }, installers, now).await
+        self.step(id, Event::Answered { owner, is_accepted }, installers, now).await
+    }
+
+    /// The system's apply time was set for an image, or could not be: its installer may be told now.
+    pub fn apply_time_set(&mut self, id: &VersionId) {
+        if let Some(image) = self.objects.all.get_mut(id) {
+            image.apply_time = ApplyTimeSetting::Done;
+        }
     }
 
     /// A client writes what is requested of an image.
@@ -305,8 +312,11 @@ impl Images {
                 .await
             }
             Effect::NotBegun => {
-                log::error!("{installer} does not begin to install the image, and is not told again id={id}");
-                Ok(())
+                let kept = self.settings.lives.kept.as_secs();
+                let reason = format!("{installer} does not begin to install the image");
+                log::error!("{reason}: a client has {kept} s to ask for it again id={id}");
+                self.objects.reason(id, reason).await?;
+                self.objects.stage(id, ImageStage::Failed).await
             }
             Effect::Ended(state) => {
                 log::info!("{installer} is done with the image, which is {state} id={id}");
@@ -372,9 +382,9 @@ impl Images {
         let reason = format!("{installer} has failed to install the image; its log may say why");
         self.objects.reason(id, reason).await?;
         self.objects.stage(id, ImageStage::Failed).await?;
-        let Some(place) = self.objects.all.get(id).map(ImageObject::place) else { return Ok(()) };
+        let Some(image) = self.objects.all.get(id) else { return Ok(()) };
         let is_older = |other: &&ImageObject| {
-            other.id != *id && other.life.kept_since().is_some() && other.place() == place
+            other.id != *id && other.life.could_go_since().is_some() && other.shares_place(image)
         };
         let older: Vec<_> =
             self.objects.all.values().filter(is_older).map(|image| image.id.clone()).collect();
@@ -430,12 +440,11 @@ impl Images {
         for id in self.ids() {
             let Some(image) = self.objects.all.get(&id) else { continue };
             let Some(owner) = image.life.to_begin(now).map(str::to_owned) else { continue };
-            let place = image.place();
             let is_taken = self
                 .objects
                 .all
                 .values()
-                .any(|other| other.id != id && other.place() == place && other.life.is_under_way());
+                .any(|other| other.id != id && other.shares_place(image) && other.life.is_under_way());
             let has_to_go = image.removal.is_some();
             // Its files may only be in another place for now.
             let is_away = !self.folder.is_there();
@@ -457,10 +466,33 @@ impl Images {
                     let reason = format!("its file {name} was removed or changed before it was installed");
                     self.give_up(&id, reason).await?;
                 }
+                None if self.sets_apply_time(&id) => {}
                 None => self.tell_one_to_begin(&id, owner, installers, now).await?,
             }
         }
         Ok(())
+    }
+
+    /// Has the system's apply time set before an installer is told to begin that may know no other; true while that is not
+    /// done.
+    fn sets_apply_time(&mut self, id: &VersionId) -> bool {
+        let Some(image) = self.objects.all.get_mut(id) else { return false };
+        let time = image.record.apply_time().filter(|time| *time != ApplyTime::OnActivationRequest);
+        let is_needed = calls::knows_the_system_s_setting(image.record.image.purpose());
+        let Some(time) = time.filter(|_| is_needed && image.apply_time != ApplyTimeSetting::Done) else {
+            return false;
+        };
+        if image.apply_time == ApplyTimeSetting::Open {
+            image.apply_time = ApplyTimeSetting::Asked;
+            let (connection, answers, id) =
+                (self.objects.connection().clone(), self.answers.clone(), id.clone());
+            tokio::spawn(async move {
+                calls::set_apply_time(&connection, time, &id).await;
+                // The receiver is gone only when the service ends.
+                let _ = answers.send(Answer::ApplyTimeSet(id));
+            });
+        }
+        true
     }
 
     async fn tell_one_to_begin(
@@ -475,23 +507,16 @@ impl Images {
         let Some(image) = self.objects.all.get_mut(id) else { return Ok(()) };
         // Whether it was told cannot be known after a crash in between, and twice is worse than not at all.
         image.record.was_begun = true;
-        let apply = image
-            .record
-            .apply_time()
-            .filter(|_| calls::knows_the_system_s_setting(image.record.image.purpose()));
         self.keep(id);
         self.step(id, Event::Begin, installers, now).await?;
         let (connection, answers, id) = (self.objects.connection().clone(), self.answers.clone(), id.clone());
         tokio::spawn(async move {
-            if let Some(time) = apply {
-                calls::set_apply_time(&connection, time, &id).await;
-            }
             let refused = calls::request(&connection, &owner, &object_path(&id)).await.err();
             if let Some(error) = &refused {
                 log::warn!("the installer was not told to begin id={id}: {error}");
             }
             // The receiver is gone only when the service ends.
-            let _ = answers.send(Answer::Begun(id, refused.is_none()));
+            let _ = answers.send(Answer::Begun(id, owner, refused.is_none()));
         });
         Ok(())
     }

@@ -52,6 +52,8 @@ pub enum Event<P = Sequence> {
     Present(Vec<(String, String)>),
     /// All objects of a connection, and when it told them; nothing when it did not.
     Scanned(String, Option<(Objects, P)>),
+    /// A service of firmware has no list of objects.
+    HasNoList,
     /// Whether a connection is root's, or our own user's.
     User {
         /// Its unique name.
@@ -123,12 +125,20 @@ enum User {
     Other,
 }
 
+/// An Activation that a connection shows of an image.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    state: Option<Activation>,
+    /// It was believed once, and is so to its end: a connection that gives up a name may be at work all the same.
+    was_believed: bool,
+}
+
 /// What other services show.
 #[derive(Debug)]
 pub struct Installers<P = Sequence> {
     grants: Grants,
     images: BTreeMap<String, Facts>,
-    activations: BTreeMap<String, BTreeMap<String, Option<Activation>>>,
+    activations: BTreeMap<String, BTreeMap<String, Shown>>,
     users: BTreeMap<String, User>,
     /// Owners of the bus names of services of firmware.
     names: BTreeMap<String, String>,
@@ -139,6 +149,8 @@ pub struct Installers<P = Sequence> {
     scans: BTreeMap<String, Scan<P>>,
     /// Connections that were there before us and have not told yet what they have, once these are known.
     unseen: Option<BTreeSet<String>>,
+    /// How many times it is being asked which services there are; the last answer counts.
+    questions: usize,
     began: Duration,
     marker: Marker,
     /// Who was said to be not believed, and for which object.
@@ -176,6 +188,7 @@ impl<P: Ord> Installers<P> {
             renamed: BTreeSet::new(),
             scans: BTreeMap::new(),
             unseen: None,
+            questions: 0,
             began: now,
             marker: Marker::Fixed,
             not_believed: BTreeSet::new(),
@@ -217,7 +230,7 @@ impl<P: Ord> Installers<P> {
                 self.scan(&owner, &mut effects);
                 changed.extend(self.shown_by(&owner));
                 self.note_renamed(&name);
-                if self.names.len() < NAMES {
+                if self.names.contains_key(&name) || self.names.len() < NAMES {
                     let before = self.names.insert(name, owner);
                     changed.extend(before.map(|before| self.shown_by(&before)).unwrap_or_default());
                 }
@@ -250,6 +263,12 @@ impl<P: Ord> Installers<P> {
                     unseen.remove(&owner);
                 }
             }
+            // It may show the marker all the same.
+            Event::HasNoList => {
+                if self.marker != Marker::Fixed {
+                    effects.push(Effect::AskMarker);
+                }
+            }
             Event::User { owner, is_root } => {
                 // It may have left meanwhile.
                 if let Some(user) = self.users.get_mut(&owner) {
@@ -269,6 +288,7 @@ impl<P: Ord> Installers<P> {
             Event::Restart => {
                 // An installer that is at work on what has come back was not heard meanwhile.
                 self.unseen = None;
+                self.questions = self.questions.saturating_add(1);
                 effects.push(Effect::AskPresent);
                 if self.marker != Marker::Fixed {
                     effects.push(Effect::AskMarker);
@@ -277,6 +297,7 @@ impl<P: Ord> Installers<P> {
         }
         self.ask_users(&mut effects);
         self.drop_not_believed(&mut effects);
+        self.keep_believed();
         changed.sort_unstable();
         changed.dedup();
         effects.extend(changed.into_iter().map(Effect::Changed));
@@ -287,7 +308,7 @@ impl<P: Ord> Installers<P> {
     pub fn claims(&self, object: &str) -> Vec<Claim> {
         let owners = self.activations.get(object).into_iter().flatten();
         let believed = owners.filter(|(owner, _)| self.believes(owner, object) == Some(true));
-        believed.map(|(owner, state)| Claim { owner: owner.clone(), state: *state }).collect()
+        believed.map(|(owner, shown)| Claim { owner: owner.clone(), state: shown.state }).collect()
     }
 
     /// Whether a connection other than `caller` is at work on an image. One that may yet turn out to be believed counts.
@@ -295,7 +316,7 @@ impl<P: Ord> Installers<P> {
         let owners = self.activations.get(object).into_iter().flatten();
         let mut others =
             owners.filter(|(owner, _)| *owner != caller && self.believes(owner, object) != Some(false));
-        others.any(|(_, state)| state.is_some_and(Activation::is_busy))
+        others.any(|(_, shown)| shown.state.is_some_and(Activation::is_busy))
     }
 
     /// Whether a connection that is not root's may speak of an image: by the bus names that it owns.
@@ -338,9 +359,10 @@ impl<P: Ord> Installers<P> {
     }
 
     /// When services that are still silent are not waited for any more.
-    pub fn wake_at(&self) -> Option<Duration> {
+    pub fn wake_at(&self, now: Duration) -> Option<Duration> {
         let is_open = self.unseen.as_ref().is_some_and(|unseen| !unseen.is_empty());
-        is_open.then(|| self.answers_due())
+        let due = self.answers_due();
+        (is_open && now < due).then_some(due)
     }
 
     /// A bus name of a connection, for people; its unique name where it has none.
@@ -364,6 +386,10 @@ impl<P: Ord> Installers<P> {
 
     /// Whether a connection is believed for an image; nothing while that is not known.
     fn believes(&self, owner: &str, object: &str) -> Option<bool> {
+        let shown = self.activations.get(object).and_then(|owners| owners.get(owner));
+        if shown.is_some_and(|shown| shown.was_believed) {
+            return Some(true);
+        }
         let facts = self.images.get(object)?;
         if let Some(installer) = &facts.installer
             && self.names.get(installer).is_none_or(|of| of != owner)
@@ -401,7 +427,6 @@ impl<P: Ord> Installers<P> {
     fn hear(&mut self, announcement: Announcement, came: P) -> Option<String> {
         let Announcement { sender, path, said } = announcement;
         let object = object_name(&path).filter(|object| self.images.contains_key(*object))?.to_owned();
-        let is_change = matches!(said, Said::Changed { .. });
         let now = match said {
             Said::Added(interfaces) => Some(state(interfaces.get(ACTIVATION)?)),
             Said::Removed(interfaces) => {
@@ -419,7 +444,7 @@ impl<P: Ord> Installers<P> {
         match now {
             None => self.take(&object, &sender)?,
             // Only of what is there: a change of something unknown is no appearance.
-            Some(state) if is_change => *self.activations.get_mut(&object)?.get_mut(&sender)? = state,
+            // Also of what was not listed yet: a connection may be too busy to answer, and say all the same how far it is.
             Some(state) => self.set(&object, sender, state)?,
         }
         Some(object)
@@ -427,6 +452,10 @@ impl<P: Ord> Installers<P> {
 
     /// The services that were there before us, as they were when the bus was asked.
     fn present(&mut self, present: Vec<(String, String)>, now: Duration, effects: &mut Vec<Effect>) {
+        self.questions = self.questions.saturating_sub(1);
+        if self.questions > 0 {
+            return;
+        }
         let there = present.iter().map(|(_, owner)| owner).filter(|owner| !self.renamed.contains(*owner));
         self.unseen = Some(there.cloned().collect());
         for (name, owner) in present {
@@ -450,7 +479,13 @@ impl<P: Ord> Installers<P> {
         if is_early && self.names.len() < NAMES {
             self.names.entry(name).or_insert_with(|| owner.clone());
         }
-        self.users.insert(owner, if is_root { User::Root } else { User::Other });
+        // One that has gone meanwhile is not kept in mind.
+        if self.names_of(&owner).next().is_some() {
+            let user = self.users.entry(owner).or_insert(User::Unknown);
+            if *user == User::Unknown {
+                *user = if is_root { User::Root } else { User::Other };
+            }
+        }
     }
 
     fn scan(&mut self, owner: &str, effects: &mut Vec<Effect>) {
@@ -518,6 +553,19 @@ impl<P: Ord> Installers<P> {
         }
     }
 
+    /// What is believed now is believed to its end.
+    fn keep_believed(&mut self) {
+        let shown =
+            self.activations.iter().flat_map(|(object, owners)| owners.keys().map(move |of| (object, of)));
+        let believed = shown.filter(|(object, owner)| self.believes(owner, object) == Some(true));
+        let believed: Vec<_> = believed.map(|(object, owner)| (object.clone(), owner.clone())).collect();
+        for (object, owner) in believed {
+            if let Some(shown) = self.activations.get_mut(&object).and_then(|owners| owners.get_mut(&owner)) {
+                shown.was_believed = true;
+            }
+        }
+    }
+
     /// Forgets what connections show that may not claim the image, or many of these would leave no space for an installer.
     fn take_not_believed(&mut self) -> Vec<(String, String)> {
         let mut refused = Vec::new();
@@ -555,7 +603,8 @@ impl<P: Ord> Installers<P> {
         if is_new && others >= OWNERS {
             return None;
         }
-        self.activations.entry(object.to_owned()).or_default().insert(owner, state);
+        let owners = self.activations.entry(object.to_owned()).or_default();
+        owners.entry(owner).or_insert(Shown { state, was_believed: false }).state = state;
         Some(())
     }
 

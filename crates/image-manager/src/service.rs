@@ -74,7 +74,6 @@ pub struct Channels {
 impl Service {
     /// Serves until told to stop.
     pub async fn run(mut self, mut lifecycle: Lifecycle, mut channels: Channels) -> anyhow::Result<()> {
-        let reads = self.images.reads();
         loop {
             self.go_on().await?;
             lifecycle.status(&self.status());
@@ -92,7 +91,6 @@ impl Service {
                 Some(outcome) = channels.unpacking.outcomes.recv() => self.unpacked(outcome).await?,
                 heard = self.drop_folder.next() => self.drop_folder.heard(heard, self.began.elapsed()),
                 notice = self.events.notice() => self.events.take(notice),
-                () = reads.notified() => {}
             }
         }
         lifecycle.stopping();
@@ -112,6 +110,9 @@ impl Service {
     /// Does what is due.
     async fn go_on(&mut self) -> anyhow::Result<()> {
         let now = self.now();
+        let is_idle = !self.unpacking.is_busy() && self.drop_folder.intake().at_work() == 0;
+        // Files that found no room: one after the other, as together they may not fit.
+        self.drop_folder.allow_retries(is_idle && !self.images.is_full(0));
         self.drop_folder.tick(now);
         self.take_folder_news().await?;
         self.images.tick(&self.installers, now).await?;
@@ -124,7 +125,7 @@ impl Service {
     }
 
     fn wake_at(&self) -> Instant {
-        let due = [self.images.wake_at(), self.installers.wake_at()].into_iter().flatten();
+        let due = [self.images.wake_at(), self.installers.wake_at(self.now())].into_iter().flatten();
         let due = due.fold(self.drop_folder.intake().wake_at(), Duration::min);
         let due = self.began + due;
         if self.unpacking.shows_progress() { due.min(Instant::now() + PROGRESS_INTERVAL) } else { due }
@@ -205,8 +206,12 @@ impl Service {
     async fn take_image_answer(&mut self, answer: ImageAnswer) -> anyhow::Result<()> {
         let now = self.now();
         match answer {
-            ImageAnswer::Begun(id, is_accepted) => {
-                self.images.begun(&id, is_accepted, &self.installers, now).await
+            ImageAnswer::Begun(id, owner, is_accepted) => {
+                self.images.begun(&id, owner, is_accepted, &self.installers, now).await
+            }
+            ImageAnswer::ApplyTimeSet(id) => {
+                self.images.apply_time_set(&id);
+                Ok(())
             }
             ImageAnswer::Named(named) => {
                 let file = named.file.clone();
@@ -238,9 +243,7 @@ impl Service {
             return Ok(());
         }
         if let Some(accepted) = self.unpacking.next() {
-            if let Some(length) = accepted.length {
-                self.images.make_room(length, &self.installers).await?;
-            }
+            self.make_room(accepted.length.unwrap_or_default()).await?;
             self.unpacking.begin_accepted(accepted);
         }
         Ok(())
@@ -251,10 +254,9 @@ impl Service {
         while let Some(name) = self.drop_folder.next_file() {
             // The file itself is at work by now.
             let others = self.drop_folder.intake().at_work().saturating_sub(1);
-            if self.images.make_space(others, &self.installers).await? {
-                if let Ok(found) = self.drop_folder.folder().look(&name) {
-                    self.images.make_room(found.size, &self.installers).await?;
-                }
+            if self.images.make_space(others, None, &self.installers).await? {
+                let found = self.drop_folder.folder().look(&name);
+                self.make_room(found.map_or(0, |found| found.size)).await?;
                 self.unpacking.begin_file(name);
                 return Ok(true);
             }
@@ -265,6 +267,13 @@ impl Service {
             }
         }
         Ok(false)
+    }
+
+    /// Makes room for an archive of this length: its image needs as much at least.
+    async fn make_room(&mut self, length: u64) -> anyhow::Result<()> {
+        // The length is what a client says, or a file's that has holes.
+        let length = length.min(self.settings.limits.archive);
+        self.images.make_room(length, &self.installers).await
     }
 
     async fn unpack(&mut self, signature: SignaturePolicy) -> anyhow::Result<()> {
@@ -283,12 +292,10 @@ impl Service {
         let now = self.now();
         match outcome.subject {
             Subject::HandedOver(id) => {
-                let is_full = matches!(&outcome.result, Err(Failure::Rejected(Rejection::Busy { .. })));
+                let needed = needed(outcome.result.as_ref().err());
                 self.images.unpacked(&id, outcome.result, &self.installers, now).await?;
-                if is_full {
-                    self.images.found_no_room(&self.installers).await?;
-                }
-                Ok(())
+                // For the next try of the client.
+                self.images.make_room(needed, &self.installers).await
             }
             Subject::Dropped(name, stamp) => {
                 let admitted = outcome.result.and_then(|taken| self.images.admit(taken));
@@ -322,9 +329,7 @@ impl Service {
         if let Some(event) = self.drop_folder.refuse(name, stamp, failure, now) {
             self.events.happened(event);
         }
-        if matches!(failure, Failure::Rejected(Rejection::Busy { .. })) {
-            self.images.found_no_room(&self.installers).await?;
-        }
+        self.images.make_room(needed(Some(failure)), &self.installers).await?;
         self.take_folder_news().await
     }
 
@@ -371,11 +376,17 @@ impl Service {
         request: StartUpdate,
     ) -> anyhow::Result<Result<OwnedObjectPath, Refusal>> {
         let now = self.now();
+        let request = match self.images.judge(request) {
+            Ok(request) => request,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if self.unpacking.waiting() + self.drop_folder.intake().queued() >= self.settings.queue {
             let count = self.settings.queue;
             return Ok(Err(Refusal::Unavailable(format!("{count} images wait to be taken in"))));
         }
-        if !self.images.make_space(self.drop_folder.intake().at_work(), &self.installers).await? {
+        let (coming, except) =
+            (self.drop_folder.intake().at_work(), request.replaces.as_ref().map(|(id, _)| id));
+        if !self.images.make_space(coming, except, &self.installers).await? {
             let count = self.settings.max_images;
             return Ok(Err(Refusal::Unavailable(format!("{count} images are kept already"))));
         }
@@ -449,8 +460,16 @@ impl Service {
         }
         self.apply_changes().await?;
         self.drop_folder.watch(self.began.elapsed());
-        // A folder that has come since it was opened is no other one for images that were just looked for in it.
+        // If the path has led to another folder since it was opened, the images of that one are looked for now.
         self.take_folder_news().await?;
         self.hear(Event::Restart).await
+    }
+}
+
+/// How many free bytes an image has missed.
+fn needed(failure: Option<&Failure>) -> u64 {
+    match failure {
+        Some(Failure::Rejected(Rejection::Busy { needed, .. })) => *needed,
+        _ => 0,
     }
 }

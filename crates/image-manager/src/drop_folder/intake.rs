@@ -58,8 +58,8 @@ pub enum Event {
     Free(u64),
     /// An image has gone, so there may be room.
     RoomMade,
-    /// A file that was to be removed is being written.
-    NotRemoved(OsString),
+    /// A file that is done with could not be removed, as a program has it open for writing; how it stood when it was read.
+    NotRemoved(OsString, Stamp),
 }
 
 /// What is to be done.
@@ -73,6 +73,8 @@ pub enum Effect {
     List,
     /// Look what a name leads to.
     Look(OsString, Why),
+    /// Remove a file that is done with, if it still stands so.
+    Remove(OsString, Stamp),
     /// Say that a file is left alone, and why.
     LeftAlone(OsString, NotTaken),
     /// Ask how much is free.
@@ -118,8 +120,8 @@ enum State {
     Ignored(Identity),
     /// There is nothing in it.
     Empty,
-    /// A program has it open for writing.
-    Written,
+    /// A program has it open for writing; how it stood when it was done with, if it was.
+    Written { done: Option<Stamp> },
     /// It may have come by a link; and whether it was seen to have another name.
     Linked { has_another: bool },
 }
@@ -145,6 +147,8 @@ pub enum Ending {
     Early { size: u64 },
     /// It needs so many free bytes.
     NoRoom { needed: u64 },
+    /// As many images are kept as may be.
+    NoPlace,
     /// It is to be left alone as long as it is this file.
     LeftAlone(Identity),
     /// It is wrong; and whether the same file is still there.
@@ -165,7 +169,7 @@ pub enum Verdict {
 }
 
 /// The files in mind, and the folder's watch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Intake {
     settle: Duration,
     space_retry: Duration,
@@ -260,9 +264,9 @@ impl Intake {
                     effects.push(Effect::AskFree);
                 }
             }
-            Event::NotRemoved(name) => {
+            Event::NotRemoved(name, done) => {
                 if !self.files.contains_key(&name) {
-                    self.keep_looking(name, State::Written, now);
+                    self.keep_looking(name, State::Written { done: Some(done) }, now);
                 }
             }
         }
@@ -323,12 +327,16 @@ impl Intake {
         let rests = |size| State::Resting { until: now.saturating_add(self.settle), size };
         match ending {
             Ending::HasWriter => {
-                self.keep_looking(name, State::Written, now);
+                self.keep_looking(name, State::Written { done: None }, now);
                 Verdict::Again
             }
             Ending::Early { size } if again || attempt != Attempt::Rested => {
                 self.files.insert(name, rests(size));
                 Verdict::Again
+            }
+            Ending::NoPlace => {
+                self.files.insert(name, State::Waiting { needed: 0 });
+                if attempt == Attempt::Waited { Verdict::Again } else { Verdict::Kept }
             }
             Ending::NoRoom { needed } if again || attempt != Attempt::Waited => {
                 self.files.insert(name, State::Waiting { needed });
@@ -395,8 +403,7 @@ impl Intake {
         }
         if self.waits_for_room() && self.space_checked.saturating_add(self.space_retry) <= now {
             self.space_checked = now;
-            // One after the other: together they may not fit.
-            if self.order.is_empty() && self.at_work() == 0 {
+            if self.order.is_empty() {
                 effects.push(Effect::AskFree);
             }
         }
@@ -411,7 +418,7 @@ impl Intake {
         effects: &mut Vec<Effect>,
     ) {
         match (why, found) {
-            (Why::Written | Why::Listed | Why::Again, Ok(found)) => self.came(name, why, found, now),
+            (Why::Written | Why::Listed | Why::Again, Ok(found)) => self.came(name, why, found, now, effects),
             // Another has come in the place of one that is being taken in.
             (Why::Created, Ok(_) | Err(NotTaken::MoreNames)) if self.is_busy(&name) => self.look_again(&name),
             (Why::Created, Ok(_)) => self.keep_looking(name, State::Linked { has_another: false }, now),
@@ -432,10 +439,10 @@ impl Intake {
     }
 
     /// There is a file under a name.
-    fn came(&mut self, name: OsString, why: Why, found: Found, now: Duration) {
+    fn came(&mut self, name: OsString, why: Why, found: Found, now: Duration, effects: &mut Vec<Effect>) {
         let is_known = match self.files.get(&name) {
             Some(State::Ignored(known)) => *known == found.stamp.identity,
-            Some(State::Empty | State::Written | State::Linked { .. }) | None => false,
+            Some(State::Empty | State::Written { .. } | State::Linked { .. }) | None => false,
             Some(_) => true,
         };
         // Found by looking: news only if nothing is known of it.
@@ -452,10 +459,17 @@ impl Intake {
             return;
         }
         if found.has_writer == Some(true) {
-            if self.files.get(&name) != Some(&State::Written) {
-                self.forget(&name);
+            if matches!(self.files.get(&name), Some(State::Written { .. })) {
+                return;
             }
-            self.keep_looking(name, State::Written, now);
+            self.forget(&name);
+            self.keep_looking(name, State::Written { done: None }, now);
+            return;
+        }
+        if self.files.get(&name) == Some(&(State::Written { done: Some(found.stamp) })) {
+            // The program has written nothing.
+            self.forget(&name);
+            effects.push(Effect::Remove(name, found.stamp));
             return;
         }
         if found.stamp.size == 0 {
@@ -482,7 +496,7 @@ impl Intake {
         let Some(State::Resting { until, size }) = self.files.get_mut(&name) else { return };
         if found.has_writer == Some(true) {
             self.files.remove(&name);
-            self.keep_looking(name, State::Written, now);
+            self.keep_looking(name, State::Written { done: None }, now);
         } else if found.stamp.size != *size {
             *size = found.stamp.size;
             *until = now.saturating_add(self.settle);
@@ -513,7 +527,11 @@ impl Intake {
     /// Keeps in mind a file that will change without an event, in the end.
     fn keep_looking(&mut self, name: OsString, state: State, now: Duration) {
         let is_looked_at = |state: &State| !state.changes_without_event() && !state.is_left_alone();
-        if self.files.get(&name).is_some_and(is_looked_at) || !self.has_space() {
+        if self.files.get(&name).is_some_and(is_looked_at) {
+            return;
+        }
+        if !self.files.contains_key(&name) && !self.has_space() {
+            self.is_incomplete = true;
             return;
         }
         if !self.has_to_look_again() {
@@ -586,6 +604,6 @@ impl State {
     }
 
     fn changes_without_event(&self) -> bool {
-        matches!(self, Self::Written | Self::Linked { .. })
+        matches!(self, Self::Written { .. } | Self::Linked { .. })
     }
 }

@@ -9,8 +9,8 @@ pub enum Event {
     Tick,
     /// The reply to `StartUpdate` is out.
     Replied,
-    /// A client has read its Activation.
-    Read,
+    /// All services of firmware that were there before us have told what they have.
+    OthersKnown,
     /// It was unpacked and has passed every check.
     TakenIn,
     /// It could not be taken in.
@@ -27,6 +27,8 @@ pub enum Event {
     NotItsTurn,
     /// Its installer was told to begin and has accepted, or has not.
     Answered {
+        /// The installer, by its unique name.
+        owner: String,
         /// It has accepted, or did not answer in time: some install the whole image before they answer.
         is_accepted: bool,
     },
@@ -73,6 +75,12 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Whether its installer has begun, or come to an end with it; to refuse it is none.
+    pub fn has_begun(&self) -> bool {
+        let state = self.state.filter(|state| *state != Activation::Invalid);
+        state.is_some_and(|state| state.is_busy() || has_ended(state))
+    }
+
     /// Whether its installer still looks at it.
     pub(super) fn is_coming(&self) -> bool {
         matches!(self.state, None | Some(Activation::NotReady))

@@ -24,7 +24,11 @@ fn claimed(state: Activation) -> Event {
 }
 
 fn answer(is_accepted: bool) -> Event {
-    Event::Answered { is_accepted }
+    answer_of(":1.7", is_accepted)
+}
+
+fn answer_of(owner: &str, is_accepted: bool) -> Event {
+    Event::Answered { owner: owner.to_owned(), is_accepted }
 }
 
 fn offered_as(origin: Origin, apply: ApplyTime) -> HandOver {
@@ -37,6 +41,10 @@ fn offered_as(origin: Origin, apply: ApplyTime) -> HandOver {
 
 fn offered(apply: ApplyTime) -> HandOver {
     offered_as(Origin::Client, apply)
+}
+
+fn restored(origin: Origin, was_begun: bool) -> HandOver {
+    HandOver::restored(origin, ApplyTime::Immediate, was_begun, LIMITS)
 }
 
 /// Claimed by an installer that is ready, at 600 ms.
@@ -60,13 +68,6 @@ fn nothing_is_final_before_a_caller_could_listen() {
         assert_eq!(image.step(Event::Tick, ms(9_500)), [effect]);
         assert_eq!(image.activation(), state);
     }
-    let mut image = HandOver::new(Origin::Client, ApplyTime::Immediate, LIMITS);
-    image.step(Event::TakenIn, ms(1));
-    assert_eq!(
-        image.step(Event::Read, ms(1)),
-        [Effect::Offer],
-        "a client that has read the state has seen it"
-    );
 }
 
 #[test]
@@ -130,7 +131,8 @@ fn a_dropped_image_without_an_installer_is_reported_and_kept_for_a_while() {
     assert_eq!(late.step(claimed(Activation::Ready), ms(40_000)), [Effect::Yield]);
     assert_eq!(late.step(Event::Tick, ms(9_000_000)), NONE);
     assert_eq!(image.step(Event::Tick, ms(3_600_000)), [Effect::Remove]);
-    let mut restored = HandOver::dropped(LIMITS, ms(0)).reported();
+    let mut restored = restored(Origin::Dropped, false).reported();
+    restored.step(Event::OthersKnown, ms(0));
     assert_eq!(restored.step(Event::Tick, ms(30_000)), NONE, "it was said before the restart");
 }
 
@@ -244,13 +246,13 @@ fn a_failed_image_may_be_tried_again_for_a_while_and_goes_then() {
     image.step(Event::Begin, ms(600));
     image.step(answer(true), ms(600));
     image.step(claimed(Activation::Activating), ms(700));
-    assert_eq!(image.kept_since(), None);
+    assert_eq!(image.could_go_since(), None);
     assert_eq!(image.step(claimed(Activation::Failed), ms(1_000)), [Effect::Failed]);
     assert_eq!(image.step(claimed(Activation::Failed), ms(2_000)), NONE, "said once");
-    assert_eq!((image.kept_since(), image.wake_at()), (Some(ms(1_000)), Some(ms(601_000))));
+    assert_eq!((image.could_go_since(), image.wake_at()), (Some(ms(1_000)), Some(ms(601_000))));
     let mut again = image.clone();
     assert_eq!(again.step(claimed(Activation::Activating), ms(600_000)), NONE);
-    assert_eq!((again.kept_since(), again.step(Event::Tick, ms(999_000))), (None, vec![]));
+    assert_eq!((again.could_go_since(), again.step(Event::Tick, ms(999_000))), (None, vec![]));
     assert_eq!(again.step(claimed(Activation::Failed), ms(999_000)), [Effect::Failed]);
     assert_eq!(image.step(Event::Tick, ms(601_000)), [Effect::Remove]);
 }
@@ -353,7 +355,7 @@ fn an_upload_can_be_cancelled_until_it_was_taken_in() {
 
 #[test]
 fn an_image_of_an_earlier_run_that_was_told_for_nothing_keeps_no_other_waiting() {
-    let mut image = HandOver::restored(Origin::Client, ApplyTime::Immediate, true, LIMITS, ms(0));
+    let mut image = restored(Origin::Client, true);
     assert_eq!(image.step(claimed(Activation::Ready), ms(1)), [Effect::Yield]);
     image.step(claimed(Activation::Ready), ms(2));
     assert_eq!((image.to_begin(ms(3)), image.is_under_way()), (None, false));
@@ -361,10 +363,49 @@ fn an_image_of_an_earlier_run_that_was_told_for_nothing_keeps_no_other_waiting()
     assert!(image.is_under_way());
 }
 
+/// It may be busy with its flash, and answer late who it is.
+#[test]
+fn after_a_restart_an_image_is_not_taken_from_an_installer_that_is_silent() {
+    for origin in [Origin::Dropped, Origin::Client] {
+        let mut image = restored(origin, true);
+        assert_eq!((image.step(Event::Tick, ms(9_000_000)), image.wake_at()), (vec![], None));
+        let mut known = image.clone();
+        assert_eq!(image.step(claimed(Activation::Activating), ms(9_000_000)), [Effect::Yield]);
+        assert_eq!(known.step(Event::OthersKnown, ms(9_000_000)), NONE);
+        assert_eq!(known.step(Event::Tick, ms(9_030_000)), [Effect::Unclaimed]);
+    }
+}
+
+#[test]
+fn an_installer_that_never_begins_keeps_an_image_for_a_while_only() {
+    let mut image = ready(ApplyTime::Immediate);
+    image.step(Event::Begin, ms(600));
+    assert_eq!(image.step(answer(false), ms(10_600)), [Effect::NotBegun]);
+    assert_eq!((image.could_go_since(), image.wake_at()), (Some(ms(10_600)), Some(ms(610_600))));
+    let mut asked = image.clone();
+    asked.step(Event::Requested, ms(20_000));
+    assert_eq!(asked.to_begin(ms(20_000)), Some(":1.7"));
+    assert_eq!(image.step(Event::Tick, ms(610_600)), [Effect::Remove]);
+}
+
+#[test]
+fn the_answer_of_an_installer_that_is_gone_is_none_of_its_successor() {
+    let mut image = ready(ApplyTime::Immediate);
+    image.step(Event::Begin, ms(600));
+    image.step(Event::Claimed(Vec::new()), ms(700));
+    image.step(Event::Requested, ms(700));
+    image.step(claimed_by(":1.9", Activation::Ready), ms(700));
+    image.step(Event::Begin, ms(700));
+    image.step(answer(false), ms(800));
+    assert_eq!((image.to_begin(ms(9_000)), image.wake_at()), (None, None), "its own call is under way");
+    image.step(answer_of(":1.9", false), ms(900));
+    assert_eq!(image.to_begin(ms(1_900)), Some(":1.9"));
+}
+
 #[test]
 fn a_restart_tells_no_installer_twice() {
     for (was_begun, told) in [(true, None), (false, Some(":1.7"))] {
-        let mut image = HandOver::restored(Origin::Client, ApplyTime::Immediate, was_begun, LIMITS, ms(0));
+        let mut image = restored(Origin::Client, was_begun);
         assert_eq!(image.step(claimed(Activation::Ready), ms(1)), [Effect::Yield]);
         assert_eq!(image.to_begin(ms(1)), told);
     }

@@ -13,14 +13,23 @@ use dbus_api::software::{faces, signals};
 use image_format::{Purpose, VersionId};
 use service_runtime::Exit;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use zbus::Connection;
 
 /// Longest wait for the bus to take what we send; shorter than any watchdog.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whether the system's apply time was set for an image, whose installer may know no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApplyTimeSetting {
+    /// Not yet.
+    Open,
+    /// The settings were asked to.
+    Asked,
+    /// It was, or could not be in time.
+    Done,
+}
 
 /// One image.
 #[derive(Debug)]
@@ -51,8 +60,8 @@ pub struct ImageObject {
     pub expected: Option<Purpose>,
     /// Since when no signal has said that it goes on.
     pub quiet_since: Duration,
-    /// Set when a client has read its Activation.
-    pub read: Arc<AtomicBool>,
+    /// Whether the system's apply time was set for it.
+    pub apply_time: ApplyTimeSetting,
 }
 
 impl ImageObject {
@@ -74,7 +83,7 @@ impl ImageObject {
             loss: None,
             expected: None,
             quiet_since: now,
-            read: Arc::default(),
+            apply_time: ApplyTimeSetting::Open,
         }
     }
 
@@ -83,16 +92,14 @@ impl ImageObject {
         self.shown.contains(&Interface::Version)
     }
 
-    /// Whether a client has read its Activation.
-    pub fn was_read(&self) -> bool {
-        self.read.load(Ordering::Relaxed)
-    }
-
-    /// What two images that one installer would install at the same place have in common.
-    pub fn place(&self) -> impl Eq + use<> {
-        let image = &self.record.image;
-        let names = (image.purpose.clone(), image.extended_version.clone(), image.compatible.clone());
-        (names, self.record.target.clone())
+    /// Whether one installer would install both images at the same place: they are for the same kind of device, and not for two
+    /// different ones.
+    pub fn shares_place(&self, other: &Self) -> bool {
+        let (one, two) = (&self.record, &other.record);
+        let is_same_kind = one.image.purpose == two.image.purpose
+            && one.image.extended_version == two.image.extended_version
+            && one.image.compatible == two.image.compatible;
+        is_same_kind && (one.target.is_empty() || two.target.is_empty() || one.target == two.target)
     }
 
     /// What decides who may install it.
@@ -132,8 +139,6 @@ impl ImageObject {
 pub struct ImageObjects {
     connection: Connection,
     commands: Commands,
-    /// Told when a client has read an Activation.
-    reads: Arc<Notify>,
     /// By their ids.
     pub all: BTreeMap<VersionId, ImageObject>,
 }
@@ -141,17 +146,12 @@ pub struct ImageObjects {
 impl ImageObjects {
     /// None yet.
     pub fn new(connection: &Connection, commands: Commands) -> Self {
-        Self { connection: connection.clone(), commands, reads: Arc::default(), all: BTreeMap::new() }
+        Self { connection: connection.clone(), commands, all: BTreeMap::new() }
     }
 
     /// The bus that they are shown on.
     pub fn connection(&self) -> &Connection {
         &self.connection
-    }
-
-    /// Completes when a client has read an Activation.
-    pub fn reads(&self) -> Arc<Notify> {
-        Arc::clone(&self.reads)
     }
 
     /// Puts interfaces on an image's object, without a signal.
@@ -163,8 +163,6 @@ impl ImageObjects {
                     id: id.clone(),
                     view: image.view.subscribe(),
                     commands: self.commands.clone(),
-                    was_read: Arc::clone(&image.read),
-                    reads: Arc::clone(&self.reads),
                 };
                 sent(interface.add(&self.connection, &object_path(id), face)).await?;
             }

@@ -36,7 +36,7 @@ pub struct Record {
     #[serde(default)]
     pub installer: Option<String>,
     /// An installer was told to begin, or has begun.
-    #[serde(default)]
+    #[serde(default, alias = "was-asked")]
     pub was_begun: bool,
     /// It was dropped, and an event has said that no installer has claimed it.
     #[serde(default)]
@@ -179,7 +179,8 @@ impl Record {
 
     /// Of an image of which nothing is known but its folder.
     pub fn lost(folder: Place) -> Self {
-        Self { stage: Stage::Closed, folder: Some(folder), ..Self::dropped() }
+        // That is not known.
+        Self { stage: Stage::Closed, folder: Some(folder), was_begun: true, ..Self::dropped() }
     }
 
     /// When it is to be applied.
@@ -204,6 +205,11 @@ impl Record {
                 .is_ok_and(|found| found.is_file() && found.len() == file.size)
         };
         self.files.iter().find(|file| !is_there(file)).map(|file| file.name.as_str())
+    }
+
+    /// How many bytes its files take, at least.
+    pub fn length(&self) -> u64 {
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
     }
 
     /// Whether a folder still holds the files that the record knows, unchanged.
@@ -351,6 +357,13 @@ mod tests {
         let name = MemberName::parse(b"MANIFEST", &NameLimits::default()).unwrap();
         let file = FileRecord::of(folder, &name, 3, "00".to_owned()).unwrap();
         Record { files: vec![file], ..Record::taking_in(ApplyTime::OnReset) }
+    }
+
+    #[test]
+    fn a_record_of_the_version_before_is_read() {
+        let text = "stage = \"published\"\nwas-asked = true\nverification = \"signed\"\n";
+        let record: Record = toml::from_str(text).unwrap();
+        assert!(record.was_begun && record.target.is_empty() && record.installer.is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::record::{Record, Stage, parse_hex};
 use super::removal::PendingRemoval;
 use super::{Change, Images};
 use crate::dbus::object_path;
-use crate::drop_folder::folder::Identity;
+use crate::drop_folder::folder::{Identity, Removal};
 use crate::events;
 use crate::hand_over::{HandOver, Origin};
 use crate::image_rules;
@@ -119,22 +119,24 @@ impl Images {
 
     async fn bring_back(&mut self, id: &VersionId, mut record: Record, now: Duration) -> anyhow::Result<()> {
         if let Some(upload) = record.upload.take() {
-            if let Some(name) = parse_hex(&upload.name)
-                && let Err(error) =
-                    self.folder.remove_upload(&name, Identity::from(&upload.place), upload.size)
-            {
-                log::warn!("a dropped file that was taken in cannot be removed: {error}");
+            let name = parse_hex(&upload.name).unwrap_or_default();
+            match self.folder.remove_upload(&name, Identity::from(&upload.place), upload.size) {
+                Ok(Removal::Done) => {}
+                Ok(Removal::HasWriter) => {
+                    log::warn!(
+                        "a dropped file that was taken in is being written, and is taken in again id={id}"
+                    );
+                }
+                Err(error) => log::warn!("a dropped file that was taken in cannot be removed: {error}"),
             }
             // A later file of its name is another.
             record.stage = Stage::Published;
             self.write(id, &record);
         }
         log::info!("an image is still here id={id} version={}", record.image.version);
-        let life = match record.apply_time() {
-            None if record.is_reported => HandOver::dropped(self.limits(), now).reported(),
-            None => HandOver::dropped(self.limits(), now),
-            Some(apply) => HandOver::restored(record.origin(), apply, record.was_begun, self.limits(), now),
-        };
+        let apply = record.apply_time().unwrap_or(ApplyTime::OnActivationRequest);
+        let life = HandOver::restored(record.origin(), apply, record.was_begun, self.limits());
+        let life = if record.is_reported { life.reported() } else { life };
         let image = ImageObject::new(id.clone(), record, life, now);
         image.show_record(self.folder.join(id.as_str()).display().to_string());
         image.view.send_modify(|view| {

@@ -15,7 +15,7 @@ use crate::view::Interface;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::{Stage as ImageStage, parse_apply_time};
 use image_check::{Rejection, Verification};
-use image_format::VersionId;
+use image_format::{Purpose, VersionId};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::Arc;
@@ -48,12 +48,14 @@ pub struct StartUpdate {
     pub replaces: Option<VersionId>,
 }
 
-/// The same, as far as it was looked at.
-struct Judged {
+/// The same, of which everything was looked at but its bytes.
+#[derive(Debug)]
+pub struct Judged {
     apply: ApplyTime,
     target: String,
     installer: Option<String>,
-    replaces: Option<VersionId>,
+    /// The image of ours whose object was called, and the purpose that it has.
+    pub replaces: Option<(VersionId, Option<Purpose>)>,
     source: ImageSource,
     length: Option<u64>,
     progress: Arc<Progress>,
@@ -108,13 +110,9 @@ impl Images {
     /// Accepts an image, and shows its object.
     pub async fn accept(
         &mut self,
-        request: StartUpdate,
+        request: Judged,
         now: Duration,
     ) -> anyhow::Result<Result<Accepted, Refusal>> {
-        let request = match self.judge_request(request) {
-            Ok(request) => request,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
         let apply = request.apply;
         let Some(id) = self.new_id().await? else {
             return Ok(Err(Refusal::Unavailable("no id is free, says the object mapper".to_owned())));
@@ -127,7 +125,7 @@ impl Images {
         }
         let life = HandOver::new(record.origin(), apply, self.limits());
         let mut image = ImageObject::new(id.clone(), record, life, now);
-        image.expected = request.replaces.and_then(|replaced| self.get(&replaced)?.facts().purpose);
+        image.expected = request.replaces.and_then(|(_, purpose)| purpose);
         image.view.send_modify(|view| {
             view.requested = Some(RequestedActivation::None);
             view.apply_time = Some(apply);
@@ -143,9 +141,10 @@ impl Images {
         Ok(Ok(Accepted { id, source, length, progress }))
     }
 
-    fn judge_request(&self, request: StartUpdate) -> Result<Judged, Refusal> {
+    /// Looks at everything but the bytes.
+    pub fn judge(&self, request: StartUpdate) -> Result<Judged, Refusal> {
         let unknown = |name, value: &str| Refusal::InvalidArgument { name, value: value.to_owned() };
-        let StartUpdate { image, apply_time, target, installer, replaces } = request;
+        let StartUpdate { image, apply_time, mut target, installer, replaces } = request;
         let apply = parse_apply_time(&apply_time).ok_or_else(|| unknown("ApplyTime", &apply_time))?;
         if target.len() > LONGEST_TARGET {
             return Err(unknown("Target", &format!("a path of {} bytes", target.len())));
@@ -153,6 +152,15 @@ impl Images {
         if !target.is_empty() && ObjectPath::try_from(&*target).is_err() {
             return Err(unknown("Target", &target));
         }
+        let replaces = match replaces {
+            Some(id) => {
+                let replaced = self.get(&id).ok_or_else(|| Refusal::Unknown(id.to_string()))?;
+                target.clone_from(&replaced.record.target);
+                let purpose = replaced.facts().purpose;
+                Some((id, purpose))
+            }
+            None => None,
+        };
         let stop: Arc<AtomicBool> = Arc::default();
         let source = ImageSource::descriptor(image.into(), self.settings.patience, Arc::clone(&stop));
         let (source, length) = source.map_err(|error| Refusal::InvalidImage(error.to_string()))?;
@@ -336,7 +344,7 @@ impl Images {
     /// taken in, or one that never got its name would be thought published.
     fn settle(&self, id: &VersionId, draft: &str, record: &mut Record) -> io::Result<()> {
         record.stage = Stage::TakingIn;
-        // Want of room where records lie is none in the drop folder.
+        // There may be room in the drop folder though there is none where records lie.
         self.records.save(id, record).map_err(|error| io::Error::other(format!("no record: {error}")))?;
         self.folder.publish(draft, id).inspect_err(|_| self.records.remove(id))?;
         record.stage = Stage::Published;
@@ -349,13 +357,18 @@ impl Images {
         tokio::task::spawn_blocking(move || folder.discard(&name));
     }
 
-    /// Makes space for one more image where as many are kept as may be: of those that are kept for another try alone the
-    /// oldest go. `coming` are at work and have no object yet.
-    pub async fn make_space(&mut self, coming: usize, installers: &Installers) -> anyhow::Result<bool> {
+    /// Makes space for one more image where as many are kept as may be: the oldest goes of those that could, see
+    /// [`HandOver::could_go_since`], but not `except`. `coming` images are being taken in and have no object yet. False where
+    /// none could go.
+    pub async fn make_space(
+        &mut self,
+        coming: usize,
+        except: Option<&VersionId>,
+        installers: &Installers,
+    ) -> anyhow::Result<bool> {
         while self.is_full(coming) {
-            if !self.remove_kept(installers).await? {
-                return Ok(false);
-            }
+            let Some(id) = self.could_go(except, installers).into_iter().next() else { return Ok(false) };
+            self.make_way(&id).await?;
         }
         Ok(true)
     }
@@ -367,31 +380,37 @@ impl Images {
         count.saturating_add(coming) >= self.settings.max_images
     }
 
-    /// Makes as many bytes free as an image will need at least, as far as images that are kept for another try alone hold
-    /// them.
+    /// Makes so many bytes free, if images that could go hold as many: the oldest first, and no more of them than needed.
     pub async fn make_room(&mut self, needed: u64, installers: &Installers) -> anyhow::Result<()> {
-        while self.folder.free().is_ok_and(|free| free < needed) {
-            if !self.remove_kept(installers).await? {
+        let Ok(mut free) = self.folder.free() else { return Ok(()) };
+        let mut go = Vec::new();
+        for id in self.could_go(None, installers) {
+            if free >= needed {
                 break;
+            }
+            free = free.saturating_add(self.get(&id).map_or(0, |image| image.record.length()));
+            go.push(id);
+        }
+        if free >= needed {
+            for id in go {
+                self.make_way(&id).await?;
             }
         }
         Ok(())
     }
 
-    /// An image has found no room: those that are kept for another try alone go.
-    pub async fn found_no_room(&mut self, installers: &Installers) -> anyhow::Result<()> {
-        while self.remove_kept(installers).await? {}
-        Ok(())
+    /// Images that could go, the one first that could for the longest time.
+    fn could_go(&self, except: Option<&VersionId>, installers: &Installers) -> Vec<VersionId> {
+        let images = self.objects.all.values().filter(|image| Some(&image.id) != except);
+        let images = images.filter_map(|image| Some((image.life.could_go_since()?, &image.id)));
+        let mut idle: Vec<_> = images.filter(|(_, id)| !installers.is_busy(id.as_str(), "")).collect();
+        idle.sort_unstable();
+        idle.into_iter().map(|(_, id)| id.clone()).collect()
     }
 
-    /// Removes the oldest of the images that are kept for another try alone; whether there was one.
-    async fn remove_kept(&mut self, installers: &Installers) -> anyhow::Result<bool> {
-        let kept = self.objects.all.values().filter_map(|image| Some((image.life.kept_since()?, &image.id)));
-        let idle = kept.filter(|(_, id)| !installers.is_busy(id.as_str(), ""));
-        let Some(id) = idle.min().map(|(_, id)| id.clone()) else { return Ok(false) };
-        log::info!("an image that was done with is removed to make room id={id}");
-        self.remove(&id).await?;
-        Ok(true)
+    async fn make_way(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        log::info!("an image that no installer needs makes way for a new one id={id}");
+        self.remove(id).await
     }
 }
 
@@ -399,8 +418,10 @@ impl Images {
 fn judge_fit(image: &ImageObject, taken: &Taken, installers: &Installers) -> Result<(), Failure> {
     let purpose = taken.image.purpose;
     if let Some(expected) = image.expected.filter(|expected| *expected != purpose) {
-        let (target, expected, purpose) = (&image.record.target, expected.word(), purpose.word());
-        return Err(Failure::Unfit(format!("its purpose is {purpose}, and {target} takes {expected}")));
+        let (expected, purpose) = (expected.word(), purpose.word());
+        let reason =
+            format!("its purpose is {purpose}, and the object that it was handed to takes {expected}");
+        return Err(Failure::Unfit(reason));
     }
     let Some(name) = &image.record.installer else { return Ok(()) };
     if !installers.may_install(name, purpose, &taken.image.manifest.compatible_names) {

@@ -48,8 +48,12 @@ impl Asking {
             Effect::Scan(owner) => {
                 let owner = owner.clone();
                 tokio::spawn(async move {
-                    let objects = calls::objects(&connection, &owner).await;
-                    let _ = answers.send(Answer::Installers(Event::Scanned(owner, objects)));
+                    let asked = calls::objects(&connection, &owner).await;
+                    if asked.is_err() {
+                        let _ = answers.send(Answer::Installers(Event::HasNoList));
+                    }
+                    let _ =
+                        answers.send(Answer::Installers(Event::Scanned(owner, asked.unwrap_or_default())));
                 });
             }
             Effect::AskUser(owner) => {

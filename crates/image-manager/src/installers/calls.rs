@@ -16,6 +16,11 @@ use zbus::{Connection, ObjectPath};
 const SIGNALS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 /// How often a service of firmware is asked that does not answer within the time that a call may take.
 const SCANS: usize = 60;
+/// Longest wait for the object mapper and the system's settings, which may be absent or hang.
+const SETTINGS_LIMIT: Duration = Duration::from_millis(500);
+/// How often the bus is asked which services of firmware there are, if it does not say, and how long is waited between.
+const PRESENT_TRIES: usize = 12;
+const PRESENT_WAIT: Duration = Duration::from_secs(5);
 /// When the bus is asked whose a connection is; it may be busy, or the connection gone.
 const TRUST_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 
@@ -51,24 +56,39 @@ fn read(news: NamespaceNews) -> Option<Event> {
 
 /// Bus names of the services of firmware that are there, without our own, and their owners.
 pub async fn present(connection: &Connection) -> Vec<(String, String)> {
-    Namespace::present(connection, NAMESPACE).await.unwrap_or_default()
+    for _ in 0..PRESENT_TRIES {
+        match Namespace::present(connection, NAMESPACE).await {
+            Ok(present) => return present,
+            Err(error) => log::warn!("the bus does not say which services of firmware there are: {error}"),
+        }
+        tokio::time::sleep(PRESENT_WAIT).await;
+    }
+    Vec::new()
 }
 
-/// All objects of a service of firmware, and when the answer came; nothing when it has none to tell, or is silent for long.
-pub async fn objects(connection: &Connection, owner: &str) -> Option<(Objects, Sequence)> {
+/// Bus names of a connection below that of the services of firmware.
+pub async fn names_of(connection: &Connection, owner: &str) -> Vec<String> {
+    let present = Namespace::present(connection, NAMESPACE).await.unwrap_or_default();
+    present.into_iter().filter(|(_, of)| of == owner).map(|(name, _)| name).collect()
+}
+
+/// All objects of a service of firmware, and when the answer came; nothing when it is silent for long.
+///
+/// Errors: it has no list of objects.
+pub async fn objects(connection: &Connection, owner: &str) -> zbus::Result<Option<(Objects, Sequence)>> {
     for _ in 0..SCANS {
         match announcement::managed_objects_at(connection, owner).await {
-            Ok(told) => return Some(told),
+            Ok(told) => return Ok(Some(told)),
             // Some write a flash before they answer anybody.
             Err(zbus::Error::InputOutput(error)) if error.kind() == std::io::ErrorKind::TimedOut => {}
             Err(error) => {
                 log::debug!("{owner} does not tell its objects: {error}");
-                return None;
+                return Err(error);
             }
         }
     }
     log::warn!("{owner} does not tell its objects");
-    None
+    Ok(None)
 }
 
 /// Whether a connection may be believed: its process is root's, or our own user's.
@@ -112,10 +132,15 @@ pub fn knows_the_system_s_setting(purpose: Purpose) -> bool {
 /// Sets the apply time of the whole system to that of an image that is about to be installed, as bmcweb does for images that
 /// are dropped: upstream's installers read it at their end, and ask for a reboot by hand without it.
 pub async fn set_apply_time(connection: &Connection, time: ApplyTime, id: &VersionId) {
-    match requests::set_apply_time(connection, time).await {
-        Ok(()) => log::info!("the system's apply time is set to {time} for the image id={id}"),
-        Err(error) => log::warn!(
-            "the system's apply time cannot be set to {time}, so the installer may ask for a reboot by hand id={id}: {error}"
-        ),
-    }
+    let asked = tokio::time::timeout(SETTINGS_LIMIT, requests::set_apply_time(connection, time)).await;
+    let error = match asked {
+        Ok(Ok(())) => {
+            return log::info!("the system's apply time is set to {time} for the image id={id}");
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    log::warn!(
+        "the system's apply time cannot be set to {time}, so the installer may ask for a reboot by hand id={id}: {error}"
+    );
 }

@@ -237,6 +237,13 @@ impl Machine {
                     Event::Looked(name, why, found)
                 }
                 Effect::LeftAlone(..) => continue,
+                Effect::Remove(name, stamp) => {
+                    if self.stamp(&name) == Ok(stamp) {
+                        let read = self.files[&name].clone();
+                        self.remove(&name, &read);
+                    }
+                    continue;
+                }
                 Effect::AskFree => Event::Free(if self.is_full { 0 } else { 100 }),
             };
             effects.extend(self.intake.step(event, self.now));
@@ -291,7 +298,8 @@ impl Machine {
         }
         if read.is_image && read.size == WHOLE {
             self.note(format!("{name:?} was taken in: {read:?}"));
-            self.taken.insert(read.content);
+            let is_first = self.taken.insert(read.content);
+            assert!(is_first || self.leases == Leases::AreMissing, "taken in twice\n{}", self.log.join("\n"));
             let was_written = self.intake.was_written(name);
             let is_there = match self.stamp(name) {
                 Ok(found) => {
@@ -344,7 +352,7 @@ impl Machine {
             return;
         }
         if self.has_writer(name) == Some(true) {
-            return self.step(Event::NotRemoved(name.to_owned()));
+            return self.step(Event::NotRemoved(name.to_owned(), stamp_of(read)));
         }
         let Some(file) = self.files.remove(name) else { return };
         self.note(format!("{name:?} is removed by us"));

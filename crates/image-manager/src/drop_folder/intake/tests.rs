@@ -131,9 +131,26 @@ fn a_resting_file_that_gets_a_writer_is_waited_for() {
 fn a_file_that_is_written_again_while_it_is_to_be_removed_is_waited_for() {
     let mut intake = intake();
     assert_eq!(end(&mut intake, Ending::Bad { is_there: true }, 1), Verdict::Final);
-    assert_eq!(intake.step(Event::NotRemoved(name()), seconds(1)), NONE);
+    let read = Stamp { identity: identity(1), size: 5, modified: 0 };
+    assert_eq!(intake.step(Event::NotRemoved(name(), read), seconds(1)), NONE);
+    let mut unwritten = intake.clone();
     again(&mut intake, Why::Again, found(9, Some(false)), 3);
     assert_eq!(intake.next(), Some(name()));
+    // The program has written nothing: a second image of the same bytes is none.
+    assert_eq!(unwritten.step(Event::Written(name()), seconds(2)), [look(Why::Written)]);
+    let effects = unwritten.step(Event::Looked(name(), Why::Written, found(5, Some(false))), seconds(2));
+    assert_eq!((effects, unwritten.next()), (vec![Effect::Remove(name(), read)], None));
+}
+
+#[test]
+fn a_file_that_no_more_image_may_be_kept_of_stays_until_one_may() {
+    let mut intake = intake();
+    assert_eq!(end(&mut intake, Ending::NoPlace, 1), Verdict::Kept);
+    for now in [2, 3] {
+        intake.step(Event::Free(0), seconds(now));
+        assert_eq!(intake.next(), Some(name()));
+        assert_eq!(end(&mut intake, Ending::NoPlace, now), Verdict::Again, "said once");
+    }
 }
 
 /// A program may make a file first and write it later.
