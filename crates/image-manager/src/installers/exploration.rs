@@ -10,7 +10,7 @@ use test_random::Numbers as Dice;
 use zbus::OwnedObjectPath;
 
 /// Bus names; the first is given drives by the settings.
-const NAMES: [&str; 2] = [DRIVES, "xyz.openbmc_project.Software.Other"];
+const NAMES: [&str; 2] = [DRIVES, "a.b"];
 const STATES: [Activation; 4] =
     [Activation::NotReady, Activation::Ready, Activation::Activating, Activation::Active];
 
