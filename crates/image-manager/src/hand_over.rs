@@ -449,6 +449,9 @@ impl HandOver {
         let limit = self.ready_limit();
         let is_late = claim.is_coming() && limit.is_some_and(|limit| now >= since.saturating_add(limit));
         self.stage = Stage::Claimed { claim, since };
+        if before.is_refused() {
+            return Some(Effect::Retried);
+        }
         is_late.then(|| self.end_invalid(Effect::Stuck, now))
     }
 

@@ -303,6 +303,11 @@ impl Images {
             }
             Effect::Unfit => self.give_up(id, format!("{installer} says that the image is invalid")).await,
             Effect::Failed => self.failed(id, installer).await,
+            Effect::Retried => {
+                log::info!("{installer} takes the image on again id={id}");
+                self.objects.reason(id, String::new()).await?;
+                self.objects.stage(id, ImageStage::Installer).await
+            }
             Effect::Stuck => {
                 let limit = self.settings.lives.ready.as_secs();
                 self.give_up(
@@ -324,7 +329,10 @@ impl Images {
                 let stage = match state {
                     Activation::Failed => ImageStage::Failed,
                     Activation::Invalid => ImageStage::Refused,
-                    _ => ImageStage::Done,
+                    _ => {
+                        self.objects.reason(id, String::new()).await?;
+                        ImageStage::Done
+                    }
                 };
                 self.objects.stage(id, stage).await
             }

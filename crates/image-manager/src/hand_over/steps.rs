@@ -55,6 +55,8 @@ pub enum Effect {
     Unfit,
     /// The installer says that the installation failed. A client may ask for it again.
     Failed,
+    /// An installer goes on with what has failed or was invalid for it, or another has it now.
+    Retried,
     /// The installer did not become ready in time: show our Activation, which is Invalid now.
     Stuck,
     /// The installer does not begin, and is not told again.

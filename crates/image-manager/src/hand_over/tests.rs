@@ -225,7 +225,7 @@ fn an_image_that_its_installer_refuses_is_another_s_for_a_while() {
     };
     assert_eq!(refused().step(Event::Tick, ms(30_700)), [Effect::Remove]);
     let mut image = refused();
-    assert_eq!(image.step(claimed_by(":1.9", Activation::Ready), ms(30_699)), NONE);
+    assert_eq!(image.step(claimed_by(":1.9", Activation::Ready), ms(30_699)), [Effect::Retried]);
     assert_eq!(image.step(Event::Tick, ms(99_000)), NONE);
     assert_eq!(image.to_begin(ms(99_000)), Some(":1.9"), "no installer was told yet");
 }
@@ -251,7 +251,7 @@ fn a_failed_image_may_be_tried_again_for_a_while_and_goes_then() {
     assert_eq!(image.step(claimed(Activation::Failed), ms(2_000)), NONE, "said once");
     assert_eq!((image.could_go_since(), image.wake_at()), (Some(ms(1_000)), Some(ms(601_000))));
     let mut again = image.clone();
-    assert_eq!(again.step(claimed(Activation::Activating), ms(600_000)), NONE);
+    assert_eq!(again.step(claimed(Activation::Activating), ms(600_000)), [Effect::Retried]);
     assert_eq!((again.could_go_since(), again.step(Event::Tick, ms(999_000))), (None, vec![]));
     assert_eq!(again.step(claimed(Activation::Failed), ms(999_000)), [Effect::Failed]);
     assert_eq!(image.step(Event::Tick, ms(601_000)), [Effect::Remove]);
