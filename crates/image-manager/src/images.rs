@@ -359,22 +359,29 @@ impl Images {
         Ok(())
     }
 
-    async fn unclaimed(&mut self, id: &VersionId) -> anyhow::Result<()> {
-        let Some(image) = self.objects.all.get_mut(id) else { return Ok(()) };
-        let (purpose, limit) = (image.record.image.purpose.clone(), self.settings.lives.claim.as_secs());
-        let reason = match &image.record.installer {
+    /// Why no service installs an image.
+    fn unclaimed_reason(&self, record: &Record) -> String {
+        let (purpose, limit) = (&record.image.purpose, self.settings.lives.claim.as_secs());
+        match &record.installer {
             Some(name) => format!("{name}, which has handed the image on, did not claim it within {limit} s"),
             None => {
                 format!(
                     "no service installs this image of purpose {purpose}: none claimed it within {limit} s"
                 )
             }
-        };
+        }
+    }
+
+    async fn unclaimed(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        let Some(image) = self.objects.all.get(id) else { return Ok(()) };
+        let reason = self.unclaimed_reason(&image.record);
         if image.life.origin() != Origin::Dropped {
             return self.give_up(id, reason).await;
         }
-        // A later run says it no more.
-        image.record.is_reported = true;
+        // A later run sends no event any more.
+        if let Some(image) = self.objects.all.get_mut(id) {
+            image.record.is_reported = true;
+        }
         self.keep(id);
         let kept = self.settings.lives.unclaimed.as_secs();
         log::warn!("{reason}; it is kept for {kept} s in all id={id}");

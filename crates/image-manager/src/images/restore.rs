@@ -137,12 +137,14 @@ impl Images {
         let apply = record.apply_time().unwrap_or(ApplyTime::OnActivationRequest);
         let life = HandOver::restored(record.origin(), apply, record.was_begun, self.limits());
         let life = if record.is_reported { life.reported() } else { life };
+        let reason = if record.is_reported { self.unclaimed_reason(&record) } else { String::new() };
         let image = ImageObject::new(id.clone(), record, life, now);
         image.show_record(self.folder.join(id.as_str()).display().to_string());
         image.view.send_modify(|view| {
             view.requested = Some(RequestedActivation::None);
             view.stage = ImageStage::Waiting;
             view.progress = 100;
+            view.reason = reason;
         });
         let mut shown = image.announced();
         if image.life.origin() != Origin::Dropped {
