@@ -12,6 +12,7 @@ mod descriptors;
 mod grants;
 mod hand_over;
 mod ingest;
+mod kept;
 mod kills;
 mod limits;
 mod peers;
