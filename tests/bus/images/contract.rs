@@ -65,10 +65,9 @@ fn await_invalid(bed: &mut Bed, path: &str, part: &str) -> anyhow::Result<()> {
         heard.iter().find(gone).map(drop)
     })?;
     let heard = bed.heard()?;
-    let own = heard.iter().filter(|heard| heard.path == path && heard.adds(IMAGE)).map(|heard| &heard.sender);
-    let own = own.last().cloned();
-    let states = heard.iter().filter(|heard| heard.path == path && Some(&heard.sender) == own.as_ref());
-    let last = states.filter_map(|heard| heard.value(ACTIVATION, "Activation")).last();
+    let own = heard.iter().rfind(|heard| heard.path == path && heard.adds(IMAGE)).map(|heard| &heard.sender);
+    let mut states = heard.iter().rev().filter(|heard| heard.path == path && Some(&heard.sender) == own);
+    let last = states.find_map(|heard| heard.value(ACTIVATION, "Activation"));
     assert_eq!(last, Some(&*format!("{STATES}Invalid")));
     bed.wait("nothing is left", || Ok(bed.files()?.is_empty()))
 }
