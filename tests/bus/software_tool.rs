@@ -1,10 +1,12 @@
 //! The tool for firmware images, with the real image-manager and an installer.
 
 mod bed;
+mod installer;
 
 use anyhow::Context as _;
 use bed::Bed;
 use dbus_api::software::ROOT;
+use installer::Installer;
 use std::fs;
 
 /// The stand-in that installs images of image-manager, and the one that takes images itself with its object.
@@ -248,5 +250,60 @@ fn without_waiting_the_id_is_all_that_is_told() -> anyhow::Result<()> {
     let run = bed.run("install @image.tar --no-wait")?;
     assert_eq!((run.status, run.log.as_str()), (Some(0), ""), "{run:?}");
     assert_eq!(bed.list()?[0]["id"], id(&run.output)?);
+    Ok(())
+}
+
+/// What its settings give a bus name, image-manager believes, and the tool does too.
+#[test]
+fn an_installer_that_is_not_root_s_is_followed_for_an_image_that_settings_give_it() -> anyhow::Result<()> {
+    let given = format!("[installers.\"{}\"]\npurposes = [\"PSU\"]\n", installer::DRIVES);
+    let Some(bed) = Bed::with_service(&given)? else { return Ok(()) };
+    let running = bed.begin("install @image.tar --root @")?;
+    let line = running.tells("waiting for an installer")?;
+    let path = format!("{ROOT}/{}", line.split(':').next().context("no id")?);
+    let Some(installer) = Installer::start(&bed.machine, &path, "Ready")? else { return Ok(()) };
+    running.tells("activating")?;
+    running.says("is active")?;
+    assert_eq!(running.status()?, Some(0));
+    assert_eq!(installer.told(), 1);
+    // One that is there before the tool.
+    let id = id(&bed.run("install @image.tar --apply on-request")?.output)?;
+    let Some(installer) = Installer::start(&bed.machine, &format!("{ROOT}/{id}"), "Ready")? else {
+        return Ok(());
+    };
+    let run = bed.run(&format!("activate {id} --root @"))?;
+    assert_eq!((run.status, run.output), (Some(0), format!("{id} is active\n")), "{}", run.log);
+    assert_eq!(installer.told(), 1);
+    Ok(())
+}
+
+#[test]
+fn an_installer_that_is_not_root_s_is_passed_over_for_other_images() -> anyhow::Result<()> {
+    let given = format!("[installers.\"{}\"]\npurposes = [\"Other\"]\n", installer::DRIVES);
+    let Some(bed) = Bed::with_service(&format!("claim-timeout-s = 3\n{given}"))? else { return Ok(()) };
+    let id = id(&bed.run("install @image.tar --apply on-request --root @")?.output)?;
+    let Some(liar) = Installer::start(&bed.machine, &format!("{ROOT}/{id}"), "Active")? else {
+        return Ok(());
+    };
+    let listed: serde_json::Value = serde_json::from_str(&bed.run("list --json --root @")?.output)?;
+    let row = &listed[0];
+    assert_eq!((&row["id"], &row["activation"]), (&id.as_str().into(), &"Ready".into()), "{listed}");
+    assert_eq!(row["services"], serde_json::json!([dbus_api::software::IMAGE_MANAGER]));
+    let running = bed.begin(&format!("activate {id} --root @"))?;
+    running.tells("waiting for an installer")?;
+    liar.come_to("Active")?;
+    running.tells("no service installs this image of purpose PSU")?;
+    assert_eq!(running.status()?, Some(65));
+    assert_eq!(liar.told(), 0);
+    Ok(())
+}
+
+#[test]
+fn a_broken_file_of_settings_is_told_of() -> anyhow::Result<()> {
+    let Some(bed) = Bed::with_service("")? else { return Ok(()) };
+    bed.machine.configure("image-manager", "[installers.\"a.b\"]\npurposes = [\"Toaster\"]\n")?;
+    let run = bed.run("list --root @")?;
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.log.contains("90-test.toml") && run.log.contains("Toaster"), "{run:?}");
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Failure};
 use crate::follow::{Image, Report, catch_up, follow};
 use crate::link::{self, Link};
 use crate::screen::Screen;
+use crate::trust;
 use dbus_api::software::{ACTIVATION, IMAGE_MANAGER, ROOT, requests};
 use image_follower::Follower;
 use update_state::{Activation, ApplyTime};
@@ -14,8 +15,9 @@ pub(crate) async fn run(arguments: &Activate, screen: &mut Screen<'_>) -> Result
     let id = &arguments.id;
     let path = format!("{ROOT}/{id}");
     let connection = link::connect().await?;
-    let mut link = Link::listen(&connection).await?;
-    let catalogue = Catalogue::ask(&connection, screen).await?;
+    let grants = trust::grants(&arguments.settings.root, screen);
+    let mut link = Link::listen(&connection, grants.clone()).await?;
+    let catalogue = Catalogue::ask(&connection, &grants, screen).await?;
     let having = catalogue.having(&path, ACTIVATION);
     let Some(Service { name, owner, .. }) = having.first() else {
         return Err(Failure::say(Exit::Absent, nobody(&catalogue, id, &path)));

@@ -45,6 +45,16 @@ pub(crate) struct List {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// Whose settings say who is believed.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// The folder that stands for /
+    #[arg(long, value_name = "FOLDER", default_value = "/", hide = true)]
+    pub(crate) root: PathBuf,
 }
 
 /// Arguments of `install`.
@@ -62,6 +72,8 @@ pub(crate) struct Install {
     #[arg(long)]
     pub(crate) no_wait: bool,
     #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(flatten)]
     pub(crate) following: Following,
 }
 
@@ -71,6 +83,8 @@ pub(crate) struct Activate {
     /// The image
     #[arg(value_parser = id)]
     pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
     #[command(flatten)]
     pub(crate) following: Following,
 }
@@ -95,6 +109,8 @@ pub(crate) struct Delete {
     /// All images that image-manager has and nobody is installing
     #[arg(long, conflicts_with = "id")]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 /// Arguments of `watch`.
@@ -103,6 +119,8 @@ pub(crate) struct Watch {
     /// Print a line of JSON for each change
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 /// Arguments of `verify`.

@@ -2,6 +2,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
+use crate::trust::About;
 use dbus_api::call;
 use dbus_api::object_mapper;
 use dbus_api::software::announcement::{self, Interfaces, text};
@@ -10,8 +11,10 @@ use dbus_api::software::{
     VERSION, requests,
 };
 use image_follower::{activation, percent};
+use installer_trust::Grants;
+use peer::is_privileged;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use update_state::Activation;
 use zbus::Connection;
 
@@ -33,10 +36,16 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Asks every service. One that does not answer is told of, and has no objects.
-    pub(crate) async fn ask(connection: &Connection, screen: &mut Screen<'_>) -> Result<Self, Failure> {
+    /// Asks every service. One that does not answer is told of, and has no objects; what one shows of an image that it is not
+    /// believed for is left out.
+    pub(crate) async fn ask(
+        connection: &Connection,
+        grants: &Grants,
+        screen: &mut Screen<'_>,
+    ) -> Result<Self, Failure> {
         let names = call::names(connection).await.map_err(|error| Failure::new(Exit::Absent, error))?;
         let mut services: Vec<Service> = Vec::new();
+        let mut others: BTreeSet<String> = BTreeSet::new();
         for name in names.into_iter().filter(|name| requests::is_firmware(name)) {
             // One that has gone meanwhile is none.
             let Ok(owner) = call::owner(connection, &name).await else { continue };
@@ -53,10 +62,40 @@ impl Catalogue {
                     BTreeMap::new()
                 }
             };
+            // One that has gone meanwhile is none of root's.
+            if !is_privileged(connection, &owner).await.unwrap_or(false) {
+                others.insert(owner.clone());
+            }
             services.push(Service { name, owner, objects });
         }
         services.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(Self { services })
+        let mut catalogue = Self { services };
+        catalogue.leave_out(&others, grants);
+        Ok(catalogue)
+    }
+
+    /// Leaves out what connections that are not root's show of images, unless settings give them these. What is theirs alone is
+    /// no image of image-manager's.
+    fn leave_out(&mut self, others: &BTreeSet<String>, grants: &Grants) {
+        let is_other = |service: &Service| others.contains(&service.owner);
+        let of_root = self.services.iter().filter(|service| !is_other(service));
+        let mut shown: BTreeMap<String, Option<About>> = BTreeMap::new();
+        for (path, interfaces) in of_root.flat_map(|service| &service.objects) {
+            let about = shown.entry(path.clone()).or_default();
+            *about = about.take().or_else(|| About::of(interfaces));
+        }
+        let names = |owner: &str| {
+            let own = self.services.iter().filter(|service| service.owner == owner);
+            own.map(|service| service.name.clone()).collect::<Vec<_>>()
+        };
+        let names: BTreeMap<_, _> = others.iter().map(|owner| (owner.clone(), names(owner))).collect();
+        for service in &mut self.services {
+            let Some(names) = names.get(&service.owner) else { continue };
+            let is_given = |about: &About| about.is_given(names.iter().map(String::as_str), grants);
+            service
+                .objects
+                .retain(|path, _| shown.get(path).is_none_or(|about| about.as_ref().is_some_and(is_given)));
+        }
     }
 
     /// The services that have an interface on an object, installers before image-manager.
@@ -110,6 +149,7 @@ impl Catalogue {
 pub(crate) async fn taker(
     connection: &Connection,
     target: Option<&str>,
+    grants: &Grants,
     screen: &mut Screen<'_>,
 ) -> Result<(String, String), Failure> {
     if let Some(id) = target {
@@ -118,7 +158,7 @@ pub(crate) async fn taker(
         if let Some(name) = having.into_keys().min() {
             return Ok((name, path));
         }
-        let catalogue = Catalogue::ask(connection, screen).await?;
+        let catalogue = Catalogue::ask(connection, grants, screen).await?;
         return match catalogue.having(&path, UPDATE).first() {
             Some(service) => Ok((service.name.clone(), path)),
             None if catalogue.has(&path) => Err(Failure::say(
@@ -136,7 +176,7 @@ pub(crate) async fn taker(
         return Ok((name, path));
     }
     let absent = "no service takes images: is image-manager.service running?";
-    let catalogue = Catalogue::ask(connection, screen).await?;
+    let catalogue = Catalogue::ask(connection, grants, screen).await?;
     catalogue.multipart().ok_or_else(|| Failure::say(Exit::Absent, absent))
 }
 
@@ -219,7 +259,9 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dbus_api::software::COMPATIBLE;
     use dbus_api::software::announcement::Properties;
+    use installer_trust::Tables;
     use zbus::{OwnedVariant, Variant};
 
     fn variant(text: &str) -> OwnedVariant {
@@ -257,6 +299,31 @@ mod tests {
             assert_eq!(entries[0].services, ["xyz.openbmc_project.Software.Z", IMAGE_MANAGER]);
             let having = catalogue.having(&format!("{ROOT}/1a2b3c4d"), ACTIVATION);
             assert_eq!(having.last().map(|service| &*service.name), Some(IMAGE_MANAGER));
+        }
+    }
+
+    #[test]
+    fn what_others_show_of_an_image_is_left_out_unless_it_is_given_to_them() {
+        let tables = "[\"a.Drives\"]\npurposes = [\"PSU\"]\ncompatible = [\"one\"]";
+        let grants = toml::from_str::<Tables>(tables).unwrap().grants().unwrap();
+        for (purpose, compatible, is_left) in
+            [("PSU", "one", true), ("PSU", "two", false), ("BMC", "one", false), ("", "one", false)]
+        {
+            let mut ours = service(IMAGE_MANAGER, "Ready", "1.2");
+            let names = OwnedVariant::try_from(Variant::from(vec![compatible])).unwrap();
+            let interfaces = ours.objects.values_mut().next().unwrap();
+            let purpose = variant(&format!("{VERSION}.VersionPurpose.{purpose}"));
+            interfaces.get_mut(VERSION).unwrap().insert("Purpose".to_owned(), purpose.try_clone().unwrap());
+            interfaces.insert(COMPATIBLE.to_owned(), Properties::from([("Names".to_owned(), names)]));
+            let own = service("a.Drives", "Active", "1.1").objects.into_values().next().unwrap();
+            let mut theirs = service("a.Drives", "Active", "1.1");
+            theirs.owner = ":1.6".to_owned();
+            theirs.objects.insert(format!("{ROOT}/drive"), own);
+            let mut catalogue = Catalogue { services: vec![ours, theirs] };
+            catalogue.leave_out(&BTreeSet::from([":1.6".to_owned()]), &grants);
+            let having = catalogue.having(&format!("{ROOT}/1a2b3c4d"), ACTIVATION);
+            assert_eq!(having.len(), if is_left { 2 } else { 1 }, "{purpose:?} {compatible}");
+            assert!(catalogue.has(&format!("{ROOT}/drive")), "what is its own alone");
         }
     }
 

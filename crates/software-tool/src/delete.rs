@@ -5,6 +5,7 @@ use crate::catalogue::{Catalogue, no_such};
 use crate::exit::{Exit, Failure};
 use crate::link;
 use crate::screen::Screen;
+use crate::trust;
 use dbus_api::software::{DELETE, IMAGE_MANAGER, ROOT, requests};
 
 pub(crate) async fn run(arguments: &Delete, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
@@ -16,7 +17,8 @@ pub(crate) async fn run(arguments: &Delete, screen: &mut Screen<'_>) -> Result<E
         return Ok(Exit::Done);
     };
     let path = format!("{ROOT}/{id}");
-    let catalogue = Catalogue::ask(&connection, screen).await?;
+    let grants = trust::grants(&arguments.settings.root, screen);
+    let catalogue = Catalogue::ask(&connection, &grants, screen).await?;
     // Whoever has the files comes first: installers let go of an image when it goes.
     let mut having = catalogue.having(&path, DELETE);
     having.reverse();

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Failure};
 use crate::follow::{Image, Report, catch_up, follow};
 use crate::link::{self, Link};
 use crate::screen::Screen;
+use crate::trust;
 use anyhow::Context as _;
 use dbus_api::call;
 use dbus_api::software::{IMAGE_MANAGER, requests};
@@ -17,8 +18,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 pub(crate) async fn run(arguments: &Install, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let file = open(arguments)?;
     let connection = link::connect().await?;
-    let (service, object) = taker(&connection, arguments.target.as_deref(), screen).await?;
-    let mut link = Link::listen(&connection).await?;
+    let grants = trust::grants(&arguments.settings.root, screen);
+    let (service, object) = taker(&connection, arguments.target.as_deref(), &grants, screen).await?;
+    let mut link = Link::listen(&connection, grants).await?;
     let image =
         requests::start_update(&connection, &service, &object, file.as_fd(), arguments.apply.time()).await;
     // The service has a descriptor of its own; with ours gone, a pipe's writer learns when that one is closed.

@@ -21,6 +21,7 @@ mod parts;
 mod progress;
 mod screen;
 mod table;
+mod trust;
 mod verify;
 mod watch;
 

@@ -1,8 +1,10 @@
 //! The bus as the tool hears it: what services say of their images, who comes and goes, and whom to believe.
 
 use crate::exit::{Exit, Failure};
+use crate::trust::About;
 use dbus_api::software;
 use dbus_api::software::announcement::{self, Announcement};
+use installer_trust::Grants;
 use peer::{Namespace, NamespaceNews, is_privileged};
 use service_runtime::bus::Accepts;
 use std::collections::BTreeMap;
@@ -51,19 +53,30 @@ fn causes(error: &anyhow::Error) -> String {
 pub(crate) struct Link {
     pub(crate) connection: Connection,
     services: Namespace,
-    /// Whether the owner of a unique name may be believed.
+    /// Whether the owner of a unique name may be believed, whatever it says.
     trusted: BTreeMap<String, bool>,
+    /// What settings give to bus names.
+    grants: Grants,
+    /// These names, and who owns them.
+    installers: BTreeMap<String, String>,
+    /// What images are, by their objects' paths.
+    images: BTreeMap<String, About>,
 }
 
 impl Link {
     /// Begins to listen.
-    pub(crate) async fn listen(connection: &Connection) -> Result<Self, Failure> {
+    pub(crate) async fn listen(connection: &Connection, grants: Grants) -> Result<Self, Failure> {
         let listening = async {
             let said = announcement::everything_rule()?;
             Namespace::follow(connection, software::NAMESPACE, [said], SIGNALS_KEPT).await
         };
         let services = listening.await.map_err(|error| Failure::say(Exit::Absent, causes(&error)))?;
-        Ok(Self { connection: connection.clone(), services, trusted: BTreeMap::new() })
+        // What changes while this is asked is heard after it.
+        let present = Namespace::present(connection, software::NAMESPACE).await;
+        let present = present.map_err(|error| Failure::new(Exit::Absent, error))?.into_iter();
+        let installers = present.filter(|(name, _)| grants.knows(name)).collect();
+        let (trusted, images) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { connection: connection.clone(), services, trusted, grants, installers, images })
     }
 
     /// Waits for what is said next. What comes from a connection that is not to be believed is passed over.
@@ -90,18 +103,26 @@ impl Link {
         Some(match news {
             NamespaceNews::Said(message) => {
                 let said = Announcement::of(&message)?;
-                if !self.believes(&said.sender).await {
+                if !self.believes(&said.sender).await && !self.may_install(&said.sender, &said.path).await {
                     return None;
                 }
                 News::Said(said)
             }
-            NamespaceNews::Came { name, owner } => News::Came { name, owner },
-            NamespaceNews::Left { name, owner } => News::Left { name, owner },
+            NamespaceNews::Came { name, owner } => {
+                if self.grants.knows(&name) {
+                    self.installers.insert(name.clone(), owner.clone());
+                }
+                News::Came { name, owner }
+            }
+            NamespaceNews::Left { name, owner } => {
+                self.installers.remove(&name);
+                News::Left { name, owner }
+            }
             NamespaceNews::Gone { owner } => News::Gone { owner },
         })
     }
 
-    /// Anybody can send a signal; only what root or our own user says counts.
+    /// Any connection can send a signal; what root or our own user says counts.
     async fn believes(&mut self, owner: &str) -> bool {
         if let Some(is_trusted) = self.trusted.get(owner) {
             return *is_trusted;
@@ -112,7 +133,24 @@ impl Link {
         is_trusted
     }
 
-    /// Remembers that somebody may be believed.
+    /// Whether settings give an image to a bus name of this connection.
+    async fn may_install(&mut self, owner: &str, path: &str) -> bool {
+        let names = || self.installers.iter().filter(|(_, of)| *of == owner).map(|(name, _)| name.as_str());
+        if names().next().is_none() {
+            return false;
+        }
+        let about = match self.images.get(path) {
+            Some(about) => about,
+            // It may not be taken in yet.
+            None => match About::ask(&self.connection, path).await {
+                Some(about) => self.images.entry(path.to_owned()).or_insert(about),
+                None => return false,
+            },
+        };
+        about.is_given(names(), &self.grants)
+    }
+
+    /// Remembers that a connection may be believed.
     pub(crate) fn believe(&mut self, owner: &str) {
         self.trusted.insert(owner.to_owned(), true);
     }

@@ -6,11 +6,13 @@ use crate::exit::{Exit, Failure};
 use crate::link;
 use crate::screen::Screen;
 use crate::table::Table;
+use crate::trust;
 use dbus_api::software::NAMESPACE;
 
 pub(crate) async fn run(arguments: &List, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let connection = link::connect().await?;
-    let catalogue = Catalogue::ask(&connection, screen).await?;
+    let grants = trust::grants(&arguments.settings.root, screen);
+    let catalogue = Catalogue::ask(&connection, &grants, screen).await?;
     if catalogue.services.is_empty() {
         let absent = "no service of firmware is on the bus: is image-manager.service running?";
         return Err(Failure::say(Exit::Absent, absent));

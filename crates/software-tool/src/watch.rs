@@ -5,6 +5,7 @@ use crate::catalogue::{Catalogue, id_of, word};
 use crate::exit::{Exit, Failure};
 use crate::link::{self, Link, News};
 use crate::screen::{Screen, one_line};
+use crate::trust;
 use dbus_api::software::announcement::{Announcement, Properties, Said};
 use serde::Serialize;
 use serde_json::Value;
@@ -27,8 +28,9 @@ struct Event {
 
 pub(crate) async fn run(arguments: &Watch, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let connection = link::connect().await?;
-    let mut link = Link::listen(&connection).await?;
-    let catalogue = Catalogue::ask(&connection, screen).await?;
+    let grants = trust::grants(&arguments.settings.root, screen);
+    let mut link = Link::listen(&connection, grants.clone()).await?;
+    let catalogue = Catalogue::ask(&connection, &grants, screen).await?;
     let known = catalogue.services.into_iter().map(|service| (service.owner, service.name));
     let mut names: BTreeMap<String, String> = known.collect();
     screen.say("watching, Ctrl-C ends it");
