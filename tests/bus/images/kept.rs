@@ -1,9 +1,7 @@
 //! Images that no installer has installed: those that failed, and dropped ones that are not claimed. How long they stay, what is
 //! said of them, and what makes them go.
 
-use super::bed::{
-    ACTIVATION, Bed, IMAGE, IMMEDIATE, INSTALLER, NAME, ON_REQUEST, STATES, VERSION, image, image_for,
-};
+use super::bed::{Bed, IMAGE, IMMEDIATE, INSTALLER, NAME, ON_REQUEST, VERSION, image, image_for};
 use super::installer::{DRIVE, DRIVES, Installer};
 
 const NOT_ALLOWED: &str = "xyz.openbmc_project.Common.Error.NotAllowed";
@@ -209,13 +207,14 @@ fn a_silent_service_keeps_an_image_for_ten_seconds_after_a_restart_and_asks_the_
     bed.forget()?;
     bed.start()?;
     assert_eq!(bed.delete(&kept), Err(NOT_ALLOWED.to_owned()));
-    // One that has to go waits for the same.
-    bed.await_state(&old, "Invalid")?;
-    assert_eq!(bed.delete(&kept), Ok(()));
-    assert_eq!(bed.get(NAME, &old, ACTIVATION, "Activation"), Ok(format!("{STATES}Invalid")));
+    bed.wait("it may be deleted", || Ok(bed.delete(&kept).is_ok()))?;
+    // One that has to go by itself waits for the answer: there may be an installer at work on it.
+    let folder = bed.folder().join(old.rsplit('/').next().unwrap_or_default());
+    assert!(folder.join("psu.bin").exists());
     let calls: String = bed.command("Calls", &"object-mapper")?.body().deserialize()?;
     let asked = calls.lines().filter(|line| line.contains("GetSubTree") && line.contains("MultipartUpdate"));
-    // Before its name is taken; then at once, after two and after eight seconds.
-    assert_eq!(asked.count(), 4, "{calls}");
+    // Before its name is taken; then at once, after two seconds, and after eight more, about now.
+    let count = asked.count();
+    assert!((3..=4).contains(&count), "{count} {calls}");
     Ok(())
 }
