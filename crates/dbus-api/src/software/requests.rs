@@ -7,6 +7,7 @@ use super::{
 };
 use crate::object_mapper;
 use crate::standard::PROPERTIES;
+use crate::standard::error::INVALID_ARGS;
 use std::os::fd::BorrowedFd;
 use update_state::{ApplyTime, RequestedActivation};
 use zbus::{Connection, Fd, OwnedObjectPath, Variant};
@@ -16,7 +17,8 @@ pub fn is_firmware(name: &str) -> bool {
     name.strip_prefix(NAMESPACE).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Hands over an image; the result is its object.
+/// Hands over an image; the result is its object. Some services want to be told too whether to install it even if it does not
+/// fit; they are told not to.
 ///
 /// Errors: as the bus or the peer says.
 pub async fn start_update(
@@ -26,9 +28,26 @@ pub async fn start_update(
     image: BorrowedFd<'_>,
     apply_time: ApplyTime,
 ) -> zbus::Result<OwnedObjectPath> {
-    let arguments = (Fd::from(image), time_name(apply_time));
-    let reply = connection.call_method(Some(peer), object, Some(UPDATE), START_UPDATE, &arguments).await?;
+    let (interface, time) = (Some(UPDATE), time_name(apply_time));
+    let arguments = (Fd::from(image), &time);
+    let asked = connection.call_method(Some(peer), object, interface, START_UPDATE, &arguments).await;
+    let reply = match asked {
+        // Such a service looks at the arguments' types before it does anything.
+        Err(error) if are_invalid_args(&error) => {
+            let arguments = (Fd::from(image), &time, false);
+            connection.call_method(Some(peer), object, interface, START_UPDATE, &arguments).await?
+        }
+        asked => asked?,
+    };
     reply.body().deserialize()
+}
+
+fn are_invalid_args(error: &zbus::Error) -> bool {
+    match error {
+        zbus::Error::FDO(error) => matches!(**error, zbus::fdo::Error::InvalidArgs(_)),
+        zbus::Error::MethodError(name, ..) => name.as_str() == INVALID_ARGS,
+        _ => false,
+    }
 }
 
 /// Hands over an image for one device, whose object's path is `target`; the result is the image's object.
