@@ -27,6 +27,10 @@ pub const IMAGE_MANAGER: &str = "xyz.openbmc_project.Software.Version";
 pub const SOFTWARE_MANAGER: &str = "xyz.openbmc_project.Software.Manager";
 /// The object of the BMC's firmware, at the service that takes images for the BMC.
 pub const BMC_OBJECT: &str = "/xyz/openbmc_project/software/bmc";
+/// Where the object mapper says which objects take images for the BMC.
+pub const BMC_UPDATEABLE: &str = "/xyz/openbmc_project/software/bmc/updateable";
+/// The same for the host.
+pub const BIOS_UPDATEABLE: &str = "/xyz/openbmc_project/software/bios/updateable";
 
 /// `Version` (s), `Purpose` (s).
 pub const VERSION: &str = "xyz.openbmc_project.Software.Version";
@@ -90,6 +94,8 @@ words! {
         Turn = "waiting for its turn",
         /// A service installs it, or is about to.
         Installer = "with its installer",
+        /// Another service, which takes such images itself, has got it from this one.
+        HandedOn = "handed on",
         /// The service that was to install it has said that it will not.
         Refused = "refused by its installer",
         /// It was not taken in, or not installed.

@@ -336,7 +336,7 @@ face! {
         Stage is stage: Stage => String = Stage::to_string,
         /// How much of it was taken in, percent.
         Progress is progress: u8 => u8 = |value| *value,
-        /// Why it ended as it did; empty while nothing is wrong.
+        /// Why it ended as it did, or which service it was handed on to; empty otherwise.
         Reason is reason: String => String = String::clone,
         /// Path of the object of the device that it is for; empty for none.
         Target is target: String => String = String::clone,
