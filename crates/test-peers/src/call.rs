@@ -28,6 +28,8 @@ pub(crate) struct Answer {
     pub signals: Vec<Message>,
     /// What goes out after it.
     pub later: Vec<Message>,
+    /// An image whose installer asks others at its end, after all of that.
+    pub installed: Option<String>,
 }
 
 /// Why a call is refused.
@@ -54,7 +56,7 @@ impl Call<'_> {
         B: serde::Serialize + DynamicType,
     {
         let reply = Message::method_return(self.header).build(body)?;
-        Ok(Answer { reply, signals, later: Vec::new() })
+        Ok(Answer { reply, signals, later: Vec::new(), installed: None })
     }
 
     /// An argument as a text; empty when it is none.

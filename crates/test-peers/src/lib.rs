@@ -12,6 +12,7 @@
 //! | `Forget(s peer)` | forgets the calls so far |
 //! | `SetText(s peer, s property, s value)` | changes a text of a state object, with its signal |
 //! | `Behave(s peer, s way)` | what installer or device does when it is told to begin: `install`, `fail`, `stay` Activating, `refuse`, or `vanish Staged`: it comes to that state and has nothing to do with the image any more |
+//! | | the software manager: `install`, `fail`, `stay`; `busy`: it refuses the call; `invalid`: the image is, and goes; `old`: it answers with an object that was there; `force`: it wants a third argument |
 //! | `Settle(s peer, s path, s state)` | an image of the installer's comes to a state: `Active`, `Failed`, ... |
 //! | `Leave(s peer)` | the peer's connection ends, as if it had crashed |
 //! | `Replace(s peer)` | the same, and another comes in its place that knows nothing |
@@ -19,7 +20,9 @@
 //!
 //! The object mapper also knows what services of firmware say of their objects and associations; others it must be told of. The installer
 //! is one for power supplies: it claims an image whose version, purpose and path come in one message. The device is the
-//! object `/xyz/openbmc_project/software/device_1`, and takes what is to be installed at once.
+//! object `/xyz/openbmc_project/software/device_1`, and takes what is to be installed at once. The BMC updater is
+//! phosphor-image-updater, the software manager phosphor-software-manager with `/xyz/openbmc_project/software/1a2b3c4d` as
+//! what runs.
 //!
 //! Which peers there are is said by `/etc/bed/peers.toml`, see [`Plan`]. The names here are written out once more on
 //! purpose: stand-ins that took them from our own tables would agree with any mistake there.

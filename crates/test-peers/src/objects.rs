@@ -6,6 +6,8 @@ use zbus::{Message, ObjectPath, Variant};
 
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const OBJECT_MANAGER: &str = "org.freedesktop.DBus.ObjectManager";
+/// Where services of firmware have theirs.
+const FIRMWARE: &str = "/xyz/openbmc_project/software";
 
 /// Properties by name.
 pub(crate) type Properties = BTreeMap<&'static str, Variant<'static>>;
@@ -53,6 +55,45 @@ impl Objects {
             }
         }
         None
+    }
+
+    /// Shows more of an object, or changes what is shown; what the world is told is the result.
+    pub(crate) fn show(&mut self, path: &str, interfaces: Interfaces) -> zbus::Result<Message> {
+        let body = (ObjectPath::try_from(path)?, &interfaces);
+        let signal = Message::signal(FIRMWARE, OBJECT_MANAGER, "InterfacesAdded").build(&body)?;
+        self.0.entry(path.to_owned()).or_default().extend(interfaces);
+        Ok(signal)
+    }
+
+    /// Shows less of an object.
+    pub(crate) fn hide(&mut self, path: &str, interfaces: &[&str]) -> zbus::Result<Message> {
+        if let Some(shown) = self.0.get_mut(path) {
+            shown.retain(|interface, _| !interfaces.contains(interface));
+            if shown.is_empty() {
+                self.0.remove(path);
+            }
+        }
+        let body = (ObjectPath::try_from(path)?, interfaces);
+        Message::signal(FIRMWARE, OBJECT_MANAGER, "InterfacesRemoved").build(&body)
+    }
+
+    /// Changes a property.
+    pub(crate) fn change(
+        &mut self,
+        path: &str,
+        interface: &'static str,
+        property: &'static str,
+        value: Variant<'static>,
+    ) -> zbus::Result<Message> {
+        let signal = changed(path, interface, property, &value)?;
+        let interfaces = self.0.entry(path.to_owned()).or_default();
+        interfaces.entry(interface).or_default().insert(property, value);
+        Ok(signal)
+    }
+
+    /// A text.
+    pub(crate) fn text(&self, path: &str, interface: &str, property: &str) -> Option<&str> {
+        self.0.get(path)?.get(interface)?.get(property)?.downcast_ref().ok()
     }
 
     fn properties(&self, call: &Call<'_>, interface: &str) -> Result<&Properties, Refusal> {

@@ -10,8 +10,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use zbus::message::Type;
-use zbus::{Connection, Message, MessageStream, Structure};
+use zbus::message::{Flags, Type};
+use zbus::{Connection, Message, MessageStream, OwnedVariant, Structure};
 
 /// Longest wait for the bus itself.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -110,15 +110,71 @@ impl Peer {
         self.connection.send(message).await
     }
 
-    async fn answer(&self, message: Message) {
-        let outgoing = self.perform(&message);
-        let sent = match outgoing {
-            Ok(outgoing) => self.connection.send_all(&outgoing).await,
+    async fn answer(self: &Arc<Self>, message: Message) {
+        let sent = match self.perform(&message) {
+            Ok((outgoing, installed)) => {
+                if let Some(image) = installed {
+                    let peer = Arc::clone(self);
+                    tokio::spawn(async move { peer.finish(&image).await });
+                }
+                self.connection.send_all(&outgoing).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = sent {
             log::warn!("{} cannot answer: {error}", self.kind);
         }
+    }
+
+    /// What an installer of the BMC's firmware does once an image is written: `Activation::onFlashWriteSuccess` and
+    /// `ItemUpdater` of openbmc/phosphor-bmc-code-mgmt.
+    async fn finish(&self, image: &str) {
+        let services = self.services(image, "xyz.openbmc_project.Software.Version").await;
+        let name = "xyz.openbmc_project.Software.Version";
+        if services.iter().any(|service| service == name) {
+            let delete = Message::method_call(image, "Delete").interface("xyz.openbmc_project.Object.Delete");
+            let delete = delete.destination(name).with_flags(Flags::NO_REPLY_EXPECTED).build(&());
+            if let Ok(delete) = delete {
+                self.sent(self.connection.send(&delete).await);
+            }
+        }
+        let settings = format!("{FIRMWARE}/apply_time");
+        let interface = "xyz.openbmc_project.Software.ApplyTime";
+        let apply = match self.services(&settings, interface).await.first() {
+            Some(service) => {
+                let properties = Some("org.freedesktop.DBus.Properties");
+                let arguments = (interface, "RequestedApplyTime");
+                let asked =
+                    self.connection.call_method(Some(&**service), &*settings, properties, "Get", &arguments);
+                let value = asked.await.and_then(|reply| reply.body().deserialize::<OwnedVariant>());
+                value.ok().and_then(|value| String::try_from(value).ok())
+            }
+            None => None,
+        };
+        let signals = self.state().role.installed(image, apply.as_deref());
+        match signals {
+            Ok(signals) => self.sent(self.connection.send_all(&signals).await),
+            Err(error) => self.sent(Err(error)),
+        }
+    }
+
+    fn sent(&self, sent: zbus::Result<()>) {
+        if let Err(error) = sent {
+            log::warn!("{} cannot go on: {error}", self.kind);
+        }
+    }
+
+    /// The services that have an object with an interface, as the object mapper says.
+    async fn services(&self, path: &str, interface: &str) -> Vec<String> {
+        let mapper = "xyz.openbmc_project.ObjectMapper";
+        let interfaces = [interface];
+        let arguments = (path, interfaces.as_slice());
+        let object = "/xyz/openbmc_project/object_mapper";
+        let asked = self.connection.call_method(Some(mapper), object, Some(mapper), "GetObject", &arguments);
+        let services = asked
+            .await
+            .and_then(|reply| reply.body().deserialize::<std::collections::BTreeMap<String, Vec<String>>>());
+        services.map(|services| services.into_keys().collect()).unwrap_or_default()
     }
 
     /// Answers with an error whatever is asked.
@@ -134,17 +190,19 @@ impl Peer {
     }
 
     /// Does what a call asks for; signals and the reply are the result.
-    fn perform(&self, message: &Message) -> zbus::Result<Vec<Message>> {
+    fn perform(&self, message: &Message) -> zbus::Result<(Vec<Message>, Option<String>)> {
         let state = &mut *self.state();
         let outcome = with_call(message, |call| {
             let own = state.role.perform(call);
             own.unwrap_or_else(|| state.role.objects().perform(call))
         });
         match outcome? {
-            Ok(Answer { reply, signals, later }) => {
-                Ok(signals.into_iter().chain([reply]).chain(later).collect())
+            Ok(Answer { reply, signals, later, installed }) => {
+                Ok((signals.into_iter().chain([reply]).chain(later).collect(), installed))
             }
-            Err(Refusal { name, text }) => Ok(vec![Message::error(&message.header(), name).build(&text)?]),
+            Err(Refusal { name, text }) => {
+                Ok((vec![Message::error(&message.header(), name).build(&text)?], None))
+            }
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What each peer does.
 
+mod bmc_updater;
 mod device;
 mod event_log;
 mod installer;
 mod object_mapper;
+mod software_manager;
 mod states;
 
 use crate::call::{Call, Outcome};
@@ -25,10 +27,13 @@ pub(crate) enum Kind {
     FieldMode,
     Installer,
     Device,
+    BmcUpdater,
+    SoftwareManager,
+    Settings,
 }
 
 /// Each peer with its word and its name on the bus.
-const KINDS: [(Kind, &str, &str); 8] = [
+const KINDS: [(Kind, &str, &str); 11] = [
     (Kind::ObjectMapper, "object-mapper", "xyz.openbmc_project.ObjectMapper"),
     (Kind::EventLog, "event-log", "xyz.openbmc_project.Logging"),
     (Kind::ChassisState, "chassis-state", "xyz.openbmc_project.State.Chassis"),
@@ -37,6 +42,9 @@ const KINDS: [(Kind, &str, &str); 8] = [
     (Kind::FieldMode, "field-mode", "xyz.openbmc_project.Software.BMC.Updater"),
     (Kind::Installer, "installer", "xyz.openbmc_project.Software.Psu.Updater"),
     (Kind::Device, "device", "xyz.openbmc_project.Software.Device.Updater"),
+    (Kind::BmcUpdater, "bmc-updater", "xyz.openbmc_project.Software.BMC.Updater"),
+    (Kind::SoftwareManager, "software-manager", "xyz.openbmc_project.Software.Manager"),
+    (Kind::Settings, "settings", "xyz.openbmc_project.Settings"),
 ];
 
 impl Kind {
@@ -72,6 +80,9 @@ impl Kind {
             Self::FieldMode => Box::new(states::field_mode()),
             Self::Installer => Box::new(installer::Installer::default()),
             Self::Device => Box::new(device::Device::default()),
+            Self::BmcUpdater => Box::new(bmc_updater::BmcUpdater::default()),
+            Self::SoftwareManager => Box::new(software_manager::SoftwareManager::default()),
+            Self::Settings => Box::new(states::settings()),
         }
     }
 }
@@ -131,6 +142,11 @@ pub(crate) trait Role: Send + fmt::Debug {
     /// What it does with images from now on; false when there is no such way.
     fn behave(&mut self, _way: &str) -> bool {
         false
+    }
+
+    /// It has written an image, and asked for the system's apply time; what it says of it is the result.
+    fn installed(&mut self, _path: &str, _apply_time: Option<&str>) -> zbus::Result<Vec<Message>> {
+        Ok(Vec::new())
     }
 
     /// An image of its own comes to a state; what it says of it is the result.

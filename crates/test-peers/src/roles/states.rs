@@ -1,4 +1,4 @@
-//! Chassis, host and BMC state, field mode: objects with a few values. Nothing follows from a requested transition.
+//! Chassis, host and BMC state, field mode, settings: objects with a few values. Nothing follows from a requested transition.
 
 use super::Role;
 use crate::call::{Call, Outcome};
@@ -50,6 +50,15 @@ pub(crate) fn field_mode() -> States {
     let properties = [("FieldModeEnabled", Variant::from(false))].into();
     let interfaces = Interfaces::from([("xyz.openbmc_project.Control.FieldMode", properties)]);
     States(Objects([("/xyz/openbmc_project/software".to_owned(), interfaces)].into()))
+}
+
+/// The system's settings, as far as they are about firmware. An object mapper has to be told of them.
+pub(crate) fn settings() -> States {
+    single(
+        "/xyz/openbmc_project/software/apply_time",
+        "xyz.openbmc_project.Software.ApplyTime",
+        &[("RequestedApplyTime", "xyz.openbmc_project.Software.ApplyTime.RequestedApplyTimes.OnReset")],
+    )
 }
 
 fn single(path: &str, interface: &'static str, texts: &[(&'static str, &str)]) -> States {
