@@ -361,6 +361,14 @@ pub fn image_for(target: &str, version: &str) -> Vec<u8> {
     build(target, version, b"firmware")
 }
 
+/// One of another purpose.
+pub fn image_of_purpose(purpose: Purpose, version: &str) -> Vec<u8> {
+    let mut archive = Vec::new();
+    let builder = ImageBuilder::new(purpose, version).machine_name(MACHINE);
+    builder.payload("image.bin", b"firmware").sign(&KEY, None).write(&mut archive).unwrap();
+    archive
+}
+
 fn build(target: &str, version: &str, payload: &[u8]) -> Vec<u8> {
     let mut archive = Vec::new();
     let builder = ImageBuilder::new(Purpose::Psu, version).extended_version(target).machine_name(MACHINE);

@@ -2,29 +2,52 @@
 //! the file that it was read from.
 
 use super::bed::{
-    ACTIVATION, Bed, IMMEDIATE, NAME, PROPERTIES, SOFTWARE_MANAGER, STATES, UPDATE, error_name, image, memory,
+    ACTIVATION, Bed, IMAGE, IMMEDIATE, MULTIPART, NAME, ON_RESET, PROPERTIES, ROOT, SOFTWARE_MANAGER, STATES,
+    UPDATE, VERSION, error_name, image, image_of_purpose, memory,
 };
+use super::ear::{Heard, Said};
 use anyhow::Context as _;
+use image_builder::Purpose;
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::os::fd::AsFd as _;
-use zbus::{Fd, OwnedObjectPath, OwnedVariant};
+use std::os::unix::fs::OpenOptionsExt as _;
+use zbus::{Fd, OwnedObjectPath, OwnedVariant, Variant};
 
 const MAPPER: &str = "xyz.openbmc_project.ObjectMapper";
+const MAPPER_OBJECT: &str = "/xyz/openbmc_project/object_mapper";
+const MARKER: &str = "xyz.openbmc_project.Software.MultipartUpdate";
+const PROGRESS: &str = "xyz.openbmc_project.Software.ActivationProgress";
+const SETTINGS: &str = "xyz.openbmc_project.Settings";
+const APPLY_TIME: &str = "xyz.openbmc_project.Software.ApplyTime";
+const BMC_UPDATER: &str = "xyz.openbmc_project.Software.BMC.Updater";
 const BMC: &str = "/xyz/openbmc_project/software/bmc";
 
-/// bmcweb's calls: `redfish-core/lib/update_service.hpp` of openbmc/bmcweb, the build with `StartUpdate`.
-struct Bmcweb<'a>(&'a Bed);
+/// Services with their interfaces.
+type Services = BTreeMap<String, Vec<String>>;
+
+/// bmcweb's calls: `redfish-core/lib/update_service.hpp` of openbmc/bmcweb, the build with `StartUpdate`. Where it answers a
+/// client with `InternalError`, so do these.
+pub struct Bmcweb<'a>(pub &'a Bed);
 
 impl Bmcweb<'_> {
+    /// `getSubTree` of `src/dbus_utility.cpp`.
+    fn sub_tree(&self, interface: &str) -> Result<BTreeMap<String, Services>, String> {
+        let arguments = (ROOT, 1, vec![interface]);
+        let reply = self.0.call([MAPPER, MAPPER_OBJECT, MAPPER], "GetSubTree", &arguments);
+        reply.and_then(|reply| reply.body().deserialize()).map_err(error_name)
+    }
+
     /// `getAssociationEndPoints` of `src/dbus_utility.cpp`.
-    fn endpoints(&self, path: &str) -> Result<Vec<String>, String> {
+    pub fn endpoints(&self, path: &str) -> Result<Vec<String>, String> {
         let arguments = ("xyz.openbmc_project.Association", "endpoints");
         let reply = self.0.call([MAPPER, path, PROPERTIES], "Get", &arguments).map_err(error_name)?;
         let value: OwnedVariant = reply.body().deserialize().map_err(error_name)?;
         Vec::try_from(value).map_err(|error| error.to_string())
     }
 
-    /// `startUpdate`; what its name is for a reply of an error goes no further than `InternalError`.
+    /// `startUpdate`.
     fn start_update(&self, service: &str, path: &str, image: &File, apply: &str) -> Result<String, String> {
         let body = (Fd::from(image.as_fd()), apply);
         let reply = self.0.call([service, path, UPDATE], "StartUpdate", &body).map_err(error_name)?;
@@ -32,12 +55,71 @@ impl Bmcweb<'_> {
         Ok(object.to_string())
     }
 
-    /// `handleBMCUpdate`: what is pushed to `HttpPushUri`, or has `Managers/bmc` as its target.
-    fn update_bmc(&self, image: &File, apply: &str) -> anyhow::Result<String> {
-        let endpoints = self.endpoints(&format!("{BMC}/updateable")).map_err(anyhow::Error::msg)?;
-        let [endpoint] = &*endpoints else { anyhow::bail!("500: {endpoints:?}") };
-        self.start_update(SOFTWARE_MANAGER, endpoint, image, apply).map_err(anyhow::Error::msg)
+    /// `handleMultipartManagerUpdate`: the body names no targets.
+    fn update_without_targets(&self, image: &File, apply: &str) -> Result<String, String> {
+        let found = self.sub_tree(MARKER)?;
+        let mut paths = found.iter();
+        let (Some((path, services)), None) = (paths.next(), paths.next()) else {
+            return Err(format!("{} paths", found.len()));
+        };
+        let takes = |(_, interfaces): &(&String, &Vec<String>)| interfaces.iter().any(|name| name == UPDATE);
+        let (service, _) = services.iter().find(takes).ok_or("no service")?;
+        self.start_update(service, path, image, apply)
     }
+
+    /// `handleBMCUpdate`: what is pushed to `HttpPushUri`, or has `Managers/bmc` as its target.
+    pub fn update_bmc(&self, image: &File, apply: &str) -> Result<String, String> {
+        let endpoints = self.endpoints(&format!("{BMC}/updateable"))?;
+        let [endpoint] = &*endpoints else { return Err(format!("{endpoints:?}")) };
+        self.start_update(SOFTWARE_MANAGER, endpoint, image, apply)
+    }
+
+    /// `getSwInfo`: the target is an item of the firmware inventory, whose first service is called.
+    fn update_item(&self, id: &str, image: &File, apply: &str) -> Result<String, String> {
+        let found = self.sub_tree(VERSION)?;
+        let is_it = |(path, _): &(&String, &Services)| path.rsplit('/').next() == Some(id);
+        let (path, services) = found.iter().find(is_it).ok_or("PropertyValueFormatError")?;
+        let service = services.keys().next().ok_or("no service")?;
+        self.start_update(service, path, image, apply)
+    }
+}
+
+/// How a task stands, by what was said since it began: `createTask` of `update_service.hpp`. It hears signals of any sender.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Task {
+    ended: Option<&'static str>,
+    percents: Vec<String>,
+}
+
+impl Task {
+    fn of(heard: &[Heard], path: &str) -> Self {
+        let mut task = Self::default();
+        let changes = heard.iter().filter(|heard| matches!(heard.said, Said::Changed(..)));
+        for heard in changes.filter(|heard| heard.path == path) {
+            if task.ended.is_some() {
+                break;
+            }
+            let state = heard.value(ACTIVATION, "Activation").and_then(|state| state.strip_prefix(STATES));
+            task.percents.extend(heard.value(PROGRESS, "Progress").map(str::to_owned));
+            task.ended = match state {
+                Some("Invalid" | "Failed") => Some("Exception"),
+                Some("Active") => Some("Completed"),
+                _ => None,
+            };
+        }
+        task
+    }
+}
+
+/// Waits for a task's end; it began when so many messages had been heard.
+fn await_task(bed: &mut Bed, path: &str, from: usize) -> anyhow::Result<Task> {
+    bed.until(|heard| Some(Task::of(&heard[from..], path)).filter(|task| task.ended.is_some()))
+}
+
+/// Has the object mapper know the system's settings, which are no service of firmware.
+fn map_settings(bed: &Bed) -> anyhow::Result<()> {
+    let object = format!("{ROOT}/apply_time");
+    bed.command("Map", &(object, SETTINGS, [APPLY_TIME].as_slice())).map(drop)
 }
 
 /// A unit, installed for all that the service can see.
@@ -66,15 +148,139 @@ fn bmcweb_pushes_an_image_to_the_object_that_is_associated_with_the_bmc() -> any
     bed.wait("the mapper knows the association", || Ok(Bmcweb(&bed).endpoints(&association).is_ok()))?;
     assert_eq!(Bmcweb(&bed).endpoints(&association), Ok(vec![BMC.to_owned()]));
     assert_eq!(Bmcweb(&bed).endpoints(&format!("{BMC}/software_version")), Ok(vec![BMC.to_owned()]));
-    let object = Bmcweb(&bed).update_bmc(&memory(&image("pushed"))?, IMMEDIATE)?;
-    assert_eq!(bed.await_image("pushed")?, object);
-    bed.await_state(&object, "Active")?;
-    let bad = Bmcweb(&bed).update_bmc(&memory(b"no image")?, IMMEDIATE)?;
-    bed.await_state(&bad, "Invalid")?;
+    for (content, end) in [(image("pushed"), "Completed"), (b"no image".to_vec(), "Exception")] {
+        let from = bed.heard()?.len();
+        let object = Bmcweb(&bed).update_bmc(&memory(&content)?, IMMEDIATE).map_err(anyhow::Error::msg)?;
+        assert_eq!(await_task(&mut bed, &object, from)?.ended, Some(end));
+    }
     // What else bmcweb asks of the service of this name is refused, and not taken for done: `redfish-core/lib/managers.hpp`.
     let reset = [SOFTWARE_MANAGER, BMC, "xyz.openbmc_project.Common.FactoryReset"];
     let refused = bed.call(reset, "Reset", &()).map(drop).map_err(error_name);
     assert_eq!(refused, Err("org.freedesktop.DBus.Error.UnknownInterface".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn bmcweb_hands_over_an_image_without_targets_and_its_task_comes_to_its_end() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+    bed.start_peers(&["event-log", "object-mapper", "installer"])?;
+    bed.start()?;
+    bed.wait("the mapper knows the marker", || {
+        Ok(Bmcweb(&bed).sub_tree(MARKER).is_ok_and(|found| found.contains_key(MULTIPART)))
+    })?;
+    bed.command("Behave", &("installer", "install"))?;
+    let from = bed.heard()?.len();
+    let update = |bed: &Bed, content: &[u8]| {
+        Bmcweb(bed).update_without_targets(&memory(content)?, ON_RESET).map_err(anyhow::Error::msg)
+    };
+    let object = update(&bed, &image("whole"))?;
+    let task = await_task(&mut bed, &object, from)?;
+    assert_eq!((task.ended, task.percents.last().map(String::as_str)), (Some("Completed"), Some("100")));
+    let from = bed.heard()?.len();
+    let object = update(&bed, b"no image")?;
+    assert_eq!(await_task(&mut bed, &object, from)?.ended, Some("Exception"));
+    bed.command("Behave", &("installer", "fail"))?;
+    let from = bed.heard()?.len();
+    let object = update(&bed, &image("failing"))?;
+    assert_eq!(await_task(&mut bed, &object, from)?.ended, Some("Exception"));
+    Ok(())
+}
+
+#[test]
+fn bmcweb_targets_an_item_of_the_firmware_inventory_that_is_an_image_here() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+    bed.start_peers(&["event-log", "object-mapper"])?;
+    bed.start()?;
+    bed.drop_file("dropped", &image("dropped"))?;
+    let dropped = bed.await_image("dropped")?;
+    let id = dropped.rsplit('/').next().context("it has a name")?.to_owned();
+    bed.wait("the mapper knows it", || {
+        Ok(Bmcweb(&bed).sub_tree(VERSION).is_ok_and(|found| found.contains_key(&dropped)))
+    })?;
+    assert_eq!(Bmcweb(&bed).sub_tree(VERSION).map(|found| found[&dropped].len()), Ok(1));
+    // `getSwUpdatableStatus`.
+    let asked = bed.call([MAPPER, MAPPER_OBJECT, MAPPER], "GetObject", &(&dropped, [UPDATE].as_slice()))?;
+    assert_eq!(asked.body().deserialize::<Services>()?.into_keys().collect::<Vec<_>>(), [NAME]);
+    let update = |bed: &Bed, content: &[u8]| {
+        Bmcweb(bed).update_item(&id, &memory(content)?, ON_RESET).map_err(anyhow::Error::msg)
+    };
+    let next = update(&bed, &image("next"))?;
+    assert_eq!(bed.await_image("next")?, next);
+    assert_eq!(bed.get(NAME, &next, IMAGE, "Target"), Ok(dropped.clone()));
+    let from = bed.heard()?.len();
+    let other = update(&bed, &image_of_purpose(Purpose::Bmc, "other"))?;
+    assert_eq!(await_task(&mut bed, &other, from)?.ended, Some("Exception"));
+    let reason = bed.get(NAME, &other, IMAGE, "Reason");
+    assert!(reason.as_ref().is_ok_and(|reason| reason.contains("its purpose is BMC")), "{reason:?}");
+    let unknown = Bmcweb(&bed).update_item("0", &memory(&image("unknown"))?, ON_RESET);
+    assert_eq!(unknown, Err("PropertyValueFormatError".to_owned()));
+    Ok(())
+}
+
+/// The build that drops files, with phosphor-image-updater: `redfish-core/lib/update_service.hpp` of openbmc/bmcweb,
+/// `bmc/item_updater.cpp` of openbmc/phosphor-bmc-code-mgmt.
+#[test]
+fn bmcweb_drops_an_image_for_the_bmc_and_sets_the_apply_time_itself() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+    bed.start_peers(&["event-log", "object-mapper", "settings", "bmc-updater"])?;
+    map_settings(&bed)?;
+    bed.start()?;
+    let settings = [SETTINGS, &format!("{ROOT}/apply_time"), PROPERTIES];
+    bed.call(settings, "Set", &(APPLY_TIME, "RequestedApplyTime", Variant::from(IMMEDIATE)))?;
+    let path = bed.folder().join("5f1c8d0e-4a53-4a4a-9f39-1c2f5f1e4b70");
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o440).open(path)?;
+    file.write_all(&image_of_purpose(Purpose::Bmc, "dropped"))?;
+    drop(file);
+    let object = bed.until(|heard| {
+        let found = heard.iter().find(|heard| heard.adds(ACTIVATION))?;
+        Some(found.path.clone())
+    })?;
+    let services = |bed: &Bed, interface: &str| -> anyhow::Result<Vec<String>> {
+        let arguments = (&object, vec![interface]);
+        let asked = bed.call([MAPPER, MAPPER_OBJECT, MAPPER], "GetObject", &arguments)?;
+        Ok(asked.body().deserialize::<Services>()?.into_keys().collect())
+    };
+    bed.wait("the mapper knows it", || Ok(services(&bed, ACTIVATION).is_ok()))?;
+    assert_eq!(services(&bed, ACTIVATION)?, [BMC_UPDATER], "of several it would choose none");
+    let from = bed.heard()?.len();
+    bed.set_requested(BMC_UPDATER, &object)?;
+    assert_eq!(await_task(&mut bed, &object, from)?.ended, Some("Completed"));
+    // The updater has asked for that by the bus name: it needs the image no more.
+    bed.wait("the image is gone here", || Ok(bed.images()?.is_empty()))?;
+    assert_eq!(
+        bed.get(SETTINGS, &format!("{ROOT}/apply_time"), APPLY_TIME, "RequestedApplyTime"),
+        Ok(IMMEDIATE.to_owned())
+    );
+    Ok(())
+}
+
+/// It reads the system's setting at its end, and asks for a reboot by hand unless that is Immediate: `bmc/activation.cpp` of
+/// openbmc/phosphor-bmc-code-mgmt.
+#[test]
+fn phosphor_image_updater_finds_the_apply_time_of_the_image_that_it_is_told_to_install() -> anyhow::Result<()>
+{
+    for (apply, before) in [(IMMEDIATE, ON_RESET), (ON_RESET, IMMEDIATE)] {
+        let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+        bed.start_peers(&["event-log", "object-mapper", "settings", "bmc-updater"])?;
+        map_settings(&bed)?;
+        bed.command("SetText", &("settings", "RequestedApplyTime", before))?;
+        bed.start()?;
+        let from = bed.heard()?.len();
+        let object = bed.start_update(&image_of_purpose(Purpose::Bmc, "handed-over"), apply)?;
+        assert_eq!(await_task(&mut bed, &object, from)?.ended, Some("Completed"));
+        let is_set = |heard: &&Heard| matches!(heard.said, Said::Set(..));
+        let sets = bed.heard()?.iter().filter(is_set).map(|heard| format!("{heard:?}"));
+        let sets: Vec<_> =
+            sets.map(|set| set.split_once(": ").map_or("", |(_, set)| set).to_owned()).collect();
+        let wish = "xyz.openbmc_project.Software.Activation.RequestedActivations.Active";
+        let expected =
+            [format!("set RequestedApplyTime = {apply}"), format!("set RequestedActivation = {wish}")];
+        assert_eq!(sets, expected, "the setting comes first");
+        let calls: String = bed.command("Calls", &"settings")?.body().deserialize()?;
+        let asked: Vec<_> = calls.lines().map(|call| call.split(' ').nth(1).unwrap_or_default()).collect();
+        assert_eq!(asked, [format!("{PROPERTIES}.Set"), format!("{PROPERTIES}.Get")]);
+        bed.wait("the image is gone here", || Ok(bed.images()?.is_empty()))?;
+    }
     Ok(())
 }
 
