@@ -10,6 +10,7 @@ mod clients;
 mod contract;
 mod descriptors;
 mod grants;
+mod hand_on;
 mod hand_over;
 mod ingest;
 mod kept;

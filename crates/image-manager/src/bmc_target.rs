@@ -34,40 +34,44 @@ const UNIT_FOLDERS: [&str; 4] =
 const MASK: &str = "/dev/null";
 
 /// The connection that has the object, if there is one.
-#[derive(Debug)]
-pub struct BmcTarget(Option<JoinHandle<anyhow::Result<Infallible>>>);
+#[derive(Debug, Default)]
+pub struct BmcTarget {
+    unique_name: Option<String>,
+    owning: Option<JoinHandle<anyhow::Result<Infallible>>>,
+}
 
 impl BmcTarget {
-    /// The object is not offered.
-    pub fn none() -> Self {
-        Self(None)
-    }
-
     /// Offers the object, unless the settings or another service say otherwise; the name is taken meanwhile.
     ///
     /// Errors: the bus cannot be reached.
     pub async fn start(wish: SoftwareManager, root: &Path, commands: Commands) -> anyhow::Result<Self> {
         if wish == SoftwareManager::Off {
-            return Ok(Self::none());
+            return Ok(Self::default());
         }
         if let Some(unit) = installed_unit(root).filter(|_| wish == SoftwareManager::Auto) {
             log::info!("{SOFTWARE_MANAGER} is left to {}", unit.display());
-            return Ok(Self::none());
+            return Ok(Self::default());
         }
         let (connection, _) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
         serve(&connection, commands).await?;
-        Ok(Self(Some(tokio::spawn(own(connection)))))
+        let unique_name = connection.unique_name().map(ToString::to_string);
+        Ok(Self { unique_name, owning: Some(tokio::spawn(own(connection))) })
+    }
+
+    /// Unique name of the connection.
+    pub fn unique_name(&self) -> Option<String> {
+        self.unique_name.clone()
     }
 
     /// Waits until the connection is lost. Dropping the future loses nothing.
     pub async fn lost(&mut self) -> anyhow::Error {
-        let Some(owning) = &mut self.0 else { return pending().await };
+        let Some(owning) = &mut self.owning else { return pending().await };
         let error = match owning.await {
             Ok(Ok(never)) => match never {},
             Ok(Err(error)) => error,
             Err(error) => error.into(),
         };
-        self.0 = None;
+        self.owning = None;
         error.context(format!("the connection of {SOFTWARE_MANAGER}"))
     }
 }

@@ -4,12 +4,14 @@
 //! Time is an argument; what the bus, the log and the disk must be told is the result. Source: the project's rules IM-60
 //! to IM-62, made after openbmc/phosphor-bmc-code-mgmt.
 
+use handed_on::HandedOn;
 use std::time::Duration;
 use steps::has_ended;
 use update_state::{Activation, ApplyTime};
 
 #[cfg(test)]
 mod exploration;
+mod handed_on;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -53,8 +55,9 @@ pub enum Origin {
 enum Stage {
     TakingIn,
     Held {
-        is_good: bool,
+        next: Next,
     },
+    HandedOn(HandedOn),
     Offered {
         since: Duration,
     },
@@ -72,6 +75,14 @@ enum Stage {
         since: Duration,
     },
     Removed,
+}
+
+/// What follows once it is not held any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Next {
+    Offer,
+    HandOn,
+    Refuse,
 }
 
 /// Whether the installer is to be told to begin.
@@ -210,6 +221,9 @@ impl HandOver {
 
     /// Whether an installer has begun or been told to, by us or by a client, and has not come to an end.
     pub fn is_under_way(&self) -> bool {
+        if self.is_handed_on() {
+            return self.activation.is_busy();
+        }
         let Stage::Claimed { claim, .. } = &self.stage else { return false };
         let was_told = match &self.begun {
             Begun::No => false,
@@ -223,6 +237,11 @@ impl HandOver {
     /// Whether it is being taken in, or about to be, or was and no client could know it yet.
     pub fn is_taking_in(&self) -> bool {
         matches!(self.stage, Stage::TakingIn | Stage::Held { .. })
+    }
+
+    /// Whether another service has it, and has not come to an end.
+    pub fn is_handed_on(&self) -> bool {
+        matches!(self.stage, Stage::HandedOn(_))
     }
 
     /// Whether it was not taken in yet, so that it can be cancelled.
@@ -278,13 +297,16 @@ impl HandOver {
                 Request::GivenUp { since } if self.may_go() => after(&since, self.limits.kept),
                 _ => None,
             },
+            Stage::HandedOn(handed_on) if self.activation == Activation::Ready && handed_on.is_coming() => {
+                after(&handed_on.since?, self.limits.ready)
+            }
             // Its files are not taken away under an installer; its end is a change that wakes us.
             _ if !self.may_go() => None,
             Stage::Offered { since } => after(since, self.claim_limit()),
             Stage::Over { since } => after(since, self.limits.linger),
             Stage::Done { since } => after(since, self.done_limit()),
             Stage::Claimed { claim, since } if claim.is_refused() => after(since, self.refused_limit(claim)),
-            Stage::Claimed { .. } | Stage::TakingIn | Stage::Removed => None,
+            Stage::Claimed { .. } | Stage::TakingIn | Stage::HandedOn(_) | Stage::Removed => None,
         }
     }
 
@@ -300,11 +322,9 @@ impl HandOver {
                 }
                 self.others_known = true;
             }
-            Event::TakenIn | Event::NotTakenIn => {
-                if self.stage == Stage::TakingIn {
-                    self.stage = Stage::Held { is_good: event == Event::TakenIn };
-                }
-            }
+            Event::TakenIn => self.hold(Next::Offer),
+            Event::HandOn => self.hold(Next::HandOn),
+            Event::NotTakenIn => self.hold(Next::Refuse),
             Event::Cancelled => {
                 if self.stage == Stage::TakingIn {
                     self.become_state(Activation::Invalid);
@@ -312,6 +332,7 @@ impl HandOver {
                     return Some(Effect::Remove);
                 }
             }
+            Event::Requested if self.is_handed_on() => return Some(Effect::AskRecipient),
             Event::Requested => {
                 // Also when an earlier installer was told: a client asks anew.
                 let is_ours = !matches!(self.stage, Stage::Claimed { .. });
@@ -346,8 +367,26 @@ impl HandOver {
                 self.become_state(Activation::Invalid);
                 self.stage = Stage::Over { since: now };
             }
+            Event::RecipientHasIt | Event::RecipientShows(_) | Event::RecipientGone => {
+                self.hear_recipient(&event, now);
+            }
         }
         None
+    }
+
+    fn hold(&mut self, next: Next) {
+        if self.stage == Stage::TakingIn {
+            self.stage = Stage::Held { next };
+        }
+    }
+
+    fn hear_recipient(&mut self, event: &Event, now: Duration) {
+        let Stage::HandedOn(handed_on) = &mut self.stage else { return };
+        match event {
+            Event::RecipientShows(state) => handed_on.shown = Some(*state),
+            Event::RecipientGone => handed_on.is_gone = true,
+            _ => handed_on.since = Some(now),
+        }
     }
 
     fn answered(&mut self, is_accepted: bool, now: Duration) -> Option<Effect> {
@@ -369,10 +408,11 @@ impl HandOver {
     fn advance(&mut self, now: Duration) -> Option<Effect> {
         let is_over = |since: &Duration, limit: Duration| now >= since.saturating_add(limit);
         match &self.stage {
-            Stage::Held { is_good } if self.hold_is_over(now) => {
-                let (next, stage, effect) = match is_good {
-                    true => (Activation::Ready, Stage::Offered { since: now }, Effect::Offer),
-                    false => (Activation::Invalid, Stage::Over { since: now }, Effect::Refuse),
+            Stage::Held { next } if self.hold_is_over(now) => {
+                let (next, stage, effect) = match next {
+                    Next::Offer => (Activation::Ready, Stage::Offered { since: now }, Effect::Offer),
+                    Next::HandOn => (Activation::Ready, Stage::HandedOn(HandedOn::default()), Effect::HandOn),
+                    Next::Refuse => (Activation::Invalid, Stage::Over { since: now }, Effect::Refuse),
                 };
                 self.become_state(next);
                 self.stage = stage;
@@ -392,6 +432,7 @@ impl HandOver {
                 }
             },
             Stage::Claimed { claim, since } => self.follow(claim.clone(), *since, now),
+            Stage::HandedOn(handed_on) => self.mirror(handed_on.clone(), now),
             Stage::Over { since } if is_over(since, self.limits.linger) && self.may_go() => {
                 self.stage = Stage::Removed;
                 Some(Effect::Remove)
@@ -453,6 +494,37 @@ impl HandOver {
             return Some(Effect::Retried);
         }
         is_late.then(|| self.end_invalid(Effect::Stuck, now))
+    }
+
+    /// What the service came to that has the image: one transition of ours after the other, then its end.
+    fn mirror(&mut self, handed_on: HandedOn, now: Duration) -> Option<Effect> {
+        if let Some(theirs) = handed_on.shown
+            && let Some(ours) = handed_on::next(self.activation, theirs)
+        {
+            self.become_state(ours);
+            if ours.is_final() {
+                self.stage = Stage::Done { since: now };
+            }
+            return Some(Effect::Mirrored { ours, theirs });
+        }
+        let late = |since: Duration| now >= since.saturating_add(self.limits.ready);
+        match self.activation {
+            Activation::Ready if handed_on.is_gone => Some(self.end_invalid(Effect::RecipientLost, now)),
+            Activation::Ready if handed_on.is_coming() && handed_on.since.is_some_and(late) => {
+                Some(self.end_invalid(Effect::Stuck, now))
+            }
+            // What it waits for is a reset, which is not its business.
+            Activation::Staged if handed_on.is_gone => {
+                self.stage = Stage::Done { since: now };
+                Some(Effect::Ended(Activation::Staged))
+            }
+            _ if handed_on.is_gone => {
+                self.become_state(Activation::Failed);
+                self.stage = Stage::Done { since: now };
+                Some(Effect::RecipientLost)
+            }
+            _ => None,
+        }
     }
 
     /// The installer is gone, or has taken its Activation away.

@@ -107,6 +107,14 @@ impl ImageSource {
         }
     }
 
+    /// The file, once more, where it is one; what comes as a stream can be read once.
+    pub fn original(&self) -> Option<File> {
+        match self {
+            Self::File { file, .. } => file.try_clone().ok(),
+            Self::Stream { .. } => None,
+        }
+    }
+
     fn stream(stream: File, is_socket: bool, patience: Patience, stop: Arc<AtomicBool>) -> Self {
         let pace = Pace::new(patience.rate, patience.stall);
         Self::Stream { stream, is_socket, patience, began: None, pace, stop }

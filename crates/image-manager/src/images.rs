@@ -12,6 +12,7 @@ use dbus_api::software::Stage as ImageStage;
 use dbus_api::software::refusal::Refusal;
 use dbus_api::software::signals::Objects;
 use event_log::Event as LogEvent;
+use hand_on::Handing;
 use image_format::VersionId;
 use objects::{ApplyTimeSetting, ImageObject, ImageObjects};
 use record::{Record, Records, Stage};
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 use update_state::{Activation, ApplyTime, RequestedActivation};
 use zbus::Connection;
 
+pub mod hand_on;
 pub mod objects;
 pub mod record;
 pub mod removal;
@@ -34,6 +36,10 @@ pub enum Answer {
     Begun(VersionId, String, bool),
     /// The system's apply time was set for an image, or could not be.
     ApplyTimeSet(VersionId),
+    /// Which service takes such images as this one, if there is one.
+    Recipient(VersionId, Option<hand_on::Recipient>),
+    /// What the service says that an image was handed on to.
+    HandedOn(VersionId, hand_on::News),
     /// An id for an image that was dropped, and whether the object mapper knows it.
     Named(Box<take_in::Named>),
 }
@@ -66,6 +72,8 @@ pub struct Images {
     is_enforcing: bool,
     /// Images may have lost their folders.
     may_have_lost: bool,
+    /// Unique names of our connections.
+    own: Vec<String>,
 }
 
 impl Images {
@@ -81,8 +89,9 @@ impl Images {
         let objects = ImageObjects::new(connection, commands);
         let changes = Vec::new();
         let (is_enforcing, may_have_lost) = (false, false);
+        let own = connection.unique_name().map(ToString::to_string).into_iter().collect();
         let images =
-            Self { objects, records, folder, settings, answers, changes, is_enforcing, may_have_lost };
+            Self { objects, records, folder, settings, answers, changes, is_enforcing, may_have_lost, own };
         (images, given)
     }
 
@@ -119,7 +128,9 @@ impl Images {
     /// When something is due.
     pub fn wake_at(&self) -> Option<Duration> {
         let lives = self.objects.all.values().filter_map(|image| image.life.wake_at());
-        lives.chain(self.expires_at()).min()
+        let waiting = self.objects.all.values().filter(|image| is_waited_for(image));
+        let alive = waiting.map(|image| image.quiet_since.saturating_add(self.settings.keep_alive));
+        lives.chain(alive).chain(self.expires_at()).min()
     }
 
     /// Lets images live on.
@@ -278,6 +289,16 @@ impl Images {
     async fn perform(&mut self, id: &VersionId, effect: Effect, installer: &str) -> anyhow::Result<()> {
         match effect {
             Effect::Offer => self.offer(id).await,
+            Effect::HandOn => self.hand_on(id).await,
+            Effect::AskRecipient => {
+                self.ask_recipient(id);
+                Ok(())
+            }
+            Effect::Mirrored { ours, theirs } => self.mirror(id, ours, theirs, installer).await,
+            Effect::RecipientLost => {
+                let reason = self.why_lost(id);
+                self.give_up(id, reason).await
+            }
             Effect::Refuse => {
                 self.objects.hide(id, &[Interface::ActivationProgress]).await?;
                 // A later run has nothing to say any more.
@@ -310,11 +331,8 @@ impl Images {
             }
             Effect::Stuck => {
                 let limit = self.settings.lives.ready.as_secs();
-                self.give_up(
-                    id,
-                    format!("{installer}, which has claimed the image, was not ready within {limit} s"),
-                )
-                .await
+                self.give_up(id, format!("{installer}, which has the image, was not ready within {limit} s"))
+                    .await
             }
             Effect::NotBegun => {
                 let kept = self.settings.lives.kept.as_secs();
@@ -344,7 +362,8 @@ impl Images {
     fn installer_of(&self, id: &VersionId, installers: &Installers) -> Option<String> {
         let image = self.objects.all.get(id)?;
         let claimed = image.life.claimed_by().map(|owner| installers.name_of(owner));
-        claimed.or(image.record.installer.as_deref()).map(str::to_owned)
+        let has_it = claimed.or(image.handing.as_ref().map(Handing::name));
+        has_it.or(image.record.installer.as_deref()).map(str::to_owned)
     }
 
     async fn offer(&mut self, id: &VersionId) -> anyhow::Result<()> {
@@ -360,13 +379,14 @@ impl Images {
     }
 
     /// Why no service installs an image.
-    fn unclaimed_reason(&self, record: &Record) -> String {
+    fn unclaimed_reason(&self, record: &Record, kept_back: Option<&str>) -> String {
         let (purpose, limit) = (&record.image.purpose, self.settings.lives.claim.as_secs());
         match &record.installer {
             Some(name) => format!("{name}, which has handed the image on, did not claim it within {limit} s"),
             None => {
+                let why = kept_back.map(|why| format!("; {why}")).unwrap_or_default();
                 format!(
-                    "no service installs this image of purpose {purpose}: none claimed it within {limit} s"
+                    "no service installs this image of purpose {purpose}: none claimed it within {limit} s{why}"
                 )
             }
         }
@@ -374,7 +394,7 @@ impl Images {
 
     async fn unclaimed(&mut self, id: &VersionId) -> anyhow::Result<()> {
         let Some(image) = self.objects.all.get(id) else { return Ok(()) };
-        let reason = self.unclaimed_reason(&image.record);
+        let reason = self.unclaimed_reason(&image.record, image.kept_back.as_deref());
         if image.life.origin() != Origin::Dropped {
             return self.give_up(id, reason).await;
         }
@@ -539,10 +559,9 @@ impl Images {
     /// Says that an image which waits for long has not been forgotten: watchers count such signals.
     async fn keep_alive(&mut self, now: Duration) -> anyhow::Result<()> {
         let keep_alive = self.settings.keep_alive;
-        let waits = |image: &ImageObject| image.life.is_taking_in() || image.life.waits_for_its_turn();
         for id in self.ids() {
             let Some(image) = self.objects.all.get_mut(&id) else { continue };
-            if !waits(image) {
+            if !is_waited_for(image) {
                 if image.shown.contains(&Interface::ActivationProgress) {
                     self.objects.hide(&id, &[Interface::ActivationProgress]).await?;
                 }
@@ -556,4 +575,11 @@ impl Images {
         }
         Ok(())
     }
+}
+
+/// Whether a client may wait for it without that anything is heard of it. What is staged waits for a reset, and watchers give
+/// that more time than any signal of progress.
+fn is_waited_for(image: &ImageObject) -> bool {
+    let is_elsewhere = image.life.is_handed_on() && image.life.activation() != Activation::Staged;
+    image.life.is_taking_in() || image.life.waits_for_its_turn() || is_elsewhere
 }

@@ -16,6 +16,8 @@
 //! | `hand_over::steps` | what happens to an image, and what follows |
 //! | `images::objects` | the images' objects, and what the bus is told of them |
 //! | `images::take_in` | images that come: an id, a folder, a record, an object |
+//! | `images::hand_on` | images that another service takes: found, handed on, followed |
+//! | `hand_over::handed_on` | core: how our Activation follows that of the service which has the image |
 //! | `images::restore` | images of an earlier run: judged anew, and shown again |
 //! | `images::removal` | deleted, expired, lost: the end of images |
 //! | `images::record` | what is kept of an image over a restart |

@@ -213,6 +213,10 @@ impl Service {
                 self.images.apply_time_set(&id);
                 Ok(())
             }
+            ImageAnswer::Recipient(id, recipient) => {
+                self.images.found_recipient(&id, recipient, &self.installers, now).await
+            }
+            ImageAnswer::HandedOn(id, news) => self.images.heard_of(&id, news, &self.installers, now).await,
             ImageAnswer::Named(named) => {
                 let file = named.file.clone();
                 match self.images.name(*named) {

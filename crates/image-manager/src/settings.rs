@@ -2,7 +2,8 @@
 
 use crate::hand_over::Limits as Lives;
 use crate::image_source::Patience;
-use anyhow::{Context as _, bail};
+use crate::images::hand_on;
+use anyhow::{Context as _, bail, ensure};
 use image_check::{Limits, MinimumFree, VersionFloor};
 use image_format::{ManifestLimits, NameLimits, Purpose};
 use installer_trust::{Grants, Tables};
@@ -38,6 +39,7 @@ pub struct Fragment {
     multipart: Option<Multipart>,
     multipart_object: Option<String>,
     software_manager: Option<SoftwareManager>,
+    hand_on: Option<Vec<String>>,
     claim_timeout_s: Option<u64>,
     ready_timeout_s: Option<u64>,
     linger_s: Option<u64>,
@@ -148,6 +150,8 @@ pub struct Settings {
     pub multipart_object: String,
     /// Whether images for the BMC are taken under the bus name that clients know for that.
     pub software_manager: SoftwareManager,
+    /// Images of these purposes are handed on to a service that takes such images itself.
+    pub handed_on: Vec<Purpose>,
     /// How long each part of an image's life may take.
     pub lives: Lives,
     /// Which installers are believed though they are not root's, and for what.
@@ -208,6 +212,7 @@ impl Fragment {
             ignore_foreign: self.ignore_foreign_packages.unwrap_or(true),
             multipart: self.multipart.unwrap_or(Multipart::Auto),
             multipart_object: self.multipart_object()?,
+            handed_on: self.handed_on()?,
             software_manager: self.software_manager.unwrap_or(SoftwareManager::Auto),
             lives: Lives {
                 hold: Duration::from_millis(self.hold_ms.unwrap_or(500).min(NEVER_S)),
@@ -255,6 +260,21 @@ impl Fragment {
     fn ignored_purposes(&self) -> anyhow::Result<Vec<Purpose>> {
         let words = self.ignore_purposes.iter().flatten();
         words.map(|word| purpose(word).context("ignore-purposes")).collect()
+    }
+
+    fn handed_on(&self) -> anyhow::Result<Vec<Purpose>> {
+        let Some(words) = &self.hand_on else {
+            return Ok(vec![Purpose::Bmc, Purpose::System, Purpose::Host]);
+        };
+        let purposes = words.iter().map(|word| {
+            let purpose = purpose(word)?;
+            ensure!(
+                hand_on::association_of(purpose).is_some(),
+                "images of purpose {word} are for no such service"
+            );
+            Ok(purpose)
+        });
+        purposes.collect::<anyhow::Result<_>>().context("hand-on")
     }
 
     fn floors(&self) -> anyhow::Result<Vec<VersionFloor>> {
@@ -360,6 +380,8 @@ mod tests {
             ("multipart-object = \"/elsewhere\"", "multipart-object"),
             ("upload-directory = \"tmp\"", "upload-directory"),
             ("ignore-purposes = [\"Toaster\"]", "ignore-purposes"),
+            ("hand-on = [\"Toaster\"]", "hand-on"),
+            ("hand-on = [\"PSU\"]", "hand-on"),
             ("[[version-floors]]\npurpose = \"Toaster\"\nminimum = \"1\"", "version-floors"),
         ] {
             let error = format!("{:#}", settings(text).unwrap_err());
@@ -368,5 +390,6 @@ mod tests {
         let full =
             "ignore-purposes = [\"BMC\", \"xyz.openbmc_project.Software.Version.VersionPurpose.Host\"]";
         assert_eq!(settings(full).unwrap().ignored_purposes, [Purpose::Bmc, Purpose::Host]);
+        assert_eq!(settings("hand-on = []").unwrap().handed_on, []);
     }
 }

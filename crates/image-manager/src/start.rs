@@ -78,7 +78,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         images: image_answers,
         answers,
         others: OtherServices::listen(&connection).await?,
-        bmc_target: BmcTarget::none(),
+        bmc_target: BmcTarget::default(),
     };
     let began = Instant::now();
     let mut service =
@@ -87,6 +87,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     serve(&mut service, commands.clone()).await?;
     service.announce(&restored).await?;
     channels.bmc_target = BmcTarget::start(service.settings.software_manager, &start.root, commands).await?;
+    // What is handed on must not come back by it.
+    channels.bmc_target.unique_name().into_iter().for_each(|name| service.images.know_own(name));
     start.lifecycle.ready();
     service.run(start.lifecycle, channels).await
 }

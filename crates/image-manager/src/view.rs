@@ -31,7 +31,9 @@ pub struct View {
     pub stage: Stage,
     /// How much of it was taken in, percent.
     pub progress: u8,
-    /// Why it ended as it did; empty while nothing is wrong.
+    /// How much of it another service has installed that has it, percent.
+    pub installed: u8,
+    /// Why it ended as it did, or which service it was handed on to; empty otherwise.
     pub reason: String,
     /// Path of the object that it is for; empty where it is for whatever fits.
     pub target: String,
@@ -116,8 +118,8 @@ interfaces! {
     }
     /// That another image may be handed over to the same object.
     Update of _view { allowed_apply_times: ApplyTime::ALL.to_vec() }
-    /// That it goes on; it counts for nothing more, as installers count for themselves.
-    ActivationProgress of _view { progress: 0 }
+    /// That it goes on, and how much another service has installed that has it; installers count for themselves.
+    ActivationProgress of view { progress: view.installed }
     /// When it is to be applied.
     ApplyTime of view { requested_apply_time: view.apply_time.unwrap_or(ApplyTime::OnActivationRequest) }
     /// What is going on with it.

@@ -1,4 +1,4 @@
-//! Every order of events that an image, two installers, a client and a restart can have, tried out: all states that can be
+//! Every order of events that an image, two installers, a service that it is handed on to, a client and a restart can have, tried out: all states that can be
 //! reached are visited, and in each of them what must be true is checked.
 //!
 //! Times are small numbers of seconds, and each stored time is kept as its age, so that the states are finitely many.
@@ -47,6 +47,8 @@ struct World {
     /// How often a client may still ask an installer by itself.
     quick_clients: u8,
     restarts: u8,
+    /// Another service may have it.
+    was_handed_on: bool,
     /// Activation became Invalid and it was said why.
     is_explained: bool,
     is_removed: bool,
@@ -96,6 +98,7 @@ impl World {
             requests: 0,
             quick_clients: 1,
             restarts: 1,
+            was_handed_on: false,
             is_explained: false,
             is_removed: false,
         }
@@ -111,6 +114,15 @@ impl World {
             steps.push(Step::Image(Event::Replied));
             if self.image.stage == Stage::TakingIn {
                 steps.extend([Event::TakenIn, Event::NotTakenIn, Event::Cancelled].map(Step::Image));
+            }
+            if self.image.stage == Stage::TakingIn && self.image.origin == Origin::Client {
+                steps.push(Step::Image(Event::HandOn));
+            }
+            if let Stage::HandedOn(handed_on) = &self.image.stage {
+                // It may show what it wants, in any order, also before it has answered.
+                steps.extend(Activation::ALL.map(Event::RecipientShows).map(Step::Image));
+                steps.push(Step::Image(Event::RecipientGone));
+                steps.extend(handed_on.since.is_none().then_some(Step::Image(Event::RecipientHasIt)));
             }
             if self.requests == 0 && self.image.activation == Activation::Ready {
                 steps.push(Step::Image(Event::Requested));
@@ -129,7 +141,8 @@ impl World {
         }
         for (at, shown) in self.installers.iter().enumerate() {
             // The successor comes once the first is gone.
-            let may_come = !self.gone[at] && (at != 2 || self.gone[0]) && !self.image.is_taking_in();
+            let is_shown = !self.image.is_taking_in() && (at == 0 || !self.image.is_handed_on());
+            let may_come = !self.gone[at] && (at != 2 || self.gone[0]) && is_shown;
             steps.extend(self.installer_steps(at, *shown, may_come));
             if self.calls[at] > 0 {
                 let answers = [Answer::Begins, Answer::Refuses, Answer::IsSilent];
@@ -185,11 +198,18 @@ impl World {
 
     /// The shell: hands an event to the core, and does what it says.
     fn hand(&mut self, event: Event) -> Result<(), String> {
-        let before = self.image.activation;
+        let mut before = self.image.activation;
         let effects = self.image.step(event, NOW);
-        let after = self.image.activation;
-        if before != after && !before.may_become(after) {
-            return Err(format!("{before} has become {after}"));
+        // Of several steps each is shown.
+        let mirrored = effects.iter().filter_map(|effect| match effect {
+            Effect::Mirrored { ours, .. } => Some(*ours),
+            _ => None,
+        });
+        for after in mirrored.chain([self.image.activation]) {
+            if before != after && !before.may_become(after) {
+                return Err(format!("{before} has become {after}"));
+            }
+            before = after;
         }
         for effect in effects {
             self.perform(effect)?;
@@ -205,7 +225,13 @@ impl World {
         match effect {
             Effect::Remove if self.is_at_work() => return Err("removed under an installer".to_owned()),
             Effect::Remove => self.is_removed = true,
-            Effect::Refuse | Effect::Unfit | Effect::Stuck | Effect::Unclaimed => {
+            Effect::HandOn if std::mem::replace(&mut self.was_handed_on, true) => {
+                return Err("handed on twice".to_owned());
+            }
+            Effect::Offer | Effect::Yield if self.was_handed_on => {
+                return Err(format!("{effect:?}, and another service may have it"));
+            }
+            Effect::Refuse | Effect::Unfit | Effect::Stuck | Effect::Unclaimed | Effect::RecipientLost => {
                 let was_explained = std::mem::replace(&mut self.is_explained, true);
                 return if was_explained {
                     Err(format!("{effect:?}, and it was said before why"))
@@ -237,7 +263,19 @@ impl World {
             Step::Image(event) => {
                 self.requests += u8::from(*event == Event::Requested);
                 self.is_explained |= *event == Event::FilesLost;
-                self.hand(event.clone())
+                let was_handed_on = self.image.is_handed_on();
+                self.hand(event.clone())?;
+                match event {
+                    Event::RecipientGone if self.image.is_handed_on() => {
+                        Err("it waits for nothing".to_owned())
+                    }
+                    Event::RecipientShows(Activation::Active)
+                        if was_handed_on && self.image.activation != Activation::Active =>
+                    {
+                        Err("it is active, and that is not shown".to_owned())
+                    }
+                    _ => Ok(()),
+                }
             }
             Step::Turn { has_come: false } => self.hand(Event::NotItsTurn),
             Step::Turn { has_come: true } => {
@@ -299,14 +337,15 @@ impl World {
         self.restarts -= 1;
         let (origin, apply) = (self.image.origin, ApplyTime::OnReset);
         self.image = match (&self.image.stage, origin) {
-            (Stage::TakingIn, _) => HandOver::broken(origin, apply, LIMITS, NOW),
+            // What has become of it at the other service is not known.
+            (Stage::TakingIn | Stage::HandedOn(_), _) => HandOver::broken(origin, apply, LIMITS, NOW),
             (Stage::Over { .. } | Stage::Done { .. } | Stage::Removed, _) => {
                 // Its record says so: it is removed once no installer is at work on it.
                 self.is_removed = true;
                 return Ok(());
             }
             // The record of one that was not taken in is gone.
-            (Stage::Held { is_good: false }, _) => {
+            (Stage::Held { next: Next::Refuse }, _) => {
                 self.is_removed = true;
                 return Ok(());
             }
@@ -326,6 +365,7 @@ impl World {
             | Stage::Claimed { since, .. }
             | Stage::Over { since }
             | Stage::Done { since } => old(since),
+            Stage::HandedOn(handed_on) => handed_on.since.iter_mut().for_each(old),
             Stage::TakingIn | Stage::Held { .. } | Stage::Removed => {}
         }
         match &mut self.image.request {
@@ -358,7 +398,15 @@ impl World {
             Some(None | Some(NotReady)) => is_claimed && self.image.origin == Origin::Dropped,
             _ => false,
         };
-        self.is_removed || rests || self.image.is_taking_in()
+        let is_elsewhere = match &self.image.stage {
+            // How long its answer is waited for is not decided here.
+            Stage::HandedOn(handed_on) => {
+                let has_begun = self.image.activation != Activation::Ready;
+                handed_on.since.is_none() || !handed_on.is_coming() || has_begun
+            }
+            _ => false,
+        };
+        self.is_removed || rests || is_elsewhere || self.image.is_taking_in()
     }
 
     /// From here on only time passes.

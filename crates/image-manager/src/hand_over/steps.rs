@@ -15,6 +15,14 @@ pub enum Event {
     TakenIn,
     /// It could not be taken in.
     NotTakenIn,
+    /// It was taken in, and another service takes such images: it is to be handed on.
+    HandOn,
+    /// The service that it was handed on to has it.
+    RecipientHasIt,
+    /// That service shows this state of it.
+    RecipientShows(Activation),
+    /// That service has refused it, is gone, or has nothing to do with it any more.
+    RecipientGone,
     /// A client has deleted it before it was taken in.
     Cancelled,
     /// A client wants it activated.
@@ -43,6 +51,19 @@ pub enum Effect {
     Offer,
     /// Our Activation is Invalid now: it was not taken in.
     Refuse,
+    /// Our Activation is Ready now: hand the image on.
+    HandOn,
+    /// A client wants it activated: ask the service that it was handed on to.
+    AskRecipient,
+    /// Our Activation has become this, as that service's is.
+    Mirrored {
+        /// Ours.
+        ours: Activation,
+        /// That service's.
+        theirs: Activation,
+    },
+    /// That service has refused it or is gone. Our Activation is Invalid now, or Failed if the service had begun.
+    RecipientLost,
     /// An installer has claimed it: take our Activation away.
     Yield,
     /// The installer is gone: show our Activation again.
@@ -57,11 +78,12 @@ pub enum Effect {
     Failed,
     /// An installer goes on with what has failed or was invalid for it, or another has it now.
     Retried,
-    /// The installer did not become ready in time: show our Activation, which is Invalid now.
+    /// The installer, or the service that it was handed on to, did not become ready in time: show our Activation, which is
+    /// Invalid now.
     Stuck,
     /// The installer does not begin, and is not told again.
     NotBegun,
-    /// The installer has done what it does, with this result.
+    /// The installer, or the service that it was handed on to, has done what it does, with this result.
     Ended(Activation),
     /// Remove the image.
     Remove,

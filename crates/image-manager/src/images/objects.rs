@@ -1,5 +1,6 @@
 //! The images that are shown, and what the bus is told of them.
 
+use super::hand_on::Handing;
 use super::record::Record;
 use super::removal::PendingRemoval;
 use crate::dbus::{Commands, ImageFace, object_path};
@@ -13,6 +14,7 @@ use dbus_api::software::{faces, signals};
 use image_format::{Purpose, VersionId};
 use service_runtime::Exit;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::time::Duration;
 use tokio::sync::watch;
 use zbus::Connection;
@@ -58,6 +60,12 @@ pub struct ImageObject {
     pub loss: Option<Box<event_log::Event>>,
     /// The purpose that it must have, as it was handed to an object that has it.
     pub expected: Option<Purpose>,
+    /// What was handed over, as long as it may be handed on.
+    pub original: Option<File>,
+    /// The service that it is handed on to.
+    pub handing: Option<Handing>,
+    /// Why it was not handed on to a service that takes such images.
+    pub kept_back: Option<String>,
     /// Since when no signal has said that it goes on.
     pub quiet_since: Duration,
     /// Whether the system's apply time was set for it.
@@ -82,6 +90,9 @@ impl ImageObject {
             failure: None,
             loss: None,
             expected: None,
+            original: None,
+            handing: None,
+            kept_back: None,
             quiet_since: now,
             apply_time: ApplyTimeSetting::Open,
         }
@@ -184,6 +195,14 @@ impl ImageObjects {
     pub async fn show(&mut self, id: &VersionId, interfaces: &[Interface]) -> anyhow::Result<()> {
         self.put(id, interfaces).await?;
         self.announce(id, interfaces).await
+    }
+
+    /// Puts an interface on an image's object, and signals it, unless it is there.
+    pub async fn show_new(&mut self, id: &VersionId, interface: Interface) -> anyhow::Result<()> {
+        if self.all.get(id).is_some_and(|image| !image.shown.contains(&interface)) {
+            self.show(id, &[interface]).await?;
+        }
+        Ok(())
     }
 
     /// Takes interfaces off an image's object, and signals it.

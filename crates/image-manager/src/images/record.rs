@@ -63,6 +63,8 @@ pub enum Stage {
     TakingIn,
     /// It is, or is about to be, published.
     Published,
+    /// Another service may have it, and another run cannot know what becomes of it there.
+    HandedOn,
     /// It was installed, or given up: it is to be removed.
     Closed,
 }

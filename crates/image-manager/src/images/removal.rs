@@ -141,6 +141,9 @@ impl Images {
         if image.life.is_taking_in() && !image.life.can_be_cancelled() {
             return refused("the image was taken in just now");
         }
+        if image.life.is_handed_on() && image.life.activation() != Activation::Staged {
+            return refused("another service has the image, and is not done with it");
+        }
         // Before it was taken in there is nothing to install, whatever others show.
         if !image.life.can_be_cancelled() && installers.is_busy(id.as_str(), &caller.name) {
             return refused("the image is being installed");

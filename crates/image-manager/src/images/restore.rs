@@ -19,6 +19,9 @@ use update_state::{ApplyTime, RequestedActivation};
 
 /// Why an image does not come back.
 const BROKEN: &str = "the service ended while it was taken in";
+/// Why an image is not followed any more that another service has.
+const HANDED_ON: &str =
+    "it was handed on to another service, and image-manager ended before that service was done with it";
 /// Why an image goes of which there is no record.
 const UNKNOWN: &str = "there is no record of it, as after a boot or when the record was damaged";
 
@@ -51,7 +54,9 @@ impl Images {
             if self.is_ours(&id, &record) {
                 // An installer may be at work on it: that is not known yet.
                 self.insert_for_removal(&id, record, removal, now);
-            } else if let (Stage::TakingIn, Some(apply)) = (record.stage, record.apply_time()) {
+            } else if let (Stage::TakingIn | Stage::HandedOn, Some(apply)) =
+                (record.stage, record.apply_time())
+            {
                 // A client may wait for it.
                 self.show_loss(&id, record, apply, removal, now).await?;
                 restored.push(id);
@@ -96,6 +101,9 @@ impl Images {
         if record.stage == Stage::Closed {
             return Err(PendingRemoval { is_shown: false, ..broken("it was done with") });
         }
+        if record.stage == Stage::HandedOn {
+            return Err(broken(HANDED_ON));
+        }
         if !self.is_ours(id, record) || !record.matches(&folder) {
             let reason = if record.stage == Stage::TakingIn { BROKEN } else { "its files were changed" };
             return Err(broken(reason));
@@ -137,7 +145,7 @@ impl Images {
         let apply = record.apply_time().unwrap_or(ApplyTime::OnActivationRequest);
         let life = HandOver::restored(record.origin(), apply, record.was_begun, self.limits());
         let life = if record.is_reported { life.reported() } else { life };
-        let reason = if record.is_reported { self.unclaimed_reason(&record) } else { String::new() };
+        let reason = if record.is_reported { self.unclaimed_reason(&record, None) } else { String::new() };
         let image = ImageObject::new(id.clone(), record, life, now);
         image.show_record(self.folder.join(id.as_str()).display().to_string());
         image.view.send_modify(|view| {

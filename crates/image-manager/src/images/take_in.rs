@@ -7,7 +7,7 @@ use crate::dbus::object_path;
 use crate::drop_folder::folder::{Stamp, random};
 use crate::drop_folder::tame;
 use crate::events;
-use crate::hand_over::{Event, HandOver};
+use crate::hand_over::{Event, HandOver, Origin};
 use crate::image_source::ImageSource;
 use crate::installers::{Installers, calls};
 use crate::unpacker::{Failure, Progress, Taken, unwritten};
@@ -125,6 +125,8 @@ impl Images {
         }
         let life = HandOver::new(record.origin(), apply, self.limits());
         let mut image = ImageObject::new(id.clone(), record, life, now);
+        let may_be_handed_on = image.life.origin() == Origin::Client && !self.settings.handed_on.is_empty();
+        image.original = request.source.original().filter(|_| may_be_handed_on);
         image.expected = request.replaces.and_then(|(_, purpose)| purpose);
         image.view.send_modify(|view| {
             view.requested = Some(RequestedActivation::None);
@@ -220,6 +222,9 @@ impl Images {
                 image.record = record;
                 image.show_record(path);
                 tell_taken(image, None);
+                if self.looks_for_recipient(id) {
+                    return Ok(());
+                }
                 self.step(id, Event::TakenIn, installers, now).await
             }
             Err(failure) => {
@@ -227,6 +232,7 @@ impl Images {
                 let Some(image) = self.objects.all.get_mut(id) else { return Ok(()) };
                 image.failure = events::of(&failure, &path)
                     .or_else(|| events::unfit(&failure, id.as_str(), object_path(id).as_str()));
+                image.original = None;
                 image.view.send_modify(|view| view.reason = failure.to_string());
                 self.step(id, Event::NotTakenIn, installers, now).await
             }
@@ -375,7 +381,9 @@ impl Images {
 
     /// Whether as many images take room as may.
     pub fn is_full(&self, coming: usize) -> bool {
-        let takes_room = |image: &&ImageObject| image.record.folder.is_some() || image.life.is_taking_in();
+        let takes_room = |image: &&ImageObject| {
+            image.record.folder.is_some() || image.life.is_taking_in() || image.life.is_handed_on()
+        };
         let count = self.objects.all.values().filter(takes_room).count();
         count.saturating_add(coming) >= self.settings.max_images
     }
