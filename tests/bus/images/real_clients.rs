@@ -8,6 +8,8 @@ use super::bed::{
 use super::ear::{Heard, Said};
 use anyhow::Context as _;
 use image_builder::Purpose;
+use rustix::net::{Shutdown, shutdown};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
@@ -367,5 +369,28 @@ fn the_name_for_the_bmc_is_had_again_after_a_kill() -> anyhow::Result<()> {
             Ok(owner(&bed, SOFTWARE_MANAGER).is_some_and(|owner| owner != before))
         })?;
     }
+    Ok(())
+}
+
+/// Else clients would find the object no more, and nothing would bring it back.
+#[test]
+fn a_service_that_has_lost_its_connection_for_the_bmc_ends() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::running("")? else { return Ok(()) };
+    wait_for_owner(&bed, SOFTWARE_MANAGER)?;
+    let process = bed.manager_process()?;
+    let mut sockets = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/{process}/fd"))? {
+        let path = entry?.path();
+        let is_socket = std::fs::read_link(&path).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
+        let number = path.file_name().and_then(|name| name.to_str()?.parse::<i32>().ok());
+        sockets.extend(number.filter(|_| is_socket));
+    }
+    // That of the second connection is the youngest.
+    let socket = sockets.into_iter().max().context("it has sockets")?;
+    let pid = Pid::from_raw(i32::try_from(process)?).context("it has a number")?;
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    shutdown(pidfd_getfd(&process, socket, PidfdGetfdFlags::empty())?, Shutdown::Both)?;
+    bed.wait("it has left the bus", || Ok(owner(&bed, NAME).is_none()))?;
+    assert!(bed.stop().is_err(), "it did not end as it does when it is told to");
     Ok(())
 }
