@@ -410,3 +410,65 @@ fn a_restart_tells_no_installer_twice() {
         assert_eq!(image.to_begin(ms(1)), told);
     }
 }
+
+/// Handed on at 500 ms.
+fn handed_on(apply: ApplyTime) -> HandOver {
+    let mut image = HandOver::new(Origin::Client, apply, LIMITS);
+    image.step(Event::Replied, ms(0));
+    assert_eq!(image.step(Event::HandOn, ms(0)), NONE, "a client may not listen yet");
+    assert!(!image.is_handed_on());
+    assert_eq!(image.step(Event::Tick, ms(500)), [Effect::HandOn]);
+    assert_eq!(image.activation(), Activation::Ready);
+    image
+}
+
+fn mirrored(ours: Activation, theirs: Activation) -> Effect {
+    Effect::Mirrored { ours, theirs }
+}
+
+#[test]
+fn an_image_that_was_handed_on_comes_to_the_end_that_the_service_shows() {
+    let mut image = handed_on(ApplyTime::Immediate);
+    image.step(Event::RecipientHasIt, ms(600));
+    assert_eq!(image.step(Event::RecipientShows(Activation::NotReady), ms(600)), NONE);
+    let begun = mirrored(Activation::Activating, Activation::Activating);
+    assert_eq!(image.step(Event::RecipientShows(Activation::Activating), ms(700)), [begun]);
+    assert!(image.is_under_way());
+    assert_eq!(image.step(claimed(Activation::Ready), ms(700)), NONE, "no installer is to have it too");
+    let done = mirrored(Activation::Active, Activation::Active);
+    assert_eq!(image.step(Event::RecipientShows(Activation::Active), ms(800)), [done]);
+    assert!(!image.is_handed_on());
+    assert_eq!(image.step(Event::RecipientGone, ms(900)), NONE, "it was done with it");
+    assert_eq!(image.step(Event::Tick, ms(30_800)), [Effect::Remove]);
+}
+
+#[test]
+fn an_image_whose_service_is_lost_is_invalid_or_has_failed() {
+    for (shown, state) in [
+        (None, Activation::Invalid),
+        (Some(Activation::NotReady), Activation::Invalid),
+        (Some(Activation::Activating), Activation::Failed),
+        (Some(Activation::Staging), Activation::Failed),
+    ] {
+        let mut image = handed_on(ApplyTime::Immediate);
+        shown.map(|shown| image.step(Event::RecipientShows(shown), ms(600)));
+        assert_eq!(image.step(Event::RecipientGone, ms(700)), [Effect::RecipientLost]);
+        assert_eq!(image.activation(), state, "{shown:?}");
+        assert_eq!(image.step(Event::Tick, ms(30_700)), [Effect::Remove]);
+    }
+}
+
+#[test]
+fn a_service_that_has_an_image_and_is_never_ready_is_not_waited_for_without_end() {
+    let mut image = handed_on(ApplyTime::Immediate);
+    assert_eq!(image.wake_at(), None, "how long it is asked is not decided here");
+    image.step(Event::RecipientHasIt, ms(1_000));
+    assert_eq!((image.step(Event::Tick, ms(300_999)), image.wake_at()), (vec![], Some(ms(301_000))));
+    assert_eq!(image.step(Event::Tick, ms(301_000)), [Effect::Stuck]);
+    assert_eq!(image.activation(), Activation::Invalid);
+    let mut image = handed_on(ApplyTime::OnActivationRequest);
+    image.step(Event::RecipientHasIt, ms(1_000));
+    image.step(Event::RecipientShows(Activation::Ready), ms(2_000));
+    assert_eq!((image.step(Event::Tick, ms(999_000)), image.wake_at()), (vec![], None), "a client may come");
+    assert_eq!(image.step(Event::Requested, ms(999_000)), [Effect::AskRecipient]);
+}
