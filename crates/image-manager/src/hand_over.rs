@@ -5,6 +5,7 @@
 //! to IM-62, made after openbmc/phosphor-bmc-code-mgmt.
 
 use handed_on::HandedOn;
+use stages::{Begun, Next, Request, Stage};
 use std::time::Duration;
 use steps::has_ended;
 use update_state::{Activation, ApplyTime};
@@ -12,6 +13,7 @@ use update_state::{Activation, ApplyTime};
 #[cfg(test)]
 mod exploration;
 mod handed_on;
+mod stages;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -49,65 +51,6 @@ pub enum Origin {
     Client,
     /// By an installer's `StartUpdate`: that installer alone may claim it.
     Installer,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Stage {
-    TakingIn,
-    Held {
-        next: Next,
-    },
-    HandedOn(HandedOn),
-    Offered {
-        since: Duration,
-    },
-    Claimed {
-        claim: Claim,
-        /// Since when it is not ready, has failed, or says that it never will be ready.
-        since: Duration,
-    },
-    /// Invalid.
-    Over {
-        since: Duration,
-    },
-    /// Its installer is done with it.
-    Done {
-        since: Duration,
-    },
-    Removed,
-}
-
-/// What follows once it is not held any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Next {
-    Offer,
-    HandOn,
-    Refuse,
-}
-
-/// Whether the installer is to be told to begin.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Request {
-    /// No client wants it yet.
-    None,
-    /// As soon as an installer is ready.
-    Pending,
-    /// It is being told.
-    Telling { since: Duration, next: Option<Duration> },
-    /// It was told.
-    Past,
-    /// It did not accept, for as long as it was tried.
-    GivenUp { since: Duration },
-}
-
-/// Which installer was told to begin, and has not come to an end.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Begun {
-    No,
-    /// By an earlier run of ours: it is not known which.
-    EarlierRun,
-    /// This one, by its unique name.
-    By(String),
 }
 
 /// The life of one image.

@@ -223,7 +223,10 @@ impl World {
             return Err(format!("{effect:?} after its removal"));
         }
         match effect {
-            Effect::Remove if self.is_at_work() => return Err("removed under an installer".to_owned()),
+            // A service that it was handed on to has the archive.
+            Effect::Remove if self.is_at_work() && !self.was_handed_on => {
+                return Err("removed under an installer".to_owned());
+            }
             Effect::Remove => self.is_removed = true,
             Effect::HandOn if std::mem::replace(&mut self.was_handed_on, true) => {
                 return Err("handed on twice".to_owned());
