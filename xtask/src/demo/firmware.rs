@@ -1,7 +1,7 @@
 //! Firmware images: packed, checked, handed over, refused, dropped, removed.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -54,9 +54,11 @@ pub fn play(stage: &mut Stage<'_>) -> Result<()> {
     let id = desk.install()?;
     heading("13. One wrong byte");
     desk.refuse()?;
-    heading("14. Dropped into the upload folder, as scp does, and seen by who watches");
+    heading("14. An upload that hangs, and is cancelled");
+    desk.cancel()?;
+    heading("15. Dropped into a folder, as scp does, beside one that a program still writes");
     let dropped = desk.drop_in()?;
-    heading("15. Removed");
+    heading("16. Removed");
     desk.remove(&id, &dropped)
 }
 
@@ -138,9 +140,39 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    fn cancel(&self) -> Result<()> {
+        output::line(format!("$ sleep infinity | {TOOL} install - &"));
+        let mut command = self.stage.bus().client(&self.tool);
+        command.args(["install", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("starting the tool")?;
+        let hanging = child.stdin.take();
+        let said = BufReader::new(child.stderr.take().context("the tool has no output")?);
+        let mut lines = said.lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("unpacking")).context("it is not taken in")?;
+        output::line(format!("    {line}"));
+        let is_at_work = |image: &&Value| image["stage"] == "unpacking";
+        let listed = self.listed()?;
+        let image = listed.iter().find(is_at_work).context("no image is at work")?;
+        self.done(&format!("delete {}", image["id"].as_str().unwrap_or_default()))?;
+        lines.for_each(|line| output::line(format!("    {line}")));
+        let status = child.wait().context("waiting for the tool")?;
+        drop(hanging);
+        ensure!(status.code() == Some(65), "the tool that was cancelled ended with {status}");
+        Ok(())
+    }
+
     fn drop_in(&self) -> Result<String> {
         let upload = self.stage.root().join("tmp/images");
         let watch = Watch::start(self)?;
+        let slow = fs::read(self.folder.join("psu.tar.bz2"))?;
+        let (first, rest) = slow.split_at(slow.len() / 2);
+        output::line(
+            "$ (head -c 6M psu.tar.bz2; sleep 5; tail -c +6291457 psu.tar.bz2) > /tmp/images/slow &",
+        );
+        let mut writer = fs::File::create(upload.join("slow"))?;
+        writer.write_all(first)?;
+        output::line("$ : >> /tmp/images/slow   # another program opens and closes it");
+        drop(fs::OpenOptions::new().append(true).open(upload.join("slow"))?);
         output::line("$ cp psu.tar /tmp/images/.psu.part && mv /tmp/images/.psu.part /tmp/images/psu");
         fs::copy(self.folder.join("psu.tar"), upload.join(".psu.part"))?;
         fs::rename(upload.join(".psu.part"), upload.join("psu"))?;
@@ -149,6 +181,10 @@ impl<'a> Desk<'a> {
         let listed = self.done("list")?;
         ensure!(listed.contains(&id), "{id} is not listed");
         ensure!(upload.join(&id).join("psu.bin").is_file(), "{id} is not unpacked");
+        ensure!(upload.join("slow").exists(), "a file was removed that a program still writes");
+        writer.write_all(rest)?;
+        drop(writer);
+        watch.await_line("demo-1.0")?;
         Ok(id)
     }
 
