@@ -341,7 +341,7 @@ impl DropFolder {
 
     /// Whether a name leads to something that was not read: another file, or more of it, or other bytes.
     ///
-    /// A close that is heard of late is no writing, nor is a new time without a close: some writers set it at the end.
+    /// A close alone counts as no writing, as it may be heard of late; nor does a new time alone, as some programs set it at the end.
     fn holds_more(&self, name: &OsStr, read: &Stamp) -> bool {
         let was_written = self.intake.was_written(name);
         match self.folder.look(name) {

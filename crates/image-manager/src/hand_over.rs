@@ -7,18 +7,18 @@
 use handed_on::HandedOn;
 use stages::{Begun, Next, Request, Stage};
 use std::time::Duration;
-use steps::has_ended;
 use update_state::{Activation, ApplyTime};
+use vocabulary::has_ended;
 
 #[cfg(test)]
 mod exploration;
 mod handed_on;
 mod stages;
-mod steps;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
-pub use steps::{Claim, Effect, Event};
+pub use vocabulary::{Claim, Effect, Event};
 
 /// How long is waited after an installer did not accept that it is told to begin.
 const BEGIN_AGAIN: Duration = Duration::from_secs(1);
@@ -120,7 +120,7 @@ impl HandOver {
     }
 
     /// One of an earlier run that is to be removed, and does nothing more by itself.
-    pub fn over(origin: Origin, limits: Limits) -> Self {
+    pub fn to_be_removed(origin: Origin, limits: Limits) -> Self {
         let new = Self::new(origin, ApplyTime::OnActivationRequest, limits);
         Self { stage: Stage::Removed, activation: Activation::Invalid, ..new }
     }
@@ -203,7 +203,7 @@ impl HandOver {
     }
 
     /// Since when it could make way for a new image: no installer needs its files any more, or none has claimed it for long.
-    pub fn could_go_since(&self) -> Option<Duration> {
+    pub fn is_evictable_since(&self) -> Option<Duration> {
         let is_dropped = self.origin == Origin::Dropped;
         match &self.stage {
             _ if !self.may_go() => None,
@@ -477,7 +477,7 @@ impl HandOver {
             self.request = Request::Past;
         }
         self.begun = Begun::No;
-        // It has come to an end with it, and took its leave.
+        // The installer has ended, for better or worse, and then taken its Activation away.
         if let Some(state) = before.state.filter(|state| has_ended(*state)) {
             self.stage = Stage::Done { since: now };
             return Effect::Ended(state);

@@ -419,7 +419,7 @@ impl Images {
         self.objects.stage(id, ImageStage::Failed).await?;
         let Some(image) = self.objects.all.get(id) else { return Ok(()) };
         let is_older = |other: &&ImageObject| {
-            other.id != *id && other.life.could_go_since().is_some() && other.shares_place(image)
+            other.id != *id && other.life.is_evictable_since().is_some() && other.shares_place(image)
         };
         let older: Vec<_> =
             self.objects.all.values().filter(is_older).map(|image| image.id.clone()).collect();
@@ -548,7 +548,7 @@ impl Images {
         tokio::spawn(async move {
             let refused = calls::request(&connection, &owner, &object_path(&id)).await.err();
             if let Some(error) = &refused {
-                log::warn!("the installer was not told to begin id={id}: {error}");
+                log::warn!("the installer did not accept that it begins id={id}: {error}");
             }
             // The receiver is gone only when the service ends.
             let _ = answers.send(Answer::Begun(id, owner, refused.is_none()));
@@ -577,7 +577,7 @@ impl Images {
     }
 }
 
-/// Whether a client may wait for it without that anything is heard of it. What is staged waits for a reset, and watchers give
+/// Whether a client may wait for it while no signal says anything of it. What is staged waits for a reset, and watchers give
 /// that more time than any signal of progress.
 fn is_waited_for(image: &ImageObject) -> bool {
     let is_elsewhere = image.life.is_handed_on() && image.life.activation() != Activation::Staged;

@@ -18,11 +18,11 @@ pub mod asking;
 pub mod calls;
 #[cfg(test)]
 mod exploration;
-mod steps;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
-pub use steps::{Effect, Event, Facts};
+pub use vocabulary::{Effect, Event, Facts};
 
 /// Most owners of an object that are kept in mind beside those that are believed; one is usual, two for a moment.
 const OWNERS: usize = 16;
@@ -156,7 +156,7 @@ impl<P: Ord> Installers<P> {
                 if let Some(owner) = self.names.remove(&name) {
                     changed.extend(self.shown_by(&owner));
                 }
-                // One that dies loses its names first: it has shown nothing that it might not.
+                // Without a line in the log: a connection that dies loses its names first.
                 self.take_not_believed();
                 self.ask_marker(&mut effects);
             }
@@ -359,7 +359,6 @@ impl<P: Ord> Installers<P> {
         }
         match now {
             None => self.take(&object, &sender)?,
-            // Only of what is there: a change of something unknown is no appearance.
             // Also of what was not listed yet: a connection may be too busy to answer, and say all the same how far it is.
             Some(state) => self.set(&object, sender, state)?,
         }

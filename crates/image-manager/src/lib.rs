@@ -6,29 +6,30 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `start` | settings, the bus, the wiring |
+//! | `start` | the start: settings are read, the bus is joined, the parts are wired |
 //! | `service` | routes what is heard to the part that it concerns |
 //! | `drop_folder` | owner of the dropped files: looks, removes, tells what became of them |
 //! | `drop_folder::intake` | core: which dropped file is looked at and taken in, and when |
 //! | `drop_folder::folder`, `::watch` | the folder on the disk, and what the kernel says of it |
 //! | `images` | owner of the images: does what their lives say |
 //! | `hand_over` | core: an image's life, from its arrival over its installer to its end |
-//! | `hand_over::steps` | what happens to an image, and what follows |
+//! | `hand_over::stages`, `::vocabulary`, and of the other cores | where an image is in its life; what a core hears and says |
 //! | `images::objects` | the images' objects, and what the bus is told of them |
 //! | `images::take_in` | images that come: an id, a folder, a record, an object |
 //! | `images::hand_on` | images that another service takes: found, handed on, followed |
 //! | `hand_over::handed_on` | core: how our Activation follows that of the service which has the image |
 //! | `images::restore` | images of an earlier run: judged anew, and shown again |
-//! | `images::removal` | deleted, expired, lost: the end of images |
+//! | `images::removal` | the end of images: deleted, expired, lost, making way for others |
 //! | `images::record` | what is kept of an image over a restart |
 //! | `installers` | core: what other services show, and who may claim which image |
 //! | `installers::asking`, `::calls` | questions to other services, and their signals |
 //! | `unpacking`, `unpacker` | what waits to be unpacked; the thread that does it |
 //! | `image_source`, `pace` | an image's bytes as they come, and whether they come fast enough |
-//! | `image_rules` | what images must keep to now |
+//! | `image_rules` | the keys, floors and limits that an image is checked against |
 //! | `multipart` | the object that takes images for whatever they are |
 //! | `bmc_target` | the object that takes images for the BMC, on a connection of its own |
-//! | `dbus`, `view` | calls, and what an image's object shows |
+//! | `dbus` | calls, handed on to the service |
+//! | `view` | which properties of which interfaces an image's object shows; the interfaces are in the crate `dbus-api` |
 //! | `events` | what the event log is told |
 //! | `settings` | `image-manager.d/*.toml` |
 //!

@@ -247,7 +247,7 @@ impl Service {
             return Ok(());
         }
         if let Some(accepted) = self.unpacking.next() {
-            self.make_room(accepted.length.unwrap_or_default()).await?;
+            self.free_bytes(accepted.length.unwrap_or_default()).await?;
             self.unpacking.begin_accepted(accepted);
         }
         Ok(())
@@ -258,9 +258,9 @@ impl Service {
         while let Some(name) = self.drop_folder.next_file() {
             // The file itself is at work by now.
             let others = self.drop_folder.intake().at_work().saturating_sub(1);
-            if self.images.make_space(others, None, &self.installers).await? {
+            if self.images.make_place(others, None, &self.installers).await? {
                 let found = self.drop_folder.folder().look(&name);
-                self.make_room(found.map_or(0, |found| found.size)).await?;
+                self.free_bytes(found.map_or(0, |found| found.size)).await?;
                 self.unpacking.begin_file(name);
                 return Ok(true);
             }
@@ -274,10 +274,10 @@ impl Service {
     }
 
     /// Makes room for an archive of this length: its image needs as much at least.
-    async fn make_room(&mut self, length: u64) -> anyhow::Result<()> {
+    async fn free_bytes(&mut self, length: u64) -> anyhow::Result<()> {
         // The length is what a client says, or a file's that has holes.
         let length = length.min(self.settings.limits.archive);
-        self.images.make_room(length, &self.installers).await
+        self.images.free_bytes(length, &self.installers).await
     }
 
     async fn unpack(&mut self, signature: SignaturePolicy) -> anyhow::Result<()> {
@@ -299,7 +299,7 @@ impl Service {
                 let needed = needed(outcome.result.as_ref().err());
                 self.images.unpacked(&id, outcome.result, &self.installers, now).await?;
                 // For the next try of the client.
-                self.images.make_room(needed, &self.installers).await
+                self.images.free_bytes(needed, &self.installers).await
             }
             Subject::Dropped(name, stamp) => {
                 let admitted = outcome.result.and_then(|taken| self.images.admit(taken));
@@ -333,7 +333,7 @@ impl Service {
         if let Some(event) = self.drop_folder.refuse(name, stamp, failure, now) {
             self.events.happened(event);
         }
-        self.images.make_room(needed(Some(failure)), &self.installers).await?;
+        self.images.free_bytes(needed(Some(failure)), &self.installers).await?;
         self.take_folder_news().await
     }
 
@@ -345,7 +345,7 @@ impl Service {
                 let _ = reply.send(self.start_update(request).await?);
             }
             Command::HandOn { request, caller, names, reply } => {
-                let _ = reply.send(self.hand_on(request, &caller, names).await?);
+                let _ = reply.send(self.accept_from_installer(request, &caller, names).await?);
             }
             Command::Replied(id) => {
                 self.images.step(&id, LifeEvent::Replied, &self.installers, now).await?;
@@ -390,7 +390,7 @@ impl Service {
         }
         let (coming, except) =
             (self.drop_folder.intake().at_work(), request.replaces.as_ref().map(|(id, _)| id));
-        if !self.images.make_space(coming, except, &self.installers).await? {
+        if !self.images.make_place(coming, except, &self.installers).await? {
             let count = self.settings.max_images;
             return Ok(Err(Refusal::Unavailable(format!("{count} images are kept already"))));
         }
@@ -404,7 +404,7 @@ impl Service {
     }
 
     /// Accepts an image that an installer hands on, which alone may claim it.
-    async fn hand_on(
+    async fn accept_from_installer(
         &mut self,
         request: StartUpdate,
         caller: &Caller,

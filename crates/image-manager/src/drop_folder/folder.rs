@@ -274,7 +274,7 @@ impl Folder {
         Ok(marked)
     }
 
-    /// What it says stands in its name, so that it is there as soon as the folder's own name is.
+    /// Makes the file that says that a folder is ours. Id and inode stand in its name: it has no content that a crash could cut.
     fn mark(&self, id: &VersionId, inode: u64) -> io::Result<()> {
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         // Not by opening it: others that watch the folder for files that were written, as pldmd does, would look at it.

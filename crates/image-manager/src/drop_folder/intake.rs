@@ -11,11 +11,11 @@ use std::time::Duration;
 
 #[cfg(test)]
 mod exploration;
-mod steps;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
-pub use steps::{Effect, Ending, Event, Found, Verdict, Why};
+pub use vocabulary::{Effect, Ending, Event, Found, Verdict, Why};
 
 /// Most files that are kept in mind; more are found again by looking at the folder.
 const KEPT_IN_MIND: usize = 128;
@@ -42,7 +42,7 @@ enum State {
     /// There is nothing in it.
     Empty,
     /// A program has it open for writing; how it stood when it was done with, if it was.
-    Written { done: Option<Stamp> },
+    BeingWritten { done: Option<Stamp> },
     /// It may have come by a link; and whether it was seen to have another name.
     Linked { has_another: bool },
 }
@@ -155,7 +155,7 @@ impl Intake {
             }
             Event::NotRemoved(name, done) => {
                 if !self.files.contains_key(&name) {
-                    self.keep_looking(name, State::Written { done: Some(done) }, now);
+                    self.keep_looking(name, State::BeingWritten { done: Some(done) }, now);
                 }
             }
         }
@@ -216,7 +216,7 @@ impl Intake {
         let rests = |size| State::Resting { until: now.saturating_add(self.settle), size };
         match ending {
             Ending::HasWriter => {
-                self.keep_looking(name, State::Written { done: None }, now);
+                self.keep_looking(name, State::BeingWritten { done: None }, now);
                 Verdict::Again
             }
             Ending::Early { size } if again || attempt != Attempt::Rested => {
@@ -331,7 +331,7 @@ impl Intake {
     fn came(&mut self, name: OsString, why: Why, found: Found, now: Duration, effects: &mut Vec<Effect>) {
         let is_known = match self.files.get(&name) {
             Some(State::Ignored(known)) => *known == found.stamp.identity,
-            Some(State::Empty | State::Written { .. } | State::Linked { .. }) | None => false,
+            Some(State::Empty | State::BeingWritten { .. } | State::Linked { .. }) | None => false,
             Some(_) => true,
         };
         // Found by looking: news only if nothing is known of it.
@@ -348,14 +348,14 @@ impl Intake {
             return;
         }
         if found.has_writer == Some(true) {
-            if matches!(self.files.get(&name), Some(State::Written { .. })) {
+            if matches!(self.files.get(&name), Some(State::BeingWritten { .. })) {
                 return;
             }
             self.forget(&name);
-            self.keep_looking(name, State::Written { done: None }, now);
+            self.keep_looking(name, State::BeingWritten { done: None }, now);
             return;
         }
-        if self.files.get(&name) == Some(&(State::Written { done: Some(found.stamp) })) {
+        if self.files.get(&name) == Some(&(State::BeingWritten { done: Some(found.stamp) })) {
             // The program has written nothing.
             self.forget(&name);
             effects.push(Effect::Remove(name, found.stamp));
@@ -385,7 +385,7 @@ impl Intake {
         let Some(State::Resting { until, size }) = self.files.get_mut(&name) else { return };
         if found.has_writer == Some(true) {
             self.files.remove(&name);
-            self.keep_looking(name, State::Written { done: None }, now);
+            self.keep_looking(name, State::BeingWritten { done: None }, now);
         } else if found.stamp.size != *size {
             *size = found.stamp.size;
             *until = now.saturating_add(self.settle);
@@ -493,6 +493,6 @@ impl State {
     }
 
     fn changes_without_event(&self) -> bool {
-        matches!(self, Self::Written { .. } | Self::Linked { .. })
+        matches!(self, Self::BeingWritten { .. } | Self::Linked { .. })
     }
 }

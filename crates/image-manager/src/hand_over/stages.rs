@@ -1,7 +1,7 @@
 //! Where an image is in its life, and how far its installer was told.
 
 use super::handed_on::HandedOn;
-use super::steps::Claim;
+use super::vocabulary::Claim;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -246,13 +246,13 @@ fn a_failed_image_may_be_tried_again_for_a_while_and_goes_then() {
     image.step(Event::Begin, ms(600));
     image.step(answer(true), ms(600));
     image.step(claimed(Activation::Activating), ms(700));
-    assert_eq!(image.could_go_since(), None);
+    assert_eq!(image.is_evictable_since(), None);
     assert_eq!(image.step(claimed(Activation::Failed), ms(1_000)), [Effect::Failed]);
     assert_eq!(image.step(claimed(Activation::Failed), ms(2_000)), NONE, "said once");
-    assert_eq!((image.could_go_since(), image.wake_at()), (Some(ms(1_000)), Some(ms(601_000))));
+    assert_eq!((image.is_evictable_since(), image.wake_at()), (Some(ms(1_000)), Some(ms(601_000))));
     let mut again = image.clone();
     assert_eq!(again.step(claimed(Activation::Activating), ms(600_000)), [Effect::Retried]);
-    assert_eq!((again.could_go_since(), again.step(Event::Tick, ms(999_000))), (None, vec![]));
+    assert_eq!((again.is_evictable_since(), again.step(Event::Tick, ms(999_000))), (None, vec![]));
     assert_eq!(again.step(claimed(Activation::Failed), ms(999_000)), [Effect::Failed]);
     assert_eq!(image.step(Event::Tick, ms(601_000)), [Effect::Remove]);
 }
@@ -381,7 +381,7 @@ fn an_installer_that_never_begins_keeps_an_image_for_a_while_only() {
     let mut image = ready(ApplyTime::Immediate);
     image.step(Event::Begin, ms(600));
     assert_eq!(image.step(answer(false), ms(10_600)), [Effect::NotBegun]);
-    assert_eq!((image.could_go_since(), image.wake_at()), (Some(ms(10_600)), Some(ms(610_600))));
+    assert_eq!((image.is_evictable_since(), image.wake_at()), (Some(ms(10_600)), Some(ms(610_600))));
     let mut asked = image.clone();
     asked.step(Event::Requested, ms(20_000));
     assert_eq!(asked.to_begin(ms(20_000)), Some(":1.7"));

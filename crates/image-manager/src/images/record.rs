@@ -284,7 +284,7 @@ impl Records {
     /// Removes a record.
     pub fn remove(&self, id: &VersionId) {
         if let Err(error) = self.folder.remove(&name(id)) {
-            log::warn!("a record cannot be removed: {error}");
+            log::warn!("the record of an image cannot be removed id={id}: {error}");
         }
     }
 
@@ -312,7 +312,7 @@ impl Records {
     fn remove_foreign(&self, file: &str) {
         log::warn!("{} is removed: it is no record", self.folder.file(file).display());
         if let Err(error) = self.folder.remove(file) {
-            log::warn!("it stays: {error}");
+            log::warn!("{} cannot be removed: {error}", self.folder.file(file).display());
         }
     }
 }

@@ -96,6 +96,64 @@ impl Images {
         Ok(())
     }
 
+    /// Makes space for one more image where as many are kept as may be: the oldest goes of those that could, see
+    /// [`HandOver::is_evictable_since`], but not `except`. `coming` images are being taken in and have no object yet. False where
+    /// none could go.
+    pub async fn make_place(
+        &mut self,
+        coming: usize,
+        except: Option<&VersionId>,
+        installers: &Installers,
+    ) -> anyhow::Result<bool> {
+        while self.is_full(coming) {
+            let Some(id) = self.evictable(except, installers).into_iter().next() else { return Ok(false) };
+            self.evict(&id).await?;
+        }
+        Ok(true)
+    }
+
+    /// Whether as many images take room as may.
+    pub fn is_full(&self, coming: usize) -> bool {
+        let takes_room = |image: &&ImageObject| {
+            image.record.folder.is_some() || image.life.is_taking_in() || image.life.is_handed_on()
+        };
+        let count = self.objects.all.values().filter(takes_room).count();
+        count.saturating_add(coming) >= self.settings.max_images
+    }
+
+    /// Makes so many bytes free, if images that could go hold as many: the oldest first, and no more of them than needed.
+    pub async fn free_bytes(&mut self, needed: u64, installers: &Installers) -> anyhow::Result<()> {
+        let Ok(mut free) = self.folder.free() else { return Ok(()) };
+        let mut go = Vec::new();
+        for id in self.evictable(None, installers) {
+            if free >= needed {
+                break;
+            }
+            free = free.saturating_add(self.get(&id).map_or(0, |image| image.record.length()));
+            go.push(id);
+        }
+        if free >= needed {
+            for id in go {
+                self.evict(&id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Images that could go, the one first that could for the longest time.
+    fn evictable(&self, except: Option<&VersionId>, installers: &Installers) -> Vec<VersionId> {
+        let images = self.objects.all.values().filter(|image| Some(&image.id) != except);
+        let images = images.filter_map(|image| Some((image.life.is_evictable_since()?, &image.id)));
+        let mut idle: Vec<_> = images.filter(|(_, id)| !installers.is_busy(id.as_str(), "")).collect();
+        idle.sort_unstable();
+        idle.into_iter().map(|(_, id)| id.clone()).collect()
+    }
+
+    async fn evict(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        log::info!("an image that no installer needs makes way for a new one id={id}");
+        self.remove(id).await
+    }
+
     /// Removes an image: object, folder, record.
     pub(super) async fn remove(&mut self, id: &VersionId) -> anyhow::Result<()> {
         let Some(image) = self.objects.remove(id).await? else { return Ok(()) };
@@ -196,7 +254,7 @@ impl Images {
         Ok(deleted)
     }
 
-    /// The folder of an image has left the drop folder, if it is one of ours; or of any, if it is not known.
+    /// The folder of this image has left the drop folder; without an id it may be any image's.
     pub fn may_have_lost(&mut self, id: Option<&VersionId>) {
         self.may_have_lost |= id.is_none_or(|id| self.is_known(id));
     }

@@ -89,7 +89,7 @@ impl Images {
 
     /// Keeps an image in mind that has no object, until it can go.
     fn insert_for_removal(&mut self, id: &VersionId, record: Record, removal: PendingRemoval, now: Duration) {
-        let life = HandOver::over(record.origin(), self.limits());
+        let life = HandOver::to_be_removed(record.origin(), self.limits());
         let image = ImageObject::new(id.clone(), record, life, now);
         self.insert(ImageObject { is_restored: true, removal: Some(removal), ..image });
     }
@@ -135,7 +135,7 @@ impl Images {
                         "a dropped file that was taken in is being written, and is taken in again id={id}"
                     );
                 }
-                Err(error) => log::warn!("a dropped file that was taken in cannot be removed: {error}"),
+                Err(error) => log::warn!("the dropped file of an image cannot be removed id={id}: {error}"),
             }
             // A later file of its name is another.
             record.stage = Stage::Published;
@@ -208,8 +208,7 @@ impl Images {
             }
         }
         if let Some(event) = loss {
-            // The next run has nothing to say any more. Before this it would have to, as this one may be killed: said twice,
-            // perhaps, and not never.
+            // Only now that the event is on its way: a run that is killed before has its successor send it.
             self.happened(*event);
             self.records.remove(id);
         }

@@ -134,7 +134,7 @@ impl Images {
             view.stage = ImageStage::Queued;
         });
         let by = request.installer.as_ref().map(|name| format!(" installer={name}")).unwrap_or_default();
-        log::info!("an image is to be taken in id={id} apply={apply}{by}");
+        log::info!("StartUpdate: an image is queued id={id} apply={apply}{by}");
         self.insert(image);
         // It can be cancelled from now on.
         self.objects.put(&id, &[Interface::Delete]).await?;
@@ -362,64 +362,6 @@ impl Images {
         let folder = Arc::clone(&self.folder);
         tokio::task::spawn_blocking(move || folder.discard(&name));
     }
-
-    /// Makes space for one more image where as many are kept as may be: the oldest goes of those that could, see
-    /// [`HandOver::could_go_since`], but not `except`. `coming` images are being taken in and have no object yet. False where
-    /// none could go.
-    pub async fn make_space(
-        &mut self,
-        coming: usize,
-        except: Option<&VersionId>,
-        installers: &Installers,
-    ) -> anyhow::Result<bool> {
-        while self.is_full(coming) {
-            let Some(id) = self.could_go(except, installers).into_iter().next() else { return Ok(false) };
-            self.make_way(&id).await?;
-        }
-        Ok(true)
-    }
-
-    /// Whether as many images take room as may.
-    pub fn is_full(&self, coming: usize) -> bool {
-        let takes_room = |image: &&ImageObject| {
-            image.record.folder.is_some() || image.life.is_taking_in() || image.life.is_handed_on()
-        };
-        let count = self.objects.all.values().filter(takes_room).count();
-        count.saturating_add(coming) >= self.settings.max_images
-    }
-
-    /// Makes so many bytes free, if images that could go hold as many: the oldest first, and no more of them than needed.
-    pub async fn make_room(&mut self, needed: u64, installers: &Installers) -> anyhow::Result<()> {
-        let Ok(mut free) = self.folder.free() else { return Ok(()) };
-        let mut go = Vec::new();
-        for id in self.could_go(None, installers) {
-            if free >= needed {
-                break;
-            }
-            free = free.saturating_add(self.get(&id).map_or(0, |image| image.record.length()));
-            go.push(id);
-        }
-        if free >= needed {
-            for id in go {
-                self.make_way(&id).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Images that could go, the one first that could for the longest time.
-    fn could_go(&self, except: Option<&VersionId>, installers: &Installers) -> Vec<VersionId> {
-        let images = self.objects.all.values().filter(|image| Some(&image.id) != except);
-        let images = images.filter_map(|image| Some((image.life.could_go_since()?, &image.id)));
-        let mut idle: Vec<_> = images.filter(|(_, id)| !installers.is_busy(id.as_str(), "")).collect();
-        idle.sort_unstable();
-        idle.into_iter().map(|(_, id)| id.clone()).collect()
-    }
-
-    async fn make_way(&mut self, id: &VersionId) -> anyhow::Result<()> {
-        log::info!("an image that no installer needs makes way for a new one id={id}");
-        self.remove(id).await
-    }
 }
 
 /// Whether an image is one that it may be: for the object that it was handed to, and its installer's to install.
@@ -471,7 +413,7 @@ fn tell_faults(id: &VersionId, taken: &Taken) {
         log::warn!("an image is taken in though it is not signed as it should be id={id}: {fault}");
     }
     for remark in &taken.image.remarks {
-        log::warn!("an image is taken in id={id}: {remark}");
+        log::warn!("an image is accepted with a remark id={id}: {remark}");
     }
 }
 
