@@ -4,7 +4,7 @@
 //! connection with two names twice. Where upstream's service is installed, the name is its: it asks for the name once, ends
 //! when it does not get it, and would be started again for ever.
 
-use crate::dbus::Commands;
+use crate::dbus::{Commands, Updater};
 use crate::settings::SoftwareManager;
 use crate::start::CALL_LIMIT;
 use crate::view;
@@ -81,7 +81,7 @@ async fn serve(connection: &Connection, commands: Commands) -> zbus::Result<()> 
     let object = ObjectPath::from_static_str(BMC_OBJECT)?;
     Root::serve(connection, Shown).await?;
     faces::add::<faces::Associations, _>(connection, &object, Shown).await?;
-    faces::add::<faces::Update, _>(connection, &object, commands).await
+    faces::add::<faces::Update, _>(connection, &object, Updater::from(commands)).await
 }
 
 /// Takes the name, and waits until the connection is lost.

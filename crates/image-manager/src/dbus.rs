@@ -109,17 +109,37 @@ impl DeletesAll for Commands {
     }
 }
 
-impl Source<faces::Update> for Commands {
+/// Takes images at an object.
+#[derive(Debug, Clone)]
+pub struct Updater {
+    commands: Commands,
+    /// The image whose object it is; none where images are taken for whatever they are.
+    replaces: Option<VersionId>,
+}
+
+impl From<Commands> for Updater {
+    fn from(commands: Commands) -> Self {
+        Self { commands, replaces: None }
+    }
+}
+
+impl Source<faces::Update> for Updater {
     fn values(&self, _property: &'static str) -> faces::Update {
         view::update()
     }
 }
 
-impl Updates for Commands {
+impl Updates for Updater {
     async fn start_update(&self, image: OwnedFd, apply_time: String) -> Result<OwnedObjectPath, Refusal> {
-        let request =
-            StartUpdate { image, apply_time, target: String::new(), installer: None, replaces: None };
-        self.ask(|reply| Command::StartUpdate(request, reply)).await
+        let (target, replaces) = (String::new(), self.replaces.clone());
+        let request = StartUpdate { image, apply_time, target, installer: None, replaces };
+        self.commands.ask(|reply| Command::StartUpdate(request, reply)).await
+    }
+}
+
+impl Replies for Updater {
+    async fn replied(&self, object: &OwnedObjectPath) {
+        self.commands.replied(object).await;
     }
 }
 
@@ -184,17 +204,10 @@ impl Deletes for ImageFace {
     }
 }
 
-impl Replies for ImageFace {
-    async fn replied(&self, object: &OwnedObjectPath) {
-        self.commands.replied(object).await;
-    }
-}
-
-impl Updates for ImageFace {
-    async fn start_update(&self, image: OwnedFd, apply_time: String) -> Result<OwnedObjectPath, Refusal> {
-        let (target, replaces) = (String::new(), Some(self.id.clone()));
-        let request = StartUpdate { image, apply_time, target, installer: None, replaces };
-        self.commands.ask(|reply| Command::StartUpdate(request, reply)).await
+impl ImageFace {
+    /// What takes images at the image's object.
+    pub fn updater(&self) -> Updater {
+        Updater { commands: self.commands.clone(), replaces: Some(self.id.clone()) }
     }
 }
 

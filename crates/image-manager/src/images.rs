@@ -16,6 +16,7 @@ use hand_on::Handing;
 use image_format::VersionId;
 use objects::{ApplyTimeSetting, ImageObject, ImageObjects};
 use record::{Record, Records, Stage};
+use service_runtime::tasks;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -521,7 +522,7 @@ impl Images {
             image.apply_time = ApplyTimeSetting::Asked;
             let (connection, answers, id) =
                 (self.objects.connection().clone(), self.answers.clone(), id.clone());
-            tokio::spawn(async move {
+            tasks::spawn(async move {
                 calls::set_apply_time(&connection, time, &id).await;
                 // The receiver is gone only when the service ends.
                 let _ = answers.send(Answer::ApplyTimeSet(id));
@@ -545,7 +546,7 @@ impl Images {
         self.keep(id);
         self.step(id, Event::Begin, installers, now).await?;
         let (connection, answers, id) = (self.objects.connection().clone(), self.answers.clone(), id.clone());
-        tokio::spawn(async move {
+        tasks::spawn(async move {
             let refused = calls::request(&connection, &owner, &object_path(&id)).await.err();
             if let Some(error) = &refused {
                 log::warn!("the installer did not accept that it begins id={id}: {error}");

@@ -1,6 +1,6 @@
 //! The object that takes images for whatever they are, and its marker.
 
-use crate::dbus::Commands;
+use crate::dbus::{Commands, Updater};
 use crate::view;
 use dbus_api::software;
 use dbus_api::software::faces::{self, Values as _};
@@ -9,7 +9,7 @@ use zbus::{Connection, ObjectPath};
 
 /// Puts the object on the bus, without the marker.
 pub async fn serve(connection: &Connection, path: &str, commands: Commands) -> zbus::Result<()> {
-    faces::add::<faces::Update, _>(connection, &ObjectPath::try_from(path)?, commands).await
+    faces::add::<faces::Update, _>(connection, &ObjectPath::try_from(path)?, Updater::from(commands)).await
 }
 
 /// Puts the marker on the object, without a signal.

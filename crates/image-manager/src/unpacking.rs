@@ -7,6 +7,7 @@ use crate::settings::{Policy, Settings};
 use crate::unpacker::{Input, Job, Outcome, Progress, Unpacker};
 use image_check::SignaturePolicy;
 use image_format::VersionId;
+use service_runtime::tasks;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
@@ -103,7 +104,7 @@ impl Unpacking {
     fn begin(&mut self, input: Input, id: Option<VersionId>, progress: Arc<Progress>) {
         self.busy = Some(Busy { input: Some(input), id, progress });
         let (connection, policy, policies) = (self.connection.clone(), self.policy, self.policies.clone());
-        tokio::spawn(async move {
+        tasks::spawn(async move {
             let policy = image_rules::signature_policy(&connection, policy).await;
             // The receiver is gone only when the service ends.
             let _ = policies.send(policy);

@@ -46,7 +46,7 @@ macro_rules! interfaces {
     (
         $(
             $(#[$doc:meta])*
-            $interface:ident of $view:ident {
+            $interface:ident of $view:ident $(by $source:ident)? {
                 $($field:ident: $value:expr),* $(,)?
             }
         )*
@@ -73,7 +73,7 @@ macro_rules! interfaces {
                 face: ImageFace,
             ) -> zbus::Result<()> {
                 match self {
-                    $(Self::$interface => faces::add::<faces::$interface, _>(connection, path, face).await),*
+                    $(Self::$interface => faces::add::<faces::$interface, _>(connection, path, face$(.$source())?).await),*
                 }
             }
         }
@@ -117,7 +117,7 @@ interfaces! {
         requested_activation: view.requested.unwrap_or(RequestedActivation::None),
     }
     /// That another image may be handed over to the same object.
-    Update of _view { allowed_apply_times: ApplyTime::ALL.to_vec() }
+    Update of _view by updater { allowed_apply_times: ApplyTime::ALL.to_vec() }
     /// That it goes on, and how much another service has installed that has it; installers count for themselves.
     ActivationProgress of view { progress: view.installed }
     /// When it is to be applied.

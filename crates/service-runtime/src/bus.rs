@@ -112,7 +112,7 @@ pub async fn connect_as_service(
     let replies = Replies::new(accepts.weighs_replies);
     let watch: Arc<dyn Watch> = Arc::new(replies.clone());
     let connection = connect_watched(call_limit, accepts, Some(watch)).await?;
-    tokio::spawn(replies.clone().look_after(connection.clone()));
+    crate::tasks::spawn(replies.clone().look_after(connection.clone()));
     Ok((connection, replies))
 }
 

@@ -27,6 +27,7 @@ mod exit;
 pub mod folders;
 mod invocation;
 mod logging;
+pub mod tasks;
 pub mod text;
 
 pub use exit::Exit;

@@ -16,6 +16,7 @@ use image_format::{Purpose, VersionId};
 use installer_trust::Grants;
 use peer::{Namespace, NamespaceNews, is_privileged};
 use service_runtime::bus::{self, Accepts};
+use service_runtime::tasks;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::num::NonZeroUsize;
@@ -146,7 +147,7 @@ impl Images {
         let (id, compatible) = (id.clone(), image.record.image.compatible.clone());
         let (connection, answers) = (self.objects.connection().clone(), self.answers.clone());
         let (own, settings) = (self.own.clone(), self.settings.clone());
-        tokio::spawn(async move {
+        tasks::spawn(async move {
             let finding = find(&connection, &own, &settings.installers, purpose, &compatible);
             // A mapper that is slow keeps a client waiting; without an answer an installer may come.
             let recipient = timeout(CALL_LIMIT, finding).await.unwrap_or(None);
@@ -203,7 +204,7 @@ impl Images {
             let _ = handing.wishes.send(());
         }
         let (answers, of) = (self.answers.clone(), id.clone());
-        let conversation = tokio::spawn(async move {
+        let conversation = tasks::spawn(async move {
             let tell = |news| {
                 // The receiver is gone only when the service ends.
                 let _ = answers.send(Answer::HandedOn(of.clone(), news));

@@ -16,6 +16,7 @@ use dbus_api::software::refusal::Refusal;
 use dbus_api::software::{Stage as ImageStage, parse_apply_time};
 use image_check::{Rejection, Verification};
 use image_format::{Purpose, VersionId};
+use service_runtime::tasks;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::Arc;
@@ -287,7 +288,7 @@ impl Images {
         let (connection, answers) = (self.objects.connection().clone(), self.answers.clone());
         let salt = random().unwrap_or_default();
         let id = VersionId::salted(&taken.image.manifest.version, salt);
-        tokio::spawn(async move {
+        tasks::spawn(async move {
             let path = object_path(&id);
             let asked = tokio::time::timeout(MAPPER_LIMIT, calls::is_taken(&connection, &path)).await;
             let is_taken = asked.unwrap_or(false);

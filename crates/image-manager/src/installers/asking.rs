@@ -4,6 +4,7 @@ use super::{Effect, Event, calls};
 use crate::image_rules;
 use crate::settings::{Policy, Settings};
 use dbus_api::software;
+use service_runtime::tasks;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -47,7 +48,7 @@ impl Asking {
         match effect {
             Effect::Scan(owner) => {
                 let owner = owner.clone();
-                tokio::spawn(async move {
+                tasks::spawn(async move {
                     let asked = calls::objects(&connection, &owner).await;
                     if asked.is_err() {
                         let _ = answers.send(Answer::Installers(Event::HasNoList));
@@ -58,19 +59,19 @@ impl Asking {
             }
             Effect::AskUser(owner) => {
                 let owner = owner.clone();
-                tokio::spawn(async move {
+                tasks::spawn(async move {
                     let is_root = calls::is_trusted(&connection, &owner).await;
                     let _ = answers.send(Answer::Installers(Event::User { owner, is_root }));
                 });
             }
             Effect::AskPresent => {
-                tokio::spawn(async move {
+                tasks::spawn(async move {
                     let present = calls::present(&connection).await;
                     let _ = answers.send(Answer::Installers(Event::Present(present)));
                 });
             }
             Effect::AskMarker => {
-                let asking = tokio::spawn(async move {
+                let asking = tasks::spawn(async move {
                     // The object mapper takes a while to find out what a newcomer has.
                     for wait in MAPPER_WAITS {
                         tokio::time::sleep(wait).await;
@@ -83,7 +84,7 @@ impl Asking {
             }
             Effect::AskFieldMode if !self.asks_field_mode => {}
             Effect::AskFieldMode => {
-                let asking = tokio::spawn(async move {
+                let asking = tasks::spawn(async move {
                     for wait in MAPPER_WAITS {
                         tokio::time::sleep(wait).await;
                         // One that does not say may be about to come back: what was taken in is not thrown away for that.

@@ -102,7 +102,7 @@ impl Replies {
                 let message = match work {
                     // The answer stands behind all calls that wait for the service; what others wait for does not wait for it.
                     Work::AskUser(_) | Work::Sweep => {
-                        tokio::spawn(self.clone().ask_bus(connection.clone(), work));
+                        crate::tasks::spawn(self.clone().ask_bus(connection.clone(), work));
                         continue;
                     }
                     Work::Ping(client) => self.ping(&client),
