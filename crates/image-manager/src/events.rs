@@ -31,7 +31,7 @@ pub fn unfit(failure: &Failure, id: &str, object: &str) -> Option<Event> {
     Some(not_applicable(id, object, reason))
 }
 
-/// There are too many images that no service installs.
+/// As many images are kept as may be.
 pub fn too_many(subject: &str, reason: &str) -> Event {
     let event = happening(subject, event::BUSY_FAILURE, Severity::Error);
     event.with(data::PATH, subject).with(data::REASON, reason)

@@ -197,6 +197,11 @@ impl HandOver {
         matches!(self.stage, Stage::Claimed { .. }) && self.request == Request::Pending
     }
 
+    /// Whether its installation has failed, and a client may ask for it again.
+    pub fn has_failed(&self) -> bool {
+        matches!(&self.stage, Stage::Claimed { claim, .. } if claim.state == Some(Activation::Failed))
+    }
+
     /// Whether it waits for news of the installers that there are.
     pub fn is_restoring(&self) -> bool {
         !self.others_known
@@ -429,7 +434,8 @@ impl HandOver {
             return Some(Effect::Remove);
         }
         let was_coming = claim.is_coming() && before.is_coming() && claim.owner == before.owner;
-        let since = if was_coming { since } else { now };
+        let stays = was_coming || !is_new && claim.state == Some(Activation::Staged);
+        let since = if stays { since } else { now };
         let limit = self.ready_limit();
         let is_late = claim.is_coming() && limit.is_some_and(|limit| now >= since.saturating_add(limit));
         self.stage = Stage::Claimed { claim, since };

@@ -20,7 +20,8 @@ use service_runtime::tasks;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use update_state::{Activation, ApplyTime, RequestedActivation};
+use tokio::task::JoinHandle;
+use update_state::{Activation, RequestedActivation};
 use zbus::Connection;
 
 pub mod hand_on;
@@ -73,6 +74,8 @@ pub struct Images {
     is_enforcing: bool,
     /// Images may have lost their folders.
     may_have_lost: bool,
+    /// Folders that are being removed.
+    discards: Vec<JoinHandle<()>>,
     /// Unique names of our connections.
     own: Vec<String>,
 }
@@ -89,10 +92,20 @@ impl Images {
         let (answers, given) = mpsc::unbounded_channel();
         let objects = ImageObjects::new(connection, commands);
         let changes = Vec::new();
-        let (is_enforcing, may_have_lost) = (false, false);
+        let (is_enforcing, may_have_lost, discards) = (false, false, Vec::new());
         let own = connection.unique_name().map(ToString::to_string).into_iter().collect();
-        let images =
-            Self { objects, records, folder, settings, answers, changes, is_enforcing, may_have_lost, own };
+        let images = Self {
+            objects,
+            records,
+            folder,
+            settings,
+            answers,
+            changes,
+            is_enforcing,
+            may_have_lost,
+            discards,
+            own,
+        };
         (images, given)
     }
 
@@ -228,6 +241,7 @@ impl Images {
         }
         image.view.send_modify(|view| view.requested = Some(wish));
         if wish == RequestedActivation::Active {
+            self.open_apply_time(id);
             self.step(id, Event::Requested, installers, now).await?;
         }
         Ok(Ok(()))
@@ -336,6 +350,7 @@ impl Images {
                     .await
             }
             Effect::NotBegun => {
+                self.open_apply_time(id);
                 let kept = self.settings.lives.kept.as_secs();
                 let reason = format!("{installer} does not begin to install the image");
                 log::error!("{reason}: a client has {kept} s to ask for it again id={id}");
@@ -368,6 +383,12 @@ impl Images {
     }
 
     async fn offer(&mut self, id: &VersionId) -> anyhow::Result<()> {
+        if let Some(image) = self.objects.all.get_mut(id)
+            && image.record.stage == Stage::TakingIn
+        {
+            image.record.stage = Stage::Published;
+            self.keep(id);
+        }
         self.objects.hide(id, &[Interface::ActivationProgress]).await?;
         self.objects.stage(id, ImageStage::Waiting).await?;
         self.objects.activation(id).await?;
@@ -419,9 +440,8 @@ impl Images {
         self.objects.reason(id, reason).await?;
         self.objects.stage(id, ImageStage::Failed).await?;
         let Some(image) = self.objects.all.get(id) else { return Ok(()) };
-        let is_older = |other: &&ImageObject| {
-            other.id != *id && other.life.is_evictable_since().is_some() && other.shares_place(image)
-        };
+        let is_older =
+            |other: &&ImageObject| other.id != *id && other.life.has_failed() && other.shares_place(image);
         let older: Vec<_> =
             self.objects.all.values().filter(is_older).map(|image| image.id.clone()).collect();
         for id in older {
@@ -476,11 +496,8 @@ impl Images {
         for id in self.ids() {
             let Some(image) = self.objects.all.get(&id) else { continue };
             let Some(owner) = image.life.to_begin(now).map(str::to_owned) else { continue };
-            let is_taken = self
-                .objects
-                .all
-                .values()
-                .any(|other| other.id != id && other.shares_place(image) && other.life.is_under_way());
+            let mut others = self.objects.all.values().filter(|other| other.id != id);
+            let is_taken = others.any(|other| other.has_turn_before(image));
             let has_to_go = image.removal.is_some();
             // Its files may only be in another place for now.
             let is_away = !self.folder.is_there();
@@ -488,6 +505,7 @@ impl Images {
                 self.changes.push(Change::FolderIsAway);
             }
             if is_taken || has_to_go || is_away {
+                self.open_apply_time(&id);
                 self.step(&id, Event::NotItsTurn, installers, now).await?;
                 if is_taken {
                     self.objects.stage(&id, ImageStage::Turn).await?;
@@ -509,15 +527,19 @@ impl Images {
         Ok(())
     }
 
+    /// The system's apply time is set anew before the image's installer is told to begin the next time.
+    fn open_apply_time(&mut self, id: &VersionId) {
+        if let Some(image) = self.objects.all.get_mut(id) {
+            image.apply_time = ApplyTimeSetting::Open;
+        }
+    }
+
     /// Has the system's apply time set before an installer is told to begin that may know no other; true while that is not
     /// done.
     fn sets_apply_time(&mut self, id: &VersionId) -> bool {
         let Some(image) = self.objects.all.get_mut(id) else { return false };
-        let time = image.record.apply_time().filter(|time| *time != ApplyTime::OnActivationRequest);
-        let is_needed = calls::knows_the_system_s_setting(image.record.image.purpose());
-        let Some(time) = time.filter(|_| is_needed && image.apply_time != ApplyTimeSetting::Done) else {
-            return false;
-        };
+        let is_open = image.apply_time != ApplyTimeSetting::Done;
+        let Some(time) = image.system_apply_time().filter(|_| is_open) else { return false };
         if image.apply_time == ApplyTimeSetting::Open {
             image.apply_time = ApplyTimeSetting::Asked;
             let (connection, answers, id) =

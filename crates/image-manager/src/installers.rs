@@ -227,11 +227,11 @@ impl<P: Ord> Installers<P> {
         believed.map(|(owner, shown)| Claim { owner: owner.clone(), state: shown.state }).collect()
     }
 
-    /// Whether a connection other than `caller` is at work on an image. One that may yet turn out to be believed counts.
+    /// Whether a connection other than `caller` is at work on an image. One that may yet turn out to be believed counts, if it
+    /// has a bus name: any user could keep images from being deleted otherwise.
     pub fn is_busy(&self, object: &str, caller: &str) -> bool {
         let owners = self.activations.get(object).into_iter().flatten();
-        let mut others =
-            owners.filter(|(owner, _)| *owner != caller && self.believes(owner, object) != Some(false));
+        let mut others = owners.filter(|(owner, _)| *owner != caller && self.may_count(owner, object));
         others.any(|(_, shown)| shown.state.is_some_and(Activation::is_busy))
     }
 
@@ -289,6 +289,14 @@ impl<P: Ord> Installers<P> {
     fn note_renamed(&mut self, name: &str) {
         if self.unseen.is_none() && self.renamed.len() < NAMES {
             self.renamed.insert(name.to_owned());
+        }
+    }
+
+    /// Whether what a connection shows of an image counts, or may once it is known whose it is.
+    fn may_count(&self, owner: &str, object: &str) -> bool {
+        match self.believes(owner, object) {
+            Some(is_believed) => is_believed,
+            None => self.names_of(owner).next().is_some(),
         }
     }
 
@@ -497,7 +505,8 @@ impl<P: Ord> Installers<P> {
     /// The same, and says so once of each.
     fn drop_not_believed(&mut self, effects: &mut Vec<Effect>) {
         for (owner, object) in self.take_not_believed() {
-            let owner = self.name_of(&owner).to_owned();
+            // One without a bus name is none of an installer's, or not yet; any user could fill the log.
+            let Some(owner) = self.names_of(&owner).next().map(str::to_owned) else { continue };
             if self.not_believed.len() < NAMES && self.not_believed.insert((owner.clone(), object.clone())) {
                 effects.push(Effect::NotBelieved { owner, object });
             }
@@ -511,7 +520,7 @@ impl<P: Ord> Installers<P> {
     }
 
     fn set(&mut self, object: &str, owner: String, state: Option<Activation>) -> Option<()> {
-        let may_count = |of: &str| self.believes(of, object) == Some(true);
+        let may_count = |of: &str| self.may_count(of, object);
         let owners = self.activations.get(object);
         let is_new = owners.is_none_or(|owners| !owners.contains_key(&owner)) && !may_count(&owner);
         let others = owners.into_iter().flatten().filter(|(of, _)| !may_count(of)).count();

@@ -110,9 +110,10 @@ impl Service {
     /// Does what is due.
     async fn go_on(&mut self) -> anyhow::Result<()> {
         let now = self.now();
-        let is_idle = !self.unpacking.is_busy() && self.drop_folder.intake().at_work() == 0;
+        let is_at_work = self.unpacking.is_busy() || self.unpacking.waiting() > 0;
+        let is_idle = !is_at_work && self.drop_folder.intake().at_work() == 0;
         // Files that found no room: one after the other, as together they may not fit.
-        self.drop_folder.allow_retries(is_idle && !self.images.is_full(0));
+        self.drop_folder.allow_retries(is_idle && self.images.has_place(&self.installers));
         self.drop_folder.tick(now);
         self.take_folder_news().await?;
         self.images.tick(&self.installers, now).await?;

@@ -138,7 +138,7 @@ pub struct Settings {
     pub settle: Duration,
     /// How many images wait to be taken in.
     pub queue: usize,
-    /// How many images are kept that nobody installs.
+    /// How many images may take room at once.
     pub max_images: usize,
     /// How long an image is kept that nobody activates.
     pub time_to_live: Option<Duration>,

@@ -155,8 +155,12 @@ pub(crate) async fn taker(
     if let Some(id) = target {
         let path = format!("{ROOT}/{id}");
         let having = object_mapper::get_object(connection, &path, &[UPDATE]).await.unwrap_or_default();
-        if let Some(name) = having.into_keys().min() {
-            return Ok((name, path));
+        let mut names: Vec<_> = having.into_keys().collect();
+        names.sort_unstable();
+        for name in names {
+            if is_roots(connection, &name).await || grants.knows(&name) {
+                return Ok((name, path));
+            }
         }
         let catalogue = Catalogue::ask(connection, grants, screen).await?;
         return match catalogue.having(&path, UPDATE).first() {
@@ -172,12 +176,25 @@ pub(crate) async fn taker(
     let takers = known.into_iter().flat_map(|(path, services)| {
         services.into_keys().map(move |name| (name == IMAGE_MANAGER, name, path.clone()))
     });
-    if let Some((_, name, path)) = takers.min() {
-        return Ok((name, path));
+    let mut takers: Vec<_> = takers.collect();
+    takers.sort_unstable();
+    for (_, name, path) in takers {
+        // It gets whatever image there is, and is believed to have installed it.
+        if is_roots(connection, &name).await {
+            return Ok((name, path));
+        }
     }
     let absent = "no service takes images: is image-manager.service running?";
     let catalogue = Catalogue::ask(connection, grants, screen).await?;
     catalogue.multipart().ok_or_else(|| Failure::say(Exit::Absent, absent))
+}
+
+/// Whether the owner of a bus name is root's, or our own user's; not where the bus does not say.
+async fn is_roots(connection: &Connection, name: &str) -> bool {
+    match call::owner(connection, name).await {
+        Ok(owner) => is_privileged(connection, &owner).await.unwrap_or(false),
+        Err(_) => false,
+    }
 }
 
 /// What is said when nobody has an object.

@@ -5,7 +5,7 @@ use super::record::Record;
 use super::removal::PendingRemoval;
 use crate::dbus::{Commands, ImageFace, object_path};
 use crate::hand_over::{HandOver, Origin};
-use crate::installers::Facts;
+use crate::installers::{Facts, calls};
 use crate::view::{Interface, View};
 use anyhow::Context as _;
 use dbus_api::software::Stage;
@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::time::Duration;
 use tokio::sync::watch;
+use update_state::ApplyTime;
 use zbus::Connection;
 
 /// Longest wait for the bus to take what we send; shorter than any watchdog.
@@ -111,6 +112,20 @@ impl ImageObject {
             && one.image.extended_version == two.image.extended_version
             && one.image.compatible == two.image.compatible;
         is_same_kind && (one.target.is_empty() || two.target.is_empty() || one.target == two.target)
+    }
+
+    /// When the system is to apply it, which is set before it is installed: upstream's installers know no other time.
+    pub fn system_apply_time(&self) -> Option<ApplyTime> {
+        let time = self.record.apply_time().filter(|time| *time != ApplyTime::OnActivationRequest);
+        time.filter(|_| calls::knows_the_system_s_setting(self.record.image.purpose()))
+    }
+
+    /// Whether another image has to wait for this one: it is being installed at the same place, or by the same setting.
+    pub fn has_turn_before(&self, other: &Self) -> bool {
+        let is_under_way = self.life.is_under_way();
+        let has_setting = is_under_way || self.apply_time == ApplyTimeSetting::Asked;
+        let both_set = self.system_apply_time().is_some() && other.system_apply_time().is_some();
+        is_under_way && self.shares_place(other) || both_set && has_setting
     }
 
     /// What decides who may install it.

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use update_state::Activation;
 
+/// Longest wait for the files of images that make way.
+const DISCARD_LIMIT: Duration = Duration::from_secs(2);
 /// Why an image goes that was taken in while signatures were not required.
 const UNSIGNED: &str = "it is not signed as it has to be now";
 
@@ -112,6 +114,11 @@ impl Images {
         Ok(true)
     }
 
+    /// Whether one more image may be kept, if need be in the place of one that makes way.
+    pub fn has_place(&self, installers: &Installers) -> bool {
+        !self.is_full(0) || !self.evictable(None, installers).is_empty()
+    }
+
     /// Whether as many images take room as may.
     pub fn is_full(&self, coming: usize) -> bool {
         let takes_room = |image: &&ImageObject| {
@@ -124,6 +131,7 @@ impl Images {
     /// Makes so many bytes free, if images that could go hold as many: the oldest first, and no more of them than needed.
     pub async fn free_bytes(&mut self, needed: u64, installers: &Installers) -> anyhow::Result<()> {
         let Ok(mut free) = self.folder.free() else { return Ok(()) };
+        let needed = needed.saturating_add(self.settings.limits.free.bytes);
         let mut go = Vec::new();
         for id in self.evictable(None, installers) {
             if free >= needed {
@@ -135,6 +143,10 @@ impl Images {
         if free >= needed {
             for id in go {
                 self.evict(&id).await?;
+            }
+            // Not before their bytes are free.
+            for discard in std::mem::take(&mut self.discards) {
+                let _ = tokio::time::timeout(DISCARD_LIMIT, discard).await;
             }
         }
         Ok(())
@@ -170,7 +182,7 @@ impl Images {
     }
 
     /// Removes an image's folder.
-    pub(super) fn withdraw(&self, id: &VersionId) {
+    pub(super) fn withdraw(&mut self, id: &VersionId) {
         match self.folder.withdraw(id) {
             Ok(name) => self.discard(name),
             Err(error) => log::warn!("an image cannot be removed id={id}: {error}"),
@@ -316,10 +328,15 @@ impl Images {
         let is_due = |image: &&ImageObject| can_expire(image) && now >= image.since.saturating_add(limit);
         let ids: Vec<_> = self.objects.all.values().filter(is_due).map(|image| image.id.clone()).collect();
         for id in ids {
-            if !installers.is_busy(id.as_str(), "") {
-                log::info!("an image was not activated for {} s id={id}", limit.as_secs());
-                self.remove(&id).await?;
+            if installers.is_busy(id.as_str(), "") {
+                // It is looked at again after as long.
+                if let Some(image) = self.objects.all.get_mut(&id) {
+                    image.since = now;
+                }
+                continue;
             }
+            log::info!("an image was not activated for {} s id={id}", limit.as_secs());
+            self.remove(&id).await?;
         }
         Ok(())
     }
@@ -333,5 +350,5 @@ impl Images {
 }
 
 fn can_expire(image: &&ImageObject) -> bool {
-    image.is_published() && !image.was_activated
+    image.is_published() && !image.was_activated && !image.life.is_restoring()
 }

@@ -158,7 +158,8 @@ impl Images {
         if image.life.origin() != Origin::Dropped {
             shown.extend([Interface::Activation, Interface::Image]);
         }
-        self.insert(ImageObject { is_restored: true, ..image });
+        let was_activated = image.record.was_begun;
+        self.insert(ImageObject { is_restored: true, was_activated, ..image });
         self.objects.put(id, &shown).await
     }
 

@@ -241,7 +241,7 @@ impl Images {
     }
 
     /// Refuses what was taken in without signatures when field mode was enabled meanwhile.
-    pub fn admit(&self, taken: Taken) -> Result<Taken, Failure> {
+    pub fn admit(&mut self, taken: Taken) -> Result<Taken, Failure> {
         match taken.image.verification {
             Verification::Unsigned(fault) if self.is_enforcing => {
                 self.discard(taken.draft);
@@ -269,6 +269,10 @@ impl Images {
         tell_faults(id, &taken);
         match self.settle(id, &taken.draft, &mut record) {
             Ok(()) => {
+                if self.may_be_handed_on(&record) {
+                    // A run that is killed before that is decided has lost what could be handed on.
+                    record.stage = Stage::TakingIn;
+                }
                 self.write(id, &record);
                 Ok(record)
             }
@@ -277,6 +281,11 @@ impl Images {
                 Err(Failure::Rejected(unwritten(&self.folder, error)))
             }
         }
+    }
+
+    /// Whether it is looked for another service that takes the image, before an installer may claim it.
+    fn may_be_handed_on(&self, record: &Record) -> bool {
+        record.origin() == Origin::Client && self.settings.handed_on.contains(&record.image.purpose())
     }
 
     /// A dropped image was unpacked: looks for an id that no object has.
@@ -359,9 +368,10 @@ impl Images {
     }
 
     /// Removes a folder that has no object any more, off the bus's task.
-    pub(super) fn discard(&self, name: String) {
+    pub(super) fn discard(&mut self, name: String) {
         let folder = Arc::clone(&self.folder);
-        tokio::task::spawn_blocking(move || folder.discard(&name));
+        self.discards.retain(|discard| !discard.is_finished());
+        self.discards.push(tokio::task::spawn_blocking(move || folder.discard(&name)));
     }
 }
 

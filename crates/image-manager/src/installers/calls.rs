@@ -1,11 +1,12 @@
 //! Calls to other services of firmware and their signals.
 
 use super::Event;
-use dbus_api::object_mapper;
 use dbus_api::software::announcement::{self, Announcement, Objects};
 use dbus_api::software::{MULTIPART_UPDATE, NAMESPACE, requests};
+use dbus_api::{call, object_mapper};
 use image_format::{Purpose, VersionId};
 use peer::{Namespace, NamespaceNews, is_privileged};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 use update_state::ApplyTime;
@@ -121,7 +122,15 @@ pub async fn is_taken(connection: &Connection, path: &ObjectPath<'_>) -> bool {
 /// Whether somebody else than the owner of `own` shows the multipart marker, as far as the mapper knows.
 pub async fn multipart_elsewhere(connection: &Connection, own: &str) -> bool {
     let found = object_mapper::get_sub_tree(connection, "/", &[MULTIPART_UPDATE]).await.unwrap_or_default();
-    found.values().flat_map(|services| services.keys()).any(|service| service != own)
+    let names: BTreeSet<_> = found.values().flat_map(|services| services.keys()).collect();
+    for name in names.into_iter().filter(|name| *name != own) {
+        // Any service could make ours go otherwise, and get whatever image there is.
+        let Ok(owner) = call::owner(connection, name).await else { continue };
+        if is_privileged(connection, &owner).await.unwrap_or(false) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether installers of images of this purpose go by the apply time of the whole system, which upstream's know alone.

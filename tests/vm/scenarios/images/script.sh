@@ -122,6 +122,7 @@ exec 7>&-
 wait_until 60 has_objects 5
 expect "" "$(peer_calls event-log)" "events"
 folder 64
+mkdir $foreign $FOLDER/0123abcd
 drop $SOURCE/large.tar large.tar
 wait_until 60 has_event BusyFailure
 
