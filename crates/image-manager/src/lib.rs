@@ -15,6 +15,7 @@
 //! | `hand_over` | core: an image's life, from its arrival over its installer to its end |
 //! | `hand_over::stages`, `::vocabulary`, and of the other cores | where an image is in its life; what a core hears and says |
 //! | `images::objects` | the images' objects, and what the bus is told of them |
+//! | `images::begin` | installers are told to begin, in turn |
 //! | `images::take_in` | images that come: an id, a folder, a record, an object |
 //! | `images::hand_on` | images that another service takes: found, handed on, followed |
 //! | `hand_over::handed_on` | core: how our Activation follows that of the service which has the image |

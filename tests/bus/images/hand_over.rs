@@ -290,6 +290,7 @@ fn an_image_that_is_being_installed_is_removed_by_its_installer_only() -> anyhow
 
     // This test as the installer.
     bed.command("SetMode", &("installer", "absent"))?;
+    bed.runtime.block_on(bed.client.request_name("xyz.openbmc_project.Software.Ours"))?;
     bed.drop_file("image", &image("ours"))?;
     let path = bed.await_image("ours")?;
     show_activation(&bed, &path, "Activating")?;

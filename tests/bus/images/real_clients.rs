@@ -259,6 +259,37 @@ fn bmcweb_drops_an_image_for_the_bmc_and_sets_the_apply_time_itself() -> anyhow:
 
 /// It reads the system's setting at its end, and asks for a reboot by hand unless that is Immediate: `bmc/activation.cpp` of
 /// openbmc/phosphor-bmc-code-mgmt.
+/// It reads the system's setting at its end: with another image's it would reset the machine, or not.
+#[test]
+fn an_installer_is_told_to_begin_right_after_the_image_s_own_apply_time_was_set() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new("")? else { return Ok(()) };
+    bed.start_peers(&["event-log", "object-mapper", "settings", "bmc-updater"])?;
+    map_settings(&bed)?;
+    bed.start()?;
+    let (mut images, from) = (Vec::new(), bed.heard()?.len());
+    for (version, apply) in [("one", ON_RESET), ("two", IMMEDIATE), ("three", ON_RESET), ("four", IMMEDIATE)]
+    {
+        images.push((bed.start_update(&image_of_purpose(Purpose::Bmc, version), apply)?, apply));
+    }
+    for (object, _) in &images {
+        assert_eq!(await_task(&mut bed, object, from)?.ended, Some("Completed"));
+    }
+    let (mut set, mut told) = (String::new(), 0);
+    for heard in bed.heard()?.to_vec() {
+        let Said::Set(_, property, value) = &heard.said else { continue };
+        if property == "RequestedApplyTime" {
+            set.clone_from(value);
+        } else {
+            let (_, apply) =
+                images.iter().find(|(object, _)| *object == heard.path).context("another image")?;
+            assert_eq!(set, *apply, "{heard:?}");
+            told += 1;
+        }
+    }
+    assert_eq!(told, images.len());
+    Ok(())
+}
+
 #[test]
 fn phosphor_image_updater_finds_the_apply_time_of_the_image_that_it_is_told_to_install() -> anyhow::Result<()>
 {

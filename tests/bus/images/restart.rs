@@ -321,3 +321,26 @@ fn a_restart_takes_no_image_from_an_installer_that_is_at_work() -> anyhow::Resul
     assert!(!is_shown, "nor is it shown as if it had");
     Ok(())
 }
+
+/// It may be too busy with its flash to answer.
+#[test]
+fn after_a_restart_no_image_expires_under_an_installer_that_is_silent() -> anyhow::Result<()> {
+    let Some(mut bed) = bed(&["event-log", "installer"])? else { return Ok(()) };
+    bed.command("Behave", &("installer", "stay"))?;
+    let object = bed.start_update(&image("1"), IMMEDIATE)?;
+    let activating = format!("{STATES}Activating");
+    let is_activating =
+        |bed: &Bed| Ok(bed.get(INSTALLER, &object, ACTIVATION, "Activation").as_ref() == Ok(&activating));
+    bed.wait("it is told", || is_activating(&bed))?;
+    bed.kill()?;
+    bed.command("SetMode", &("installer", "hanging"))?;
+    bed.configure("image-ttl-s = 1\n")?;
+    bed.start()?;
+    // One that is as old as the other is now goes.
+    bed.drop_file("other", &image("other"))?;
+    let other = bed.await_image("other")?;
+    bed.until(|heard| heard.iter().any(|heard| heard.path == other && heard.removes(VERSION)).then_some(()))?;
+    let folder = bed.folder().join(object.rsplit('/').next().unwrap_or_default());
+    assert!(folder.join("psu.bin").exists());
+    Ok(())
+}
