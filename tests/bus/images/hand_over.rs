@@ -206,6 +206,9 @@ fn two_images_for_one_place_are_installed_one_after_the_other() -> anyhow::Resul
     let (first, second) = one_behind_the_other(&mut bed)?;
     assert_eq!(bed.images()?.len(), 2);
     assert_eq!((bed.requests(&first)?, bed.requests(&second)?), (1, 0));
+    let stage = |bed: &Bed, path: &str| bed.get(NAME, path, IMAGE, "Stage");
+    bed.wait("it says that it waits", || Ok(stage(&bed, &second).as_deref() == Ok("waiting for its turn")))?;
+    assert_eq!(stage(&bed, &first).as_deref(), Ok("with its installer"));
     bed.command("Settle", &("installer", &first, "Failed"))?;
     await_installer(&bed, &second, "Activating")?;
     assert_eq!((bed.requests(&first)?, bed.requests(&second)?), (1, 1));
