@@ -99,7 +99,7 @@ impl Images {
     }
 
     /// Makes space for one more image where as many are kept as may be: the oldest goes of those that could, see
-    /// [`HandOver::is_evictable_since`], but not `except`. `coming` images are being taken in and have no object yet. False where
+    /// [`crate::hand_over::HandOver::is_evictable_since`], but not `except`. `coming` images are being taken in and have no object yet. False where
     /// none could go.
     pub async fn make_place(
         &mut self,
