@@ -38,8 +38,8 @@ pub enum Answer {
     Begun(VersionId, String, bool),
     /// The system's apply time was set for an image, or could not be.
     ApplyTimeSet(VersionId),
-    /// Which service takes such images as this one, if there is one.
-    Recipient(VersionId, Option<hand_on::Recipient>),
+    /// Which service takes such images as this one, or why none was found.
+    Recipient(VersionId, Result<hand_on::Recipient, hand_on::NotFound>),
     /// What the service says that an image was handed on to.
     HandedOn(VersionId, hand_on::News),
     /// An id for an image that was dropped, and whether the object mapper knows it.
