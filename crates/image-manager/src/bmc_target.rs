@@ -2,7 +2,7 @@
 //!
 //! It has a connection of its own: the object mapper keeps one bus name for each connection, and would list every object of a
 //! connection with two names twice. Where upstream's service is installed, the name is its: it asks for the name once, ends
-//! when it does not get it, and would be started again for ever.
+//! when it does not get it, and would be started again for ever. We ask again whenever the name is free.
 
 use crate::dbus::{Commands, Updater};
 use crate::settings::SoftwareManager;
@@ -23,7 +23,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use tokio::task::JoinHandle;
-use zbus::{Connection, MessageStream, ObjectPath};
+use zbus::{Connection, Message, MessageStream, ObjectPath};
 
 /// One call takes a descriptor.
 const ACCEPTS: Accepts = Accepts { descriptors: &[(UPDATE, START_UPDATE)], ..Accepts::SHORT };
@@ -84,25 +84,30 @@ async fn serve(connection: &Connection, commands: Commands) -> zbus::Result<()> 
     faces::add::<faces::Update, _>(connection, &object, Updater::from(commands)).await
 }
 
-/// Takes the name, and waits until the connection is lost.
+/// Takes the name, as soon as no other connection has it, and waits until ours is lost.
 async fn own(connection: Connection) -> anyhow::Result<Infallible> {
     let following =
         MessageStream::for_match_rule(call::owner_rule(SOFTWARE_MANAGER)?, &connection, None).await;
     let mut changes = following.context("cannot be followed").context(Exit::PeerUnavailable)?;
-    let owned = bus::own(&connection, SOFTWARE_MANAGER).await;
-    let kept = owned.as_ref().err().filter(|error| error.downcast_ref() == Some(&Exit::Configuration));
-    if let Some(cause) = kept.map(|error| error.root_cause().to_string()) {
+    while let Err(error) = bus::own(&connection, SOFTWARE_MANAGER).await {
+        if error.downcast_ref() != Some(&Exit::Configuration) {
+            return Err(error);
+        }
+        let cause = error.root_cause().to_string();
         log::warn!("clients that hand images to {SOFTWARE_MANAGER} do not reach this service: {cause}");
-        drop(changes);
-        connection.close().await.unwrap_or_else(|error| log::debug!("closing: {error}"));
-        return pending().await;
+        // What was said during the question comes first: no change is missed.
+        while !is_freed(&bus::next(&mut changes).await?) {}
     }
-    owned?;
     log::info!("images for the BMC are taken at {BMC_OBJECT} of {SOFTWARE_MANAGER}");
     // No other connection may take the name from us, so that it is the end of the stream alone that is waited for.
     loop {
         bus::next(&mut changes).await?;
     }
+}
+
+/// Whether a change says that the name has no owner any more.
+fn is_freed(change: &Message) -> bool {
+    call::change_of_owner(change).is_some_and(|(name, _, new)| name == SOFTWARE_MANAGER && new.is_empty())
 }
 
 /// What the objects show.

@@ -358,20 +358,20 @@ fn the_name_for_the_bmc_is_left_to_a_service_that_is_installed() -> anyhow::Resu
 }
 
 #[test]
-fn the_name_for_the_bmc_is_taken_from_no_other_service_and_images_are_taken_without_it() -> anyhow::Result<()>
-{
+fn the_name_for_the_bmc_is_taken_from_no_other_service_but_once_it_is_free() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new("software-manager = \"on\"")? else { return Ok(()) };
     bed.runtime.block_on(bed.client.request_name(SOFTWARE_MANAGER))?;
     let ours = bed.client.unique_name().map(ToString::to_string);
-    bed.start()?;
+    bed.start_logged()?;
     bed.start_update(&image("taken"), IMMEDIATE)?;
     let object = bed.await_image("taken")?;
     assert_eq!(bed.get(NAME, &object, ACTIVATION, "Activation"), Ok(format!("{STATES}Ready")));
-    bed.wait("it has given up", || Ok(connections(&bed)?.len() == 1))?;
+    let says = "do not reach this service";
+    bed.wait("it says that it has not got the name", || Ok(bed.logged(says)? == 1))?;
     assert_eq!(owner(&bed, SOFTWARE_MANAGER), ours);
-    // Were it in the bus's queue for the name, it would get it now.
     bed.runtime.block_on(bed.client.release_name(SOFTWARE_MANAGER))?;
-    assert_eq!(owner(&bed, SOFTWARE_MANAGER), None);
+    wait_for_owner(&bed, SOFTWARE_MANAGER)?;
+    assert!(owner(&bed, SOFTWARE_MANAGER) != ours && connections(&bed)?.len() == 2);
     Ok(())
 }
 
