@@ -8,8 +8,9 @@ use super::bed::{
 use super::ear::Said;
 use super::real_clients::Bmcweb;
 use image_builder::Purpose;
+use std::collections::HashMap;
 use std::io::Write as _;
-use zbus::OwnedVariant;
+use zbus::{Message, OwnedVariant, Variant};
 
 const FIRST: &str = "/xyz/openbmc_project/software/5e1f0a01";
 const PROGRESS: &str = "xyz.openbmc_project.Software.ActivationProgress";
@@ -243,5 +244,62 @@ fn while_another_service_is_at_work_its_progress_is_said_again_and_again() -> an
     })?;
     bed.command("Settle", &("software-manager", FIRST, "Active"))?;
     bed.await_state(&object, "Active")?;
+    Ok(())
+}
+
+/// More signals than may wait for a connection keep its answers waiting too.
+#[test]
+fn signals_of_others_do_not_keep_back_what_the_service_answers_that_has_the_image() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "install")? else { return Ok(()) };
+    bed.command("SetMode", &("software-manager", "slow 1500"))?;
+    let object = bed.start_update(&bmc_image("noise"), IMMEDIATE)?;
+    bed.wait("the service is called", || Ok(handed_on(&bed)? == 1))?;
+    let noise = Message::signal("/xyz/openbmc_project/software/noise", PROPERTIES, "PropertiesChanged");
+    let changed = HashMap::from([("Activation", Variant::from(format!("{STATES}Failed")))]);
+    let noise = noise.build(&(ACTIVATION, changed, Vec::<String>::new()))?;
+    bed.runtime.block_on(async {
+        for _ in 0..4_000 {
+            bed.client.send(&noise).await?;
+        }
+        Ok::<_, zbus::Error>(())
+    })?;
+    bed.await_state(&object, "Active")?;
+    assert_eq!(told(&mut bed, &object)?.last().map(String::as_str), Some("Active"));
+    Ok(())
+}
+
+#[test]
+fn what_was_unpacked_goes_before_the_service_has_the_image_and_that_is_said() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "install")? else { return Ok(()) };
+    bed.command("SetMode", &("software-manager", "hanging"))?;
+    let object = bed.start_update(&bmc_image("hanging"), IMMEDIATE)?;
+    bed.await_state(&object, "Ready")?;
+    bed.wait("its folder is gone", || Ok(bed.files()?.is_empty()))?;
+    assert_eq!(bed.get(NAME, &object, IMAGE, "Stage"), Ok("handed on".to_owned()));
+    assert_eq!(reason(&mut bed, &object)?, format!("is being handed on to {SOFTWARE_MANAGER}"));
+    Ok(())
+}
+
+#[test]
+fn an_image_is_followed_where_the_service_has_it_and_does_not_say_so() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "late")? else { return Ok(()) };
+    let object = bed.start_update(&bmc_image("late"), IMMEDIATE)?;
+    bed.await_state(&object, "Active")?;
+    assert_eq!(handed_on(&bed)?, 1);
+    Ok(())
+}
+
+#[test]
+fn an_object_mapper_that_does_not_answer_is_why_no_service_has_an_image() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("claim-timeout-s = 1\n", "install")? else { return Ok(()) };
+    bed.command("SetMode", &("object-mapper", "hanging"))?;
+    let object = bed.start_update(&bmc_image("unknown"), IMMEDIATE)?;
+    bed.await_state(&object, "Invalid")?;
+    let reason = reason(&mut bed, &object)?;
+    assert!(
+        reason.contains("none claimed it within 1 s; the object mapper did not say within 2 s"),
+        "{reason}"
+    );
+    assert_eq!(handed_on(&bed)?, 0);
     Ok(())
 }

@@ -46,6 +46,8 @@ enum Way {
     Invalid,
     /// It could not make a new object, and names one that it has.
     Old,
+    /// It shows the image, and says that something has taken too long.
+    Late,
     /// It also wants to be told whether to install what does not fit.
     Force,
 }
@@ -122,6 +124,11 @@ impl SoftwareManager {
         let before = vec![self.objects.show(&path, shown)?];
         let later = self.unpack(&path, call.text(1)? != ON_REQUEST)?;
         let path = ObjectPath::try_from(path.as_str())?;
+        if self.way == Way::Late {
+            let reply =
+                Message::error(call.header, "org.freedesktop.DBus.Error.Timeout").build(&"too late")?;
+            return Ok(Answer { reply, signals: before, later, installed: None });
+        }
         Ok(Answer { later, ..call.reply_after(before, &path)? })
     }
 
@@ -196,6 +203,7 @@ impl Role for SoftwareManager {
             "busy" => Way::Busy,
             "invalid" => Way::Invalid,
             "old" => Way::Old,
+            "late" => Way::Late,
             "force" => Way::Force,
             _ => return false,
         };
