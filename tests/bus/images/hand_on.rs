@@ -186,8 +186,6 @@ fn a_client_that_asks_for_an_activation_is_heard_by_the_service_that_has_the_ima
         bed.get(NAME, &object, IMAGE, "Reason").map(|reason| reason.contains(SOFTWARE_MANAGER)),
         Ok(true)
     );
-    let refused = bed.delete(&object);
-    assert_eq!(refused, Err("xyz.openbmc_project.Common.Error.NotAllowed".to_owned()));
     bed.set_requested(NAME, &object)?;
     bed.await_state(&object, "Active")?;
     Ok(())
@@ -301,5 +299,26 @@ fn an_object_mapper_that_does_not_answer_is_why_no_service_has_an_image() -> any
         "{reason}"
     );
     assert_eq!(handed_on(&bed)?, 0);
+    Ok(())
+}
+
+#[test]
+fn an_image_that_waits_for_its_client_is_deleted_here_and_where_it_was_handed_on_to() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("", "stay")? else { return Ok(()) };
+    let object = bed.start_update(&bmc_image("deleted"), ON_REQUEST)?;
+    bed.await_state(FIRST, "Ready")?;
+    let has_it = format!("{SOFTWARE_MANAGER} takes such images, and has it");
+    bed.wait("the service has it", || Ok(bed.get(NAME, &object, IMAGE, "Reason") == Ok(has_it.clone())))?;
+    assert_eq!(bed.delete(&object), Ok(()));
+    assert!(bed.images()?.is_empty());
+    bed.wait("the service has deleted it", || Ok(!bed.objects_of(SOFTWARE_MANAGER)?.contains_key(FIRST)))?;
+    assert!(bed.events()?.is_empty());
+    // Not one that a client has asked for.
+    bed.forget()?;
+    let second = FIRST.replace("5e1f0a01", "5e1f0a02");
+    let object = bed.start_update(&bmc_image("asked"), ON_REQUEST)?;
+    bed.await_state(&second, "Ready")?;
+    bed.set_requested(NAME, &object)?;
+    assert_eq!(bed.delete(&object), Err("xyz.openbmc_project.Common.Error.NotAllowed".to_owned()));
     Ok(())
 }

@@ -399,6 +399,34 @@ impl Images {
         }
     }
 
+    /// Whether another service has the image and waits, as we do, for a client that wants it activated.
+    pub(super) fn can_be_recalled(&self, id: &VersionId) -> bool {
+        let Some(image) = self.objects.all.get(id) else { return false };
+        let is_left_to_client = image.record.apply_time() == Some(ApplyTime::OnActivationRequest)
+            && image.view.borrow().requested != Some(RequestedActivation::Active);
+        let has_it = image.handing.as_ref().is_some_and(|handing| handing.object.is_some());
+        image.life.is_handed_on()
+            && image.life.activation() == Activation::Ready
+            && is_left_to_client
+            && has_it
+    }
+
+    /// Asks the service that has the image to delete it, and listens to it no more.
+    pub(super) fn recall(&mut self, id: &VersionId) {
+        let Some(image) = self.objects.all.get_mut(id) else { return };
+        let Some(handing) = image.handing.take() else { return };
+        let Some(object) = handing.object.clone() else { return };
+        let Recipient { name, owner, .. } = handing.recipient.clone();
+        let connection = self.objects.connection().clone();
+        // Its answer changes nothing here.
+        tasks::spawn(async move {
+            if let Ok(Err(error)) = timeout(CALL_LIMIT, requests::delete(&connection, &owner, &object)).await
+            {
+                log::warn!("{name} does not delete {object}: {error}");
+            }
+        });
+    }
+
     /// Shows our state as it has followed that of the service which has the image. That service has told the event log itself.
     pub(super) async fn mirror(
         &mut self,

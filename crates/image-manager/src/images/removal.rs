@@ -211,7 +211,8 @@ impl Images {
         if image.life.is_taking_in() && !image.life.can_be_cancelled() {
             return refused("the image was taken in just now");
         }
-        if image.life.is_handed_on() && image.life.activation() != Activation::Staged {
+        let is_elsewhere = image.life.is_handed_on() && image.life.activation() != Activation::Staged;
+        if is_elsewhere && !self.can_be_recalled(id) {
             return refused("another service has the image, and is not done with it");
         }
         // Before it was taken in there is nothing to install, whatever others show.
@@ -232,6 +233,9 @@ impl Images {
                 image.life.step(Event::Cancelled, now);
             }
             self.invalid(id, None).await?;
+        }
+        if self.can_be_recalled(id) {
+            self.recall(id);
         }
         self.remove(id).await
     }

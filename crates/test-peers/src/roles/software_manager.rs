@@ -170,6 +170,11 @@ impl SoftwareManager {
         Ok(vec![self.objects.hide(path, &[BLOCKS, PROGRESS])?, self.state(path, state)?])
     }
 
+    fn delete(&mut self, path: &str, call: &Call<'_>) -> Outcome {
+        let gone = self.objects.hide(path, &[ACTIVATION, RECEIVED, VERSION])?;
+        call.reply_after(vec![gone], &())
+    }
+
     fn request(&mut self, call: &Call<'_>) -> Outcome {
         let ready = format!("{STATES}Ready");
         let said = match self.objects.text(call.path, ACTIVATION, "Activation") == Some(&ready) {
@@ -191,6 +196,7 @@ impl Role for SoftwareManager {
             (_, "org.freedesktop.DBus.Properties", "Set") if call.text(0).ok() == Some(ACTIVATION) => {
                 Some(self.request(call))
             }
+            (path, "xyz.openbmc_project.Object.Delete", "Delete") => Some(self.delete(path, call)),
             _ => None,
         }
     }
