@@ -17,7 +17,7 @@
 //! | `images::objects` | the images' objects, and what the bus is told of them |
 //! | `images::begin` | installers are told to begin, in turn |
 //! | `images::take_in` | images that come: an id, a folder, a record, an object |
-//! | `images::hand_on` | images that another service takes: found, handed on, followed |
+//! | `images::hand_on` | images that another service takes: `recipient` finds it, `conversation` calls and follows it |
 //! | `hand_over::handed_on` | core: how our Activation follows that of the service which has the image |
 //! | `images::restore` | images of an earlier run: judged anew, and shown again |
 //! | `images::removal` | the end of images: deleted, expired, lost, making way for others |
