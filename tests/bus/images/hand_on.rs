@@ -322,3 +322,28 @@ fn an_image_that_waits_for_its_client_is_deleted_here_and_where_it_was_handed_on
     assert_eq!(bed.delete(&object), Err("xyz.openbmc_project.Common.Error.NotAllowed".to_owned()));
     Ok(())
 }
+
+#[test]
+fn a_service_that_is_gone_before_it_is_called_is_looked_for_once_more() -> anyhow::Result<()> {
+    let Some(mut bed) = bed("hold-ms = 4000\n", "install")? else { return Ok(()) };
+    let asked = |bed: &Bed| -> anyhow::Result<usize> {
+        let calls: String = bed.command("Calls", &"object-mapper")?.body().deserialize()?;
+        Ok(calls.lines().filter(|call| call.contains("bmc/updateable")).count())
+    };
+    let before = asked(&bed)?;
+    let object = bed.start_update(&bmc_image("gone"), IMMEDIATE)?;
+    bed.wait("the service is looked for", || Ok(asked(&bed)? == before + 1))?;
+    // What is asked of the bus after that has come long before another image is unpacked.
+    let other = bed.start_update(&image("other"), IMMEDIATE)?;
+    bed.until(|heard| {
+        let own = heard.iter().filter(|heard| heard.path == other);
+        own.filter_map(|heard| heard.value(IMAGE, "Stage")).any(|stage| stage == "checked").then_some(())
+    })?;
+    bed.command("Leave", &"software-manager")?;
+    bed.await_state(&object, "Invalid")?;
+    let says = format!("{SOFTWARE_MANAGER} is gone, and has not got the image");
+    assert_eq!(reason(&mut bed, &object)?, says);
+    assert_eq!(asked(&bed)?, before + 2);
+    bed.await_event("Update.UpdateNotApplicable")?;
+    Ok(())
+}
