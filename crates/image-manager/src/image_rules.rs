@@ -10,7 +10,7 @@ use image_format::OsRelease;
 use std::time::Duration;
 use zbus::Connection;
 
-/// Longest wait for whoever knows the field mode.
+/// Longest wait for the service that knows the field mode.
 const FIELD_MODE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The rules for the next image. Reads files.
@@ -55,7 +55,7 @@ pub async fn signature_policy(connection: &Connection, policy: Policy) -> Signat
     }
 }
 
-/// Whether the machine is in field mode; nothing when nobody says.
+/// Whether the machine is in field mode; nothing when no service says.
 pub async fn field_mode(connection: &Connection) -> Option<bool> {
     tokio::time::timeout(FIELD_MODE_LIMIT, read_field_mode(connection)).await.ok().flatten()
 }

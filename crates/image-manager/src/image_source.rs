@@ -40,7 +40,7 @@ pub enum ImageSource {
         began: Option<Instant>,
         /// How fast it comes.
         pace: Pace,
-        /// Set when nobody wants more of it.
+        /// Set when no more of it is wanted.
         stop: Arc<AtomicBool>,
     },
 }
@@ -171,7 +171,7 @@ fn read_stream(
     let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
     loop {
         if stop.load(Ordering::Relaxed) {
-            return Err(io::Error::other("nobody wants more of it"));
+            return Err(io::Error::other("no more of it is wanted"));
         }
         if began.elapsed() >= limit {
             return Ok(None);
@@ -189,7 +189,7 @@ fn read_stream(
     }
 }
 
-/// Errors: `WouldBlock` when there is nothing: whoever holds the other descriptor could read what was promised to us.
+/// Errors: `WouldBlock` when there is nothing: the program that holds the other descriptor could read what was promised to us.
 fn read_now(stream: &mut File, is_socket: bool, buffer: &mut [u8]) -> io::Result<usize> {
     if is_socket {
         Ok(recv(stream.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?)
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(source.read(&mut buffer).unwrap(), 0);
     }
 
-    /// Whoever holds the other descriptor may have read what `poll` promised.
+    /// The program that holds the other descriptor may have read what `poll` promised.
     #[test]
     fn a_stream_that_holds_nothing_after_all_does_not_block() {
         let (reader, _writer) = io::pipe().unwrap();

@@ -75,7 +75,7 @@ pub enum Policy {
     Required,
     /// While the machine is in field mode, or does not say that it is not.
     FieldMode,
-    /// Never; nobody looks.
+    /// Never; they are not checked.
     Off,
 }
 
@@ -140,7 +140,7 @@ pub struct Settings {
     pub queue: usize,
     /// How many images may take room at once.
     pub max_images: usize,
-    /// How long an image is kept that nobody activates.
+    /// How long an image is kept that no client has activated.
     pub time_to_live: Option<Duration>,
     /// Whether dropped packages for other services are left alone.
     pub ignore_foreign: bool,
@@ -241,7 +241,7 @@ impl Fragment {
         Ok(settings)
     }
 
-    /// A group that is not there costs nobody but those in it their access, and not the file its other settings.
+    /// An unknown group is logged and ignored: root's is used.
     fn group(&self) -> Option<u32> {
         let name = self.group.as_ref()?;
         match Group::from_name(name) {

@@ -54,7 +54,7 @@ impl Progress {
         Self { stop, ..Self::default() }
     }
 
-    /// Nobody wants the image any more.
+    /// The image is not wanted any more.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }

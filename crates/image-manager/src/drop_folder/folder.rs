@@ -1,6 +1,6 @@
 //! The folder where images are dropped, and where unpacked ones lie.
 //!
-//! All is done relative to a descriptor of it, so that nobody can put another folder in its place meanwhile.
+//! All is done relative to a descriptor of it, so that no program can put another folder in its place meanwhile.
 
 use image_check::DiskFolder;
 use image_format::VersionId;
@@ -360,7 +360,7 @@ pub fn is_upload(name: &OsStr) -> bool {
     !bytes.starts_with(b".") && !PARTIAL.iter().any(|ending| bytes.ends_with(ending.as_bytes()))
 }
 
-/// A number that nobody foresees.
+/// A number that cannot be foreseen.
 pub fn random() -> io::Result<u32> {
     let mut bytes = [0; 4];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;

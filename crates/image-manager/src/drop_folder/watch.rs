@@ -13,7 +13,7 @@ use tokio::io::unix::AsyncFd;
 /// `poll(2)`: `POLLPRI`).
 const MOUNTS: &str = "/proc/self/mountinfo";
 
-/// Most reads in a row: whoever makes events as fast as they are read does not keep us.
+/// Most reads in a row: a program that makes events as fast as they are read does not keep us.
 const PIECES: usize = 1_024;
 
 /// What happened in the folder.
@@ -23,7 +23,7 @@ pub enum FolderEvent {
     Arrived(OsString),
     /// A name has appeared: of a new file, or one more of a file that there was before.
     Created(OsString),
-    /// A file was opened, as new ones are by whoever makes them.
+    /// A file was opened, as new ones are by the program that makes them.
     Opened(OsString),
     /// A folder is gone from there.
     FolderLeft(OsString),

@@ -41,7 +41,7 @@ pub struct Record {
     /// It was dropped, and an event has said that no installer has claimed it.
     #[serde(default)]
     pub is_reported: bool,
-    /// Its signatures were right, or nobody cared.
+    /// What its signatures came to.
     #[serde(default)]
     pub verification: Verified,
     /// Fingerprint of the machine's key that vouches for it.
@@ -77,7 +77,7 @@ pub enum Verified {
     Signed,
     /// They are not, and it was not required.
     Unsigned,
-    /// Nobody looked.
+    /// They were not checked.
     #[default]
     Unchecked,
 }
@@ -124,7 +124,7 @@ pub struct FileRecord {
     pub name: String,
     /// Its length, bytes.
     pub size: u64,
-    /// SHA-256 in hexadecimal, for whoever opens it.
+    /// SHA-256 in hexadecimal, for programs that open it.
     pub sha256: String,
     /// When the kernel last saw it changed, ns since 1970.
     pub changed: i64,

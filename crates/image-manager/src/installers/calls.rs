@@ -119,7 +119,7 @@ pub async fn is_taken(connection: &Connection, path: &ObjectPath<'_>) -> bool {
     object_mapper::get_object(connection, path.as_str(), &[]).await.is_ok_and(|services| !services.is_empty())
 }
 
-/// Whether somebody else than the owner of `own` shows the multipart marker, as far as the mapper knows.
+/// Whether a service of root's other than the owner of `own` shows the multipart marker, as far as the mapper knows.
 pub async fn multipart_elsewhere(connection: &Connection, own: &str) -> bool {
     let found = object_mapper::get_sub_tree(connection, "/", &[MULTIPART_UPDATE]).await.unwrap_or_default();
     let names: BTreeSet<_> = found.values().flat_map(|services| services.keys()).collect();
