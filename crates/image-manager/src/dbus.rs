@@ -113,7 +113,7 @@ impl DeletesAll for Commands {
 #[derive(Debug, Clone)]
 pub struct Updater {
     commands: Commands,
-    /// The image whose object it is; none where images are taken for whatever they are.
+    /// The image whose object it is; nothing at the objects that take any image.
     replaces: Option<VersionId>,
 }
 

@@ -507,7 +507,7 @@ impl HandOver {
             .state
             .is_some_and(|state| state.is_busy() || has_ended(state) && state != Activation::Invalid);
         if has_begun && matches!(self.request, Request::Telling { .. } | Request::Pending) {
-            // Whatever it has answered, and whichever program told it: once is enough.
+            // It has begun, so it is not told again, also where it refused the call or a client told it.
             self.request = Request::Past;
         }
         if claim.state.is_some_and(Activation::is_final) {

@@ -278,7 +278,11 @@ impl Service {
     async fn free_bytes(&mut self, length: u64) -> anyhow::Result<()> {
         // The length is what a client says, or a file's that has holes.
         let length = length.min(self.settings.limits.archive);
-        self.images.free_bytes(length, &self.installers).await
+        if length == 0 {
+            return Ok(());
+        }
+        let needed = length.saturating_add(self.images.reserve());
+        self.images.free_bytes(needed, &self.installers).await
     }
 
     async fn unpack(&mut self, signature: SignaturePolicy) -> anyhow::Result<()> {

@@ -325,6 +325,13 @@ impl Folder {
         Ok(())
     }
 
+    /// Bytes of its file system, free or not.
+    #[allow(clippy::useless_conversion, reason = "these are narrower on 32-bit machines")]
+    pub fn size(&self) -> io::Result<u64> {
+        let system = nix::sys::statvfs::fstatvfs((*self.descriptor).as_fd())?;
+        Ok(u64::from(system.blocks()).saturating_mul(u64::from(system.fragment_size())))
+    }
+
     /// Free bytes of its file system.
     pub fn free(&self) -> io::Result<u64> {
         let system = nix::sys::statvfs::fstatvfs((*self.descriptor).as_fd())?;

@@ -29,7 +29,7 @@ pub struct Record {
     /// When it is to be applied; only of images that came by `StartUpdate`.
     #[serde(default)]
     pub apply_time: Option<String>,
-    /// Path of the object that it is for; empty where it is for whatever fits.
+    /// Path of the object that it is for; empty where no installer named one.
     #[serde(default)]
     pub target: String,
     /// Bus name of the installer that has handed it on, which alone may claim it.

@@ -119,6 +119,11 @@ impl Images {
         !self.is_full(0) || !self.evictable(None, installers).is_empty()
     }
 
+    /// How many bytes stay free on the file system whatever is taken in.
+    pub fn reserve(&self) -> u64 {
+        self.settings.limits.free.of(self.folder.size().unwrap_or_default())
+    }
+
     /// Whether as many images take room as may.
     pub fn is_full(&self, coming: usize) -> bool {
         let takes_room = |image: &&ImageObject| {
@@ -130,8 +135,10 @@ impl Images {
 
     /// Makes so many bytes free, if images that could go hold as many: the oldest first, and no more of them than needed.
     pub async fn free_bytes(&mut self, needed: u64, installers: &Installers) -> anyhow::Result<()> {
+        if needed == 0 {
+            return Ok(());
+        }
         let Ok(mut free) = self.folder.free() else { return Ok(()) };
-        let needed = needed.saturating_add(self.settings.limits.free.bytes);
         let mut go = Vec::new();
         for id in self.evictable(None, installers) {
             if free >= needed {

@@ -25,7 +25,7 @@ struct File {
     size: u64,
     /// It changes with every piece that is written.
     content: u64,
-    /// It was never anything but one image, or it is broken whatever its length.
+    /// It is an image as far as it goes; a broken one is none at any length.
     is_image: bool,
     writers: u8,
     has_other_name: bool,
@@ -128,7 +128,7 @@ impl Machine {
         if let Some(file) = self.files.get_mut(name).filter(|file| file.writers > 0) {
             file.size += 1;
             file.content = content;
-            // Longer than an image: whatever it is, it is none.
+            // What is longer than an image is none.
             file.is_image &= file.size <= WHOLE;
             let what = format!("{name:?} is written: {file:?}");
             self.note(what);
