@@ -294,15 +294,21 @@ fn rules_that_are_not_meant_for_an_image_leave_it_where_it_is() -> anyhow::Resul
     Ok(())
 }
 
-#[test]
-fn a_restart_takes_no_image_from_an_installer_that_is_at_work() -> anyhow::Result<()> {
-    let Some(mut bed) = bed(&["event-log", "installer"])? else { return Ok(()) };
+/// An image that its installer has begun with, and does not come to an end with; its object.
+fn begin_one(bed: &Bed) -> anyhow::Result<String> {
     bed.command("Behave", &("installer", "stay"))?;
     let object = bed.start_update(&image("1"), IMMEDIATE)?;
     let activating = format!("{STATES}Activating");
-    let is_activating =
-        |bed: &Bed| Ok(bed.get(INSTALLER, &object, ACTIVATION, "Activation").as_ref() == Ok(&activating));
-    bed.wait("it is told", || is_activating(&bed))?;
+    bed.wait("it is told", || {
+        Ok(bed.get(INSTALLER, &object, ACTIVATION, "Activation").as_ref() == Ok(&activating))
+    })?;
+    Ok(object)
+}
+
+#[test]
+fn a_restart_takes_no_image_from_an_installer_that_is_at_work() -> anyhow::Result<()> {
+    let Some(mut bed) = bed(&["event-log", "installer"])? else { return Ok(()) };
+    let object = begin_one(&bed)?;
     bed.stop()?;
     bed.configure("[[version-floors]]\npurpose = \"PSU\"\nminimum = \"9\"\n")?;
     bed.forget()?;
@@ -326,12 +332,7 @@ fn a_restart_takes_no_image_from_an_installer_that_is_at_work() -> anyhow::Resul
 #[test]
 fn after_a_restart_no_image_expires_under_an_installer_that_is_silent() -> anyhow::Result<()> {
     let Some(mut bed) = bed(&["event-log", "installer"])? else { return Ok(()) };
-    bed.command("Behave", &("installer", "stay"))?;
-    let object = bed.start_update(&image("1"), IMMEDIATE)?;
-    let activating = format!("{STATES}Activating");
-    let is_activating =
-        |bed: &Bed| Ok(bed.get(INSTALLER, &object, ACTIVATION, "Activation").as_ref() == Ok(&activating));
-    bed.wait("it is told", || is_activating(&bed))?;
+    let object = begin_one(&bed)?;
     bed.kill()?;
     bed.command("SetMode", &("installer", "hanging"))?;
     bed.configure("image-ttl-s = 1\n")?;
