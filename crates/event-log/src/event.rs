@@ -1,5 +1,5 @@
 use dbus_api::logging::Severity;
-use service_runtime::text::is_hidden;
+use plain_text::is_hidden;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;

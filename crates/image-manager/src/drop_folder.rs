@@ -7,7 +7,7 @@ use folder::{Folder, NotTaken, Removal, Stamp};
 use image_check::{LimitError, Rejection};
 use image_format::VersionId;
 use intake::{Effect, Ending, Event, Found, Intake, Verdict, Why};
-use service_runtime::text::is_hidden;
+use plain_text::is_hidden;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -2,7 +2,7 @@
 
 use crate::reporter::Reporters;
 use dbus_api::vpd::collection::{Collection, RecordReport, Refusal, Report, Status};
-use service_runtime::text::is_hidden;
+use plain_text::is_hidden;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
