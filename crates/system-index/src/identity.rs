@@ -1,3 +1,4 @@
+use plain_text::is_programmed;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -49,9 +50,10 @@ impl SystemType {
 }
 
 impl HardwareLevel {
-    /// Takes the bytes of the keyword; `None` when they are not two.
+    /// Takes the bytes of the keyword; `None` when they are not two, or were never programmed.
     pub fn of_keyword(bytes: &[u8]) -> Option<Self> {
         match bytes {
+            _ if !is_programmed(bytes) => None,
             [_, level] => Some(Self(*level)),
             _ => None,
         }

@@ -5,7 +5,8 @@ use core::fmt::Write as _;
 use vpd_format::keyword::Tag;
 use vpd_format::memory::ModuleDescription;
 use vpd_format::{
-    Bytes, Content, Ecc, Keyword, KeywordName, ReadError, ReadOptions, VpdError, ipz, keyword, memory, read,
+    Bytes, Content, Ecc, Keyword, KeywordName, Outcome, ReadError, ReadOptions, VpdError, ipz, keyword,
+    memory, read,
 };
 
 use crate::error::BuildError;
@@ -20,7 +21,13 @@ use crate::ipz::default_type;
 /// Errors: [`BuildError::Format`] when the image cannot be read; [`BuildError::Undescribable`] when a part of
 /// it is bad, or its names cannot be written as text.
 pub fn describe(image: &[u8]) -> Result<String, BuildError> {
-    let vpd = read(&mut Bytes(image), &ReadOptions::default()).map_err(|error| match error {
+    let as_it_is = ReadOptions::default();
+    let without_code = ReadOptions { ecc: Ecc::Ignored, ..as_it_is };
+    let read = match read(&mut Bytes(image), &as_it_is) {
+        Err(ReadError::Format(VpdError::NoCode { .. })) => read(&mut Bytes(image), &without_code),
+        read => read,
+    };
+    let vpd = read.map_err(|error| match error {
         ReadError::Format(error) => BuildError::Format(error),
         _ => BuildError::Format(VpdError::TooShort {
             what: "the image",
@@ -50,6 +57,10 @@ fn line(text: &mut String, what: core::fmt::Arguments<'_>) {
 }
 
 fn describe_ipz(text: &mut String, image: &ipz::Image) -> Result<(), BuildError> {
+    if image.header.outcome == Outcome::Unchecked {
+        let code = if image.toc.entry.ecc_length == 0 { "none" } else { "zero" };
+        line(text, format_args!("code = \"{code}\""));
+    }
     for record in &image.records {
         if record.reason.is_some() {
             return Err(BuildError::Undescribable { what: "a record is bad" });

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use toml::Spanned;
-use vpd_format::ipz::{ImageDescription, RecordDescription};
+use vpd_format::ipz::{Code, ImageDescription, RecordDescription};
 use vpd_format::{Ecc, RecordName};
 
 use crate::check_size;
@@ -18,12 +18,12 @@ struct Text {
     #[serde(default)]
     fill: u8,
     #[serde(default)]
-    code: Computed,
+    code: CodeText,
     #[serde(default)]
     record: Vec<RecordText>,
 }
 
-/// Whether code or checksums are computed.
+/// Whether the checksums of a memory module are computed.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Computed {
@@ -39,6 +39,16 @@ impl From<Computed> for Ecc {
             Computed::Zero => Self::Ignored,
         }
     }
+}
+
+/// What becomes of the code.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CodeText {
+    #[default]
+    Computed,
+    Zero,
+    None,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +76,11 @@ pub(crate) fn build(text: &str) -> Result<Vec<u8>, BuildError> {
     let image = ImageDescription {
         size: check_size(description.size)?,
         fill: description.fill,
-        ecc: description.code.into(),
+        code: match description.code {
+            CodeText::Computed => Code::Computed,
+            CodeText::Zero => Code::Zero,
+            CodeText::None => Code::None,
+        },
         records,
     };
     Ok(image.encode()?)

@@ -59,8 +59,8 @@ pub const LARGEST_IMAGE: usize = 1 << 20;
 /// A value is a plain ASCII string, or a table: `{ hex = "00ff" }`, `{ text = "AB" }`, either with `pad-to` (a
 /// length in bytes) and `pad` (one character or byte value, default 0), or `{ fill = 0, length = 16 }`.
 ///
-/// - `ipz`: `code` (`computed`, the default, or `zero` as in old OpenPOWER images) and `[[record]]` with
-///   `name`, `type` (default 0x00d5 for VINI, 0x00ff for others), `minimum-length` (bytes, default 0) and
+/// - `ipz`: `code` (`computed`, the default, `zero` as in old OpenPOWER images, or `none`: no code, and no tag but
+///   the first) and `[[record]]` with `name`, `type` (default 0x00d5 for VINI, 0x00ff for others), `minimum-length` (bytes, default 0) and
 ///   `[record.keywords]`. RT, PF, header, table of contents and code are made.
 /// - `keyword`: `identifier`, `tag` (0x84, the default, or 0x90), `ending` (`checksum` or, after 0x90 only,
 ///   `plain`; default by tag) and `[keywords]`. The first byte of RV after tag 0x90 is computed.

@@ -51,6 +51,18 @@ fn every_shipped_description_is_listed_builds_and_describes_itself() {
 }
 
 #[test]
+fn an_image_without_code_is_described_as_one() {
+    let planar = std::fs::read_to_string(folder().join("system-planar.toml")).unwrap();
+    for code in ["none", "zero"] {
+        let told = format!("code = \"{code}\"\n");
+        let image = build(&planar.replacen("size = 8192", &format!("{told}size = 8192"), 1)).unwrap();
+        let text = describe(&image).unwrap();
+        assert!(text.contains(&told), "{text}");
+        assert!(build(&text).unwrap() == image, "{code} is not reproduced by\n{text}");
+    }
+}
+
+#[test]
 fn the_system_planar_reads_back_as_described() {
     let (image, vpd) = shipped("system-planar.toml");
     assert_eq!((image.len(), vpd.format), (8192, Format::Ipz));

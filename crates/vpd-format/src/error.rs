@@ -60,6 +60,13 @@ pub enum VpdError {
     /// No known format begins like this.
     #[error("unknown format: begins with {}{}", Hex(.start), AtEleven(*.tag))]
     UnknownFormat { start: [u8; 4], tag: Option<u8> },
+    /// An IPZ image has no error correcting code, and is read with the code checked. `missing` is the first tag of its header
+    /// that is not there either, and where it belongs.
+    #[error(
+        "IPZ without error correcting code (bytes 0 to 10 are zero){}: it can be read with ecc = \"ignored\" only",
+        MissingTag(*.missing)
+    )]
+    NoCode { missing: Option<(&'static str, u32)> },
     /// The image is in another format than the one asked for.
     #[error("the image is {found}, expected {expected}")]
     WrongFormat { expected: Format, found: Format },
@@ -187,6 +194,18 @@ impl fmt::Display for AtEleven {
         match self.0 {
             Some(byte) => write!(formatter, ", byte 11 is {byte:02x}"),
             None => formatter.write_str(", and ends before byte 11"),
+        }
+    }
+}
+
+/// The tag that is missing, if one is.
+struct MissingTag(Option<(&'static str, u32)>);
+
+impl fmt::Display for MissingTag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((tag, offset)) => write!(formatter, ", and no {tag} at offset {offset}"),
+            None => Ok(()),
         }
     }
 }

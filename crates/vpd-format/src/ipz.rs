@@ -15,6 +15,6 @@ mod toc;
 mod tests;
 
 pub use edit::{Plan, Stored, plan_write};
-pub use encode::{ImageDescription, RecordDescription};
+pub use encode::{Code, ImageDescription, RecordDescription};
 pub use image::{AreaReport, Image, Record, TocEntry};
 pub(crate) use parse::read_image;

@@ -70,7 +70,8 @@ pub enum Ecc {
     /// Every area is checked and, where possible, corrected.
     #[default]
     Checked,
-    /// Nothing is checked: for old OpenPOWER images, whose code areas are all zero. Never a fallback.
+    /// Nothing is checked, and a tag may be zero: for images without code. Old OpenPOWER images have code areas that are
+    /// all zero; others have none, and no tag but the first. Never a fallback.
     Ignored,
 }
 

@@ -2,6 +2,7 @@
 
 use device_io::{Eeprom, EepromError};
 use fru_publication::EepromKey;
+use plain_text::is_programmed;
 use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -123,6 +124,9 @@ fn read_image<R: ReadAt>(source: R, eeprom: &SystemEeprom) -> Result<ipz::Image,
 fn facts(image: &ipz::Image) -> Result<(SystemType, Option<HardwareLevel>), String> {
     let (vsbp, vini) = (usable(image, VSBP)?, usable(image, RecordName::VINI)?);
     let im = vsbp.keyword(IM).ok_or_else(|| "VSBP.IM is missing".to_owned())?;
+    if !is_programmed(im.data) {
+        return Err("VSBP.IM was never programmed".to_owned());
+    }
     let im = SystemType::of_keyword(im.data)
         .ok_or_else(|| format!("VSBP.IM has {} bytes instead of 4", im.data.len()))?;
     let hw = vini.keyword(HW).and_then(|hw| HardwareLevel::of_keyword(hw.data));

@@ -157,6 +157,20 @@ fn only_the_second_byte_of_the_level_counts() {
     }
 }
 
+/// A simulated machine's EEPROM may have names and lengths only.
+#[test]
+fn an_image_without_code_tells_the_system_where_the_index_says_so() {
+    let machine = Machine::new();
+    let ignored = INDEX.replacen("key = \"10-0050\"\n", "key = \"10-0050\"\necc = \"ignored\"\n", 1);
+    machine.write("usr/share/vivianite/vpd/index.toml", ignored);
+    for code in ["none", "zero", "computed"] {
+        machine.insert(&planar_with("size = 8192", &format!("code = \"{code}\"\nsize = 8192")));
+        let run = machine.run();
+        assert_eq!(run.status, 0, "{code}: {}", run.log);
+        assert_eq!(machine.chosen(), is("demo", Cause::Matched), "{code}");
+    }
+}
+
 #[test]
 fn a_single_wrong_bit_changes_nothing() {
     let machine = Machine::new();
@@ -198,6 +212,28 @@ fn an_eeprom_that_says_nothing_leaves_the_last_choice_or_what_all_share() {
         ("VINI damaged", planar_without("VINI"), "VINI"),
         ("no IM", vpd_builder::build(&no_type).unwrap(), "VSBP.IM is missing"),
         ("short IM", planar_with("IM = { hex = \"50001001\" }", "IM = { hex = \"5000\" }"), "2 bytes"),
+        ("IM of ones", planar_with("50001001", "ffffffff"), "VSBP.IM was never programmed"),
+        ("IM of zeros", planar_with("50001001", "00000000"), "VSBP.IM was never programmed"),
+        (
+            "HW of ones",
+            planar_with("HW = { hex = \"0001\" }", "HW = { hex = \"ffff\" }"),
+            "VINI.HW does not say",
+        ),
+        (
+            "HW of zeros",
+            planar_with("HW = { hex = \"0001\" }", "HW = { hex = \"0000\" }"),
+            "VINI.HW does not say",
+        ),
+        (
+            "HW of blanks",
+            planar_with("HW = { hex = \"0001\" }", "HW = { hex = \"2020\" }"),
+            "VINI.HW does not say",
+        ),
+        (
+            "no code",
+            planar_with("size = 8192", "code = \"none\"\nsize = 8192"),
+            "IPZ without error correcting code",
+        ),
         ("no HW", planar_with("HW = { hex = \"0001\" }\n", ""), "VINI.HW does not say"),
     ] {
         let fresh = Machine::new();

@@ -1,6 +1,6 @@
 use super::*;
-use vpd_format::ipz::{ImageDescription, RecordDescription};
-use vpd_format::{Bytes, Ecc, ReadOptions, read};
+use vpd_format::ipz::{Code, ImageDescription, RecordDescription};
+use vpd_format::{Bytes, ReadOptions, read};
 
 fn record(name: &[u8; 4], keywords: &[(&[u8; 2], &[u8])]) -> RecordDescription {
     RecordDescription {
@@ -12,7 +12,7 @@ fn record(name: &[u8; 4], keywords: &[(&[u8; 2], &[u8])]) -> RecordDescription {
 }
 
 fn vpd(records: Vec<RecordDescription>) -> Vpd {
-    let description = ImageDescription { size: 2048, fill: 0xff, ecc: Ecc::Checked, records };
+    let description = ImageDescription { size: 2048, fill: 0xff, code: Code::Computed, records };
     let image = description.encode().unwrap();
     read(&mut Bytes(&image), &ReadOptions::default()).unwrap()
 }

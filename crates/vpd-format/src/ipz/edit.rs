@@ -7,6 +7,7 @@ use super::record;
 use crate::edit::{Change, Write, differences, new_value};
 use crate::error::{Part, VpdError};
 use crate::names::{KeywordName, RecordName};
+use crate::options::Ecc;
 
 /// A record and its code as the EEPROM holds them, uncorrected.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +94,7 @@ fn check_length(stored: &Stored<'_>, part: Part, found: usize) -> Result<(), Vpd
 /// Where the first keyword of this name has its value in the record, and the value.
 fn find(entry: &TocEntry, data: &[u8], keyword: KeywordName) -> Result<(usize, Vec<u8>), VpdError> {
     let mut found = None;
-    let body = record::check_frame(entry, data)?;
+    let body = record::check_frame(entry, data, Ecc::Checked)?;
     record::walk(entry, body, |start, stored| {
         if stored.name == keyword && found.is_none() {
             let value = usize::from(start).saturating_add(stored.header_length as usize);

@@ -4,7 +4,6 @@ use super::header::{self, END_TAG, START_TAG};
 use super::image::TocEntry;
 use crate::error::{Part, VpdError};
 use crate::names::{KeywordName, RecordName};
-use crate::options::Ecc;
 
 /// Most entries that a PT keyword's one-byte length allows.
 const ENTRIES_PER_TABLE: usize = 18;
@@ -18,16 +17,28 @@ pub struct ImageDescription {
     pub size: usize,
     /// Value of the bytes that nothing claims.
     pub fill: u8,
-    /// Whether code areas are computed, or left zero as in old OpenPOWER images.
-    pub ecc: Ecc,
+    /// What becomes of the code.
+    pub code: Code,
     /// The records, in order.
     pub records: Vec<RecordDescription>,
+}
+
+/// The error correcting code of an image to be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Code {
+    /// Computed.
+    #[default]
+    Computed,
+    /// Its areas are there and zero, as in old OpenPOWER images.
+    Zero,
+    /// There is none: no areas, and of all tags only the first.
+    None,
 }
 
 /// An image of 8 KiB without records.
 impl Default for ImageDescription {
     fn default() -> Self {
-        Self { size: 8192, fill: 0, ecc: Ecc::Checked, records: Vec::new() }
+        Self { size: 8192, fill: 0, code: Code::Computed, records: Vec::new() }
     }
 }
 
@@ -72,11 +83,15 @@ impl ImageDescription {
         for entry in entries.iter().chain([&toc, &header]) {
             self.put_code(&mut image, entry)?;
         }
+        if self.code == Code::None {
+            clear_tags(&mut image, entries.iter().chain([&toc]));
+        }
         Ok(image)
     }
 
     /// Gives VTOC and every record its place.
     fn lay_out(&self, toc_length: usize, records: &[Vec<u8>]) -> Result<(TocEntry, Vec<TocEntry>), VpdError> {
+        let code_length = |length| if self.code == Code::None { 0 } else { vpd_ecc::code_length(length) };
         let mut end = header::LENGTH;
         let mut place = |length: usize| {
             let offset = end;
@@ -86,9 +101,9 @@ impl ImageDescription {
         let toc_offset = place(toc_length);
         let offsets: Vec<usize> = records.iter().map(|record| place(record.len())).collect();
         let mut code_offsets: Vec<usize> =
-            records.iter().rev().map(|record| place(vpd_ecc::code_length(record.len()))).collect();
+            records.iter().rev().map(|record| place(code_length(record.len()))).collect();
         code_offsets.reverse();
-        let toc_code_offset = place(vpd_ecc::code_length(toc_length));
+        let toc_code_offset = place(code_length(toc_length));
         let limit = self.size.min(usize::from(u16::MAX));
         if end > limit {
             return Err(VpdError::DoesNotFit {
@@ -103,8 +118,8 @@ impl ImageDescription {
             record_type,
             offset: offset as u16,
             length: length as u16,
-            ecc_offset: code_offset as u16,
-            ecc_length: vpd_ecc::code_length(length) as u16,
+            ecc_offset: if self.code == Code::None { 0 } else { code_offset as u16 },
+            ecc_length: code_length(length) as u16,
         };
         let entries = self.records.iter().zip(records).zip(offsets.iter().zip(&code_offsets));
         let entries = entries
@@ -117,7 +132,7 @@ impl ImageDescription {
 
     fn put_code(&self, image: &mut [u8], entry: &TocEntry) -> Result<(), VpdError> {
         let mut code = vec![0; usize::from(entry.ecc_length)];
-        if self.ecc == Ecc::Checked {
+        if self.code == Code::Computed {
             let data = image.get(entry.range(Part::Data)).unwrap_or_default();
             vpd_ecc::create(data, &mut code).map_err(|error| entry.ecc_error(error))?;
         }
@@ -200,6 +215,16 @@ fn append_keyword(bytes: &mut Vec<u8>, name: KeywordName, value: &[u8]) -> Resul
     }
     bytes.extend(value);
     Ok(())
+}
+
+/// Puts zero in the place of the tags of records and of the header's end tag.
+fn clear_tags<'a>(image: &mut [u8], entries: impl Iterator<Item = &'a TocEntry>) {
+    let mut clear = |at: usize| put(image, at, &[0]);
+    clear(header::LENGTH.saturating_sub(1));
+    for range in entries.map(|entry| entry.range(Part::Data)) {
+        clear(range.start);
+        clear(range.end.saturating_sub(1));
+    }
 }
 
 /// Copies bytes to a place that the layout has found to exist.

@@ -42,17 +42,18 @@ pub(crate) struct Header {
 
 /// Tells whether the first bytes of an image are, or can be corrected to be, an IPZ header.
 ///
-/// So is one that is cut off after its start tag; no other format is that short.
+/// So is one with the names VHDR and VTOC in their places, whatever became of its tags, and one that is cut off after
+/// its start tag; no other format is that short.
 pub(crate) fn is_ipz(head: &[u8], ecc: Ecc) -> bool {
     let Some((code, record)) = split(head) else { return head.get(ECC_LENGTH) == Some(&START_TAG) };
-    if check_tags(&record).is_ok() {
+    if check_tags(&record, ecc).is_ok() || has_names(&record) {
         return true;
     }
     let (mut code, mut record) = (code, record);
     ecc == Ecc::Checked
         && matches!(vpd_ecc::check(&record, &code), Verdict::Correctable(_))
         && vpd_ecc::correct(&mut record, &mut code).is_ok()
-        && check_tags(&record).is_ok()
+        && check_tags(&record, ecc).is_ok()
 }
 
 /// Reads the header from the first bytes of an image.
@@ -64,11 +65,14 @@ pub(crate) fn parse(head: &[u8], ecc: Ecc, policy: Policy) -> Result<Header, Vpd
         expected: LENGTH as u64,
         found: head.len() as u64,
     })?;
+    if ecc == Ecc::Checked && code == [0; ECC_LENGTH] && has_names(&record) {
+        return Err(VpdError::NoCode { missing: missing_tag(&record) });
+    }
     let report = match ecc {
         Ecc::Ignored => AreaReport::unchecked(ENTRY),
         Ecc::Checked => AreaReport::corrected(ENTRY, vpd_ecc::correct(&mut record, &mut code), policy)?,
     };
-    check_tags(&record)?;
+    check_tags(&record, ecc)?;
     let entry =
         record.get(TOC_ENTRY..).and_then(|bytes| bytes.first_chunk()).unwrap_or(&[0; TocEntry::LENGTH]);
     Ok(Header { report, toc: TocEntry { name: RecordName::VTOC, ..TocEntry::parse(entry) } })
@@ -80,14 +84,36 @@ fn split(head: &[u8]) -> Option<([u8; ECC_LENGTH], [u8; RECORD_LENGTH])> {
     Some((*code, *rest.first_chunk()?))
 }
 
-fn check_tags(record: &[u8; RECORD_LENGTH]) -> Result<(), VpdError> {
+/// Tells whether a byte is the tag that belongs there.
+///
+/// Some images have names and lengths only: no code, and zero for every tag but the first. Where the code is ignored, so is
+/// that.
+pub(crate) fn is_tag(found: u8, tag: u8, ecc: Ecc) -> bool {
+    found == tag || found == 0 && ecc == Ecc::Ignored
+}
+
+/// Tells whether the names of header and table of contents are where they belong.
+fn has_names(record: &[u8; RECORD_LENGTH]) -> bool {
+    let name_at = |at: usize| record.get(at..).and_then(|bytes| bytes.first_chunk()).copied().map(RecordName);
+    name_at(NAME) == Some(RecordName::VHDR) && name_at(TOC_ENTRY) == Some(RecordName::VTOC)
+}
+
+/// The first tag of the header that is not there, and where it belongs.
+fn missing_tag(record: &[u8; RECORD_LENGTH]) -> Option<(&'static str, u32)> {
+    match check_tags(record, Ecc::Checked) {
+        Err(VpdError::UnexpectedByte { what, offset, .. }) => Some((what, offset)),
+        _ => None,
+    }
+}
+
+fn check_tags(record: &[u8; RECORD_LENGTH], ecc: Ecc) -> Result<(), VpdError> {
     let [start, .., end] = record;
     let unexpected =
         |what, offset, expected, found| Err(VpdError::UnexpectedByte { what, offset, expected, found });
-    if *start != START_TAG {
+    if !is_tag(*start, START_TAG, ecc) {
         return unexpected("start tag of VHDR", 11, START_TAG, *start);
     }
-    if *end != END_TAG {
+    if !is_tag(*end, END_TAG, ecc) {
         return unexpected("end tag of VHDR", 54, END_TAG, *end);
     }
     match record.get(NAME..).and_then(|bytes| bytes.first_chunk()).map(|name| RecordName(*name)) {

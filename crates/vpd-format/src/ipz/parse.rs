@@ -79,7 +79,7 @@ fn parse_record<R: ReadAt>(
     remarks: &mut Vec<VpdError>,
 ) -> Result<Record, VpdError> {
     let report = correct(image, entry, ecc, Policy::Recover)?;
-    let keywords = record::parse(&entry, image.bytes(entry.range(Part::Data)), *room)?;
+    let keywords = record::parse(&entry, image.bytes(entry.range(Part::Data)), ecc, *room)?;
     *room = room.saturating_sub(keywords.starts.len());
     remarks.extend(keywords.duplicate);
     Ok(Record {

@@ -1,10 +1,11 @@
 //! The structure of one record: tags, size, name, keywords.
 
-use super::header::{END_TAG, START_TAG};
+use super::header::{END_TAG, START_TAG, is_tag};
 use super::image::{StoredKeyword, TocEntry};
 use crate::duplicates::{FirstOfEach, MOST_KEYWORDS, first_of_each};
 use crate::error::VpdError;
 use crate::names::{KeywordName, RecordName};
+use crate::options::Ecc;
 
 /// Where the body begins: after the tag and the size of the body.
 const BODY: usize = 3;
@@ -24,8 +25,8 @@ pub(crate) struct Keywords {
 ///
 /// Errors: tags, size or name differ from what the format and `entry` say; a keyword leaves the record; there are
 /// too many keywords.
-pub(crate) fn parse(entry: &TocEntry, bytes: &[u8], room: usize) -> Result<Keywords, VpdError> {
-    let body = check_frame(entry, bytes)?;
+pub(crate) fn parse(entry: &TocEntry, bytes: &[u8], ecc: Ecc, room: usize) -> Result<Keywords, VpdError> {
+    let body = check_frame(entry, bytes, ecc)?;
     let mut starts = Vec::new();
     walk(entry, body, |start, keyword| {
         if starts.len() <= room {
@@ -45,7 +46,7 @@ pub(crate) fn parse(entry: &TocEntry, bytes: &[u8], room: usize) -> Result<Keywo
 }
 
 /// Checks everything around and before the keywords; returns the body.
-pub(crate) fn check_frame<'a>(entry: &TocEntry, bytes: &'a [u8]) -> Result<&'a [u8], VpdError> {
+pub(crate) fn check_frame<'a>(entry: &TocEntry, bytes: &'a [u8], ecc: Ecc) -> Result<&'a [u8], VpdError> {
     let offset = u32::from(entry.offset);
     let unexpected = |what, at: u32, expected, found| VpdError::UnexpectedByte {
         what,
@@ -57,14 +58,14 @@ pub(crate) fn check_frame<'a>(entry: &TocEntry, bytes: &'a [u8]) -> Result<&'a [
     let [tag, low, high, body @ .., end] = bytes else {
         return Err(VpdError::BodySize { record: entry.name, offset, expected: AROUND, found: length });
     };
-    if *tag != START_TAG {
+    if !is_tag(*tag, START_TAG, ecc) {
         return Err(unexpected("record start tag", 0, START_TAG, *tag));
     }
     let (expected, found) = (length.saturating_sub(AROUND), u32::from(u16::from_le_bytes([*low, *high])));
     if expected != found {
         return Err(VpdError::BodySize { record: entry.name, offset, expected, found });
     }
-    if *end != END_TAG {
+    if !is_tag(*end, END_TAG, ecc) {
         return Err(unexpected("record end tag", length.saturating_sub(1), END_TAG, *end));
     }
     check_name(entry, body)?;

@@ -5,7 +5,7 @@ mod editing;
 mod encoding;
 mod hostile;
 
-use super::{Image, ImageDescription, RecordDescription, TocEntry};
+use super::{Code, Image, ImageDescription, RecordDescription, TocEntry};
 use crate::error::{ReadError, VpdError};
 use crate::names::{KeywordName, RecordName};
 use crate::options::{Ecc, Policy, ReadOptions, Wanted};
@@ -38,7 +38,7 @@ fn description() -> ImageDescription {
     ImageDescription {
         size: 2048,
         fill: 0xff,
-        ecc: Ecc::Checked,
+        code: Code::Computed,
         records: vec![
             record(b"VINI", &[(b"DR", b"SYSTEM BACKPLANE"), (b"SN", b"YVIV00000001"), (b"HW", &[0, 1])]),
             record(b"VEIR", &[(b"#I", &[0x45; 270])]),
@@ -156,19 +156,56 @@ fn only_wanted_records_are_read() {
 
 #[test]
 fn an_image_without_code_is_read_only_when_told_so() {
-    let bytes = ImageDescription { ecc: Ecc::Ignored, ..description() }.encode().unwrap();
-    assert!(matches!(
-        parse(&bytes, &CHECKED),
-        Err(VpdError::Uncorrectable { record: RecordName::VHDR, offset: 11, length: 44 })
-    ));
-    let image = parse(&bytes, &IGNORED).unwrap();
-    assert_eq!(image.outcome(), Outcome::Unchecked);
+    for (code, missing) in [(Code::Zero, None), (Code::None, Some(("end tag of VHDR", 54)))] {
+        let bytes = ImageDescription { code, ..description() }.encode().unwrap();
+        for format in [None, CHECKED.format] {
+            let checked = ReadOptions { format, ..CHECKED };
+            assert_eq!(parse(&bytes, &checked), Err(VpdError::NoCode { missing }), "{code:?} {format:?}");
+            let ignored = ReadOptions { format, ..IGNORED };
+            let image = parse(&bytes, &ignored).unwrap();
+            assert_eq!(image.outcome(), Outcome::Unchecked, "{code:?} {format:?}");
+            assert_eq!(
+                image.record(RecordName::VINI).unwrap().keyword(KeywordName(*b"SN")).unwrap().data,
+                b"YVIV00000001"
+            );
+            assert_eq!(image.records.len(), 4);
+        }
+        assert_eq!(crate::detect(&mut Bytes(&bytes)).unwrap(), crate::Format::Ipz, "{code:?}");
+    }
+    let message = VpdError::NoCode { missing: Some(("end tag of VHDR", 54)) }.to_string();
     assert_eq!(
-        image.record(RecordName::VINI).unwrap().keyword(KeywordName(*b"SN")).unwrap().data,
-        b"YVIV00000001"
+        message,
+        "IPZ without error correcting code (bytes 0 to 10 are zero), and no end tag of VHDR at offset 54: it can be read \
+         with ecc = \"ignored\" only"
     );
-    let automatic = read(&mut Bytes(&bytes), &ReadOptions { format: None, ..CHECKED });
-    assert!(matches!(automatic, Err(ReadError::Format(VpdError::Uncorrectable { .. }))));
+}
+
+/// Names and lengths still have to be right, and a tag is the right one or zero.
+#[test]
+fn what_an_image_without_code_says_is_held_against_itself() {
+    let bytes = ImageDescription { code: Code::None, ..description() }.encode().unwrap();
+    let toc = parse(&bytes, &IGNORED).unwrap().toc.entry;
+    let vini = parse(&bytes, &IGNORED).unwrap().records[0].entry;
+    let (toc, vini_end) = (usize::from(toc.offset), usize::from(vini.offset) + usize::from(vini.length) - 1);
+    let vini = usize::from(vini.offset);
+    assert_eq!((bytes[54], bytes[toc], bytes[vini], bytes[vini_end]), (0, 0, 0, 0), "the tags are zero");
+    let damaged = |at: usize, value: u8| {
+        let mut bytes = bytes.clone();
+        bytes[at] = value;
+        parse(&bytes, &IGNORED)
+    };
+    for (at, what) in [(11, "start tag of VHDR"), (54, "end tag of VHDR"), (toc, "record start tag")] {
+        let Err(VpdError::UnexpectedByte { what: found, .. }) = damaged(at, 1) else { panic!("{what}") };
+        assert_eq!(found, what);
+    }
+    for at in [17, toc + 6, toc + 1] {
+        assert!(damaged(at, 1).is_err(), "{at}");
+    }
+    for at in [vini, vini + 1, vini + 6, vini_end] {
+        let image = damaged(at, 1).unwrap();
+        assert_eq!((image.outcome(), image.records[0].outcome), (Outcome::Bad, Outcome::Bad), "{at}");
+        assert_eq!(image.records[1].outcome, Outcome::Unchecked, "{at}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Toc {
 /// `claims` says which areas an entry may point to. Errors: structure of the record; a PT keyword that holds no
 /// whole entries; no PT keyword; too many entries.
 pub(crate) fn parse(toc: &TocEntry, bytes: &[u8], mut claims: Claims) -> Result<Toc, VpdError> {
-    let entries = entries(toc, bytes)?;
+    let entries = entries(toc, bytes, claims.ecc)?;
     let mut result = Toc::default();
     let mut names: Vec<RecordName> = Vec::new();
     for entry in entries {
@@ -74,8 +74,8 @@ pub(crate) const fn parts(ecc: Ecc) -> &'static [Part] {
 }
 
 /// All entries of all PT keywords.
-fn entries(toc: &TocEntry, bytes: &[u8]) -> Result<Vec<TocEntry>, VpdError> {
-    let body = record::check_frame(toc, bytes)?;
+fn entries(toc: &TocEntry, bytes: &[u8], ecc: Ecc) -> Result<Vec<TocEntry>, VpdError> {
+    let body = record::check_frame(toc, bytes, ecc)?;
     let mut entries = Vec::new();
     let mut fault = None;
     let mut tables = 0_u32;

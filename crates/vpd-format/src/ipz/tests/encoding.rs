@@ -93,7 +93,7 @@ fn what_is_encoded_is_decoded() {
         .run(&(prop::collection::vec(any_record(), 0..25), any::<u8>()), |(mut records, fill)| {
             records.sort_by_key(|record| record.name);
             records.dedup_by_key(|record| record.name);
-            let described = ImageDescription { size: 0xffff, fill, ecc: Ecc::Checked, records };
+            let described = ImageDescription { size: 0xffff, fill, code: Code::Computed, records };
             let image = parse(&described.encode().unwrap(), &STRICT).unwrap();
             prop_assert!(image.records.iter().all(|record| record.outcome == Outcome::Ok));
             let decoded: Vec<_> = image
