@@ -159,6 +159,7 @@ impl Subject for FillsWhatIsCut {
             .map_err(|error| error.to_string())?;
         found.outcome = Outcome::Ok;
         found.parts.retain(|part| part.outcome != Outcome::Bad);
+        found.parts.iter_mut().for_each(|part| part.outcome = Outcome::Ok);
         Ok(found)
     }
 }

@@ -6,7 +6,7 @@
 use peak_alloc::PeakAlloc;
 use test_random::Numbers;
 use vpd_format::ipz::{ImageDescription, RecordDescription, TocEntry};
-use vpd_format::{Bytes, Ecc, Format, KeywordName, Policy, ReadOptions, RecordName, Wanted, read};
+use vpd_format::{Bytes, Ecc, Format, KeywordName, Policy, ReadOptions, RecordName, read};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -37,7 +37,7 @@ fn worst(image: &[u8]) -> usize {
     for ecc in [Ecc::Checked, Ecc::Ignored] {
         for format in [None, Some(Format::Ipz), Some(Format::Keyword), Some(Format::Memory)] {
             for policy in [Policy::Recover, Policy::Strict] {
-                let options = ReadOptions { format, policy, ecc, wanted: Wanted::All };
+                let options = ReadOptions { format, policy, ecc, ..ReadOptions::default() };
                 worst = worst.max(peak(image, &options));
             }
         }

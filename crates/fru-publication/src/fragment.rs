@@ -6,7 +6,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAcc
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use vpd_format::{Ecc, Format, Policy, RecordName};
+use vpd_format::{Ecc, Format, PartNumbers, Policy, RecordName};
 
 /// Interfaces with their properties and where the values come from.
 pub type Interfaces = BTreeMap<String, BTreeMap<String, Source>>;
@@ -23,9 +23,12 @@ pub struct Fragment {
     /// Whether a header or table of contents that needed correction is good enough.
     #[serde(default, deserialize_with = "policy")]
     pub policy: Policy,
-    /// Whether the error correcting code is used; `ignored` only for old OpenPOWER images.
+    /// Whether the error correcting code is used; `ignored` only for images without code.
     #[serde(default, deserialize_with = "ecc")]
     pub ecc: Ecc,
+    /// Which numbers identify a DDR4 industry standard memory module.
+    #[serde(default, deserialize_with = "part_numbers")]
+    pub part_numbers: PartNumbers,
     /// Where the VPD begins in the EEPROM, bytes.
     #[serde(default)]
     pub offset: u64,
@@ -285,6 +288,11 @@ pub(crate) fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Polic
 /// Reads the word for the use of the code.
 pub(crate) fn ecc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ecc, D::Error> {
     word(deserializer, &[("checked", Ecc::Checked), ("ignored", Ecc::Ignored)])
+}
+
+/// Reads the word for the numbers of memory modules.
+pub(crate) fn part_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PartNumbers, D::Error> {
+    word(deserializer, &[("module", PartNumbers::Module), ("upstream", PartNumbers::Upstream)])
 }
 
 impl<'de> Deserialize<'de> for WantedFormat {

@@ -32,7 +32,7 @@ pub use publish::{Problem, Publication, Reading, Times, publish};
 /// The words that configurations use for how an image is read, for other types that have them.
 pub mod words {
     use serde::Deserializer;
-    use vpd_format::{Ecc, Policy};
+    use vpd_format::{Ecc, PartNumbers, Policy};
 
     /// Reads `strict` or `recover`.
     ///
@@ -46,5 +46,12 @@ pub mod words {
     /// Errors: any other word.
     pub fn ecc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ecc, D::Error> {
         crate::fragment::ecc(deserializer)
+    }
+
+    /// Reads `module` or `upstream`.
+    ///
+    /// Errors: any other word.
+    pub fn part_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PartNumbers, D::Error> {
+        crate::fragment::part_numbers(deserializer)
     }
 }

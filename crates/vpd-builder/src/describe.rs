@@ -79,6 +79,9 @@ fn describe_ipz(text: &mut String, image: &ipz::Image) -> Result<(), BuildError>
 }
 
 fn describe_keyword(text: &mut String, image: &keyword::Image) -> Result<(), BuildError> {
+    if !image.problems.is_empty() {
+        return Err(BuildError::Undescribable { what: "a part of the writable section is bad" });
+    }
     line(text, format_args!("identifier = {}", value_text(image.identifier())));
     let section = image.checksums.iter().any(|checksum| checksum.range.start > 0);
     line(text, format_args!("tag = 0x{:02x}", image.tag.byte()));
@@ -86,7 +89,10 @@ fn describe_keyword(text: &mut String, image: &keyword::Image) -> Result<(), Bui
         line(text, format_args!("ending = \"{}\"", if section { "checksum" } else { "plain" }));
     }
     line(text, format_args!("\n[keywords]"));
-    image.keywords().try_for_each(|keyword| describe_value(text, &keyword))
+    image.read_only_keywords().try_for_each(|keyword| describe_value(text, &keyword))?;
+    let Some(mut writable) = image.writable_keywords() else { return Ok(()) };
+    line(text, format_args!("\n[writable]"));
+    writable.try_for_each(|keyword| describe_value(text, &keyword))
 }
 
 /// Everything that is neither `fill` nor made from the kind of module goes to `[spd]`.

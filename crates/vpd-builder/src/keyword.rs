@@ -20,6 +20,7 @@ struct Text {
     tag: Option<Spanned<u8>>,
     ending: Option<EndingText>,
     keywords: Values,
+    writable: Option<Values>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -47,6 +48,7 @@ pub(crate) fn build(text: &str) -> Result<Vec<u8>, BuildError> {
         tag,
         ending,
         keywords: lines.keywords(&description.keywords, |_| 0xff)?,
+        writable: description.writable.map(|writable| lines.keywords(&writable, |_| 0xff)).transpose()?,
     };
     Ok(image.encode()?)
 }

@@ -63,7 +63,8 @@ pub const LARGEST_IMAGE: usize = 1 << 20;
 ///   the first) and `[[record]]` with `name`, `type` (default 0x00d5 for VINI, 0x00ff for others), `minimum-length` (bytes, default 0) and
 ///   `[record.keywords]`. RT, PF, header, table of contents and code are made.
 /// - `keyword`: `identifier`, `tag` (0x84, the default, or 0x90), `ending` (`checksum` or, after 0x90 only,
-///   `plain`; default by tag) and `[keywords]`. The first byte of RV after tag 0x90 is computed.
+///   `plain`; default by tag) and `[keywords]`. The first byte of RV after tag 0x90 is computed. `[writable]` after a
+///   plain ending: the keywords of PCI's writable section, RW included.
 /// - Memory modules: `checksums` (`computed`, the default, or `zero`), `part-number`, `serial-number`, `ccin`,
 ///   `manufacturer-id` as far as the kind stores them, and `[spd]`, values by decimal offset.
 ///

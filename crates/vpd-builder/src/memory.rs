@@ -43,7 +43,9 @@ const fn place(offset: u16, length: usize) -> Option<Place> {
 const fn places(kind: Kind) -> [Option<Place>; 4] {
     match kind {
         Kind::Ddr4Ddimm | Kind::Ddr5Ddimm => [place(419, 7), place(426, 12), place(438, 4), place(552, 2)],
-        Kind::Ddr4Isdimm => [None, place(325, 4), None, place(320, 2)],
+        Kind::Ddr4Isdimm => {
+            [Some(Place { offset: 329, length: 20, pad: Some(b' ') }), place(325, 4), None, place(320, 2)]
+        }
         Kind::Ddr5Isdimm => {
             [Some(Place { offset: 521, length: 30, pad: Some(b' ') }), place(517, 4), None, place(512, 2)]
         }

@@ -128,7 +128,7 @@ fn memory_modules_read_back_as_described() {
             32 * GIB,
             &[
                 ("FN", "78P4198"),
-                ("PN", "78P4198"),
+                ("PN", "VIV-D4-32G-2666"),
                 ("SN", "CE800BADC0DE"),
                 ("CC", "324F"),
                 ("DI", r"\x80\xce"),

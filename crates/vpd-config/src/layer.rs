@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use system_index::{Enclosure, HardwareLevel, Moment, NodeNaming, Slot, Step, SystemType};
 use toml::Table;
-use vpd_format::{Ecc, Policy};
+use vpd_format::{Ecc, PartNumbers, Policy};
 
 /// A file of `vpd.d`.
 #[derive(Debug, Deserialize)]
@@ -78,6 +78,8 @@ pub(crate) struct FruSource {
     policy: Policy,
     #[serde(default, deserialize_with = "words::ecc")]
     ecc: Ecc,
+    #[serde(default, deserialize_with = "words::part_numbers")]
+    part_numbers: PartNumbers,
     offset: Option<u64>,
     size: Option<u64>,
     file: Option<PathBuf>,

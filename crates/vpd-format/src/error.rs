@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::memory::dram;
 use crate::names::{KeywordName, RecordName};
 use crate::options::Format;
 use crate::outcome::Outcome;
@@ -67,6 +68,9 @@ pub enum VpdError {
         MissingTag(*.missing)
     )]
     NoCode { missing: Option<(&'static str, u32)> },
+    /// The image is in a known format that is not supported.
+    #[error("the image is {what}, which is not supported")]
+    UnsupportedFormat { what: &'static str },
     /// The image is in another format than the one asked for.
     #[error("the image is {found}, expected {expected}")]
     WrongFormat { expected: Format, found: Format },
@@ -139,9 +143,19 @@ pub enum VpdError {
     /// A memory module says it is a DDIMM but bears no bar code.
     #[error("no bar code (11S) at offset {offset}, found {}", Hex(.found))]
     NoBarCode { offset: u32, found: [u8; 3] },
-    /// The DRAM type is neither DDR4 nor DDR5.
-    #[error("unknown DRAM type 0x{found:02x} at offset {offset}")]
-    UnknownDramType { offset: u32, found: u8 },
+    /// The image is the SPD of a module whose DRAM type is neither DDR4 nor DDR5.
+    #[error("DRAM type 0x{found:02x} at offset {offset}{} is not supported", dram::InBrackets(*.found))]
+    UnsupportedDramType { offset: u32, found: u8 },
+    /// The DRAM type is one that is supported, but the other bytes that begin an SPD are not such a module's.
+    #[error(
+        "unknown format: byte 2 is {dram}'s DRAM type, but the {what} at offset {offset} is 0x{found:02x}"
+    )]
+    NoModule { dram: &'static str, what: &'static str, offset: u32, found: u8 },
+    /// The ranks of a memory module differ from each other.
+    #[error(
+        "the ranks differ (byte {offset} is 0x{found:02x}): the capacity of such a module is not computed"
+    )]
+    RanksDiffer { offset: u32, found: u8 },
     /// A field of a memory module has a reserved value, so the module's size is unknown.
     #[error("{what} at offset {offset} has the reserved value 0x{found:02x}")]
     ReservedValue { what: &'static str, offset: u32, found: u8 },

@@ -13,9 +13,9 @@ use crate::source::ReadAt;
 /// 100 kHz. Up to that many unneeded bytes are cheaper than a second read.
 const MERGE_GAP: usize = 16;
 
-/// Where the furthest byte ends that any format can point to: an identifier and a section of keyword VPD, each of
+/// Where the furthest byte ends that any format can point to: an identifier and two sections of keyword VPD, each of
 /// the longest that a length field can say, with their tags, lengths and ending.
-const REACH: usize = 3 + 0xffff + 3 + 0xffff + 3;
+const REACH: usize = 3 * (3 + 0xffff) + 3;
 
 /// Up to here a buffer is as long as what was read, and so is all that most machines have.
 const SMALL: usize = 4096;

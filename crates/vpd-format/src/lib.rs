@@ -5,7 +5,7 @@
 //! panics, loops or reads a byte twice. Memory is bounded too: at no time does [`read()`] hold more than the image's
 //! size and 128 KiB, the latter only for an image with hundreds of records or thousands of keywords that all have
 //! to be reported; one like those that machines carry takes a few KiB. Of an image larger than what any format can
-//! point to, 131,079 bytes, only so much counts.
+//! point to, 196,617 bytes, only so much counts.
 //!
 //! Must not know: devices, files, buses, time, configuration. Bytes come through [`ReadAt`], so that an EEPROM
 //! behind a slow wire is read only where its table of contents points.
@@ -54,7 +54,7 @@ pub use detect::detect;
 pub use edit::{Change, Write};
 pub use error::{Part, ReadError, VpdError};
 pub use names::{Keyword, KeywordName, NameError, RecordName};
-pub use options::{Ecc, Format, Policy, ReadOptions, UnknownWord, Wanted};
+pub use options::{Ecc, Format, PartNumbers, Policy, ReadOptions, UnknownWord, Wanted};
 pub use outcome::{Checksum, Outcome};
 pub use read::{Content, Vpd, read};
 pub use source::{Bytes, Counted, OutOfBytes, ReadAt, Window, WindowError};

@@ -1,8 +1,8 @@
 //! Memory modules: serial presence detect data with the extensions for bar codes.
 //!
-//! Four kinds. DDIMMs carry a bar code from which part number, serial number and CCIN come. For DDR4 industry
-//! standard modules these come from tables and from the manufacturer's bytes, for DDR5 ones only from the
-//! manufacturer's bytes.
+//! Four kinds. DDIMMs carry a bar code from which part number, serial number and CCIN come. Industry standard modules have
+//! part and serial number in the manufacturer's bytes; which FRU number and CCIN a DDR4 one has is told by a table, if it
+//! has any. Values that were never programmed are left out.
 //!
 //! Source: JEDEC 21-C annex L (DDR4 SPD), JESD400-5 (DDR5 SPD); bar code, its checksum and the part number table
 //! are facts of the machines that use them.
@@ -10,6 +10,7 @@
 mod capacity;
 mod checksum;
 mod detect;
+pub(crate) mod dram;
 mod encode;
 mod identity;
 mod module;

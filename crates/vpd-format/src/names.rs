@@ -33,6 +33,8 @@ impl KeywordName {
     pub const PF: Self = Self(*b"PF");
     /// Checksum keyword of PCI-style keyword VPD.
     pub const RV: Self = Self(*b"RV");
+    /// What is left of the room in PCI's writable section; never published.
+    pub const RW: Self = Self(*b"RW");
 
     /// Tells whether IPZ stores this keyword with a two-byte length.
     #[must_use]

@@ -75,6 +75,16 @@ pub enum Ecc {
     Ignored,
 }
 
+/// Which numbers identify a DDR4 industry standard module.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PartNumbers {
+    /// PN is the module's own. FN and CC are those that a table has for its organisation and speed, or absent.
+    #[default]
+    Module,
+    /// As openpower-vpd-parser has them: PN is FN, and `FFFFFFF` and `XXXX` stand for what the table lacks.
+    Upstream,
+}
+
 /// The records a caller has use for; others are not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Wanted<'a> {
@@ -107,6 +117,8 @@ pub struct ReadOptions<'a> {
     pub ecc: Ecc,
     /// Records to read (IPZ).
     pub wanted: Wanted<'a>,
+    /// Numbers of DDR4 industry standard modules (memory).
+    pub part_numbers: PartNumbers,
 }
 
 #[cfg(test)]

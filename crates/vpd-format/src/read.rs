@@ -79,7 +79,7 @@ fn read_as<R: ReadAt>(
     Ok(match format {
         Format::Ipz => Content::Ipz(ipz::read_image(image, options)?),
         Format::Keyword => Content::Keyword(keyword::read_image(image)?),
-        Format::Memory => Content::Memory(memory::read_module(image)?),
+        Format::Memory => Content::Memory(memory::read_module(image, options.part_numbers)?),
     })
 }
 
@@ -95,6 +95,7 @@ fn explain<R: ReadAt>(
     }
     match detect_in(image, options.ecc) {
         Ok(found) if found != expected => VpdError::WrongFormat { expected, found }.into(),
+        Err(ReadError::Format(other @ VpdError::UnsupportedFormat { .. })) => other.into(),
         _ => error,
     }
 }

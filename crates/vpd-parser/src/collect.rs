@@ -98,6 +98,7 @@ pub(crate) fn read<R: ReadAt>(eeprom: R, fragment: &Fragment) -> Collected {
         },
         policy: fragment.policy,
         ecc: fragment.ecc,
+        part_numbers: fragment.part_numbers,
         wanted: needed.as_deref().map_or(Wanted::All, Wanted::Records),
     };
     let mut source = Counted::new(Window::new(eeprom, fragment.offset, fragment.size));
@@ -239,7 +240,7 @@ fn problems(vpd: &Vpd) -> Vec<String> {
             .filter_map(|record| record.reason.as_ref())
             .map(VpdError::to_string)
             .collect(),
-        Content::Keyword(_) => Vec::new(),
+        Content::Keyword(image) => image.problems.iter().map(VpdError::to_string).collect(),
         Content::Memory(module) => module.problems.iter().map(VpdError::to_string).collect(),
     }
 }
@@ -284,6 +285,11 @@ fn log_usable(key: &EepromKey, vpd: &Vpd, bytes: u64) {
     for problem in problems(vpd).into_iter().take(REMARKS_SHOWN) {
         log::error!("part of this EEPROM is not usable: {problem} fru={key}");
     }
+    let remarks = match &vpd.content {
+        Content::Ipz(image) => image.remarks.as_slice(),
+        Content::Keyword(image) => &image.remarks,
+        Content::Memory(_) => &[],
+    };
     if let Content::Ipz(image) = &vpd.content {
         let areas = [&image.header, &image.toc].map(|area| (area.entry, area.correction));
         let records = image.records.iter().map(|record| (record.entry, record.correction));
@@ -297,9 +303,9 @@ fn log_usable(key: &EepromKey, vpd: &Vpd, bytes: u64) {
                 correction.bits()
             );
         }
-        for remark in image.remarks.iter().take(REMARKS_SHOWN) {
-            log::warn!("{remark} fru={key}");
-        }
+    }
+    for remark in remarks.iter().take(REMARKS_SHOWN) {
+        log::warn!("{remark} fru={key}");
     }
     log::info!("collected fru={key} format={} outcome={} bytes={bytes}", vpd.format, vpd.outcome);
 }

@@ -109,6 +109,7 @@ fn read_image<R: ReadAt>(source: R, eeprom: &SystemEeprom) -> Result<ipz::Image,
         policy: eeprom.policy,
         ecc: eeprom.ecc,
         wanted: Wanted::Records(&[RecordName::VINI, VSBP]),
+        ..ReadOptions::default()
     };
     let mut window = Window::new(source, eeprom.offset, eeprom.size);
     match vpd_format::read(&mut window, &options) {

@@ -106,7 +106,7 @@ pub(crate) struct Reading {
     /// What to make of an IPZ header or table of contents that needs correction
     #[arg(long, value_enum, default_value_t = PolicyWord::Recover)]
     policy: PolicyWord,
-    /// Whether the error correcting code of IPZ counts; old images have none
+    /// Whether the error correcting code of IPZ counts; some images have none
     #[arg(long, value_enum, default_value_t = EccWord::Checked)]
     ecc: EccWord,
     /// Where the image begins, in bytes from the start of the file; 0x for hexadecimal

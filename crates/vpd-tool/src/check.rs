@@ -110,6 +110,7 @@ fn show_keyword(image: &keyword::Image, text: &mut String) {
     names("keywords", image.keywords(), text);
     show_checksums(&image.checksums, text);
     remarks(&sentences(&image.remarks), "remark", text);
+    remarks(&sentences(&image.problems), "problem", text);
 }
 
 fn show_memory(module: &memory::Module, text: &mut String) {
@@ -121,6 +122,10 @@ fn show_memory(module: &memory::Module, text: &mut String) {
         None => text.push_str("size      unknown\n"),
     }
     names("keywords", module.keywords(), text);
+    if !module.not_programmed.is_empty() {
+        let names: Vec<_> = module.not_programmed.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "never programmed  {}", names.join(" "));
+    }
     show_checksums(&module.checksums, text);
     remarks(&sentences(&module.problems), "problem", text);
 }

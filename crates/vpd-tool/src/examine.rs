@@ -31,8 +31,13 @@ pub(crate) fn examine(file: &OsStr, reading: &Reading, wanted: Wanted<'_>) -> Re
     let path = device_io::locate(file).file.with_context(|| format!("{name} names no file"));
     let eeprom = Eeprom::open(&path.map_err(unreadable)?).map_err(|error| unreadable(error.into()))?;
     let mut source = Counted::new(Window::new(eeprom, reading.offset, reading.size));
-    let options =
-        ReadOptions { format: reading.format, policy: reading.policy(), ecc: reading.ecc(), wanted };
+    let options = ReadOptions {
+        format: reading.format,
+        policy: reading.policy(),
+        ecc: reading.ecc(),
+        wanted,
+        ..ReadOptions::default()
+    };
     let content = match vpd_format::read(&mut source, &options) {
         Ok(vpd) => Ok(vpd),
         Err(ReadError::Format(error)) => Err(error),

@@ -55,12 +55,14 @@ enum Body<'a> {
         checksums: Vec<ChecksumBody>,
         keywords: Keywords<'a>,
         remarks: Vec<String>,
+        problems: Vec<String>,
     },
     Memory {
         module: &'static str,
         memory_size_kb: Option<u64>,
         checksums: Vec<ChecksumBody>,
         keywords: Keywords<'a>,
+        not_programmed: Vec<String>,
         problems: Vec<String>,
     },
     Unusable {
@@ -141,12 +143,14 @@ fn content(vpd: &Vpd, selection: Selection) -> Body<'_> {
             checksums: image.checksums.iter().map(checksum).collect(),
             keywords: keywords(image.keywords(), selection),
             remarks: sentences(&image.remarks),
+            problems: sentences(&image.problems),
         },
         Content::Memory(module) => Body::Memory {
             module: module.kind.as_str(),
             memory_size_kb: module.memory_size_kb,
             checksums: module.checksums.iter().map(checksum).collect(),
             keywords: keywords(module.keywords(), selection),
+            not_programmed: module.not_programmed.iter().map(ToString::to_string).collect(),
             problems: sentences(&module.problems),
         },
     }

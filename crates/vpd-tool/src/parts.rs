@@ -31,12 +31,17 @@ pub(crate) fn parts(vpd: &Vpd) -> Vec<Part<'_>> {
                 keywords: record.keywords().collect(),
             })
             .collect(),
-        Content::Keyword(image) => vec![without_records(image.outcome, None, image.keywords().collect())],
+        Content::Keyword(image) => {
+            vec![without_records(image.outcome, reason(&image.problems), image.keywords().collect())]
+        }
         Content::Memory(module) => {
-            let reason = (!module.problems.is_empty()).then(|| sentences(&module.problems).join("; "));
-            vec![without_records(module.outcome, reason, module.keywords().collect())]
+            vec![without_records(module.outcome, reason(&module.problems), module.keywords().collect())]
         }
     }
+}
+
+fn reason(problems: &[vpd_format::VpdError]) -> Option<String> {
+    (!problems.is_empty()).then(|| sentences(problems).join("; "))
 }
 
 fn without_records(outcome: Outcome, reason: Option<String>, keywords: Vec<Keyword<'_>>) -> Part<'_> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use vpd_format::ipz::TocEntry;
 use vpd_format::{
-    Content, Ecc, Format, Keyword, Outcome, Part, Policy, ReadAt, ReadError, ReadOptions, RecordName, Vpd,
+    Content, Ecc, Format, Keyword, Outcome, Part, PartNumbers, Policy, ReadAt, ReadError, ReadOptions, RecordName, Vpd,
     VpdError, Wanted,
 };
 
@@ -45,6 +45,7 @@ pub fn options(byte: u8) -> ReadOptions<'static> {
         policy: if byte & 4 == 0 { Policy::Recover } else { Policy::Strict },
         ecc: if byte & 8 == 0 { Ecc::Checked } else { Ecc::Ignored },
         wanted: if byte & 16 == 0 { Wanted::All } else { Wanted::Records(&[RecordName::VINI]) },
+        part_numbers: if byte & 32 == 0 { PartNumbers::Module } else { PartNumbers::Upstream },
     }
 }
 

@@ -18,6 +18,7 @@ const CHECKED: ReadOptions<'static> = ReadOptions {
     policy: Policy::Recover,
     ecc: Ecc::Checked,
     wanted: Wanted::All,
+    part_numbers: crate::options::PartNumbers::Module,
 };
 const STRICT: ReadOptions<'static> = ReadOptions { policy: Policy::Strict, ..CHECKED };
 const IGNORED: ReadOptions<'static> = ReadOptions { ecc: Ecc::Ignored, ..CHECKED };

@@ -1,7 +1,7 @@
 //! Descriptions of keyword VPD and the bytes they stand for.
 
 use super::image::Tag;
-use super::{CHECKSUM_TAG, END_TAG, IDENTIFIER_TAG, checksum};
+use super::{CHECKSUM_TAG, END_TAG, IDENTIFIER_TAG, WRITABLE_TAG, checksum};
 use crate::error::VpdError;
 use crate::names::KeywordName;
 
@@ -29,18 +29,31 @@ pub struct ImageDescription {
     pub ending: Ending,
     /// The keywords in order. After tag 0x90 the first byte of keyword RV is replaced by the checksum.
     pub keywords: Vec<(KeywordName, Vec<u8>)>,
+    /// The keywords of a writable section in order, RW included; only after tag 0x90 with a plain ending.
+    pub writable: Option<Vec<(KeywordName, Vec<u8>)>>,
 }
 
 impl ImageDescription {
     /// Makes the image.
     ///
     /// Errors: [`VpdError::DoesNotFit`]; [`VpdError::EmptySection`] without keywords;
-    /// [`VpdError::UnexpectedByte`] for a plain ending after tag 0x84.
+    /// [`VpdError::UnexpectedByte`] for a plain ending after tag 0x84, and for a writable section after anything but a plain
+    /// ending.
     pub fn encode(&self) -> Result<Vec<u8>, VpdError> {
         let mut image = vec![IDENTIFIER_TAG];
         image.extend(length_field("the identifier", self.identifier.len())?);
         image.extend(&self.identifier);
-        let section = self.encode_section()?;
+        let section = encode_section(&self.keywords)?;
+        let is_pci = self.tag == Tag::ReadOnly && self.ending == Ending::Plain;
+        if self.writable.is_some() && !is_pci {
+            let (what, offset) = ("keyword section end", image.len() as u32);
+            return Err(VpdError::UnexpectedByte {
+                what,
+                offset,
+                expected: CHECKSUM_TAG,
+                found: WRITABLE_TAG,
+            });
+        }
         if self.tag == Tag::Vendor && self.ending == Ending::Plain {
             let (what, offset) = ("keyword section end", image.len() as u32);
             return Err(VpdError::UnexpectedByte { what, offset, expected: CHECKSUM_TAG, found: END_TAG });
@@ -51,6 +64,12 @@ impl ImageDescription {
         if self.ending == Ending::Checksum {
             image.extend([CHECKSUM_TAG, 0]);
         }
+        if let Some(writable) = &self.writable {
+            let section = encode_section(writable)?;
+            image.push(WRITABLE_TAG);
+            image.extend(length_field("the writable keywords", section.len())?);
+            image.extend(&section);
+        }
         image.push(END_TAG);
         checksum::refresh(&mut image)?;
         if image.len() > self.size {
@@ -60,21 +79,21 @@ impl ImageDescription {
         image.resize(self.size, self.fill);
         Ok(image)
     }
+}
 
-    fn encode_section(&self) -> Result<Vec<u8>, VpdError> {
-        let mut section = Vec::new();
-        for (name, value) in &self.keywords {
-            let length = u8::try_from(value.len()).map_err(|_| VpdError::DoesNotFit {
-                what: "the value of a keyword",
-                limit: u64::from(u8::MAX),
-                found: value.len() as u64,
-            })?;
-            section.extend(name.0);
-            section.push(length);
-            section.extend(value);
-        }
-        Ok(section)
+fn encode_section(keywords: &[(KeywordName, Vec<u8>)]) -> Result<Vec<u8>, VpdError> {
+    let mut section = Vec::new();
+    for (name, value) in keywords {
+        let length = u8::try_from(value.len()).map_err(|_| VpdError::DoesNotFit {
+            what: "the value of a keyword",
+            limit: u64::from(u8::MAX),
+            found: value.len() as u64,
+        })?;
+        section.extend(name.0);
+        section.push(length);
+        section.extend(value);
     }
+    Ok(section)
 }
 
 fn length_field(what: &'static str, length: usize) -> Result<[u8; 2], VpdError> {

@@ -11,7 +11,8 @@ use crate::shared::SharedBytes;
 pub enum Tag {
     /// 0x84: the section ends with 0x79, a checksum and 0x78.
     Vendor,
-    /// 0x90, as PCI has it: the section ends with 0x78 alone, its checksum being keyword RV, or as for 0x84.
+    /// 0x90, as PCI has it: the section ends with 0x78 alone, its checksum being keyword RV, or as for 0x84; a writable
+    /// section may stand before 0x78.
     ReadOnly,
 }
 
@@ -31,13 +32,16 @@ impl Tag {
 pub struct Image {
     /// Kind of keyword section.
     pub tag: Tag,
-    /// `Ok`, or `Unchecked` for an image without a checksum.
+    /// `Ok`; `Unchecked` for an image without a checksum, or with keywords in a writable section, which has none; `Bad` when
+    /// some of a writable section is left out.
     pub outcome: Outcome,
     /// The checksums found: the byte after 0x79, keyword RV, both or none.
     pub checksums: Vec<Checksum>,
     /// Peculiarities that harm nothing: duplicate keywords. The first of a name is used.
     pub remarks: Vec<VpdError>,
-    /// The image up to the end of its keyword section.
+    /// Why the outcome is bad: what is wrong with the writable section.
+    pub problems: Vec<VpdError>,
+    /// The image up to the end of its keywords.
     pub(crate) bytes: SharedBytes,
     /// Where everything is in it.
     pub(crate) layout: Layout,
@@ -50,9 +54,19 @@ impl Image {
         self.bytes.get(self.layout.frame.identifier.clone()).unwrap_or_default()
     }
 
-    /// The keywords in stored order, RV included, later ones of the same name left out.
+    /// The keywords in stored order, RV included, RW of a writable section and later ones of the same name left out.
     pub fn keywords(&self) -> impl Iterator<Item = Keyword<'_>> + '_ {
         self.layout.keywords(&self.bytes)
+    }
+
+    /// The keywords of the first section, RV included.
+    pub fn read_only_keywords(&self) -> impl Iterator<Item = Keyword<'_>> + '_ {
+        self.layout.read_only_keywords(&self.bytes)
+    }
+
+    /// The keywords of the writable section, RW included; `None` if there is no such section.
+    pub fn writable_keywords(&self) -> Option<impl Iterator<Item = Keyword<'_>> + '_> {
+        self.layout.writable.as_ref().map(|_| self.layout.writable_keywords(&self.bytes))
     }
 
     /// Finds a keyword by name.

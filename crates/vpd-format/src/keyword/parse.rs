@@ -2,8 +2,8 @@
 
 use super::checksum;
 use super::image::{Image, Tag};
-use super::layout::{Frame, Layout, SECTION_HEADER, identifier, need};
-use super::{CHECKSUM_TAG, END_TAG};
+use super::layout::{Frame, Layout, SECTION_HEADER, expect, identifier, need};
+use super::{CHECKSUM_TAG, END_TAG, WRITABLE_TAG};
 use crate::detect::{HEAD, check_blank};
 use crate::error::{ReadError, VpdError};
 use crate::fetch::Fetched;
@@ -23,21 +23,30 @@ pub(crate) fn read_image<R: ReadAt>(image: &mut Fetched<'_, R>) -> Result<Image,
     need("keyword section", header_end, size)?;
     let frame = Frame::parse(image.fetch(0..header_end)?)?;
     need("keyword section", frame.section.end.saturating_add(1), size)?;
-    let (layout, checksums) = parse(image.fetch(0..frame.section.end.saturating_add(ENDING))?)?;
-    Ok(Image {
-        tag: layout.frame.tag,
-        outcome: if checksums.is_empty() { Outcome::Unchecked } else { Outcome::Ok },
-        checksums,
-        remarks: layout.duplicate.iter().cloned().collect(),
-        bytes: SharedBytes::new(&image.freeze(), 0..frame.section.end),
-        layout,
-    })
+    let mut end = frame.section.end.saturating_add(ENDING);
+    if let Some(writable) = frame.writable(image.fetch(0..end)?) {
+        end = writable.end.saturating_add(1);
+    }
+    let (layout, checksums) = parse(image.fetch(0..end)?)?;
+    let problems: Vec<VpdError> =
+        layout.writable.iter().filter_map(|writable| writable.fault.clone()).collect();
+    let end = layout.writable.as_ref().map_or(frame.section.end, |writable| writable.section.end);
+    let bytes = SharedBytes::new(&image.freeze(), 0..end);
+    // What the writable section says is covered by no checksum.
+    let is_covered = layout.keywords(&bytes).count() == layout.read_only_keywords(&bytes).count();
+    let outcome = match () {
+        () if !problems.is_empty() => Outcome::Bad,
+        () if checksums.is_empty() || !is_covered => Outcome::Unchecked,
+        () => Outcome::Ok,
+    };
+    let (tag, remarks) = (layout.frame.tag, layout.duplicates.clone());
+    Ok(Image { tag, outcome, checksums, remarks, problems, bytes, layout })
 }
 
 /// Finds keywords and checksums in bytes that begin with an image.
 ///
-/// Errors: any wrong tag, length or checksum. There is no code that could tell right keywords from wrong
-/// ones, so nothing of such an image is usable.
+/// Errors: any wrong tag, length or checksum, but in a writable section. There is no code that could tell right keywords
+/// from wrong ones, so nothing of such an image is usable.
 pub(crate) fn parse(bytes: &[u8]) -> Result<(Layout, Vec<Checksum>), VpdError> {
     let layout = Layout::parse(bytes)?;
     let mut checksums = Vec::new();
@@ -52,7 +61,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Layout, Vec<Checksum>), VpdError> {
 fn check_ending(bytes: &[u8], frame: &Frame) -> Result<Option<Checksum>, VpdError> {
     let end = frame.section.end;
     let byte = |at: usize| bytes.get(end.saturating_add(at)).copied();
-    if frame.tag == Tag::ReadOnly && byte(0) == Some(END_TAG) {
+    if frame.tag == Tag::ReadOnly && matches!(byte(0), Some(END_TAG | WRITABLE_TAG)) {
         return Ok(None);
     }
     expect(bytes, "keyword section end", end, CHECKSUM_TAG)?;
@@ -61,12 +70,4 @@ fn check_ending(bytes: &[u8], frame: &Frame) -> Result<Option<Checksum>, VpdErro
     let checksum = checksum::check(bytes, checksum::SECTION, frame.identifier.end..end, at)?;
     expect(bytes, "end tag", end.saturating_add(2), END_TAG)?;
     Ok(Some(checksum))
-}
-
-fn expect(bytes: &[u8], what: &'static str, at: usize, expected: u8) -> Result<(), VpdError> {
-    match bytes.get(at).copied() {
-        Some(found) if found == expected => Ok(()),
-        Some(found) => Err(VpdError::UnexpectedByte { what, offset: at as u32, expected, found }),
-        None => need(what, at.saturating_add(1), bytes.len() as u64),
-    }
 }

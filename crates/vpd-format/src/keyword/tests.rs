@@ -26,7 +26,15 @@ fn description(tag: Tag, ending: Ending) -> ImageDescription {
     if tag == Tag::ReadOnly {
         keywords.push(keyword(b"RV", &[0, 1, 2]));
     }
-    ImageDescription { size: 512, fill: 0, identifier: b"VIVBPD04M0 01VIV".to_vec(), tag, ending, keywords }
+    ImageDescription {
+        size: 512,
+        fill: 0,
+        identifier: b"VIVBPD04M0 01VIV".to_vec(),
+        tag,
+        ending,
+        keywords,
+        writable: None,
+    }
 }
 
 fn good() -> Vec<u8> {
@@ -333,7 +341,15 @@ fn what_is_encoded_is_decoded() {
                 keywords.into_iter().map(|(name, value)| (name.parse().unwrap(), value)).collect();
             keywords.sort_by_key(|keyword: &(KeywordName, _)| keyword.0);
             keywords.dedup_by_key(|keyword| keyword.0);
-            let described = ImageDescription { size: 8192, fill: 0xff, identifier, tag, ending, keywords };
+            let described = ImageDescription {
+                size: 8192,
+                fill: 0xff,
+                identifier,
+                tag,
+                ending,
+                keywords,
+                writable: None,
+            };
             let image = parse_as(&described.encode().unwrap(), Some(Format::Keyword)).unwrap();
             let decoded: Vec<_> =
                 image.keywords().map(|keyword| (keyword.name, keyword.data.to_vec())).collect();
@@ -342,4 +358,96 @@ fn what_is_encoded_is_decoded() {
             Ok(())
         })
         .unwrap();
+}
+
+/// As network adapters have it: a product name, a read-only and a writable section.
+fn adapter() -> ImageDescription {
+    let keyword = |name: &[u8; 2], value: &[u8]| (KeywordName(*name), value.to_vec());
+    let writable = vec![
+        keyword(b"V1", b"10GbE"),
+        keyword(b"YA", b"TAG 0001"),
+        keyword(b"SN", b"not this one"),
+        keyword(b"RW", &[0; 40]),
+    ];
+    ImageDescription { writable: Some(writable), ..description(Tag::ReadOnly, Ending::Plain) }
+}
+
+fn names(image: &Image) -> String {
+    image.keywords().map(|keyword| format!("{} ", keyword.name)).collect()
+}
+
+#[test]
+fn a_writable_section_is_kept_beside_the_read_only_one() {
+    let bytes = adapter().encode().unwrap();
+    let image = parse(&bytes).unwrap();
+    assert_eq!(names(&image), "FN PN SN SM WI RV V1 YA ", "RW is room, and the first SN counts");
+    assert_eq!(image.keyword(SN).unwrap().data, b"YVIV00000201");
+    assert_eq!(image.keyword(KeywordName(*b"YA")).unwrap().data, b"TAG 0001");
+    let at = image.keyword(KeywordName(*b"YA")).unwrap().offset as usize;
+    assert_eq!(&bytes[at..at + 8], b"TAG 0001");
+    assert_eq!((image.outcome, image.problems.len()), (Outcome::Unchecked, 0), "nothing protects it");
+    let [VpdError::DuplicateKeyword { keyword: SN, .. }] = image.remarks[..] else {
+        panic!("{:?}", image.remarks)
+    };
+    let writable: Vec<_> =
+        image.writable_keywords().unwrap().map(|keyword| keyword.name.to_string()).collect();
+    assert_eq!(writable, ["V1", "YA", "RW"]);
+
+    let mut room_only = adapter();
+    room_only.writable = Some(vec![(KeywordName::RW, vec![0; 8])]);
+    let image = parse(&room_only.encode().unwrap()).unwrap();
+    assert_eq!((image.outcome, names(&image).as_str()), (Outcome::Ok, "FN PN SN SM WI RV "));
+    room_only.writable = Some(Vec::new());
+    assert_eq!(parse(&room_only.encode().unwrap()).unwrap().outcome, Outcome::Ok);
+}
+
+#[test]
+fn a_damaged_writable_section_loses_what_is_damaged_and_nothing_else() {
+    let bytes = adapter().encode().unwrap();
+    let read_only = "FN PN SN SM WI RV ";
+    let section = bytes.iter().rposition(|byte| *byte == 0x91).unwrap();
+    let ya = bytes.windows(2).position(|name| name == b"YA").unwrap();
+    let end = bytes.iter().rposition(|byte| *byte == 0x78).unwrap();
+    let cut = |length: usize| bytes[..length].to_vec();
+    for (what, image, kept) in [
+        ("cut behind its tag", cut(section + 1), ""),
+        ("cut in its length", cut(section + 2), ""),
+        ("cut behind its length", cut(section + 3), ""),
+        ("cut in a keyword", cut(ya + 5), "V1 "),
+        ("cut before its end", cut(end), "V1 YA "),
+        ("longer than the image", changed(bytes.clone(), section + 2, 0xff), "V1 YA "),
+        ("a keyword that leaves it", changed(bytes.clone(), ya + 2, 0xff), "V1 "),
+        ("a name of no letters", changed(bytes.clone(), ya, 0xff), "V1 "),
+        ("no end tag", changed(bytes.clone(), end, 0x00), "V1 YA "),
+    ] {
+        let image = parse(&image).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(names(&image), format!("{read_only}{kept}"), "{what}");
+        assert_eq!((image.outcome, image.problems.len()), (Outcome::Bad, 1), "{what}: {:?}", image.problems);
+        assert_eq!(image.keyword(SN).unwrap().data, b"YVIV00000201", "{what}");
+    }
+    // The checksum still counts for the section that has one.
+    let sn = bytes.windows(4).position(|value| value == b"YVIV").unwrap();
+    assert!(matches!(parse(&changed(bytes, sn, b'X')), Err(VpdError::ChecksumMismatch { .. })));
+}
+
+#[test]
+fn a_keyword_of_the_writable_section_is_changed_without_a_checksum() {
+    let bytes = adapter().encode().unwrap();
+    let change = |keyword, value: &'static [u8]| Change { keyword, value, pad: Some(b' ') };
+    let plan = plan_write(&bytes, &change(KeywordName(*b"YA"), b"TAG 2")).unwrap();
+    assert_eq!((plan.old_value.as_slice(), plan.writes.len()), (&b"TAG 0001"[..], 1));
+    let image = parse(&plan.new_image).unwrap();
+    assert_eq!(image.keyword(KeywordName(*b"YA")).unwrap().data, b"TAG 2   ");
+    let room = plan_write(&bytes, &change(KeywordName::RW, b"x"));
+    assert!(matches!(room, Err(VpdError::NoSuchKeyword { .. })), "{room:?}");
+    let writes = plan_write(&bytes, &change(SN, b"YVIV00000202")).unwrap();
+    assert_eq!(parse(&writes.new_image).unwrap().keyword(SN).unwrap().data, b"YVIV00000202");
+}
+
+#[test]
+fn only_a_plain_ending_has_room_for_a_writable_section() {
+    for (tag, ending) in [(Tag::Vendor, Ending::Checksum), (Tag::ReadOnly, Ending::Checksum)] {
+        let described = ImageDescription { tag, ending, ..adapter() };
+        assert!(matches!(described.encode(), Err(VpdError::UnexpectedByte { .. })), "{tag:?} {ending:?}");
+    }
 }

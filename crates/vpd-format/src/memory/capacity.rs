@@ -17,7 +17,9 @@ pub(crate) const fn bytes_used(kind: Kind) -> &'static [usize] {
 /// Capacity in KiB.
 ///
 /// `byte` gives the SPD byte at an offset. Errors: [`VpdError::ReservedValue`] names the first field whose
-/// value the standard does not define.
+/// value the standard does not define; [`VpdError::RanksDiffer`].
+///
+/// Sources: JEDEC 21-C annex L, bytes 4, 6, 12 and 13; JESD400-5, bytes 4, 6, 234 and 235.
 pub(crate) fn capacity_kb(kind: Kind, byte: impl Fn(usize) -> u8) -> Result<u64, VpdError> {
     match kind {
         Kind::Ddr4Ddimm | Kind::Ddr4Isdimm => ddr4(byte),
@@ -40,11 +42,23 @@ fn product(factors: &[u64]) -> u64 {
     factors.iter().fold(1, |product, factor| product.saturating_mul(*factor))
 }
 
-fn ddr4(byte: impl Fn(usize) -> u8) -> Result<u64, VpdError> {
-    let density = field(byte(4), 0, 4);
-    if density > 7 {
-        return reserved("density per die", 4, byte(4));
+/// Density per die by code, in MiB: 256 Mbit to 32 Gbit, then 12 and 24 Gbit.
+const DDR4_MIB: [u64; 10] = [32, 64, 128, 256, 512, 1024, 2048, 4096, 1536, 3072];
+
+/// Refuses a module whose ranks differ: what the packages of every second rank are stands in bytes that are not evaluated
+/// here.
+fn check_alike(offset: usize, organisation: u8) -> Result<(), VpdError> {
+    if field(organisation, 6, 1) == 0 {
+        return Ok(());
     }
+    Err(VpdError::RanksDiffer { offset: offset as u32, found: organisation })
+}
+
+fn ddr4(byte: impl Fn(usize) -> u8) -> Result<u64, VpdError> {
+    let density = usize::from(field(byte(4), 0, 4));
+    let Some(mib_per_die) = DDR4_MIB.get(density).copied() else {
+        return reserved("density per die", 4, byte(4));
+    };
     let bus = field(byte(13), 0, 3);
     if bus > 3 {
         return reserved("bus width", 13, byte(13));
@@ -53,12 +67,9 @@ fn ddr4(byte: impl Fn(usize) -> u8) -> Result<u64, VpdError> {
     if device > 3 {
         return reserved("device width", 12, byte(12));
     }
-    if rank_code > 3 {
-        return reserved("package ranks", 12, byte(12));
-    }
+    check_alike(12, byte(12))?;
     let stacked = field(byte(6), 0, 2) == 2;
     let dies = if stacked { u64::from(field(byte(6), 4, 3)).saturating_add(1) } else { 1 };
-    let mib_per_die = 32_u64.wrapping_shl(u32::from(density));
     let bus_bits = 8_u64.wrapping_shl(u32::from(bus));
     let ranks = u64::from(rank_code).saturating_add(1);
     Ok(per_device(product(&[mib_per_die, bus_bits, ranks, dies, KIB_PER_MIB]), device))
@@ -86,12 +97,9 @@ fn ddr5_ddimm(byte: impl Fn(usize) -> u8) -> Result<u64, VpdError> {
     Ok(per_device(product(&[channels, bus_bits, package_gbit, ranks, KIB_PER_GIB / 8]), width))
 }
 
-/// All ranks alike; a module whose ranks differ keeps its second half in bytes that are not evaluated here.
 fn ddr5_isdimm(byte: impl Fn(usize) -> u8) -> Result<u64, VpdError> {
     let (organisation, channel) = (byte(234), byte(235));
-    if field(organisation, 6, 1) != 0 {
-        return reserved("rank mix (asymmetrical)", 234, organisation);
-    }
+    check_alike(234, organisation)?;
     let bus = field(channel, 0, 3);
     if bus > 3 {
         return reserved("bus width", 235, channel);

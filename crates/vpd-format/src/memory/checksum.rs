@@ -16,6 +16,9 @@ pub(crate) struct Place {
 
 /// Over the base configuration: DRAM type, density, width.
 const BASE: Place = Place { name: "CRC of the base configuration", start: 0, end: 126, offset: 126 };
+/// Over what a DDR4 module has according to its type.
+const DDR4_TYPE: Place =
+    Place { name: "CRC of the module type's configuration", start: 128, end: 254, offset: 254 };
 /// Over the module's own part and the bar code.
 const MODULE: Place = Place { name: "CRC of module and bar code", start: 192, end: 446, offset: 446 };
 /// Over the manufacturer's part of a DDR5 DDIMM.
@@ -31,7 +34,7 @@ pub(crate) const fn places(kind: Kind) -> &'static [Place] {
     match kind {
         Kind::Ddr4Ddimm => &[BASE, MODULE],
         Kind::Ddr5Ddimm => &[BASE, MODULE, MANUFACTURER],
-        Kind::Ddr4Isdimm => &[BASE],
+        Kind::Ddr4Isdimm => &[BASE, DDR4_TYPE],
         Kind::Ddr5Isdimm => &[DDR5_BASE],
     }
 }
@@ -47,9 +50,10 @@ impl Place {
         let covered = image.get(self.start..self.end)?;
         let stored = u16::from_le_bytes(*image.get(self.offset..)?.first_chunk()?);
         let computed = crc16(covered);
+        // Zero is what stands where none is stored; of zeros it would be the right value, and prove nothing.
         let outcome = match stored {
-            _ if stored == computed => Outcome::Ok,
             0 => Outcome::Unchecked,
+            _ if stored == computed => Outcome::Ok,
             _ => Outcome::Bad,
         };
         let range = self.start as u32..self.end as u32;

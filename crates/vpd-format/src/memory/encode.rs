@@ -1,7 +1,8 @@
 //! Descriptions of memory modules and the bytes they stand for.
 
 use super::checksum::{crc16, places};
-use super::detect::{BAR_CODE, BAR_CODE_START, DDIMM, DDR4, DDR5, DRAM_TYPE, MODULE_TYPE};
+use super::detect::{BAR_CODE, BAR_CODE_START, DDIMM, DRAM_TYPE, MODULE_TYPE};
+use super::dram::{DDR4, DDR5};
 use super::module::Kind;
 use crate::error::VpdError;
 use crate::options::Ecc;
@@ -9,7 +10,8 @@ use crate::options::Ecc;
 /// A memory module to be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ModuleDescription {
-    /// Kind of module; gives the DRAM type, and the module type and start of the bar code of a DDIMM.
+    /// Kind of module; gives the DRAM type, the module type and start of the bar code of a DDIMM, and size, revision and
+    /// module type (RDIMM) of an industry standard module.
     pub kind: Kind,
     /// Size of the image in bytes.
     pub size: usize,
@@ -32,6 +34,9 @@ impl ModuleDescription {
         if matches!(self.kind, Kind::Ddr4Ddimm | Kind::Ddr5Ddimm) {
             put(&mut image, MODULE_TYPE, &[DDIMM])?;
             put(&mut image, BAR_CODE, &BAR_CODE_START)?;
+        } else {
+            put(&mut image, 0, if ddr5 { &[0x30, 0x10] } else { &[0x23, 0x11] })?;
+            put(&mut image, MODULE_TYPE, &[0x01])?;
         }
         for (offset, bytes) in &self.bytes {
             put(&mut image, usize::from(*offset), bytes)?;

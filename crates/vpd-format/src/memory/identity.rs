@@ -5,6 +5,8 @@ use core::ops::Range;
 use super::detect::{BAR_CODE, BAR_CODE_START};
 use super::module::Kind;
 use crate::names::KeywordName;
+use crate::options::PartNumbers;
+use plain_text::{is_programmed, without_padding};
 
 /// One value: its keyword, the bytes it depends on, how it comes from them.
 pub(crate) struct Value {
@@ -26,10 +28,23 @@ pub(crate) enum From {
     /// Manufacturer id, most significant byte first, and the four bytes of the serial number at the end of
     /// the range, as twelve hexadecimal digits.
     SerialNumber,
-    /// Part number by [`part`].
+    /// Part number by [`part`], if there is one.
     TablePartNumber,
-    /// CCIN by [`part`].
+    /// CCIN by [`part`], if there is one.
     TableCcin,
+    /// Part number by [`part`], or `FFFFFFF`.
+    UpstreamPartNumber,
+    /// CCIN by [`part`], or `XXXX`.
+    UpstreamCcin,
+}
+
+/// What came of a value's bytes.
+pub(crate) enum Decoded {
+    Value(Vec<u8>),
+    /// Nothing is known of such a module.
+    Unknown,
+    /// The bytes were never programmed.
+    NotProgrammed,
 }
 
 const FN: KeywordName = KeywordName(*b"FN");
@@ -55,10 +70,19 @@ static DDIMM: [Value; 5] = [
 ];
 
 static DDR4_ISDIMM: [Value; 5] = [
-    value(FN, "part number", 0..19, From::TablePartNumber),
-    value(PN, "part number", 0..19, From::TablePartNumber),
+    value(FN, "FRU number", 0..19, From::TablePartNumber),
+    value(PN, "part number", 329..349, From::Text),
     value(SN, "serial number", 320..329, From::SerialNumber),
     value(CC, "CCIN", 0..19, From::TableCcin),
+    value(DI, "manufacturer id", 320..322, From::Copy),
+];
+
+/// The same as openpower-vpd-parser has it.
+static DDR4_ISDIMM_UPSTREAM: [Value; 5] = [
+    value(FN, "FRU number", 0..19, From::UpstreamPartNumber),
+    value(PN, "part number", 0..19, From::UpstreamPartNumber),
+    value(SN, "serial number", 320..329, From::SerialNumber),
+    value(CC, "CCIN", 0..19, From::UpstreamCcin),
     value(DI, "manufacturer id", 320..322, From::Copy),
 ];
 
@@ -70,31 +94,42 @@ static DDR5_ISDIMM: [Value; 3] = [
 ];
 
 /// The values of a kind of module, in the order of publication.
-pub(crate) fn values(kind: Kind) -> &'static [Value] {
-    match kind {
-        Kind::Ddr4Ddimm | Kind::Ddr5Ddimm => &DDIMM,
-        Kind::Ddr4Isdimm => &DDR4_ISDIMM,
-        Kind::Ddr5Isdimm => &DDR5_ISDIMM,
+pub(crate) fn values(kind: Kind, part_numbers: PartNumbers) -> &'static [Value] {
+    match (kind, part_numbers) {
+        (Kind::Ddr4Ddimm | Kind::Ddr5Ddimm, _) => &DDIMM,
+        (Kind::Ddr4Isdimm, PartNumbers::Module) => &DDR4_ISDIMM,
+        (Kind::Ddr4Isdimm, PartNumbers::Upstream) => &DDR4_ISDIMM_UPSTREAM,
+        (Kind::Ddr5Isdimm, _) => &DDR5_ISDIMM,
     }
 }
 
 impl Value {
     /// The value, from the bytes of its range.
-    pub(crate) fn decode(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Decoded {
+        let of_table =
+            |found: Option<&str>| found.map_or(Decoded::Unknown, |text| Decoded::Value(text.into()));
+        let stored = |stored: &[u8], value: &dyn Fn() -> Vec<u8>| {
+            if is_programmed(stored) { Decoded::Value(value()) } else { Decoded::NotProgrammed }
+        };
         match self.from {
-            From::Copy => bytes.to_vec(),
-            From::Text => trim_end(bytes).to_vec(),
-            From::SerialNumber => serial_number(bytes),
-            From::TablePartNumber => part(bytes).0.as_bytes().to_vec(),
-            From::TableCcin => part(bytes).1.as_bytes().to_vec(),
+            From::Copy => stored(bytes, &|| bytes.to_vec()),
+            From::Text => stored(bytes, &|| without_padding(bytes).to_vec()),
+            From::SerialNumber => {
+                let [low, high, .., a, b, c, d] = bytes else { return Decoded::Unknown };
+                stored(&[*a, *b, *c, *d], &|| digits([*high, *low, *a, *b, *c, *d]))
+            }
+            From::TablePartNumber => of_table(part(bytes).map(|part| part.2)),
+            From::TableCcin => of_table(part(bytes).map(|part| part.3)),
+            From::UpstreamPartNumber => of_table(Some(part(bytes).map_or("FFFFFFF", |part| part.2))),
+            From::UpstreamCcin => of_table(Some(part(bytes).map_or("XXXX", |part| part.3))),
         }
     }
 }
 
-fn serial_number(bytes: &[u8]) -> Vec<u8> {
-    let [low, high, .., a, b, c, d] = bytes else { return Vec::new() };
-    let digits = |byte: &u8| [byte.wrapping_shr(4), byte & 0x0f].map(hexadecimal);
-    [high, low, a, b, c, d].into_iter().flat_map(digits).collect()
+/// Upper-case hexadecimal digits.
+fn digits(bytes: [u8; 6]) -> Vec<u8> {
+    let digits = |byte: u8| [byte.wrapping_shr(4), byte & 0x0f].map(hexadecimal);
+    bytes.into_iter().flat_map(digits).collect()
 }
 
 fn hexadecimal(nibble: u8) -> u8 {
@@ -104,6 +139,7 @@ fn hexadecimal(nibble: u8) -> u8 {
 /// Organisation (bytes 4, 5, 6 and the low nibble of 12), cycle time (byte 18), part number, CCIN.
 type Part = (u32, u8, &'static str, &'static str);
 
+/// Source: openpower-vpd-parser, DDR4 industry standard modules of POWER systems.
 static PARTS: [Part; 10] = [
     (0x842_1000, 6, "78P4191", "324D"),
     (0x842_1008, 6, "78P4192", "324E"),
@@ -117,21 +153,11 @@ static PARTS: [Part; 10] = [
     (0x863_1008, 5, "78P6815", "32BB"),
 ];
 
-/// Part number and CCIN of a DDR4 industry standard module, by its first 19 bytes.
-fn part(bytes: &[u8]) -> (&'static str, &'static str) {
+/// The part that a DDR4 industry standard module is, by its first 19 bytes.
+fn part(bytes: &[u8]) -> Option<&'static Part> {
     let byte = |at: usize| u32::from(bytes.get(at).copied().unwrap_or_default());
     let key = u32::from_be_bytes([0, byte(4) as u8, byte(5) as u8, byte(6) as u8]).wrapping_shl(4)
         | byte(12) & 0x0f;
     let cycle_time = byte(18) as u8;
-    PARTS
-        .iter()
-        .find(|part| (part.0, part.1) == (key, cycle_time))
-        .map_or(("FFFFFFF", "XXXX"), |part| (part.2, part.3))
-}
-
-fn trim_end(mut bytes: &[u8]) -> &[u8] {
-    while let [rest @ .., b' ' | 0] = bytes {
-        bytes = rest;
-    }
-    bytes
+    PARTS.iter().find(|part| (part.0, part.1) == (key, cycle_time))
 }

@@ -54,12 +54,14 @@ pub struct Module {
     pub checksums: Vec<Checksum>,
     /// Why the outcome is bad: wrong checksums and reserved values.
     pub problems: Vec<VpdError>,
+    /// Values that are left out because their bytes were never programmed.
+    pub not_programmed: Vec<KeywordName>,
     /// Name, value, offset of its first byte.
     pub(crate) values: Vec<(KeywordName, Vec<u8>, u32)>,
 }
 
 impl Module {
-    /// The module's identification as keywords, always in this order, those that are known: FN and PN (part
+    /// The module's identification as keywords, always in this order, those that are known: FN (FRU number), PN (part
     /// number), SN (serial number), CC (customer card identification), DI (manufacturer id, two raw bytes).
     pub fn keywords(&self) -> impl Iterator<Item = Keyword<'_>> + '_ {
         self.values.iter().map(|(name, data, offset)| Keyword { name: *name, data, offset: *offset })

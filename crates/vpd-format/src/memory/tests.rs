@@ -3,7 +3,8 @@
 use super::capacity::capacity_kb;
 use super::*;
 use crate::error::{ReadError, VpdError};
-use crate::options::{Ecc, Format, ReadOptions};
+use crate::names::KeywordName;
+use crate::options::{Ecc, Format, PartNumbers, ReadOptions};
 use crate::outcome::Outcome;
 use crate::read::{Content, read};
 use crate::source::{Bytes, Counted};
@@ -18,7 +19,13 @@ fn description(kind: Kind) -> ModuleDescription {
         Kind::Ddr4Ddimm => (4096, [&ddr4[..], &[bar_code, (552, vec![0x80, 0xad])]].concat()),
         Kind::Ddr5Ddimm => (4096, [&ddr5[..], &[bar_code, (552, vec![0x80, 0xce])]].concat()),
         Kind::Ddr4Isdimm => {
-            (512, [&ddr4[..], &[(320, vec![0x80, 0xce]), (325, vec![0x0b, 0xad, 0xc0, 0xde])]].concat())
+            let own = [
+                (128, vec![0x11, 0x01]),
+                (320, vec![0x80, 0xce]),
+                (325, vec![0x0b, 0xad, 0xc0, 0xde]),
+                (329, b"VIV-D4-32G-2666     ".to_vec()),
+            ];
+            (512, [&ddr4[..], &own].concat())
         }
         Kind::Ddr5Isdimm => {
             let own = [
@@ -71,7 +78,7 @@ fn each_kind_gives_its_values() {
     for (kind, size, values) in [
         (Kind::Ddr4Ddimm, 32 * GIB, r"FN=99VV401 PN=99VV401 SN=YVIV00000401 CC=7V41 DI=\x80\xad"),
         (Kind::Ddr5Ddimm, 32 * GIB, r"FN=99VV401 PN=99VV401 SN=YVIV00000401 CC=7V41 DI=\x80\xce"),
-        (Kind::Ddr4Isdimm, 32 * GIB, r"FN=78P4198 PN=78P4198 SN=CE800BADC0DE CC=324F DI=\x80\xce"),
+        (Kind::Ddr4Isdimm, 32 * GIB, r"FN=78P4198 PN=VIV-D4-32G-2666 SN=CE800BADC0DE CC=324F DI=\x80\xce"),
         (Kind::Ddr5Isdimm, 32 * GIB, r"PN=VIV-D5-32G-4800 SN=CE8000C0FFEE DI=\x80\xce"),
     ] {
         let module = module(&good(kind));
@@ -87,7 +94,7 @@ fn each_kind_gives_its_values() {
 #[test]
 fn only_what_matters_is_read() {
     for (kind, most) in
-        [(Kind::Ddr4Ddimm, 400), (Kind::Ddr5Ddimm, 560), (Kind::Ddr4Isdimm, 160), (Kind::Ddr5Isdimm, 560)]
+        [(Kind::Ddr4Ddimm, 400), (Kind::Ddr5Ddimm, 560), (Kind::Ddr4Isdimm, 290), (Kind::Ddr5Isdimm, 560)]
     {
         let bytes = good(kind);
         let mut source = Counted::new(Bytes(&bytes));
@@ -121,8 +128,15 @@ fn a_wrong_checksum_drops_what_it_covers_and_nothing_else() {
             Kind::Ddr4Isdimm,
             18,
             false,
-            format!("SN=CE800BADC0DE {manufacturer}"),
+            format!("PN=VIV-D4-32G-2666 SN=CE800BADC0DE {manufacturer}"),
             "CRC of the base configuration",
+        ),
+        (
+            Kind::Ddr4Isdimm,
+            200,
+            true,
+            format!("FN=78P4198 PN=VIV-D4-32G-2666 SN=CE800BADC0DE CC=324F {manufacturer}"),
+            "CRC of the module type's configuration",
         ),
         (
             Kind::Ddr5Isdimm,
@@ -151,12 +165,9 @@ fn a_wrong_checksum_drops_what_it_covers_and_nothing_else() {
 
 #[test]
 fn a_reserved_field_leaves_the_size_out_and_keeps_the_rest() {
-    for (kind, at, value) in [
-        (Kind::Ddr5Ddimm, 4, 0x00),
-        (Kind::Ddr5Ddimm, 235, 0x00),
-        (Kind::Ddr4Ddimm, 4, 0x08),
-        (Kind::Ddr5Isdimm, 234, 0x48),
-    ] {
+    for (kind, at, value) in
+        [(Kind::Ddr5Ddimm, 4, 0x00), (Kind::Ddr5Ddimm, 235, 0x00), (Kind::Ddr4Ddimm, 4, 0x0a)]
+    {
         let mut described = description(kind);
         described.bytes.push((at, vec![value]));
         let module = module(&described.encode().unwrap());
@@ -166,6 +177,23 @@ fn a_reserved_field_leaves_the_size_out_and_keeps_the_rest() {
             panic!("{:?}", module.problems)
         };
         assert_eq!((offset, found), (u32::from(at), value));
+    }
+}
+
+#[test]
+fn a_module_whose_ranks_differ_has_no_size_and_says_why() {
+    for (kind, at, value) in
+        [(Kind::Ddr4Isdimm, 12, 0x48), (Kind::Ddr4Ddimm, 12, 0x48), (Kind::Ddr5Isdimm, 234, 0x48)]
+    {
+        let mut described = description(kind);
+        described.bytes.push((at, vec![value]));
+        let module = module(&described.encode().unwrap());
+        assert_eq!((module.memory_size_kb, module.outcome), (None, Outcome::Bad), "{kind}");
+        assert_eq!(
+            module.problems,
+            [VpdError::RanksDiffer { offset: u32::from(at), found: value }],
+            "{kind}"
+        );
     }
 }
 
@@ -182,9 +210,14 @@ fn capacities_follow_the_organisation() {
         ("stacks of two", ddr4, [(4, 0x86), (6, 0x12), (12, 0x08), (13, 0x0b)], Some(128 * GIB)),
         ("two dies that are no stack", ddr4, [(4, 0x86), (6, 0x11), (12, 0x08), (13, 0x0b)], Some(64 * GIB)),
         ("bus narrower than the device", ddr4, [(4, 0x80), (6, 0), (12, 0x02), (13, 0x00)], Some(16 << 10)),
-        ("density reserved", ddr4, [(4, 0x88), (6, 0), (12, 0), (13, 3)], None),
+        ("32 Gbit, one rank of x8", ddr4, [(4, 0x87), (6, 0), (12, 1), (13, 3)], Some(32 * GIB)),
+        ("12 Gbit, one rank of x8", ddr4, [(4, 0x88), (6, 0), (12, 1), (13, 3)], Some(12 * GIB)),
+        ("24 Gbit, two ranks of x4", ddr4, [(4, 0x89), (6, 0), (12, 0x08), (13, 3)], Some(96 * GIB)),
+        ("five ranks", ddr4, [(4, 0x85), (6, 0), (12, 0x21), (13, 3)], Some(40 * GIB)),
+        ("eight ranks", ddr4, [(4, 0x85), (6, 0), (12, 0x39), (13, 3)], Some(64 * GIB)),
+        ("density reserved", ddr4, [(4, 0x8a), (6, 0), (12, 0), (13, 3)], None),
+        ("ranks that differ", ddr4, [(4, 0x85), (6, 0), (12, 0x48), (13, 3)], None),
         ("device width reserved", ddr4, [(4, 0x85), (6, 0), (12, 0x04), (13, 3)], None),
-        ("ranks reserved", ddr4, [(4, 0x85), (6, 0), (12, 0x20), (13, 3)], None),
         ("bus width reserved", ddr4, [(4, 0x85), (6, 0), (12, 0), (13, 4)], None),
         ("16 Gbit x4, one channel", ddr5, [(4, 0x04), (6, 0), (234, 0), (235, 0x5b)], Some(32 * GIB)),
         ("both channels", ddr5, [(4, 0x04), (6, 0), (234, 0), (235, 0xdb)], Some(64 * GIB)),
@@ -214,7 +247,7 @@ fn capacities_follow_the_organisation() {
 
 #[test]
 fn every_part_of_the_table_is_found_by_organisation_and_speed() {
-    for (organisation, width, cycle_time, expected) in [
+    for (organisation, width, cycle_time, upstream) in [
         ([0x84, 0x21, 0x00], 0, 6, "FN=78P4191 PN=78P4191 CC=324D"),
         ([0x84, 0x21, 0x00], 8, 6, "FN=78P4192 PN=78P4192 CC=324E"),
         ([0x85, 0x29, 0x00], 0, 6, "FN=78P4197 PN=78P4197 CC=324E"),
@@ -233,9 +266,24 @@ fn every_part_of_the_table_is_found_by_organisation_and_speed() {
             (12, vec![width | 0x10]),
             (18, vec![cycle_time]),
         ]);
-        let text = text(&module(&described.encode().unwrap()));
-        let found: Vec<_> = text.split(' ').filter(|value| !value.starts_with(['S', 'D'])).collect();
-        assert_eq!(found.join(" "), expected);
+        let bytes = described.encode().unwrap();
+        let found = |part_numbers| {
+            let options = ReadOptions { part_numbers, ..ReadOptions::default() };
+            let Content::Memory(module) = read(&mut Bytes(&bytes), &options).unwrap().content else {
+                panic!()
+            };
+            let text = text(&module);
+            let kept: Vec<_> = text.split(' ').filter(|value| !value.starts_with(['S', 'D'])).collect();
+            kept.join(" ")
+        };
+        assert_eq!(found(PartNumbers::Upstream), upstream);
+        let own = "PN=VIV-D4-32G-2666";
+        let expected = match upstream.split(' ').collect::<Vec<_>>()[..] {
+            ["FN=FFFFFFF", ..] => own.to_owned(),
+            [fru, _, ccin] => format!("{fru} {own} {ccin}"),
+            _ => panic!("{upstream}"),
+        };
+        assert_eq!(found(PartNumbers::Module), expected);
     }
 }
 
@@ -248,12 +296,12 @@ fn nearly_modules_are_refused_by_name() {
     };
     assert_eq!(
         try_read(&changed(2, 0x13)),
-        Err(VpdError::UnknownDramType { offset: 2, found: 0x13 }),
-        "index_2"
+        Err(VpdError::UnsupportedDramType { offset: 2, found: 0x13 }),
+        "a DDIMM of another type"
     );
     let mut neither = changed(2, 0);
     neither[3] = 0;
-    assert!(matches!(try_read(&neither), Err(VpdError::UnknownFormat { .. })), "index_2_3");
+    assert!(matches!(try_read(&neither), Err(VpdError::UnknownFormat { .. })), "neither type");
     assert_eq!(
         try_read(&changed(416, b'X')),
         Err(VpdError::NoBarCode { offset: 416, found: *b"X1S" }),
@@ -268,10 +316,108 @@ fn nearly_modules_are_refused_by_name() {
     assert_eq!(try_read(&[0x23]), Err(VpdError::TooShort { what: "any format", expected: 4, found: 1 }));
 }
 
+/// One byte makes no module: 512 bytes of zero with a DRAM type were once 64 MiB.
+#[test]
+fn the_bytes_around_the_type_are_those_of_such_a_module() {
+    for (kind, dram) in [(Kind::Ddr4Isdimm, "DDR4"), (Kind::Ddr5Isdimm, "DDR5")] {
+        for (at, values, what) in [
+            (0_usize, [0x00, 0x03, 0x70, 0xff], "size of the SPD"),
+            (1, [0x00, 0x20, 0x80, 0xff], "revision of the SPD"),
+            (3, [0x00, 0x0e, 0x0f, 0xff], "module type"),
+        ] {
+            for found in values {
+                let mut bytes = good(kind);
+                bytes[at] = found;
+                let expected = VpdError::NoModule { dram, what, offset: at as u32, found };
+                assert_eq!(try_read(&bytes), Err(expected), "{kind} {at} {found:#x}");
+            }
+        }
+    }
+    let mut zeros = vec![0; 512];
+    zeros[2] = 0x0c;
+    let message = try_read(&zeros).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "unknown format: byte 2 is DDR4's DRAM type, but the size of the SPD at offset 0 is 0x00"
+    );
+}
+
+#[test]
+fn a_checksum_of_zero_is_none_even_where_it_would_be_right() {
+    let mut bytes = vec![0; 512];
+    bytes[..4].copy_from_slice(&[0x23, 0x11, 0x0c, 0x01]);
+    let module = module(&bytes);
+    assert_eq!(module.outcome, Outcome::Unchecked);
+    assert!(module.checksums.iter().all(|checksum| checksum.outcome == Outcome::Unchecked));
+}
+
+#[test]
+fn other_formats_and_other_memory_are_named() {
+    // Version 1, a chassis area at 8, a board area at 24; the sum of eight bytes is zero.
+    let mut ipmi = vec![0xff; 256];
+    ipmi[..8].copy_from_slice(&[1, 0, 1, 0x0a, 0, 0, 0, 0xf4]);
+    let tlv = [b"TlvInfo\0\x01\0\x0a".as_slice(), &[0; 100]].concat();
+    for (bytes, what) in [(ipmi, "IPMI FRU information"), (tlv, "ONIE TlvInfo")] {
+        for format in [None, Some(Format::Memory), Some(Format::Ipz), Some(Format::Keyword)] {
+            let error =
+                read(&mut Bytes(&bytes), &ReadOptions { format, ..ReadOptions::default() }).unwrap_err();
+            assert_eq!(error, ReadError::Format(VpdError::UnsupportedFormat { what }), "{format:?}");
+        }
+    }
+    for (start, name) in [
+        ([0x92, 0x11, 0x0b, 0x02], "DRAM type 0x0b at offset 2 (DDR3) is not supported"),
+        ([0x23, 0x11, 0x10, 0x0e], "DRAM type 0x10 at offset 2 (LPDDR4) is not supported"),
+        ([0x23, 0x10, 0x13, 0x02], "DRAM type 0x13 at offset 2 (LPDDR5) is not supported"),
+        ([0x80, 0x08, 0x07, 0x0d], "DRAM type 0x07 at offset 2 (DDR) is not supported"),
+        ([0x80, 0x08, 0x08, 0x0a], "DRAM type 0x08 at offset 2 (DDR2) is not supported"),
+    ] {
+        let mut bytes = vec![0; 512];
+        bytes[..4].copy_from_slice(&start);
+        assert_eq!(try_read(&bytes).unwrap_err().to_string(), name);
+    }
+    let mut no_spd = vec![0; 512];
+    no_spd[..4].copy_from_slice(&[0x77, 0x55, 0x0b, 0x02]);
+    assert!(matches!(try_read(&no_spd), Err(VpdError::UnknownFormat { .. })));
+}
+
+#[test]
+fn values_that_were_never_programmed_are_left_out_and_named() {
+    let names = |names: &[&[u8; 2]]| names.iter().map(|name| KeywordName(**name)).collect::<Vec<_>>();
+    for fill in [0x00, 0xff, b' '] {
+        for (kind, erased, left, named) in [
+            (
+                Kind::Ddr4Isdimm,
+                vec![(325, 4)],
+                r"FN=78P4198 PN=VIV-D4-32G-2666 CC=324F DI=\x80\xce",
+                names(&[b"SN"]),
+            ),
+            (
+                Kind::Ddr4Isdimm,
+                vec![(320, 2), (325, 24)],
+                "FN=78P4198 CC=324F",
+                names(&[b"PN", b"SN", b"DI"]),
+            ),
+            (Kind::Ddr5Isdimm, vec![(512, 2), (517, 34)], "", names(&[b"PN", b"SN", b"DI"])),
+            (Kind::Ddr5Ddimm, vec![(419, 23), (552, 2)], "", names(&[b"FN", b"PN", b"SN", b"CC", b"DI"])),
+        ] {
+            let mut described = description(kind);
+            described.bytes.extend(erased.into_iter().map(|(at, length)| (at, vec![fill; length])));
+            let module = module(&described.encode().unwrap());
+            assert_eq!((text(&module).as_str(), &module.not_programmed), (left, &named), "{kind} {fill:#x}");
+            assert_ne!(module.outcome, Outcome::Bad, "{kind} {fill:#x}");
+        }
+    }
+}
+
 #[test]
 fn short_images_keep_what_they_have_and_name_the_rest() {
     for (kind, size, values, missing) in [
-        (Kind::Ddr4Isdimm, 256, "FN=78P4198 PN=78P4198 CC=324F", &["serial number", "manufacturer id"][..]),
+        (
+            Kind::Ddr4Isdimm,
+            256,
+            "FN=78P4198 CC=324F",
+            &["part number", "serial number", "manufacturer id"][..],
+        ),
         (Kind::Ddr4Ddimm, 512, "FN=99VV401 PN=99VV401 SN=YVIV00000401 CC=7V41", &["manufacturer id"]),
         (
             Kind::Ddr5Ddimm,
@@ -313,7 +459,7 @@ fn every_single_wrong_byte_under_a_checksum_is_noticed() {
         let bytes = good(kind);
         for checksum in module(&bytes).checksums {
             // The bytes that tell the kind of module would make it another one.
-            let told = [2, 3, 11, 416, 417, 418];
+            let told = [0, 1, 2, 3, 11, 416, 417, 418];
             for at in checksum.range.filter(|at| !told.contains(at)) {
                 let mut damaged = bytes.clone();
                 damaged[at as usize] ^= 0x80;
