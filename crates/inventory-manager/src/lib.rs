@@ -22,13 +22,12 @@ pub mod inventory;
 pub mod limits;
 pub mod requests;
 pub mod restoring;
-pub mod schema;
 mod service;
 mod settings;
 pub mod store;
-pub mod types;
 
 pub use error::CallFailure;
+pub use inventory_schema::{schema, types};
 pub use service::start;
 
 /// The service's name.

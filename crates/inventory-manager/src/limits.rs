@@ -2,19 +2,11 @@
 //! files, in one place.
 //!
 //! The size is counted by a formula that is never less than what `GetManagedObjects` carries:
-//!
-//! | what | bytes |
-//! |---|---|
-//! | an object | 56, and its path below the inventory's root |
-//! | an interface | 24, and its name |
-//! | a property, given or not | 28, its name, and its value |
-//! | a value: truth or number | 8 |
-//! | a value: text or bytes | 5, and the bytes |
-//! | a value: list | 8, for each text 8 and its bytes, for each association 8 |
-//!
-//! The constants of the formula are D-Bus's worst: padding to 8 bytes, lengths of 4, signatures of 8 bytes at most.
+//! an object is 56 bytes, its path below the inventory's root, and its interfaces as [`inventory_schema::counted`] says.
 
 use std::fmt;
+
+pub use inventory_schema::counted::{GROWTH, PER_INTERFACE, PER_PROPERTY};
 
 /// Largest inventory, bytes as counted. The largest machine that is known has 1.5 MiB; the bus carries 32 MiB at most, and
 /// its readers hold a reply several times.
@@ -33,9 +25,6 @@ pub const LEAST_PROPERTIES: usize = 8;
 /// Largest body of a call, bytes: all that the inventory may hold at once.
 pub const BODY: usize = INVENTORY;
 
-/// So many times its counted size something takes in the journal and in its file, at most: the worst is a list of texts of
-/// four control characters each, of which each takes 12 bytes as counted and 22 in the file. Bytes take four thirds.
-pub const GROWTH: u64 = 2;
 /// Longest line that is written to the journal: the whole inventory in one call.
 pub const LINE: u64 = durable_state::sealed_length(GROWTH * INVENTORY as u64);
 /// Longest line of the journal, and longest file of an interface, that is read. What is longer was not written by us: an
@@ -44,10 +33,6 @@ pub const READ: u64 = 4 * LINE;
 
 /// Counted for each object, beside its path.
 pub const PER_OBJECT: usize = 56;
-/// Counted for each interface, beside its name.
-pub const PER_INTERFACE: usize = 24;
-/// Counted for each property, beside its name and value.
-pub const PER_PROPERTY: usize = 28;
 
 /// How much there is of what is bounded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -282,7 +282,7 @@ fn number(given: &Given<'_>) -> Option<i128> {
 }
 
 impl Value {
-    /// Bytes as [`crate::limits`] counts them.
+    /// Bytes as [`crate::counted`] counts them.
     pub fn size(&self) -> usize {
         match self {
             Self::Bool(_) | Self::Integer(_) | Self::Double(_) | Self::Empty => 8,

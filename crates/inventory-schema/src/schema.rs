@@ -8,7 +8,7 @@
 //! Present = { type = "b", default = true }
 //! ```
 
-use crate::limits::{PER_INTERFACE, PER_PROPERTY};
+use crate::counted::{PER_INTERFACE, PER_PROPERTY};
 use crate::types::{PropertyType, Value, Words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -188,7 +188,7 @@ impl InterfaceSchema {
         self.properties.is_empty()
     }
 
-    /// Its size when nothing was set yet, bytes as [`crate::limits`] counts them.
+    /// Its size when nothing was set yet, bytes as [`crate::counted`] counts them.
     pub fn size(&self) -> usize {
         self.size
     }

@@ -1,4 +1,4 @@
-//! The persisted form of values: JSON, in which no value takes more than [`crate::limits::GROWTH`] times its counted size.
+//! The persisted form of values: JSON, in which no value takes more than [`crate::counted::GROWTH`] times its counted size.
 
 use super::{TextList, Value};
 use base64ct::{Base64, Encoding as _};
@@ -126,7 +126,7 @@ pub(super) fn triples(json: &[Json]) -> Option<TextList> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::GROWTH;
+    use crate::counted::GROWTH;
     use crate::types::PropertyType;
     use proptest::prelude::*;
 
@@ -192,7 +192,7 @@ mod tests {
         #[test]
         fn any_value_is_read_back_equal_and_takes_no_more_than_is_stated((signature, value) in any_value()) {
             let text = kept(&value);
-            prop_assert!(text.len() as u64 <= GROWTH * (crate::limits::PER_PROPERTY + value.size()) as u64, "{}", text);
+            prop_assert!(text.len() as u64 <= GROWTH * (crate::counted::PER_PROPERTY + value.size()) as u64, "{}", text);
             prop_assert_eq!(read(signature, &text), Some(value));
         }
     }
