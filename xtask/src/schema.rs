@@ -1,11 +1,13 @@
 //! `cargo xtask schema`: the files of the tree that are generated from others.
 //!
-//! The facts about the inventory's interfaces become three: the inventory manager's schema, which is data; the table in
-//! `dbus-api` that says which keywords of which record have a property; and the order of properties in what upstream's
-//! inventory manager kept. The demo system becomes the udev rules that its image would get.
+//! The facts about the inventory's interfaces become four: the inventory manager's schema, which is data; the table in
+//! `dbus-api` that says which keywords of which record have a property; the properties that our programs send, with their
+//! types; and the order of properties in what upstream's inventory manager kept. The demo system becomes the udev rules that
+//! its image would get.
 
 mod demo_rules;
 mod order;
+mod sent;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,6 +65,15 @@ struct Detailed {
     access: Option<String>,
 }
 
+impl Fact {
+    fn signature(&self) -> &str {
+        match self {
+            Self::Signature(signature) => signature,
+            Self::Detailed(detailed) => &detailed.signature,
+        }
+    }
+}
+
 impl Detailed {
     /// The default as TOML, without the enumeration's name; nothing for what has no place in a property.
     fn default_text(&self) -> Option<String> {
@@ -116,6 +127,7 @@ fn stale(root: &Path) -> Result<Vec<(&'static str, String)>> {
     let wanted = [
         (SCHEMA, schema_text(&facts)),
         (RECORDS, records_text(&facts)),
+        (sent::TARGET, sent::text(&facts)?),
         (order::TARGET, order::text(&orders)),
         (demo_rules::TARGET, demo_rules::text(root)?),
     ];

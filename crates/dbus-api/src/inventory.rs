@@ -5,6 +5,7 @@ pub mod deletion;
 pub mod located;
 pub mod manager;
 pub mod notification;
+pub mod property;
 pub mod received;
 pub mod records;
 pub mod shown;
@@ -34,7 +35,7 @@ pub const OPERATIONAL_STATUS: &str = "xyz.openbmc_project.State.Decorator.Operat
 pub const ENABLE: &str = "xyz.openbmc_project.Object.Enable";
 /// `Available` (b): whether the host can use it.
 pub const AVAILABILITY: &str = "xyz.openbmc_project.State.Decorator.Availability";
-/// `Status` (s, enum), `StartTime`, `CompletedTime` (microseconds since 1970).
+/// `Status` (s, enum), `StartTime`, `CompletedTime` (t, microseconds since 1970).
 pub const PROGRESS: &str = "xyz.openbmc_project.Common.Progress";
 
 /// Full string forms of `Common.Progress.Status`.

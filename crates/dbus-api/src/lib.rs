@@ -13,6 +13,7 @@ pub mod call;
 pub mod generated {
     //! Tables generated from facts by `cargo xtask schema`.
     pub mod record_keywords;
+    pub mod sent_properties;
 }
 pub mod inventory;
 pub mod log_control;

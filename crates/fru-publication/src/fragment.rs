@@ -41,6 +41,10 @@ pub struct Fragment {
     /// Whether both are read each time, and a difference is told.
     #[serde(default)]
     pub compare_redundant: bool,
+    /// Whether the inventory is our own. What phosphor-inventory-manager cannot take on a 32-bit machine, the times of
+    /// `Common.Progress`, is published there all the same.
+    #[serde(default)]
+    pub own_inventory: bool,
     /// What every object with `common = true` publishes.
     #[serde(default)]
     pub common: Interfaces,

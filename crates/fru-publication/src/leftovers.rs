@@ -1,9 +1,10 @@
 use crate::fragment::{Fragment, Interfaces, ObjectFragment, Presence, PublishedRecords, Source};
+use crate::progress;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::records::{DEFAULT_RECORD, INTERFACE_PREFIX, properties_of};
 use dbus_api::inventory::shown::Interfaces as ShownInterfaces;
 use dbus_api::inventory::{
-    ASSET, IBM_LOCATION, ITEM, ITEM_DIMM, OPERATIONAL_STATUS, PROGRESS, progress_status,
+    ASSET, IBM_LOCATION, ITEM, ITEM_DIMM, OPERATIONAL_STATUS, PROGRESS, progress_status, property,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,21 +68,23 @@ pub fn add_leftovers<'a>(
             empty_texts(&mut emptied, interfaces, &fragment.common);
             empty_texts(&mut emptied, interfaces, &object.interfaces);
             if object.presence != Presence::LeftAlone && interfaces.contains_key(ITEM) {
-                emptied.interface(ITEM).set("Present", Value::Bool(false));
+                emptied.set(&property::PRESENT, false);
             }
         }
         if matches!(situation, Situation::Absent) && interfaces.contains_key(OPERATIONAL_STATUS) {
             // What is not there is not broken.
-            emptied.interface(OPERATIONAL_STATUS).set("Functional", Value::Bool(true));
+            emptied.set(&property::FUNCTIONAL, true);
         }
         merge(notification, emptied);
     }
 }
 
-/// An object that no part of this machine has any more: absent, not tried, nothing known of it.
+/// An object that no part of this machine has any more: absent, not tried, nothing known of it. `is_own` says that the
+/// inventory is ours, as [`Fragment::own_inventory`] does.
 ///
 /// Source: the reset of openpower-vpd-parser. Location and name say what the place is for, and stay.
-pub fn departed<'a>(path: &'a str, shown: &'a ShownInterfaces) -> Object<'a> {
+pub fn departed<'a>(path: &'a str, shown: &'a ShownInterfaces, is_own: bool) -> Object<'a> {
+    let has_times = progress::are_carried(is_own, usize::BITS);
     let mut object = Object { path: Cow::Borrowed(path), interfaces: Vec::new() };
     for (name, properties) in shown.iter().filter(|(name, _)| *name != IBM_LOCATION) {
         for (property, signature) in properties {
@@ -89,7 +92,7 @@ pub fn departed<'a>(path: &'a str, shown: &'a ShownInterfaces) -> Object<'a> {
                 (ITEM, "Present", "b") => Value::Bool(false),
                 (OPERATIONAL_STATUS, "Functional", "b") => Value::Bool(true),
                 (PROGRESS, "Status", "s") => Value::Text(Cow::Borrowed(progress_status::NOT_STARTED)),
-                (PROGRESS, "StartTime" | "CompletedTime", _) => Value::Signed(0),
+                (PROGRESS, "StartTime" | "CompletedTime", "t") if has_times => Value::Unsigned(0),
                 (ITEM_DIMM, "MemorySizeInKB", "t" | "u") => Value::Size(0),
                 (ASSET, _, "s") => Value::Text(Cow::Borrowed("")),
                 (record, _, "ay") if record.starts_with(INTERFACE_PREFIX) => Value::Bytes(Cow::Borrowed(&[])),
@@ -136,12 +139,11 @@ fn empty_record<'a>(object: &mut Object<'a>, interface: &'a str, record: &str) {
 
 /// The size is no property of a record, but read all the same, unless the fragment gives it.
 fn empty_memory_size<'a>(emptied: &mut Object<'a>, fragment: &'a Fragment, object: &'a ObjectFragment) {
-    const SIZE: &str = "MemorySizeInKB";
-    let is_given = [&fragment.common, &object.interfaces]
-        .iter()
-        .any(|interfaces| interfaces.get(ITEM_DIMM).is_some_and(|dimm| dimm.contains_key(SIZE)));
+    let is_given = [&fragment.common, &object.interfaces].iter().any(|interfaces| {
+        interfaces.get(ITEM_DIMM).is_some_and(|dimm| dimm.contains_key(property::MEMORY_SIZE_IN_KB.name))
+    });
     if object.records != PublishedRecords::None && !is_given {
-        emptied.interface(ITEM_DIMM).set(SIZE, Value::Size(0));
+        emptied.set(&property::MEMORY_SIZE_IN_KB, 0);
     }
 }
 
@@ -320,12 +322,12 @@ path = "/system/other"
             (ITEM_DIMM.to_owned(), vec![property("MemorySizeInKB", "t"), property("MemoryDataWidth", "q")]),
             ("a.Marker".to_owned(), vec![]),
         ]);
-        let notification = Notification { objects: vec![departed("/system/x", &shown)] };
+        let notification = Notification { objects: vec![departed("/system/x", &shown, false)] };
         let progress = format!("/system/x Progress.Status=Text({:?})", progress_status::NOT_STARTED);
         let expected = [
             "/system/x VINI",
             &progress,
-            "/system/x Progress.StartTime=Signed(0)",
+            "/system/x Progress.StartTime=Unsigned(0)",
             "/system/x Asset.SerialNumber=Text(\"\")",
             "/system/x Item.Present=Bool(false)",
             "/system/x Dimm.MemorySizeInKB=Size(0)",

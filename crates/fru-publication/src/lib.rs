@@ -17,6 +17,7 @@ mod key;
 mod keywords;
 mod leftovers;
 mod prime;
+mod progress;
 mod publish;
 
 pub use encoding::{Encoding, EncodingError};

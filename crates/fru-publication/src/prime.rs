@@ -1,7 +1,9 @@
 use crate::fragment::{Fragment, Interfaces, ObjectFragment, Presence, PublishedRecords, Source};
 use crate::leftovers::{Shown, merge};
+use crate::progress;
+use crate::publish::Times;
 use dbus_api::inventory::notification::{Notification, Object, Value};
-use dbus_api::inventory::{AVAILABILITY, ENABLE, ITEM, OPERATIONAL_STATUS, PROGRESS, progress_status};
+use dbus_api::inventory::{progress_status, property};
 use std::borrow::Cow;
 
 /// Whether the chassis has power.
@@ -47,10 +49,8 @@ pub fn prime<'a>(
         add_given(&object.interfaces, &mut target);
         add_states(object, role, chassis, &mut target);
         if index == 0 && role == Role::Part {
-            let progress = target.interface(PROGRESS);
-            progress.set("Status", Value::Text(Cow::Borrowed(progress_status::NOT_STARTED)));
-            progress.set("StartTime", Value::Signed(0));
-            progress.set("CompletedTime", Value::Signed(0));
+            let are_carried = progress::are_carried(fragment.own_inventory, usize::BITS);
+            progress::set(&mut target, progress_status::NOT_STARTED, are_carried.then(Times::default));
         }
         target.interfaces.retain(|interface| !shows(&object.path, &interface.name));
         if !target.interfaces.is_empty() {
@@ -75,11 +75,11 @@ pub fn add_missing_states<'a>(
         let Some(interfaces) = shown.get(&object.path) else { continue };
         let mut states = Object { path: Cow::Borrowed(&object.path), interfaces: Vec::new() };
         if chassis == Chassis::Off {
-            states.interface(OPERATIONAL_STATUS).set("Functional", Value::Bool(true));
-            states.interface(ENABLE).set("Enabled", Value::Bool(true));
+            states.set(&property::FUNCTIONAL, true);
+            states.set(&property::ENABLED, true);
         }
         if role == Role::System {
-            states.interface(AVAILABILITY).set("Available", Value::Bool(false));
+            states.set(&property::AVAILABLE, false);
         }
         states.interfaces.retain(|interface| !interfaces.contains_key(&*interface.name));
         merge(notification, states);
@@ -89,8 +89,10 @@ pub fn add_missing_states<'a>(
 /// What the fragment itself gives; an interface of which it gives nothing comes with the reading.
 fn add_given<'a>(interfaces: &'a Interfaces, target: &mut Object<'a>) {
     for (name, properties) in interfaces {
-        let mut given =
-            properties.iter().filter_map(|(property, source)| Some((property, given(source)?))).peekable();
+        let mut given = properties
+            .iter()
+            .filter_map(|(property, source)| Some((property, given(name, property, source)?)))
+            .peekable();
         if given.peek().is_none() && !properties.is_empty() {
             continue;
         }
@@ -99,10 +101,10 @@ fn add_given<'a>(interfaces: &'a Interfaces, target: &mut Object<'a>) {
     }
 }
 
-fn given(source: &Source) -> Option<Value<'_>> {
+fn given<'a>(interface: &str, property: &str, source: &'a Source) -> Option<Value<'a>> {
     Some(match source {
         Source::Bool(value) => Value::Bool(*value),
-        Source::Number(value) => Value::Size(*value),
+        Source::Number(value) => property::number(interface, property, *value),
         Source::Text(value) => Value::Text(Cow::Borrowed(value)),
         Source::Bytes(value) => Value::Bytes(Cow::Borrowed(value)),
         Source::Keyword(_) => return None,
@@ -112,19 +114,20 @@ fn given(source: &Source) -> Option<Value<'_>> {
 fn add_states(object: &ObjectFragment, role: Role, chassis: Chassis, target: &mut Object<'_>) {
     let is_ours = object.presence != Presence::LeftAlone && !object.foreign;
     if is_ours && role == Role::Part {
-        target.interface(ITEM).set("Present", Value::Bool(false));
+        target.set(&property::PRESENT, false);
     }
     // While the chassis has power, those who watch over the parts know better than we do.
     if chassis == Chassis::Off {
-        target.interface(OPERATIONAL_STATUS).set("Functional", Value::Bool(true));
-        target.interface(ENABLE).set("Enabled", Value::Bool(true));
+        target.set(&property::FUNCTIONAL, true);
+        target.set(&property::ENABLED, true);
     }
-    target.interface(AVAILABILITY).set("Available", Value::Bool(false));
+    target.set(&property::AVAILABLE, false);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dbus_api::inventory::{AVAILABILITY, ENABLE, ITEM, OPERATIONAL_STATUS};
 
     const FRAGMENT: &str = r#"
 [common."xyz.openbmc_project.Inventory.Decorator.Asset"]
@@ -169,7 +172,7 @@ ccin = ["2CE2"]
     #[test]
     fn objects_exist_before_they_are_read_and_say_nothing_of_their_data() {
         let progress = format!(
-            "/system/card Progress Status=Text({:?}) StartTime=Signed(0) CompletedTime=Signed(0)",
+            "/system/card Progress Status=Text({:?}) StartTime=Unsigned(0) CompletedTime=Unsigned(0)",
             progress_status::NOT_STARTED
         );
         let states = |path: &str| {

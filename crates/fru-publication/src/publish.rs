@@ -3,11 +3,12 @@ use crate::fragment::{
     Fragment, Interfaces, KeywordSource, ObjectFragment, Presence, PublishedRecords, Source,
 };
 use crate::keywords::Keywords;
+use crate::progress;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::records::{
     DEFAULT_RECORD, interface_of, is_publishable, properties_of, property_of,
 };
-use dbus_api::inventory::{ITEM, ITEM_CPU, ITEM_DIMM, PROGRESS, progress_status};
+use dbus_api::inventory::{ITEM, ITEM_CPU, progress_status, property};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use vpd_format::{Content, KeywordName, Outcome, RecordName, Vpd};
@@ -88,10 +89,10 @@ pub fn publish<'a>(fragment: &'a Fragment, reading: Reading<'a>, times: Times) -
         add_interfaces(&object.interfaces, reading, &mut target, &mut publication);
         mark_processor_without_cores(object, reading, &mut target);
         if let Some(present) = presence(object, reading) {
-            target.interface(ITEM).set("Present", Value::Bool(present));
+            target.set(&property::PRESENT, present);
         }
         if index == 0 {
-            add_progress(reading, times, &mut target);
+            add_progress(reading, times, fragment.own_inventory, &mut target);
         }
         sort(&mut target);
         publication.notification.objects.push(target);
@@ -203,8 +204,7 @@ fn add_memory_size<'a>(object: &ObjectFragment, reading: Reading<'a>, target: &m
         return;
     }
     if let Reading::Usable(Vpd { content: Content::Memory(module), .. }) = reading {
-        let size = Value::Size(module.memory_size_kb.unwrap_or_default());
-        target.interface(ITEM_DIMM).set("MemorySizeInKB", size);
+        target.set(&property::MEMORY_SIZE_IN_KB, module.memory_size_kb.unwrap_or_default());
     }
 }
 
@@ -219,7 +219,7 @@ fn add_interfaces<'a>(
         for (property, source) in properties {
             let value = match source {
                 Source::Bool(value) => Value::Bool(*value),
-                Source::Number(value) => Value::Size(*value),
+                Source::Number(value) => property::number(name, property, *value),
                 Source::Text(value) => Value::Text(Cow::Borrowed(value)),
                 Source::Bytes(value) => Value::Bytes(Cow::Borrowed(value)),
                 Source::Keyword(_) if is_kept(name, property, reading) => continue,
@@ -273,21 +273,18 @@ fn mark_processor_without_cores<'a>(object: &ObjectFragment, reading: Reading<'a
     let guard = Keywords(vpd).find(Some(RecordName(*b"CP00")), KeywordName(*b"PG"));
     let cores = guard.and_then(|keyword| keyword.data.get(GOOD_CORES));
     if cores.is_some_and(|cores| cores.chunks(NO_CORE.len()).all(|core| core == NO_CORE)) {
-        target.interface(ITEM).set("PrettyName", Value::Text(Cow::Borrowed("IO Module")));
+        target.set(&property::PRETTY_NAME, Cow::Borrowed("IO Module"));
     }
 }
 
-fn add_progress(reading: Reading<'_>, times: Times, target: &mut Object<'_>) {
+fn add_progress(reading: Reading<'_>, times: Times, is_own: bool, target: &mut Object<'_>) {
     let status = match reading {
         Reading::Usable(vpd) if vpd.outcome != Outcome::Bad => progress_status::COMPLETED,
         Reading::Absent => progress_status::NOT_STARTED,
         _ => progress_status::FAILED,
     };
     let times = if matches!(reading, Reading::Absent) { Times::default() } else { times };
-    let progress = target.interface(PROGRESS);
-    progress.set("Status", Value::Text(Cow::Borrowed(status)));
-    progress.set("StartTime", Value::Signed(times.started));
-    progress.set("CompletedTime", Value::Signed(times.completed));
+    progress::set(target, status, progress::are_carried(is_own, usize::BITS).then_some(times));
 }
 
 impl Fragment {

@@ -2,8 +2,8 @@
 
 use crate::codes::{Codes, Plan};
 use dbus_api::call::CallError;
-use dbus_api::inventory::notification::{Notification, Object, Value};
-use dbus_api::inventory::{ASSET_TAG, LOCATION_CODE, located, manager};
+use dbus_api::inventory::notification::{Notification, Object};
+use dbus_api::inventory::{located, manager, property};
 use std::time::Duration;
 use zbus::Connection;
 
@@ -49,8 +49,7 @@ pub async fn perform(connection: &Connection, plan: &Plan) -> Result<Done, CallE
 fn notification(codes: &Codes) -> Notification<'_> {
     let object = |(path, code): &'_ (String, String)| {
         let mut object = Object { path: path.clone().into(), interfaces: Vec::new() };
-        let value = Value::Text(code.clone().into());
-        object.interface(LOCATION_CODE).set(located::LOCATION_CODE_PROPERTY, value);
+        object.set(&property::LOCATION_CODE, code.clone().into());
         object
     };
     let mut objects: Vec<Object<'_>> = codes.different.iter().map(object).collect();
@@ -61,7 +60,7 @@ fn notification(codes: &Codes) -> Notification<'_> {
             objects.len() - 1
         });
         if let Some(object) = objects.get_mut(index) {
-            object.interface(ASSET_TAG).set(located::ASSET_TAG_PROPERTY, Value::Text(tag.clone().into()));
+            object.set(&property::ASSET_TAG, tag.clone().into());
         }
     }
     Notification { objects }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SystemIndex {
+    /// Whether the inventory is our own, as every fragment says too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub own_inventory: bool,
     /// The EEPROMs, sorted by key.
     #[serde(default)]
     pub fru: Vec<SystemFru>,
@@ -119,7 +122,9 @@ mod tests {
     #[test]
     fn an_index_goes_both_ways() {
         let index = SystemIndex::parse(TEXT).unwrap();
-        assert_eq!(index.fru.len(), 2);
+        assert_eq!((index.fru.len(), index.own_inventory), (2, false));
+        let own = format!("own-inventory = true\n\n{TEXT}");
+        assert_eq!(SystemIndex::parse(&own).unwrap().to_text(), own);
         assert_eq!(index.find(&EepromKey::parse("file:x").unwrap()).unwrap().parser, Parser::Keyword);
         assert_eq!(index.to_text(), TEXT);
         assert_eq!(SystemIndex::parse(&SystemIndex::default().to_text()), Ok(SystemIndex::default()));

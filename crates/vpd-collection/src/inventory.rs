@@ -109,10 +109,10 @@ fn chassis(power: Power) -> Chassis {
 }
 
 /// Puts objects that no part of the machine has any more where a part that was never there is.
-pub async fn retire(connection: &Connection, paths: &BTreeSet<String>) -> anyhow::Result<()> {
+pub async fn retire(connection: &Connection, paths: &BTreeSet<String>, is_own: bool) -> anyhow::Result<()> {
     let paths: Vec<&String> = paths.iter().collect();
     let shown = shown(connection, &paths).await?;
-    let objects = shown.iter().map(|(path, interfaces)| departed(path, interfaces)).collect();
+    let objects = shown.iter().map(|(path, interfaces)| departed(path, interfaces, is_own)).collect();
     tell(connection, &Notification { objects }).await
 }
 

@@ -27,28 +27,25 @@ pub struct Performer {
     pub connection: Connection,
     /// Folder of the fragments.
     pub fragments: PathBuf,
+    /// Whether the inventory is our own, as the system's index says.
+    pub own_inventory: bool,
     /// Objects of an earlier system.
     pub departed: BTreeSet<String>,
     /// The EEPROMs that say what system this is.
     pub systems: BTreeSet<String>,
     /// Where what came of it goes.
     pub events: mpsc::UnboundedSender<Event>,
-    slots: Arc<Semaphore>,
+    /// One for each that may be on its way: [`Performer::slots`].
+    pub slots: Arc<Semaphore>,
 }
 
 impl Performer {
-    /// A new one; each effect gives one event.
-    pub fn new(
-        connection: Connection,
-        fragments: PathBuf,
-        departed: BTreeSet<String>,
-        systems: BTreeSet<String>,
-        events: mpsc::UnboundedSender<Event>,
-    ) -> Self {
-        Self { connection, fragments, departed, systems, events, slots: Arc::new(Semaphore::new(AT_ONCE)) }
+    /// How many effects are performed at once.
+    pub fn slots() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(AT_ONCE))
     }
 
-    /// Begins to do what is done on the bus, with the chassis as it is now.
+    /// Begins to do what is done on the bus, with the chassis as it is now. Each effect gives one event.
     pub fn perform(&self, effect: Effect, power: Power) {
         let performer = self.clone();
         tokio::spawn(async move {
@@ -96,7 +93,7 @@ impl Performer {
         let fragment = self.fragments.join(format!("{}.toml", ticket.key));
         let tidying = async {
             if ticket.key == departed::KEY {
-                inventory::retire(&self.connection, &self.departed).await
+                inventory::retire(&self.connection, &self.departed, self.own_inventory).await
             } else {
                 inventory::tidy(&self.connection, &fragment, report, role, power).await
             }

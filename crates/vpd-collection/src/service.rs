@@ -46,7 +46,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let index = load_index(&active)?;
     let is_known =
         index.is_some() && (choice.cause != Cause::NoChoice.to_string() || !has_choice(&start.root));
-    let frus = index.unwrap_or_default();
+    let SystemIndex { own_inventory, fru: frus } = index.unwrap_or_default();
     let mut collection = Collection::new(limits, frus.iter().map(Plan::from));
     let (records, known) = Records::open(folders::runtime());
     collection.resume(known);
@@ -75,8 +75,15 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     listen_to_others(&connection, &frus, &events);
     let mut systems = BTreeSet::new();
     systems.extend(frus.iter().filter(|fru| fru.system).map(|fru| fru.key.to_string()));
-    let performer =
-        Performer::new(connection.clone(), active.join("frus"), objects.departed.clone(), systems, events);
+    let performer = Performer {
+        connection: connection.clone(),
+        fragments: active.join("frus"),
+        own_inventory,
+        departed: objects.departed.clone(),
+        systems,
+        events,
+        slots: Performer::slots(),
+    };
     let mut index = BTreeMap::new();
     index.extend(frus.into_iter().map(|fru| (fru.key.to_string(), fru)));
     let service = Service {
@@ -116,12 +123,12 @@ fn has_choice(root: &Path) -> bool {
 }
 
 /// Without a chosen system there is nothing to collect, and the choice's own unit has failed.
-fn load_index(active: &Path) -> anyhow::Result<Option<Vec<SystemFru>>> {
+fn load_index(active: &Path) -> anyhow::Result<Option<SystemIndex>> {
     let path = places::system_index(active);
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             let index = SystemIndex::parse(&text).with_context(|| path.display().to_string());
-            Ok(Some(index.context(Exit::Configuration)?.fru))
+            Ok(Some(index.context(Exit::Configuration)?))
         }
         Err(error) => {
             log::error!(

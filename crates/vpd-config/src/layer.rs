@@ -26,6 +26,7 @@ pub(crate) struct CommonLayer {
     pub(crate) system_eeproms: Option<Vec<EepromKey>>,
     /// How long selection waits for those.
     pub(crate) select_wait_ms: Option<u32>,
+    own_inventory: Option<bool>,
 }
 
 /// A file of `systems/SYSTEM`.
@@ -141,6 +142,9 @@ pub(crate) const BESIDE_OBJECT: [&str; 3] = ["location", "watch-presence", "repl
 /// Both layers merged, as tables that can be written again; each file has passed one of the types above before.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Tables {
+    /// Whether the image's inventory is our own.
+    #[serde(default, rename = "own-inventory")]
+    pub(crate) own_inventory: bool,
     #[serde(default)]
     pub(crate) fru: BTreeMap<EepromKey, Table>,
     #[serde(default)]

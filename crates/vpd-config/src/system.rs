@@ -22,6 +22,8 @@ pub(crate) struct System {
     pub(crate) frus: BTreeMap<EepromKey, Fru>,
     /// Where it says its type.
     pub(crate) system_eeproms: Vec<EepromKey>,
+    /// Whether the image's inventory is our own.
+    own_inventory: bool,
     /// What is done before all slots.
     start: Vec<Step>,
     locations: Locations,
@@ -90,6 +92,7 @@ impl System {
             name,
             frus: BTreeMap::new(),
             system_eeproms,
+            own_inventory: tables.own_inventory,
             start: tables.start,
             locations: Locations::default(),
             files,
@@ -118,6 +121,9 @@ impl System {
                 .map_err(|error| self.wrong_at(key, &[&["fru", key.as_str(), "slot"]], &error.to_string()))?;
         }
         leave_fragment(&mut table);
+        if self.own_inventory {
+            table.insert("own-inventory".to_owned(), Value::Boolean(true));
+        }
         add_missing(&mut table, common);
         let text = fragment::text(&table);
         let fragment = Fragment::parse(&text).map_err(|error| self.explain(key, &error))?;
@@ -248,7 +254,7 @@ impl System {
             system: self.system_eeproms.contains(key),
             ..fru.indexed(key, parser(key, fru))
         });
-        let index = SystemIndex { fru: fru.collect() };
+        let index = SystemIndex { own_inventory: self.own_inventory, fru: fru.collect() };
         let mut outputs = Outputs::from([(places::system_index(&folder), index.to_text())]);
         outputs.extend(self.frus.iter().map(|(key, fru)| (places::fragment(&folder, key), fru.text.clone())));
         let slots = self

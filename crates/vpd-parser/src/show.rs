@@ -34,6 +34,7 @@ fn show_interface(interface: &Interface<'_>, text: &mut String) -> std::fmt::Res
         match value {
             Value::Bool(value) => writeln!(text, "    {name} = {value}")?,
             Value::Size(value) => writeln!(text, "    {name} = {value}")?,
+            Value::Unsigned(value) => writeln!(text, "    {name} = {value}")?,
             Value::Signed(value) => writeln!(text, "    {name} = {value}")?,
             Value::Short(value) => writeln!(text, "    {name} = {value}")?,
             Value::Text(value) if value.is_empty() => empty.push(&**name),

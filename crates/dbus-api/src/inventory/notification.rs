@@ -1,5 +1,6 @@
 //! The payload of `Notify`, borrowed from wherever the values are.
 
+use super::property::{Kind, Property};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
 use zbus::{Signature, Type, as_variant, wire};
@@ -42,7 +43,9 @@ pub enum Value<'a> {
     Bool(bool),
     /// PDI's `size`: `u` on 32-bit, `t` on 64-bit machines. Fails to serialise when it does not fit.
     Size(u64),
-    /// `x`; also how times (microseconds since 1970) are sent.
+    /// `t`, on machines of every width. A manager that was built for 32 bits takes it only if it is ours.
+    Unsigned(u64),
+    /// `x`
     Signed(i64),
     /// `q`
     Short(u16),
@@ -54,6 +57,22 @@ pub enum Value<'a> {
     Texts(Vec<Cow<'a, str>>),
 }
 
+impl Value<'_> {
+    /// Its type, as facts and schema spell it: PDI's `size` is one.
+    pub fn signature(&self) -> &'static str {
+        match self {
+            Self::Bool(_) => "b",
+            Self::Size(_) => "size",
+            Self::Unsigned(_) => "t",
+            Self::Signed(_) => "x",
+            Self::Short(_) => "q",
+            Self::Text(_) => "s",
+            Self::Bytes(_) => "ay",
+            Self::Texts(_) => "as",
+        }
+    }
+}
+
 impl Notification<'_> {
     /// Puts the objects into the order of their paths. Sorting is 2 KiB of code wherever it stands, so it stands here.
     pub fn sort_objects(&mut self) {
@@ -62,6 +81,11 @@ impl Notification<'_> {
 }
 
 impl<'a> Object<'a> {
+    /// Sets a property whose type is known; its interface appears if need be, a later value replaces an earlier one.
+    pub fn set<K: Kind<'a>>(&mut self, property: &Property<K>, value: K::Given) {
+        self.interface(property.interface).set(property.name, K::value(value));
+    }
+
     /// Puts the interfaces into the order of their names.
     pub fn sort_interfaces(&mut self) {
         self.interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -164,6 +188,7 @@ impl Serialize for Value<'_> {
                     .map_err(|_| serde::ser::Error::custom("value does not fit this machine's size type"))?;
                 as_variant::serialize(&value, serializer)
             }
+            Self::Unsigned(value) => as_variant::serialize(value, serializer),
             Self::Signed(value) => as_variant::serialize(value, serializer),
             Self::Short(value) => as_variant::serialize(value, serializer),
             Self::Text(value) => as_variant::serialize(&&**value, serializer),
@@ -198,7 +223,8 @@ mod tests {
         object.interface("a.Marker");
         let all = object.interface("a.All");
         all.set("Size", Value::Size(7));
-        all.set("Time", Value::Signed(-1));
+        all.set("Time", Value::Unsigned(u64::MAX));
+        all.set("Signed", Value::Signed(-1));
         all.set("Short", Value::Short(9));
         all.set("Bytes", Value::Bytes(vec![0, 255, 3].into()));
         all.set("Empty", Value::Bytes((&[][..]).into()));
@@ -223,7 +249,8 @@ mod tests {
         let all = &object["a.All"];
         let of = |name: &str| -> &Variant<'_> { &all[name] };
         assert_eq!(of("Size"), &Variant::from(7u64));
-        assert_eq!(of("Time"), &Variant::from(-1i64));
+        assert_eq!(of("Time"), &Variant::from(u64::MAX));
+        assert_eq!(of("Signed"), &Variant::from(-1i64));
         assert_eq!(of("Short"), &Variant::from(9u16));
         assert_eq!(of("Bytes"), &Variant::from(vec![0u8, 255, 3]));
         assert_eq!(of("Empty"), &Variant::from(Vec::<u8>::new()));

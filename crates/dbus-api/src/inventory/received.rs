@@ -152,7 +152,7 @@ impl<'de> Visitor<'de> for TriplesVisitor {
 pub enum Given<'a> {
     /// `b`
     Bool(bool),
-    /// `t` on 64-bit, `u` on 32-bit machines
+    /// `t`; on 32-bit machines `u` too
     Size(u64),
     /// `x`
     Signed(i64),
@@ -173,7 +173,7 @@ pub enum Given<'a> {
 /// A value of a type that properties have but `Notify` does not accept.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Exact<'a> {
-    /// `y n i u`, and `t` on 32-bit machines: the signature and the number.
+    /// `y n i`, and `u` on 64-bit machines: the signature and the number.
     Integer(char, i128),
     /// `d`
     Double(f64),
@@ -339,10 +339,11 @@ impl<'de> Visitor<'de> for VariantVisitor {
 /// The content of a variant, whose type only its signature tells.
 struct Content(Signature);
 
-#[cfg(target_pointer_width = "64")]
-const SIZE: &str = "t";
-#[cfg(not(target_pointer_width = "64"))]
-const SIZE: &str = "u";
+/// Whether PDI's `size` is `u` on a machine with pointers of so many bits. `t`, which phosphor-inventory-manager takes on
+/// 64-bit machines only, is taken on all: it is the type of times.
+fn is_u_size(pointer_bits: u32) -> bool {
+    pointer_bits < u64::BITS
+}
 
 impl<'de> DeserializeSeed<'de> for Content {
     type Value = Given<'de>;
@@ -351,8 +352,8 @@ impl<'de> DeserializeSeed<'de> for Content {
         let signature = self.0.to_string();
         Ok(match signature.as_str() {
             "b" => Given::Bool(bool::deserialize(deserializer)?),
-            "t" if SIZE == "t" => Given::Size(u64::deserialize(deserializer)?),
-            "u" if SIZE == "u" => Given::Size(u32::deserialize(deserializer)?.into()),
+            "t" => Given::Size(u64::deserialize(deserializer)?),
+            "u" if is_u_size(usize::BITS) => Given::Size(u32::deserialize(deserializer)?.into()),
             "x" => Given::Signed(i64::deserialize(deserializer)?),
             "q" => Given::Short(u16::deserialize(deserializer)?),
             "s" => Given::Text(Deserialize::deserialize(deserializer)?),
@@ -373,7 +374,6 @@ fn exact<'de, D: Deserializer<'de>>(signature: &str, from: D) -> Result<Option<E
         "n" => Exact::Integer('n', i16::deserialize(from)?.into()),
         "i" => Exact::Integer('i', i32::deserialize(from)?.into()),
         "u" => Exact::Integer('u', u32::deserialize(from)?.into()),
-        "t" => Exact::Integer('t', u64::deserialize(from)?.into()),
         "d" => Exact::Double(f64::deserialize(from)?),
         "o" => Exact::Path(Deserialize::deserialize(from)?),
         "ao" => Exact::Paths(TextList::deserialize(from)?),
@@ -468,6 +468,11 @@ mod tests {
         ];
         assert_eq!(ear.values, expected);
         assert_eq!(ear.heard.first().map(String::as_str), Some("/system"));
+    }
+
+    #[test]
+    fn a_number_of_32_bits_is_a_size_only_where_pointers_have_as_many() {
+        assert!(is_u_size(32) && !is_u_size(64));
     }
 
     #[test]

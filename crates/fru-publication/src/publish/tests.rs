@@ -1,4 +1,5 @@
 use super::*;
+use dbus_api::inventory::PROGRESS;
 use vpd_format::ipz::{Code, ImageDescription, RecordDescription};
 use vpd_format::{Bytes, ReadOptions, read};
 
@@ -83,7 +84,7 @@ fn keywords_become_properties_and_texts_and_the_more_special_source_wins() {
     assert_eq!(at(PLANAR, ITEM, "PrettyName"), text("BACKPLANE"));
     assert_eq!(at(PLANAR, ITEM, "Present"), Some(Value::Bool(true)));
     assert_eq!(at(PLANAR, PROGRESS, "Status"), text(progress_status::COMPLETED));
-    assert_eq!(at(PLANAR, PROGRESS, "CompletedTime"), Some(Value::Signed(7)));
+    assert_eq!(at(PLANAR, PROGRESS, "CompletedTime"), Some(Value::Unsigned(7)));
 }
 
 #[test]
@@ -139,8 +140,8 @@ fn an_absent_part_leaves_no_data_but_its_name() {
         assert_eq!(paths, [PLANAR], "a variant that nobody can tell is not claimed to be there");
         let times = |name| at(PROGRESS, name);
         let expected = if present { TIMES } else { Times::default() };
-        assert_eq!(times("StartTime"), Some(Value::Signed(expected.started)));
-        assert_eq!(times("CompletedTime"), Some(Value::Signed(expected.completed)));
+        assert_eq!(times("StartTime"), Some(Value::Unsigned(expected.started as u64)));
+        assert_eq!(times("CompletedTime"), Some(Value::Unsigned(expected.completed as u64)));
     }
 }
 

@@ -136,6 +136,23 @@ fn indices_name_systems_eeproms_and_parsers() {
 }
 
 #[test]
+fn whose_the_inventory_is_stands_where_it_is_asked_for_and_only_the_image_says_it() {
+    let index = "usr/share/vivianite/vpd/systems/two/index.toml";
+    let fragment = "usr/share/vivianite/vpd/systems/two/frus/10-0050.toml";
+    let folder = folder();
+    for path in [index, fragment] {
+        assert!(!text(&folder.built(), path).contains("own-inventory"), "{path}");
+    }
+    folder.write("vpd.d/20-own.toml", "own-inventory = true\n");
+    for path in [index, fragment] {
+        assert!(text(&folder.built(), path).contains("own-inventory = true\n"), "{path}");
+    }
+    folder.write("systems/two/20-own.toml", "own-inventory = true\n");
+    let run = folder.build();
+    assert!(run.status != 0 && run.errors.contains("own-inventory"), "{}", run.errors);
+}
+
+#[test]
 fn everything_that_is_written_says_where_it_comes_from() {
     let files = folder().built();
     assert_eq!(files.len(), 1 + 3 + 7 + 1 + 5 + 2);
