@@ -40,6 +40,8 @@ pub struct Publication<'a> {
     pub notification: Notification<'a>,
     /// Keywords, as `RECORD.KEYWORD`, and records that no interface of the inventory has room for.
     pub dropped: BTreeSet<String>,
+    /// Keywords, as `RECORD.KEYWORD`, that were never programmed; the properties that show them are empty.
+    pub not_programmed: BTreeSet<String>,
     /// Values that could not be rendered; their properties are empty.
     pub problems: Vec<Problem>,
     /// Paths of the objects that are for another variant of the part, and were left alone.
@@ -96,6 +98,10 @@ pub fn publish<'a>(fragment: &'a Fragment, reading: Reading<'a>, times: Times) -
         }
         sort(&mut target);
         publication.notification.objects.push(target);
+    }
+    if let Reading::Usable(Vpd { content: Content::Memory(module), .. }) = reading {
+        let names = module.not_programmed.iter().map(|keyword| format!("{DEFAULT_RECORD}.{keyword}"));
+        publication.not_programmed.extend(names);
     }
     publication.notification.sort_objects();
     publication
@@ -224,7 +230,8 @@ fn add_interfaces<'a>(
                 Source::Bytes(value) => Value::Bytes(Cow::Borrowed(value)),
                 Source::Keyword(_) if is_kept(name, property, reading) => continue,
                 Source::Keyword(source) => {
-                    Value::Text(render(source, reading).unwrap_or_else(|(offset, error)| {
+                    let not_programmed = &mut publication.not_programmed;
+                    Value::Text(render(source, reading, not_programmed).unwrap_or_else(|(offset, error)| {
                         publication.problems.push(Problem {
                             interface: name.clone(),
                             property: property.clone(),
@@ -249,12 +256,21 @@ fn is_kept(interface: &str, property: &str, reading: Reading<'_>) -> bool {
     interface == ITEM && property == "PrettyName" && !matches!(reading, Reading::Usable(_))
 }
 
-/// The text of a keyword, empty when there is no such keyword; or where it is and what is wrong with it.
-fn render<'a>(source: &KeywordSource, reading: Reading<'a>) -> Result<Cow<'a, str>, (u32, EncodingError)> {
+/// The text of a keyword, empty when there is no such keyword, or when it was never programmed, which is noted down; or where
+/// it is and what is wrong with it.
+fn render<'a>(
+    source: &KeywordSource,
+    reading: Reading<'a>,
+    not_programmed: &mut BTreeSet<String>,
+) -> Result<Cow<'a, str>, (u32, EncodingError)> {
     let Reading::Usable(vpd) = reading else { return Ok(Cow::Borrowed("")) };
     let Some(keyword) = Keywords(vpd).find(source.record, source.keyword) else {
         return Ok(Cow::Borrowed(""));
     };
+    if !keyword.data.is_empty() && !source.encoding.is_programmed(keyword.data) {
+        let record = source.record.map_or_else(|| DEFAULT_RECORD.to_owned(), |record| record.to_string());
+        not_programmed.insert(format!("{record}.{}", keyword.name));
+    }
     source.encoding.render(keyword.data).map_err(|error| (keyword.offset, error))
 }
 

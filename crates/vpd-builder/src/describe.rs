@@ -2,6 +2,7 @@
 
 use core::fmt::Write as _;
 
+use plain_text::is_printable;
 use vpd_format::keyword::Tag;
 use vpd_format::memory::ModuleDescription;
 use vpd_format::{
@@ -145,7 +146,7 @@ fn name_text(name: &[u8]) -> Result<&str, BuildError> {
 }
 
 const fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+    is_printable(byte) && byte != b'"' && byte != b'\\'
 }
 
 /// The shortest of the forms that a value may have.

@@ -253,6 +253,12 @@ pub(crate) fn log(key: &EepromKey, collected: &Collected, publication: &Publicat
             for problem in &publication.problems {
                 log::warn!("{problem} fru={key}");
             }
+            if !publication.not_programmed.is_empty() {
+                log::info!(
+                    "never programmed, so published empty fru={key} keywords={}",
+                    few(&publication.not_programmed)
+                );
+            }
             if !publication.dropped.is_empty() {
                 log::info!(
                     "the inventory has no property for these fru={key} keywords={}",

@@ -19,6 +19,10 @@ pub(crate) fn publication(report: &Report, publication: &Publication<'_>) -> any
             show_interface(interface, &mut text)?;
         }
     }
+    if !publication.not_programmed.is_empty() {
+        let names: Vec<_> = publication.not_programmed.iter().map(String::as_str).collect();
+        writeln!(text, "never programmed: {}", names.join(" "))?;
+    }
     if !publication.dropped.is_empty() {
         let names: Vec<_> = publication.dropped.iter().map(String::as_str).collect();
         writeln!(text, "no property for: {}", names.join(" "))?;
@@ -53,9 +57,9 @@ fn show_interface(interface: &Interface<'_>, text: &mut String) -> std::fmt::Res
 /// Text where every byte is printable, otherwise hex digits, cut where they would fill the screen.
 fn bytes_for_people(bytes: &[u8]) -> String {
     const SHOWN: usize = 32;
-    match std::str::from_utf8(bytes) {
-        Ok(text) if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) => format!("b{text:?}"),
-        _ => {
+    match plain_text::printable(bytes) {
+        Some(text) => format!("b{text:?}"),
+        None => {
             let digits: String = bytes.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect();
             if bytes.len() > SHOWN {
                 format!("0x{digits}… ({} bytes)", bytes.len())

@@ -5,11 +5,8 @@ use std::fmt::Write as _;
 /// Bytes per line of a hexadecimal listing.
 const LINE: usize = 16;
 
-/// Printable characters only: what a value is as text, if it is text.
-pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
-    let printable = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    std::str::from_utf8(bytes).ok().filter(|_| printable)
-}
+/// What a value is as text, if it is text.
+pub(crate) use plain_text::printable as text;
 
 /// Two digits per byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -49,7 +46,7 @@ pub(crate) fn listing(text: &mut String, offset: u32, bytes: &[u8]) {
         }
         let characters: String = chunk
             .iter()
-            .map(|byte| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' })
+            .map(|byte| if plain_text::is_printable(*byte) { char::from(*byte) } else { '.' })
             .collect();
         let at = u64::from(offset) + line * LINE as u64;
         let _ = writeln!(text, "{at:08x} {digits:<50}|{characters}|");

@@ -156,6 +156,28 @@ fn only_what_is_needed_is_read() {
 }
 
 #[test]
+fn what_was_never_programmed_is_empty_and_named_once() {
+    let fragment = Fragment::parse(FRAGMENT).unwrap();
+    for fill in [0x00, 0xff, b' '] {
+        let blank = [fill; 15];
+        let vini = record(b"VINI", &[(b"DR", &blank), (b"SN", &blank), (b"CC", b"2e2d"), (b"PN", &[])]);
+        let vpd = vpd(vec![vini, record(b"VR10", &[(b"DC", &blank)])]);
+        let publication = publish(&fragment, Reading::Usable(&vpd), TIMES);
+        let names: Vec<_> = publication.not_programmed.iter().map(String::as_str).collect();
+        assert_eq!(names, ["VINI.DR", "VINI.SN", "VR10.DC"], "{fill:#x}");
+        assert!(publication.problems.is_empty(), "{:?}", publication.problems);
+        for (interface, property) in [(ITEM, "PrettyName"), (ASSET, "SerialNumber"), (ASSET, "BuildDate")] {
+            assert_eq!(
+                self::property(&publication, "/system/planar", interface, property).cloned(),
+                text("")
+            );
+        }
+        let raw = self::property(&publication, "/system/planar", "com.ibm.ipzvpd.VINI", "SN").cloned();
+        assert_eq!(raw, Some(Value::Bytes(Cow::Owned(blank.to_vec()))), "the record shows what it holds");
+    }
+}
+
+#[test]
 fn a_processor_without_a_good_core_is_an_io_module() {
     let mut guard = vec![0; 97];
     guard.extend(NO_CORE.repeat(8));
