@@ -78,9 +78,12 @@ fn a_blank_identity_is_one_event_until_it_is_there_over_restarts_too() -> anyhow
     bed.start_updater()?;
     assert_eq!(bed.code(BOARD)?.as_deref(), Some("Ufcs-P0"));
     let event = &bed.await_events(1)?[0];
-    for part in
-        ["com.ibm.VPD.Error.BlankSystemVPD", "Level.Error", "FC is blank", "inventory/system/chassis\""]
-    {
+    for part in [
+        "com.ibm.VPD.Error.BlankSystemVPD",
+        "Level.Error",
+        "FC was never programmed",
+        "inventory/system/chassis\"",
+    ] {
         assert!(event.contains(part), "{part}: {event}");
     }
     bed.stop_updater()?;
@@ -91,7 +94,7 @@ fn a_blank_identity_is_one_event_until_it_is_there_over_restarts_too() -> anyhow
     bed.await_code(BOARD, "Ufcs-P0")?;
     let events = bed.await_events(2)?;
     assert_eq!(events.len(), 2);
-    assert!(events[1].contains("SE is blank"), "{}", events[1]);
+    assert!(events[1].contains("SE was never programmed"), "{}", events[1]);
     Ok(())
 }
 
@@ -111,7 +114,7 @@ fn an_orderly_stop_waits_for_the_event_that_is_on_its_way() -> anyhow::Result<()
     bed.await_code(BOARD, "U78DA.N00.WZS003T-P0")?;
     bed.publish(vec![chassis(b"78DA", b"")])?;
     bed.await_code(BOARD, "Ufcs-P0")?;
-    assert!(bed.await_events(2)?[1].contains("SE is blank"), "it was told once");
+    assert!(bed.await_events(2)?[1].contains("SE was never programmed"), "it was told once");
     Ok(())
 }
 

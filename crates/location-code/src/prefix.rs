@@ -1,8 +1,9 @@
 use crate::Node;
+use plain_text::{is_programmed, printable, without_padding};
 
 /// What stands before the place of a part: which enclosure or system it is in.
 ///
-/// Shape: `U78DA.N00.WZS003T` or `U9105.22A.139F230`; printable ASCII.
+/// Shape: `U78DA.N00.WZS003T` or `U9105.22A.139F230`; printable ASCII without blanks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Prefix(String);
 
@@ -20,8 +21,11 @@ pub struct PrefixError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Empty, or blanks and NULs only.
-    #[error("is blank")]
+    /// Empty, or of blanks, zeros or ones only.
+    #[error("was never programmed")]
+    NotProgrammed,
+    /// A blank among the characters that a code takes.
+    #[error("has a blank in it")]
     Blank,
     /// Fewer characters than a code needs.
     #[error("is too short")]
@@ -46,15 +50,16 @@ impl Prefix {
     pub fn of_enclosure(feature_code: &[u8], node: Node, serial: &[u8]) -> Result<Self, PrefixError> {
         let feature = text("FC", feature_code)?;
         let feature = feature.get(..FEATURE).ok_or(PrefixError { keyword: "FC", fault: Fault::TooShort })?;
-        Ok(Self(format!("U{feature}.{node}.{}", text("SE", serial)?)))
+        let (feature, serial) = (without_blanks("FC", feature)?, identity("SE", serial)?);
+        Ok(Self(format!("U{feature}.{node}.{serial}")))
     }
 
     /// The prefix of the system as a whole: keywords TM and SE of record VSYS.
     ///
     /// Errors: [`PrefixError`] for the first of the two that is at fault.
     pub fn of_system(type_and_model: &[u8], serial: &[u8]) -> Result<Self, PrefixError> {
-        let model = text("TM", type_and_model)?.replace('-', ".");
-        Ok(Self(format!("U{model}.{}", text("SE", serial)?)))
+        let model = identity("TM", type_and_model)?.replace('-', ".");
+        Ok(Self(format!("U{model}.{}", identity("SE", serial)?)))
     }
 
     /// The text.
@@ -68,19 +73,29 @@ impl Prefix {
 ///
 /// Errors: as [`Prefix::of_system`].
 pub fn asset_tag(type_and_model: &[u8], serial: &[u8]) -> Result<String, PrefixError> {
-    Ok(format!("Server-{}-{}", text("TM", type_and_model)?, text("SE", serial)?))
+    Ok(format!("Server-{}-{}", identity("TM", type_and_model)?, identity("SE", serial)?))
 }
 
 fn text<'a>(keyword: &'static str, value: &'a [u8]) -> Result<&'a str, PrefixError> {
     let failed = |fault| PrefixError { keyword, fault };
-    let end = value.iter().rposition(|byte| !matches!(byte, b' ' | 0)).ok_or_else(|| failed(Fault::Blank))?;
-    let value = value.get(..=end).unwrap_or_default();
+    if !is_programmed(value) {
+        return Err(failed(Fault::NotProgrammed));
+    }
+    let value = without_padding(value);
     if value.len() > LONGEST_VALUE {
         return Err(failed(Fault::TooLong));
     }
-    let text = std::str::from_utf8(value).ok();
-    text.filter(|text| text.bytes().all(|byte| matches!(byte, b' '..=b'~')))
-        .ok_or_else(|| failed(Fault::NoText))
+    printable(value).ok_or_else(|| failed(Fault::NoText))
+}
+
+/// A value that goes into a code as a whole.
+fn identity<'a>(keyword: &'static str, value: &'a [u8]) -> Result<&'a str, PrefixError> {
+    without_blanks(keyword, text(keyword, value)?)
+}
+
+/// Refuses what a code would be torn apart by.
+fn without_blanks<'a>(keyword: &'static str, used: &'a str) -> Result<&'a str, PrefixError> {
+    if used.contains(' ') { Err(PrefixError { keyword, fault: Fault::Blank }) } else { Ok(used) }
 }
 
 #[cfg(test)]
@@ -102,10 +117,17 @@ mod tests {
             (&b"78DA"[..], &b"WZS003T"[..], Ok("U78DA.N00.WZS003T")),
             (b"78DA-001", b"WZS003T  \0\0", Ok("U78DA.N00.WZS003T")),
             (b"78D ", b"WZS003T", Err("FC is too short")),
-            (b"", b"WZS003T", Err("FC is blank")),
-            (b"    ", b"WZS003T", Err("FC is blank")),
-            (b"78DA", b"\0\0  \0", Err("SE is blank")),
-            (b"78DA", b"", Err("SE is blank")),
+            (b"", b"WZS003T", Err("FC was never programmed")),
+            (b"    ", b"WZS003T", Err("FC was never programmed")),
+            (b"78DA", b"\0\0  \0", Err("SE was never programmed")),
+            (b"78DA", b"", Err("SE was never programmed")),
+            (b"78DA", &[0xff; 7], Err("SE was never programmed")),
+            // Four characters count, and these four say nothing.
+            (b"    -001", b"WZS003T", Err("FC has a blank in it")),
+            (b"78 A-001", b"WZS003T", Err("FC has a blank in it")),
+            (b"78DA 001", b"WZS003T", Ok("U78DA.N00.WZS003T")),
+            (b"78DA", b"W Z/03", Err("SE has a blank in it")),
+            (b"78DA", b" WZS03", Err("SE has a blank in it")),
             (b"78DA", b"WZS\x1b[2J", Err("SE is no text")),
             (b"78DA", b"WZS\n", Err("SE is no text")),
             (b"78DA", b"\0WZS", Err("SE is no text")),
@@ -123,14 +145,15 @@ mod tests {
     fn a_system_is_known_by_its_type_model_and_serial_number() {
         let system = |model: &[u8], serial: &[u8]| Prefix::of_system(model, serial).map(|prefix| prefix.0);
         assert_eq!(system(b"9105-22A", b"139F230").unwrap(), "U9105.22A.139F230");
-        assert_eq!(system(b"9105-22A", b" ").unwrap_err().to_string(), "SE is blank");
-        assert_eq!(system(b"\0", b"139F230").unwrap_err().to_string(), "TM is blank");
+        assert_eq!(system(b"9105-22A", b" ").unwrap_err().to_string(), "SE was never programmed");
+        assert_eq!(system(b"9105 22A", b"139F230").unwrap_err().to_string(), "TM has a blank in it");
+        assert_eq!(system(b"\0", b"139F230").unwrap_err().to_string(), "TM was never programmed");
     }
 
     #[test]
     fn an_asset_tag_is_made_of_what_identifies_the_system() {
         assert_eq!(asset_tag(b"9105-22A", b"139F230 ").unwrap(), "Server-9105-22A-139F230");
-        assert_eq!(asset_tag(b"9105-22A", b"\0").unwrap_err().to_string(), "SE is blank");
+        assert_eq!(asset_tag(b"9105-22A", b"\0").unwrap_err().to_string(), "SE was never programmed");
         assert_eq!(asset_tag(b"9105\x1b", b"139F230").unwrap_err().to_string(), "TM is no text");
     }
 
@@ -144,7 +167,7 @@ mod tests {
             let prefixes = [Prefix::of_enclosure(&first, node, &second), Prefix::of_system(&first, &second)];
             for prefix in prefixes.into_iter().flatten() {
                 prop_assert!(prefix.as_str().len() <= 2 * LONGEST_VALUE + 2);
-                prop_assert!(prefix.as_str().bytes().all(|byte| matches!(byte, b' '..=b'~')));
+                prop_assert!(prefix.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
             }
         }
     }
