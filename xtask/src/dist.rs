@@ -114,9 +114,10 @@ pub fn install_data(root: &Path, destdir: &Path) -> Result<usize> {
 
 /// Compiles a folder with `vpd.d` and `systems`, as `vpd-config build` does; says how many files it became.
 pub fn install_vpd(source: &Path, destdir: &Path) -> Result<usize> {
-    let image = vpd_config::Source { image: source, site: None };
+    let image = vpd_config::Source { image: source, site: None, schema: &[] };
     let summary =
         vpd_config::build(&image, destdir).with_context(|| format!("compiling {}", source.display()))?;
+    summary.warnings.iter().for_each(|warning| output::line(format!("warning: {warning}")));
     Ok(summary.files)
 }
 

@@ -51,6 +51,10 @@ pub struct Fragment {
     /// The objects; the first is the FRU itself, the others are parts of it. Never empty once checked.
     #[serde(default)]
     pub object: Vec<ObjectFragment>,
+    /// Interfaces, and properties with their interfaces, that the inventory drops without a word, as the compiler of this
+    /// fragment knows from the inventory's schema. They are published all the same.
+    #[serde(default)]
+    pub not_shown: Vec<String>,
 }
 
 /// One inventory object that an EEPROM describes.

@@ -38,7 +38,8 @@ pub struct Times {
 pub struct Publication<'a> {
     /// One call's worth of objects, in path order.
     pub notification: Notification<'a>,
-    /// Keywords, as `RECORD.KEYWORD`, and records that no interface of the inventory has room for.
+    /// What the inventory does not show: keywords, as `RECORD.KEYWORD`, and records that no interface of it has room for, and
+    /// what the fragment says that is not shown.
     pub dropped: BTreeSet<String>,
     /// Keywords, as `RECORD.KEYWORD`, that were never programmed; the properties that show them are empty.
     pub not_programmed: BTreeSet<String>,
@@ -77,6 +78,7 @@ pub struct Problem {
 /// inventory clears them with [`add_leftovers`](crate::add_leftovers).
 pub fn publish<'a>(fragment: &'a Fragment, reading: Reading<'a>, times: Times) -> Publication<'a> {
     let mut publication = Publication::default();
+    publication.dropped.extend(fragment.not_shown.iter().cloned());
     for (index, object) in fragment.object.iter().enumerate() {
         if excluded_by_ccin(object, reading) {
             publication.excluded.push(&object.path);

@@ -92,6 +92,13 @@ pub struct SchemaError {
     reason: String,
 }
 
+impl SchemaError {
+    /// The interface and the property that it is about; the property is empty where it is about the interface.
+    pub fn place(&self) -> (&str, &str) {
+        (&self.interface, &self.property)
+    }
+}
+
 /// Longest interface name of which a file can be named.
 const NAME_LIMIT: usize = 240;
 

@@ -42,6 +42,9 @@ pub(crate) enum Action {
         /// The folder to write systems/NAME/10-NAME.toml to
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
+        /// A folder like inventory-schema.d, laid over the shipped one and DIR's, file by file; may be given again
+        #[arg(long, value_name = "SCHEMA")]
+        schema: Vec<PathBuf>,
         /// The system's name [default: the JSON's, without its ending]
         #[arg(long, value_name = "NAME")]
         system: Option<SystemName>,
@@ -65,4 +68,8 @@ pub(crate) struct SourceArguments {
     /// A folder of the same shape, laid over it: a file of the same name replaces, an empty one removes
     #[arg(long, value_name = "DIR")]
     pub(crate) site: Option<PathBuf>,
+    /// A folder like inventory-schema.d, laid over the shipped one and those of source and site, file by file; may be given
+    /// again
+    #[arg(long, value_name = "SCHEMA")]
+    pub(crate) schema: Vec<PathBuf>,
 }

@@ -3,11 +3,13 @@
 use crate::Problem;
 use service_config::SourceFile;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use system_index::SystemName;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 /// The files of a source folder, each list in the order in which it is merged.
 #[derive(Debug)]
@@ -65,17 +67,48 @@ fn systems(folders: &[&Path]) -> Result<Vec<(SystemName, Vec<SourceFile>)>, Prob
 
 /// The files of one place in all folders.
 fn toml_files(folders: &[&Path], place: &Path) -> Result<Vec<SourceFile>, Problem> {
-    let mut chosen = BTreeMap::new();
+    let mut layers = Layers::default();
     for folder in folders {
-        for path in list(&folder.join(place))? {
+        layers.add_folder(&folder.join(place))?;
+    }
+    layers.read()
+}
+
+/// Folders laid over each other: a file replaces one of the same name in an earlier folder.
+#[derive(Debug, Default)]
+pub(crate) struct Layers(BTreeMap<OsString, Layer>);
+
+#[derive(Debug)]
+enum Layer {
+    File(PathBuf),
+    Text(SourceFile),
+}
+
+impl Layers {
+    /// Lays the TOML files of a folder over what is there; a folder that does not exist holds none.
+    pub(crate) fn add_folder(&mut self, folder: &Path) -> Result<(), Problem> {
+        for path in list(folder)? {
             if let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|end| end == "toml"))
             {
-                chosen.insert(name.to_owned(), path);
+                self.0.insert(name.to_owned(), Layer::File(path));
             }
         }
+        Ok(())
     }
-    let files = chosen.into_values().filter_map(|path| read(path).transpose());
-    files.collect()
+
+    /// Lays a text over what is there, as if a file of that name had it.
+    pub(crate) fn add_text(&mut self, name: &str, path: PathBuf, text: &str) {
+        self.0.insert(name.into(), Layer::Text(SourceFile { path, text: text.to_owned() }));
+    }
+
+    /// The files in the order in which they are merged, without those that an empty one or a link to `/dev/null` removes.
+    pub(crate) fn read(self) -> Result<Vec<SourceFile>, Problem> {
+        let files = self.0.into_values().filter_map(|layer| match layer {
+            Layer::File(path) => read(path).transpose(),
+            Layer::Text(file) => Some(Ok(file)),
+        });
+        files.collect()
+    }
 }
 
 /// A file's text; `None` for one that is empty, or stands for a removed one.
@@ -109,26 +142,42 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
 
 /// A problem at the last place that sets one of these keys, the first of them that is set at all.
 pub(crate) fn wrong_at(files: &[SourceFile], keys: &[&[&str]], message: impl Into<String>) -> Problem {
+    Problem::Wrong { place: place_of(files, keys), message: message.into() }
+}
+
+/// The last place that sets one of these keys, the first of them that is set at all: file and line.
+pub(crate) fn place_of(files: &[SourceFile], keys: &[&[&str]]) -> String {
     let place = keys.iter().find_map(|key| {
         let (file, line) = files.iter().rev().find_map(|file| Some((file, line_of(&file.text, key)?)))?;
         Some(format!("{}:{line}", file.path.display()))
     });
     let any = || files.last().map(|file| file.path.display().to_string()).unwrap_or_default();
-    Problem::Wrong { place: place.unwrap_or_else(any), message: message.into() }
+    place.unwrap_or_else(any)
 }
 
-/// The line that begins a key, found by way of the tables that hold it.
+/// The line that begins a key, found by way of the tables and lists that hold it; of a list a key is an item's number.
 fn line_of(text: &str, key: &[&str]) -> Option<usize> {
     let document = DeTable::parse(text).ok()?;
-    let (last, tables) = key.split_last()?;
-    let mut table = document.get_ref();
-    for name in tables {
-        let (_, value) = table.iter().find(|(found, _)| found.get_ref() == name)?;
-        table = value.get_ref().as_table()?;
+    let (first, rest) = key.split_first()?;
+    let (mut found, mut value) = entry(document.get_ref(), first)?;
+    for name in rest {
+        (found, value) = match value {
+            DeValue::Table(table) => entry(table, name)?,
+            DeValue::Array(items) => {
+                let item = items.get(name.parse::<usize>().ok()?)?;
+                (item.span(), item.get_ref())
+            }
+            _ => return None,
+        };
     }
-    let (found, _) = table.iter().find(|(found, _)| found.get_ref() == last)?;
-    let before = text.get(..found.span().start)?;
+    let before = text.get(..found.start)?;
     Some(before.matches('\n').count() + 1)
+}
+
+/// Where a key of a table is, and its value.
+fn entry<'a, 'b>(table: &'b DeTable<'a>, name: &str) -> Option<(Range<usize>, &'b DeValue<'a>)> {
+    let (key, value) = table.iter().find(|(found, _)| found.get_ref() == name)?;
+    Some((key.span(), value.get_ref()))
 }
 
 #[cfg(test)]
@@ -146,6 +195,9 @@ mod tests {
             (&["common", "a.B", "C"], Some(8)),
             (&["fru", "10-0051"], None),
             (&["lanes", "x"], None),
+            (&["fru", "10-0050", "object", "0", "path"], Some(6)),
+            (&["fru", "10-0050", "object", "1", "path"], None),
+            (&["fru", "10-0050", "object", "path"], None),
         ] {
             assert_eq!(line_of(text, key), line, "{key:?}");
         }

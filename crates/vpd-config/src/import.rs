@@ -14,7 +14,8 @@ mod text;
 mod upstream;
 mod words;
 
-use crate::{Problem, install};
+use crate::hosted::Hosted;
+use crate::{Problem, Source, install};
 use matching::Matching;
 use std::fmt;
 use std::fs::{self, File};
@@ -37,6 +38,8 @@ pub struct Import {
     pub upstream: PathBuf,
     /// The folder of sources to write to.
     pub output: PathBuf,
+    /// Folders like `inventory-schema.d`, laid over the shipped one and the folder's own in this order.
+    pub schema: Vec<PathBuf>,
     /// The system's name; the file's without its ending when not said.
     pub system: Option<SystemName>,
     /// The types that the system answers to; told from the file's name when none is said.
@@ -77,7 +80,9 @@ impl Import {
             let file = words::quoted(&words::shortened(&name));
             Problem::Usage(format!("no system type is known for a file {file}; say it with --im HEX8"))
         })?;
-        let imported = System::read(&self.read()?, &name)?;
+        let source = Source { image: &self.output, site: None, schema: &self.schema };
+        let hosted = Hosted::load(&source)?;
+        let imported = System::read(&self.read()?, &name, &hosted)?;
         let path = Path::new("systems").join(system.as_str()).join(format!("10-{system}.toml"));
         let report = ImportReport::new(path, &imported);
         let text = format!("{}\n{}", report.header(&name), text::text(&imported, &matching));

@@ -1,7 +1,10 @@
 //! All systems of an image together: how they are told apart, and who reads each EEPROM.
 
 use crate::files::{Sources, wrong_at};
+use crate::hosted::Hosted;
 use crate::layer::{CommonLayer, SystemLayer};
+use crate::problem::{Findings, Warning};
+use crate::shown::Judge;
 use crate::system::{Fru, System};
 use crate::{Outputs, Problem, Source};
 use fru_publication::{EepromKey, WantedFormat};
@@ -34,11 +37,17 @@ pub(crate) struct Machine {
     pub(crate) stand_ins: BTreeMap<EepromKey, BTreeSet<EepromKey>>,
     /// Every EEPROM that some system must not read while the chassis has power.
     pub(crate) held: BTreeSet<EepromKey>,
+    /// What is compiled and will not be shown as it says.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Machine {
     pub(crate) fn load(source: &Source<'_>) -> Result<Self, Problem> {
-        let sources = Sources::load(source.image, source.site)?;
+        Self::of(Sources::load(source.image, source.site)?, &Hosted::load(source)?)
+    }
+
+    /// Errors: the first of what is in no order, or all that is wrong with what the systems say.
+    pub(crate) fn of(sources: Sources, hosted: &Hosted) -> Result<Self, Problem> {
         let common: CommonLayer = service_config::merge(&sources.common)?.fragment;
         let lanes = common.lanes.unwrap_or(LANES);
         within(&sources.common, "lanes", lanes, &LANES_RANGE)?;
@@ -46,7 +55,10 @@ impl Machine {
         within(&sources.common, "select-wait-ms", select_wait_ms, &SELECT_WAIT_RANGE_MS)?;
 
         let keys = common.system_eeproms.unwrap_or_default();
-        let mut systems = vec![System::merge(SystemName::common(), sources.common.clone(), keys.clone())?];
+        let mut findings = Findings::default();
+        let mut judge = Judge { hosted, findings: &mut findings };
+        let layer = sources.common.clone();
+        let mut systems = vec![System::merge(SystemName::common(), layer, keys.clone(), &mut judge)?];
         let mut matches = Vec::new();
         for (name, files) in sources.systems {
             let layer: SystemLayer = service_config::merge(&files)?.fragment;
@@ -54,8 +66,10 @@ impl Machine {
             let named =
                 [&keys[..], &own.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>()].concat();
             matches.extend(matches_of(&name, layer, &files)?);
-            systems.push(System::merge(name, [&sources.common[..], &files[..]].concat(), named)?);
+            let files = [&sources.common[..], &files[..]].concat();
+            systems.push(System::merge(name, files, named, &mut judge)?);
         }
+        let warnings = findings.conclude()?;
         let index =
             MachineIndex { system_eeproms: system_eeproms(&keys, &systems, &sources.common)?, matches };
         if index.system_eeproms.is_empty() && !index.matches.is_empty() {
@@ -66,7 +80,7 @@ impl Machine {
         let (parsers, stand_ins) = (parsers(&systems), stand_ins(&systems));
         let frus = systems.iter().flat_map(|system| &system.frus);
         let held = frus.filter(|(_, fru)| fru.is_power_off_only()).map(|(key, _)| key.clone()).collect();
-        Ok(Self { lanes, select_wait_ms, index, systems, parsers, stand_ins, held })
+        Ok(Self { lanes, select_wait_ms, index, systems, parsers, stand_ins, held, warnings })
     }
 
     /// The indices and the fragments.

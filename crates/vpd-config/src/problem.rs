@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -29,6 +30,9 @@ pub enum Problem {
         /// The key and what is wrong with it.
         message: String,
     },
+    /// More than one of these.
+    #[error("{}", lines(.0))]
+    Several(Vec<Problem>),
     /// A file of the result cannot be written or removed.
     #[error("cannot write {}", .path.display())]
     Unwritable {
@@ -46,10 +50,85 @@ pub enum Problem {
     },
 }
 
+/// What the inventory, or a location code, will not show as the configuration has it; it is compiled all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The file and, where one can be named, the line.
+    pub place: String,
+    /// The key that it is about.
+    pub subject: String,
+    /// What the inventory has no place for: an interface, or a property with its interface. Empty for other things.
+    pub unshown: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}: {}", self.place, self.subject, self.message)
+    }
+}
+
+/// What was found in a configuration, each thing once: what systems have in common is seen with each of them.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Findings {
+    /// Adds what is wrong.
+    pub(crate) fn wrong(&mut self, problem: Problem) {
+        let text = problem.chain();
+        if !self.problems.iter().any(|known| known.chain() == text) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Adds what is only to be said.
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// How many things are wrong.
+    pub(crate) fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// What is only to be said, if nothing is wrong.
+    pub(crate) fn conclude(self) -> Result<Vec<Warning>, Problem> {
+        Problem::of(self.problems).map_or(Ok(self.warnings), Err)
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::chain).collect::<Vec<_>>().join("\n")
+}
+
 impl Problem {
+    /// One problem of many, or the one that there is; `None` if there is none.
+    pub(crate) fn of(mut problems: Vec<Self>) -> Option<Self> {
+        match problems.len() {
+            0 | 1 => problems.pop(),
+            _ => Some(Self::Several(problems)),
+        }
+    }
+
+    /// All of it, one by one.
+    pub(crate) fn each(&self) -> &[Self] {
+        match self {
+            Self::Several(problems) => problems,
+            one => std::slice::from_ref(one),
+        }
+    }
+
     /// The tool's exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
+            Self::Several(problems) => problems.first().map_or(65, Self::status),
             Self::Usage(_) => 64,
             Self::Wrong { .. } | Self::Layer(service_config::ConfigError::Invalid { .. }) => 65,
             Self::Unreadable { .. } | Self::Layer(_) => 66,

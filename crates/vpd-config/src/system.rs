@@ -3,6 +3,8 @@
 use crate::files::wrong_at;
 use crate::keys::label;
 use crate::layer::{BESIDE_FRAGMENT, BESIDE_OBJECT, FruSource, LocationTable, ObjectSource, Tables};
+use crate::problem::Findings;
+use crate::shown::Judge;
 use crate::{Outputs, Problem, fragment};
 use fru_publication::{EepromKey, Fragment, FragmentError, ObjectFragment, Presence, WantedFormat};
 use serde::Deserialize as _;
@@ -14,6 +16,9 @@ use system_index::{
 };
 use toml::{Table, Value};
 use vpd_format::Format;
+
+/// The key of a fragment that says what of it the inventory drops without a word.
+const NOT_SHOWN: &str = "not-shown";
 
 /// A system with its EEPROMs.
 #[derive(Debug)]
@@ -81,11 +86,14 @@ impl Fru {
 }
 
 impl System {
-    /// Merges files that have each been checked by themselves.
+    /// Merges files that have each been checked by themselves. What is wrong with what they say is a finding.
+    ///
+    /// Errors: they cannot be merged.
     pub(crate) fn merge(
         name: SystemName,
         files: Vec<SourceFile>,
         system_eeproms: Vec<EepromKey>,
+        judge: &mut Judge<'_>,
     ) -> Result<Self, Problem> {
         let tables: Tables = service_config::merge(&files)?.fragment;
         let mut system = Self {
@@ -97,14 +105,20 @@ impl System {
             locations: Locations::default(),
             files,
         };
+        let before = judge.findings.count();
         for (key, table) in tables.fru {
-            let fru = system.complete(&key, table, &tables.common)?;
-            system.frus.insert(key, fru);
+            match system.complete(&key, table, &tables.common, judge) {
+                Ok(fru) => drop(system.frus.insert(key, fru)),
+                Err(problem) => judge.findings.wrong(problem),
+            }
         }
-        system.check_paths()?;
-        system.check_redundants()?;
-        system.check_start()?;
-        system.locations = system.located(tables.location)?;
+        // What would follow from a FRU that is left out says nothing.
+        if judge.findings.count() == before {
+            system.check_paths(judge.findings);
+            system.check_redundants(judge.findings);
+            system.check_start(judge.findings);
+            system.locations = system.located(tables.location, judge.findings);
+        }
         Ok(system)
     }
 
@@ -113,7 +127,13 @@ impl System {
         Ok(service_config::merge::<Table>(&self.files)?.describe())
     }
 
-    fn complete(&self, key: &EepromKey, mut table: Table, common: &Table) -> Result<Fru, Problem> {
+    fn complete(
+        &self,
+        key: &EepromKey,
+        mut table: Table,
+        common: &Table,
+        judge: &mut Judge<'_>,
+    ) -> Result<Fru, Problem> {
         let source = FruSource::deserialize(table.clone())
             .map_err(|error| self.wrong(key, format!("merged from several files: {error}")))?;
         if let Some(slot) = &source.slot {
@@ -125,8 +145,8 @@ impl System {
             table.insert("own-inventory".to_owned(), Value::Boolean(true));
         }
         add_missing(&mut table, common);
-        let text = fragment::text(&table);
-        let fragment = Fragment::parse(&text).map_err(|error| self.explain(key, &error))?;
+        let mut text = fragment::text(&table);
+        let mut fragment = Fragment::parse(&text).map_err(|error| self.explain(key, &error))?;
         match (key.sysfs_path(), &fragment.file) {
             (None, None) => return Err(self.wrong(key, "has no file")),
             (Some(_), Some(_)) => return Err(self.wrong(key, "is a chip and has a file all the same")),
@@ -138,55 +158,52 @@ impl System {
         if label(key).len() > 200 {
             return Err(self.wrong(key, "is too long for the name of a unit"));
         }
+        fragment.not_shown = judge.look(&self.files, key, &fragment);
+        if !fragment.not_shown.is_empty() {
+            table.insert(NOT_SHOWN.to_owned(), fragment.not_shown.clone().into());
+            text = fragment::text(&table);
+        }
         Ok(Fru { fragment, text, source })
     }
 
     /// Two EEPROMs with one object would take turns at overwriting it.
-    fn check_paths(&self) -> Result<(), Problem> {
+    fn check_paths(&self, findings: &mut Findings) {
         let mut owners: BTreeMap<&str, &EepromKey> = BTreeMap::new();
         for (key, fru) in &self.frus {
             for object in &fru.fragment.object {
                 match owners.insert(&object.path, key) {
                     Some(owner) if owner != key => {
                         let message = format!("object {:?} is also in fru {owner}", object.path);
-                        return Err(self.wrong(key, message));
+                        findings.wrong(self.wrong(key, message));
                     }
                     _ => {}
                 }
             }
         }
-        Ok(())
     }
 
-    /// A chip that stands in for another one is no FRU of its own, and a chip of the same kind.
-    fn check_redundants(&self) -> Result<(), Problem> {
+    /// What stands in for another one is no FRU of its own, and a chip of the same kind.
+    fn check_redundants(&self, findings: &mut Findings) {
         for (key, fru) in &self.frus {
             let Some(redundant) = &fru.fragment.redundant else { continue };
-            let complain = |message: String| {
-                Err(self.wrong_at(
-                    key,
-                    &[&["fru", key.as_str(), "redundant"]],
-                    &format!("redundant: {message}"),
-                ))
-            };
-            if self.frus.contains_key(redundant) {
-                return complain(format!("{redundant} is a fru of its own"));
-            }
-            if key.sysfs_path().is_none() || redundant.sysfs_path().is_none() {
-                return complain(format!("{redundant}: only chips stand in for each other, no files"));
-            }
             let mut others = self.frus.iter().filter(|(other, _)| *other < key);
-            if let Some((other, _)) =
-                others.find(|(_, other)| other.fragment.redundant.as_ref() == Some(redundant))
-            {
-                return complain(format!("{redundant} stands in for {other} already"));
-            }
+            let has_it = |other: &Fru| other.fragment.redundant.as_ref() == Some(redundant);
+            let message = if self.frus.contains_key(redundant) {
+                format!("{redundant} is a fru of its own")
+            } else if key.sysfs_path().is_none() || redundant.sysfs_path().is_none() {
+                format!("{redundant}: only chips stand in for each other, no files")
+            } else if let Some((other, _)) = others.find(|(_, other)| has_it(other)) {
+                format!("{redundant} stands in for {other} already")
+            } else {
+                continue;
+            };
+            let way: &[&str] = &["fru", key.as_str(), "redundant"];
+            findings.wrong(self.wrong_at(key, &[way], &format!("redundant: {message}")));
         }
-        Ok(())
     }
 
     /// The location codes of all objects that have one.
-    fn located(&self, table: LocationTable) -> Result<Locations, Problem> {
+    fn located(&self, table: LocationTable, findings: &mut Findings) -> Locations {
         let mut locations =
             Locations { node: table.node, enclosure: table.enclosure, ..Locations::default() };
         locations.system = table.system.unwrap_or(locations.system);
@@ -195,10 +212,8 @@ impl System {
                 locations.object.push(LocatedObject { path: object.path.clone(), code: code.clone() });
             }
         }
-        match locations.check().first() {
-            None => Ok(locations),
-            Some(problem) => Err(self.explain_location(problem)),
-        }
+        locations.check().iter().for_each(|problem| findings.wrong(self.explain_location(problem)));
+        locations
     }
 
     /// What is wrong with an object's code begins with the object's path.
@@ -210,16 +225,13 @@ impl System {
         }
     }
 
-    /// Before all slots nobody knows of any part.
-    fn check_start(&self) -> Result<(), Problem> {
+    /// Before all slots no part is known.
+    fn check_start(&self, findings: &mut Findings) {
         let is_about_a_part =
             |step: &&Step| !step.ccin.is_empty() || matches!(step.action, Action::Presence(..));
-        match self.start.iter().find(is_about_a_part) {
-            Some(step) => {
-                let message = format!("start: \"{}\" asks for a part, and none is known yet", step.action);
-                Err(wrong_at(&self.files, &[&["start"]], message))
-            }
-            None => Ok(()),
+        if let Some(step) = self.start.iter().find(is_about_a_part) {
+            let message = format!("start: \"{}\" asks for a part, and none is known yet", step.action);
+            findings.wrong(wrong_at(&self.files, &[&["start"]], message));
         }
     }
 

@@ -261,7 +261,7 @@ pub(crate) fn log(key: &EepromKey, collected: &Collected, publication: &Publicat
             }
             if !publication.dropped.is_empty() {
                 log::info!(
-                    "the inventory has no property for these fru={key} keywords={}",
+                    "the inventory has no place for these and does not show them fru={key} names={}",
                     few(&publication.dropped)
                 );
             }

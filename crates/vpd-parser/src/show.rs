@@ -25,7 +25,7 @@ pub(crate) fn publication(report: &Report, publication: &Publication<'_>) -> any
     }
     if !publication.dropped.is_empty() {
         let names: Vec<_> = publication.dropped.iter().map(String::as_str).collect();
-        writeln!(text, "no property for: {}", names.join(" "))?;
+        writeln!(text, "not shown by the inventory: {}", names.join(" "))?;
     }
     text.push_str(&self::report(report)?);
     Ok(text)

@@ -116,12 +116,13 @@ impl Parser {
         vpd_config::Import {
             upstream: upstream.to_owned(),
             output: configs.clone(),
+            schema: Vec::new(),
             system: Some(system.clone()),
             types: vec!["50001001".parse().context("a system type")?],
             levels: Levels::Any,
         }
         .run()?;
-        vpd_config::build(&vpd_config::Source { image: &configs, site: None }, &root)?;
+        vpd_config::build(&vpd_config::Source { image: &configs, site: None, schema: &[] }, &root)?;
         let folder = places::system(&root, &system);
         let read =
             |path: &Path| fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));

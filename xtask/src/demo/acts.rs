@@ -291,12 +291,13 @@ pub fn import(stage: &Stage<'_>, workspace: &Workspace, upstream: Option<&Path>)
     let import = vpd_config::Import {
         upstream: json.to_owned(),
         output: configs.clone(),
+        schema: Vec::new(),
         system: Some("imported".parse().context("naming the system")?),
         types: vec!["50001001".parse().context("a system type")?],
         levels: system_index::Levels::Any,
     };
     output::line(format!("{}", import.run()?));
-    let source = vpd_config::Source { image: &configs, site: None };
+    let source = vpd_config::Source { image: &configs, site: None, schema: &[] };
     output::line(format!("compiled: {}", vpd_config::build(&source, &root)?));
     Ok(())
 }

@@ -99,10 +99,11 @@ fn a_record_interface_is_published_whole_so_that_nothing_old_remains() {
 
 #[test]
 fn what_the_inventory_has_no_room_for_is_named_once() {
-    let (fragment, vpd) = (Fragment::parse(FRAGMENT).unwrap(), planar());
+    let text = format!("not-shown = [\"a.B\", \"a.C.D\"]\n{FRAGMENT}");
+    let (fragment, vpd) = (Fragment::parse(&text).unwrap(), planar());
     let publication = publish(&fragment, Reading::Usable(&vpd), TIMES);
     let dropped: Vec<_> = publication.dropped.iter().map(String::as_str).collect();
-    assert_eq!(dropped, ["QQQQ", "VINI.ZZ"]);
+    assert_eq!(dropped, ["QQQQ", "VINI.ZZ", "a.B", "a.C.D"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One EEPROM of the JSON: what its first entry says about it, and an object for each entry.
 
 use crate::Problem;
+use crate::hosted::Hosted;
 use crate::import::eeprom::Eeprom;
 use crate::import::fields::{Field, Fields, Losses};
 use crate::import::json::Value;
@@ -106,6 +107,7 @@ impl Fru {
         eeprom: &Eeprom,
         entries: Vec<Entry<'_>>,
         owners: &mut Owners,
+        hosted: &Hosted,
         losses: &mut Losses,
     ) -> Option<Self> {
         let mut fru = Self::new(eeprom);
@@ -129,7 +131,7 @@ impl Fru {
             first = first.or(Some(entry.value));
             eeprom.compare(&mut entry.fields, losses);
             take_wordless(&mut entry.fields, losses);
-            let object = Object::take(entry.path.to_owned(), &mut entry.fields, losses);
+            let object = Object::take(entry.path.to_owned(), &mut entry.fields, hosted, losses);
             entry.fields.list_unknown(losses);
             if object.is_none() && index == 0 {
                 return None;

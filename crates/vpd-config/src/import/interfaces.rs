@@ -1,9 +1,12 @@
 //! Interfaces with fixed values and keywords, and the location code among them.
 
+use crate::hosted::{Fate, Hosted};
 use crate::import::fields::{Field, Losses};
 use crate::import::json::Value;
 use crate::import::words::quoted;
 use dbus_api::inventory;
+use fru_publication::Source;
+use std::collections::BTreeMap;
 use vpd_format::{KeywordName, RecordName};
 
 /// The property of both interfaces that have one.
@@ -24,23 +27,23 @@ pub(crate) struct Interfaces {
     pub(crate) list: Vec<Interface>,
 }
 
-/// Where values may come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sources {
-    /// From the EEPROM too.
-    Any,
-    /// Only from the JSON itself.
-    Fixed,
+/// Which values are taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Takes<'a> {
+    /// Those that come from the EEPROM too, not only those of the JSON itself.
+    pub(crate) keywords: bool,
+    /// None that the inventory would refuse.
+    pub(crate) hosted: &'a Hosted,
 }
 
 impl Interfaces {
-    pub(crate) fn read(field: &Field<'_>, sources: Sources, losses: &mut Losses) -> Self {
+    pub(crate) fn read(field: &Field<'_>, takes: Takes<'_>, losses: &mut Losses) -> Self {
         let mut interfaces = Self::default();
         let Some(fields) = field.object(losses) else { return interfaces };
         for (name, field) in fields.rest() {
             match name {
                 inventory::LOCATION_CODE | inventory::IBM_LOCATION => interfaces.locate(&field, losses),
-                _ => interfaces.list.extend(interface(name, &field, sources, losses)),
+                _ => interfaces.list.extend(interface(name, &field, takes, losses)),
             }
         }
         interfaces
@@ -69,7 +72,7 @@ impl Interfaces {
     }
 }
 
-fn interface(name: &str, field: &Field<'_>, sources: Sources, losses: &mut Losses) -> Option<Interface> {
+fn interface(name: &str, field: &Field<'_>, takes: Takes<'_>, losses: &mut Losses) -> Option<Interface> {
     if name.len() > 200 || !name.contains('.') || !name.split('.').all(is_word) {
         losses.add(&field.place, "this is no name of an interface");
         return None;
@@ -89,7 +92,8 @@ fn interface(name: &str, field: &Field<'_>, sources: Sources, losses: &mut Losse
     }
     for (property, field) in field.object(losses)?.rest() {
         if is_word(property) {
-            let value = value(&field, sources, losses);
+            let value = value(&field, takes, losses);
+            let value = value.filter(|value| is_taken(name, property, value, &field, takes.hosted, losses));
             found.properties.extend(value.map(|value| (property.to_owned(), value)));
         } else {
             losses.add(&field.place, "this is no name of a property");
@@ -98,13 +102,34 @@ fn interface(name: &str, field: &Field<'_>, sources: Sources, losses: &mut Losse
     Some(found)
 }
 
+/// Whether the inventory takes a value, listed if it does not: it would refuse the whole object.
+fn is_taken(
+    interface: &str,
+    property: &str,
+    value: &str,
+    field: &Field<'_>,
+    hosted: &Hosted,
+    losses: &mut Losses,
+) -> bool {
+    // What is no source of a value is for the compiler to complain about.
+    let source: Option<BTreeMap<String, Source>> = toml::from_str(&format!("value = {value}")).ok();
+    let fate = source.as_ref().and_then(|table| Some(hosted.fate(interface, property, table.get("value")?)));
+    match fate {
+        Some(Fate::Refused(why)) => {
+            losses.add(&field.place, why);
+            false
+        }
+        _ => true,
+    }
+}
+
 fn is_word(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|first: char| first.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn value(field: &Field<'_>, sources: Sources, losses: &mut Losses) -> Option<String> {
+fn value(field: &Field<'_>, takes: Takes<'_>, losses: &mut Losses) -> Option<String> {
     match field.value {
         Value::Bool(value) => Some(value.to_string()),
         Value::Number(_) => field.number(losses).map(|number| number.to_string()),
@@ -124,7 +149,7 @@ fn value(field: &Field<'_>, sources: Sources, losses: &mut Losses) -> Option<Str
             }
             Some(format!("[{}]", bytes?.join(", ")))
         }
-        Value::Object(_) if sources == Sources::Fixed => {
+        Value::Object(_) if !takes.keywords => {
             losses.add(
                 &field.place,
                 "the object is other software's (synthesized) and shows nothing of the EEPROM",

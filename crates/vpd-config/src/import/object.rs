@@ -1,7 +1,8 @@
 //! One entry of an EEPROM: an inventory object.
 
+use crate::hosted::Hosted;
 use crate::import::fields::{Field, Fields, Losses};
-use crate::import::interfaces::{Interfaces, Sources, record_name};
+use crate::import::interfaces::{Interfaces, Takes, record_name};
 use crate::import::slot::ccins;
 use crate::import::words::list;
 use dbus_api::inventory;
@@ -24,7 +25,12 @@ pub(crate) struct Object {
 
 impl Object {
     /// Takes the keys that every entry may have; `None` when only a part could be taken that says something else.
-    pub(crate) fn take(path: String, entry: &mut Fields<'_>, losses: &mut Losses) -> Option<Self> {
+    pub(crate) fn take(
+        path: String,
+        entry: &mut Fields<'_>,
+        hosted: &Hosted,
+        losses: &mut Losses,
+    ) -> Option<Self> {
         let mut object = Self { path, prime: true, ..Self::default() };
         object.foreign = entry.take_flag("synthesized", losses).unwrap_or(false);
         object.take_records(entry, losses);
@@ -32,9 +38,9 @@ impl Object {
         object.prime = !entry.take_flag("noprime", losses).unwrap_or(false);
         object.replaceable_at = replaceable_at(entry, losses);
         let ccin = entry.take("ccin").map(|field| ccins(&field, losses));
-        let sources = if object.foreign { Sources::Fixed } else { Sources::Any };
+        let takes = Takes { keywords: !object.foreign, hosted };
         if let Some(field) = entry.take("extraInterfaces") {
-            object.interfaces = Interfaces::read(&field, sources, losses);
+            object.interfaces = Interfaces::read(&field, takes, losses);
         }
         match ccin {
             Some(None) => return None,

@@ -1,11 +1,12 @@
 //! The whole JSON.
 
 use crate::Problem;
+use crate::hosted::Hosted;
 use crate::import::command;
 use crate::import::eeprom::{Eeprom, FileNames};
 use crate::import::fields::{Field, Fields, Losses, Place};
 use crate::import::fru::{Entry, Fru, Owners, entries, take_wordless};
-use crate::import::interfaces::{Interface, Interfaces, Sources};
+use crate::import::interfaces::{Interface, Interfaces, Takes};
 use crate::import::json::Value;
 use crate::import::object::relative_path;
 use crate::import::slot::Slot;
@@ -41,7 +42,7 @@ impl System {
     /// Reads a file's content; `file` is its name.
     ///
     /// Errors: [`Problem::Wrong`] for what is no JSON or has not its frame.
-    pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Self, Problem> {
+    pub(crate) fn read(bytes: &[u8], file: &str, hosted: &Hosted) -> Result<Self, Problem> {
         let value = Value::read(bytes, file)?;
         let wrong = |message: &str| Problem::Wrong { place: file.to_owned(), message: message.to_owned() };
         let root = Field { place: Place::default(), value: &value };
@@ -52,11 +53,11 @@ impl System {
                 losses.add(&field.place, format!("{}: {why}", field.value));
             }
         }
-        let common = top.take("commonInterfaces").map(|field| common(&field, &mut losses));
+        let common = top.take("commonInterfaces").map(|field| common(&field, hosted, &mut losses));
         let start = top.take("muxes").map(|field| muxes(&field, &mut losses));
         let frus = top.take("frus").ok_or_else(|| wrong("it has no frus"))?;
         let eeproms = Fields::of(&frus).ok_or_else(|| wrong("frus is no object"))?;
-        let mut frus = read_frus(eeproms, file, &mut losses)?;
+        let mut frus = read_frus(eeproms, file, hosted, &mut losses)?;
         top.list_unknown(&mut losses);
         let system_eeproms = frus.iter().filter(|fru| fru.is_system).map(|fru| fru.key.clone()).collect();
         frus.sort_by_cached_key(|fru| (bus_of(&fru.key), fru.key.clone()));
@@ -70,8 +71,8 @@ impl System {
     }
 }
 
-fn common(field: &Field<'_>, losses: &mut Losses) -> Vec<Interface> {
-    let interfaces = Interfaces::read(field, Sources::Any, losses);
+fn common(field: &Field<'_>, hosted: &Hosted, losses: &mut Losses) -> Vec<Interface> {
+    let interfaces = Interfaces::read(field, Takes { keywords: true, hosted }, losses);
     if interfaces.location.is_some() {
         losses.add(&field.place, "a location code is one object's; write it as its `location`");
     }
@@ -124,7 +125,12 @@ fn mux_is_as_said(device: &EepromKey, is_bus: bool, said: &Value) -> bool {
 /// An EEPROM with its entries.
 type Described<'a> = (Eeprom, Place, Vec<Entry<'a>>);
 
-fn read_frus(eeproms: Fields<'_>, file: &str, losses: &mut Losses) -> Result<Vec<Fru>, Problem> {
+fn read_frus(
+    eeproms: Fields<'_>,
+    file: &str,
+    hosted: &Hosted,
+    losses: &mut Losses,
+) -> Result<Vec<Fru>, Problem> {
     let (mut primary, mut redundant): (Vec<Described<'_>>, Vec<Described<'_>>) = (Vec::new(), Vec::new());
     let (mut names, mut paths) = (FileNames::new(), BTreeMap::new());
     let wrong = |place: &Place, message: String| Problem::Wrong {
@@ -151,7 +157,7 @@ fn read_frus(eeproms: Fields<'_>, file: &str, losses: &mut Losses) -> Result<Vec
     if primary.is_empty() {
         return Err(wrong(&top, "it names no EEPROM that could be read".to_owned()));
     }
-    let mut frus = primary_frus(primary, losses);
+    let mut frus = primary_frus(primary, hosted, losses);
     for (eeprom, place, entries) in &redundant {
         let mut named =
             frus.iter_mut().filter(|(fru, _)| fru.redundant.as_ref() == Some(&eeprom.key)).peekable();
@@ -167,11 +173,15 @@ fn read_frus(eeproms: Fields<'_>, file: &str, losses: &mut Losses) -> Result<Vec
 }
 
 /// The EEPROMs that are FRUs of their own, each with its entries as they are written.
-fn primary_frus<'a>(described: Vec<Described<'a>>, losses: &mut Losses) -> Vec<(Fru, Vec<&'a Value>)> {
+fn primary_frus<'a>(
+    described: Vec<Described<'a>>,
+    hosted: &Hosted,
+    losses: &mut Losses,
+) -> Vec<(Fru, Vec<&'a Value>)> {
     let mut owners = Owners::new();
     let read = described.into_iter().filter_map(|(eeprom, _, entries)| {
         let values = entries.iter().map(|entry| entry.value).collect();
-        Some((Fru::read(&eeprom, entries, &mut owners, losses)?, values))
+        Some((Fru::read(&eeprom, entries, &mut owners, hosted, losses)?, values))
     });
     read.collect()
 }

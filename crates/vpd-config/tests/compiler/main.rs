@@ -5,3 +5,4 @@ mod merging;
 mod mistakes;
 mod outputs;
 mod rebuilding;
+mod schema;

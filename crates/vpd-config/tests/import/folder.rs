@@ -52,6 +52,18 @@ impl Folder {
         run(&[&arguments, more].concat())
     }
 
+    /// Arguments for a schema of little more than nothing, which is read a thousand times as fast as the shipped one.
+    pub fn small_schema(&self) -> [String; 2] {
+        let schema = self.folder.path().join("schema");
+        fs::create_dir_all(&schema).unwrap();
+        fs::write(
+            schema.join("10-openbmc.toml"),
+            "[\"xyz.openbmc_project.Inventory.Item\"]\nPrettyName = \"s\"\n",
+        )
+        .unwrap();
+        ["--schema".to_owned(), schema.to_str().unwrap().to_owned()]
+    }
+
     /// Imports what has to be right; gives the report and the text.
     pub fn imported(&self) -> (Run, String) {
         let run = self.import(&[]);

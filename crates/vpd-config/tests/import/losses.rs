@@ -26,6 +26,16 @@ fn values_that_no_property_takes_are_listed() {
         ("{\"a.B\": {\"C\": [256]}}", "\"a.B\".C", "lists of bytes"),
         ("{\"a.B\": {\"C\": [\"a\"]}}", "\"a.B\".C", "lists of bytes"),
         ("{\"a.B\": {\"C\": \"\\u0000\"}}", "\"a.B\".C", "NUL"),
+        (
+            "{\"xyz.openbmc_project.Inventory.Item\": {\"PrettyName\": 5}}",
+            "\"xyz.openbmc_project.Inventory.Item\".PrettyName",
+            "the inventory takes a text there, not the number 5",
+        ),
+        (
+            "{\"xyz.openbmc_project.Inventory.Item\": {\"Present\": {\"keywordName\": \"SN\"}}}",
+            "\"xyz.openbmc_project.Inventory.Item\".Present",
+            "takes a truth value there, not the text of a keyword",
+        ),
         ("{\"a.B\": {\"\": 1}}", "\"a.B\".\"\"", "no name of a property"),
         ("{\"ab\": null}", "ab", "no name of an interface"),
         ("{\"a.B\": {\"C\": {\"recordName\": \"VINI\"}}}", "\"a.B\".C", "names no keyword"),

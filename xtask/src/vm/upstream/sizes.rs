@@ -13,7 +13,7 @@ use crate::output;
 
 /// Checks and compiles a configuration, and says how many bytes that makes for each kind of FRU.
 pub fn table(system: &System, configs: &Path, root: &Path) -> Result<String> {
-    let source = Source { image: configs, site: None };
+    let source = Source { image: configs, site: None, schema: &[] };
     check(&source).with_context(|| format!("checking {}", configs.display()))?;
     build(&source, root).with_context(|| format!("compiling {}", configs.display()))?;
     let mut bytes: BTreeMap<&str, [u64; 3]> = BTreeMap::new();

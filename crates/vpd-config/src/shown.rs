@@ -1,0 +1,109 @@
+//! What a FRU's objects are to show, held against what the inventory hosts.
+
+use crate::files::{place_of, wrong_at};
+use crate::hosted::{Fate, Hosted};
+use crate::problem::{Findings, Warning};
+use dbus_api::inventory::records::interface_of;
+use fru_publication::{EepromKey, Fragment, Interfaces, PublishedRecords};
+use service_config::SourceFile;
+
+/// The inventory's schema, and where findings go.
+#[derive(Debug)]
+pub(crate) struct Judge<'a> {
+    pub(crate) hosted: &'a Hosted,
+    pub(crate) findings: &'a mut Findings,
+}
+
+/// Where in the files a table of interfaces is, and how that is called.
+struct Table<'a> {
+    subject: String,
+    /// Ways to it, the most likely first.
+    keys: Vec<Vec<&'a str>>,
+}
+
+impl Judge<'_> {
+    /// Finds what the inventory refuses, and gives what it will drop without a word: interfaces, and properties with their
+    /// interfaces.
+    pub(crate) fn look(&mut self, files: &[SourceFile], key: &EepromKey, fragment: &Fragment) -> Vec<String> {
+        let mut unshown = Vec::new();
+        let common = Table {
+            subject: "common".to_owned(),
+            keys: vec![vec!["fru", key.as_str(), "common"], vec!["common"]],
+        };
+        self.interfaces(files, &common, &fragment.common, &mut unshown);
+        for (index, object) in fragment.object.iter().enumerate() {
+            let index = index.to_string();
+            let way = |last| vec!["fru", key.as_str(), "object", &*index, last];
+            let subject = format!("fru {key}: object {}", object.path);
+            if let PublishedRecords::Only(records) = &object.records {
+                let table = Table { subject: subject.clone(), keys: vec![way("records")] };
+                for record in records.iter().map(|record| interface_of(&record.to_string())) {
+                    if !self.hosted.has_interface(&record) {
+                        self.drop(files, &table, &[], record, &mut unshown);
+                    }
+                }
+            }
+            let table = Table { subject, keys: vec![way("interfaces")] };
+            self.interfaces(files, &table, &object.interfaces, &mut unshown);
+        }
+        unshown
+    }
+
+    fn interfaces(
+        &mut self,
+        files: &[SourceFile],
+        table: &Table<'_>,
+        interfaces: &Interfaces,
+        unshown: &mut Vec<String>,
+    ) {
+        for (interface, properties) in interfaces {
+            if !self.hosted.has_interface(interface) {
+                self.drop(files, table, &[interface], interface.clone(), unshown);
+                continue;
+            }
+            for (property, source) in properties {
+                let name = format!("{interface}.{property}");
+                match self.hosted.fate(interface, property, source) {
+                    Fate::Shown => {}
+                    Fate::Dropped => self.drop(files, table, &[interface, property], name, unshown),
+                    Fate::Refused(why) => {
+                        let keys = table.ways(&[interface, property]);
+                        let keys: Vec<&[&str]> = keys.iter().map(Vec::as_slice).collect();
+                        let message = format!("{}: {name}: {why}", table.subject);
+                        self.findings.wrong(wrong_at(files, &keys, message));
+                    }
+                }
+            }
+        }
+    }
+
+    fn drop(
+        &mut self,
+        files: &[SourceFile],
+        table: &Table<'_>,
+        below: &[&str],
+        name: String,
+        unshown: &mut Vec<String>,
+    ) {
+        let keys = table.ways(below);
+        let keys: Vec<&[&str]> = keys.iter().map(Vec::as_slice).collect();
+        self.findings.warn(Warning {
+            place: place_of(files, &keys),
+            subject: table.subject.clone(),
+            message: format!("{name} is not in inventory-schema.d, so the inventory does not show it"),
+            unshown: name.clone(),
+        });
+        if !unshown.contains(&name) {
+            unshown.push(name);
+        }
+    }
+}
+
+impl<'a> Table<'a> {
+    fn ways<'b>(&'b self, below: &[&'b str]) -> Vec<Vec<&'b str>>
+    where
+        'a: 'b,
+    {
+        self.keys.iter().map(|way| [way, below].concat()).collect()
+    }
+}

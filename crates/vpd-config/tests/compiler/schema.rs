@@ -1,0 +1,127 @@
+//! What the inventory would refuse is an error, what it would drop without a word a warning.
+
+use crate::folder::{Folder, fru, run};
+
+const ITEM: &str = "xyz.openbmc_project.Inventory.Item";
+
+/// A FRU whose object has one interface; its line is the fifth.
+fn with(interface: &str) -> String {
+    fru("8-0050", "") + interface
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_an_error_with_its_line() {
+    let common = fru("8-0050", "") + &format!("[common.\"{ITEM}\"]\n\nPresent = \"yes\"\n");
+    let own = "[fru.\"8-0050\".common.\"a.B\"]\nC = 1\n".to_owned() + &with("");
+    let own = own.replace("a.B", ITEM).replace("C = 1", "Present = 7");
+    for (text, complaints) in [
+        (
+            with(&format!("interfaces.\"{ITEM}\" = {{ Present = true, PrettyName = 5 }}\n")),
+            ["10-a.toml:5", "fru 8-0050: object /system/fru8_0050", "PrettyName: the inventory takes a text"],
+        ),
+        (common, ["10-a.toml:7", "common: ", "Present: the inventory takes a truth value"]),
+        (
+            own,
+            ["10-a.toml:2", "common: ", "Present: the inventory takes a truth value there, not the number 7"],
+        ),
+    ] {
+        let folder = Folder::with(&[("vpd.d/10-a.toml", &text)]);
+        let run = folder.build();
+        assert_eq!(run.status, 65, "{text}: {}", run.errors);
+        for complaint in complaints {
+            assert!(run.errors.contains(complaint), "{text}: {} lacks {complaint}", run.errors);
+        }
+        assert!(folder.files().is_empty());
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_named_at_once_and_what_systems_have_in_common_only_once() {
+    let first = with(&format!("interfaces.\"{ITEM}\" = {{ Present = 1, PrettyName = 5 }}\n"));
+    let system = "[[match]]\nim = \"50001001\"\nsystem-eeproms = [\"8-0050\"]\n";
+    let system = system.replace("[[match]]\nim = \"50001001\"\n", "") + "[[match]]\nim = \"50001001\"\n";
+    let folder = Folder::with(&[("vpd.d/10-a.toml", &first), ("systems/a/10-a.toml", &system)]);
+    let run = folder.build();
+    assert_eq!(run.errors.lines().count(), 2, "{}", run.errors);
+    assert!(run.errors.lines().all(|line| line.starts_with("vpd-config: ")), "{}", run.errors);
+}
+
+#[test]
+fn an_unknown_name_is_a_warning_and_the_fragment_says_what_is_not_shown() {
+    let text = with(
+        "interfaces.\"xyz.openbmc_project.Inventory.Itme\" = { PrettyName = \"x\" }\n\
+         interfaces.\"xyz.openbmc_project.Inventory.Item\" = { PrettyNam = \"x\" }\n\
+         [[fru.\"8-0050\".object]]\npath = \"/b\"\nrecords = [\"VINI\", \"QQQQ\"]\n",
+    );
+    let folder = Folder::with(&[("vpd.d/10-a.toml", &text)]);
+    let run = folder.build();
+    assert_eq!((run.status, run.output.as_str()), (0, "0 systems, 1 EEPROMs, 5 files, 3 warnings\n"));
+    let lines: Vec<&str> = run.errors.lines().collect();
+    for (line, words) in [
+        (
+            6,
+            "object /system/fru8_0050: xyz.openbmc_project.Inventory.Item.PrettyNam is not in inventory-schema.d",
+        ),
+        (5, "xyz.openbmc_project.Inventory.Itme is not in inventory-schema.d"),
+        (9, "object /b: com.ibm.ipzvpd.QQQQ is not in inventory-schema.d, so the inventory does not show it"),
+    ] {
+        let place = format!("10-a.toml:{line}: ");
+        let is_it = |found: &&&str| found.starts_with("vpd-config: warning: ") && found.contains(words);
+        assert!(lines.iter().find(is_it).unwrap().contains(&place), "{}", run.errors);
+    }
+    let fragment = &folder.files()["usr/share/vivianite/vpd/systems/common/frus/8-0050.toml"];
+    let not_shown = "not-shown = [\"xyz.openbmc_project.Inventory.Item.PrettyNam\", \
+                     \"xyz.openbmc_project.Inventory.Itme\", \"com.ibm.ipzvpd.QQQQ\"]\n";
+    assert!(fragment.contains(not_shown), "{fragment}");
+    assert!(fragment.contains("PrettyNam = \"x\""), "another inventory may host it: {fragment}");
+}
+
+#[test]
+fn a_site_adds_to_the_schema_in_its_folder_or_by_name() {
+    let text = with("interfaces.\"a.B\" = { C = 7 }\n");
+    let folder = Folder::with(&[("vpd.d/10-a.toml", &text)]);
+    assert!(folder.build().errors.contains("a.B is not in inventory-schema.d"));
+    let source = folder.source();
+    let source = source.to_str().unwrap();
+    folder.write("more/20-site.toml", "[\"a.B\"]\nC = \"y\"\n");
+    let more = folder.source().join("more");
+    let run_named = run(&["check", source, "--schema", more.to_str().unwrap()]);
+    assert_eq!((run_named.status, run_named.errors.as_str()), (0, ""));
+    folder.write("inventory-schema.d/20-site.toml", "[\"a.B\"]\nC = \"b\"\n");
+    let refused = folder.build();
+    assert!(refused.errors.contains("a.B.C: the inventory takes a truth value there"), "{}", refused.errors);
+    // A file of the same name replaces, as on a machine.
+    let run_named = run(&["check", source, "--schema", more.to_str().unwrap()]);
+    assert_eq!((run_named.status, run_named.errors.as_str()), (0, ""));
+    // So does one of the shipped file's.
+    folder.write("inventory-schema.d/10-openbmc.toml", "");
+    folder.write("inventory-schema.d/20-site.toml", "[\"a.B\"]\nC = \"y\"\n");
+    folder.write("vpd.d/10-a.toml", &with(&format!("interfaces.\"{ITEM}\" = {{}}\n")));
+    assert!(folder.build().errors.contains(&format!("{ITEM} is not in inventory-schema.d")));
+}
+
+#[test]
+fn a_schema_that_is_none_is_named_with_its_line() {
+    let folder = Folder::with(&[("vpd.d/10-a.toml", "")]);
+    for (text, complaint) in [
+        ("\n[\"a.B\"]\nC = \"h\"\n", "20-site.toml:3: a.B.C: type h cannot be hosted"),
+        ("[\"a.B\"]\nC = { typ = \"s\" }\n", "20-site.toml: "),
+    ] {
+        folder.write("inventory-schema.d/20-site.toml", text);
+        let run = folder.build();
+        assert_eq!(run.status, 65, "{}", run.errors);
+        assert!(run.errors.contains(complaint), "{}", run.errors);
+    }
+    folder.write("inventory-schema.d/20-site.toml", "");
+    let source = folder.source();
+    let absent = source.join("absent");
+    let run = run(&["check", source.to_str().unwrap(), "--schema", absent.to_str().unwrap()]);
+    assert_eq!(run.status, 66, "{}", run.errors);
+    assert!(run.errors.contains("absent: there is no such folder"), "{}", run.errors);
+}
+
+#[test]
+fn no_source_says_itself_what_is_not_shown() {
+    let folder = Folder::with(&[("vpd.d/10-a.toml", &fru("8-0050", "not-shown = []\n"))]);
+    assert_eq!(folder.build().status, 65);
+}
