@@ -60,6 +60,24 @@ impl Node {
     }
 }
 
+impl Node {
+    /// `ND0`, as [`NodeStyle::Fixed`] has it.
+    pub const FIXED: Self = Self(Number::Fixed);
+
+    /// Reads a node's text, as `Display` writes it; `None` for any other.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "ND0" => Some(Self(Number::Fixed)),
+            "SC0" => Some(Self(Number::Control)),
+            _ => {
+                let digits = text.strip_prefix('N')?;
+                let is_number = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+                is_number.then(|| digits.parse().ok().map(|number| Self(Number::At(number)))).flatten()
+            }
+        }
+    }
+}
+
 /// How the segment of a path begins that a chassis has.
 const CHASSIS: &str = "chassis";
 
@@ -102,6 +120,16 @@ mod tests {
                     assert!(message.contains(text), "{path}: {message}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_node_is_read_as_it_is_written() {
+        for text in ["ND0", "SC0", "N00", "N01", "N99"] {
+            assert_eq!(Node::parse(text).map(|node| node.to_string()).as_deref(), Some(text));
+        }
+        for text in ["", "N", "N0", "N000", "N+1", "n00", "ND1", "SC1", "P0", "N0x"] {
+            assert_eq!(Node::parse(text), None, "{text}");
         }
     }
 

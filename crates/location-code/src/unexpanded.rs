@@ -1,4 +1,4 @@
-use crate::Prefix;
+use crate::{Node, Prefix};
 use std::fmt;
 
 /// What a code is relative to.
@@ -62,6 +62,16 @@ impl Unexpanded {
         self.form
     }
 
+    /// The node that the place of a code in an enclosure begins with, and the code without it; `None` where it begins with none.
+    ///
+    /// The node stands before the enclosure's serial number, and nothing makes a place of it: who writes it into a code that
+    /// is to be expanded (files of openpower-vpd-parser of 2026 have `Ufcs-N00-P0`) gets it twice.
+    pub fn without_node(&self) -> Option<(Node, Self)> {
+        let place = self.place.strip_prefix('-').filter(|_| self.form == Form::Enclosure)?;
+        let (first, rest) = place.split_at(place.find('-').unwrap_or(place.len()));
+        Some((Node::parse(first)?, Self { form: self.form, place: rest.to_owned() }))
+    }
+
     /// The code of the part in the machine that the prefix stands for.
     pub fn expand(&self, prefix: &Prefix) -> String {
         format!("{}{}", prefix.as_str(), self.place)
@@ -114,6 +124,26 @@ mod tests {
             if let Ok(code) = code {
                 assert_eq!(code.to_string(), text);
             }
+        }
+    }
+
+    #[test]
+    fn a_node_in_a_code_is_found_at_the_beginning_of_its_place_only() {
+        for (text, split) in [
+            ("Ufcs-N00-P0-C0", Some(("N00", "Ufcs-P0-C0"))),
+            ("Ufcs-ND0-P0", Some(("ND0", "Ufcs-P0"))),
+            ("Ufcs-SC0-OPL1", Some(("SC0", "Ufcs-OPL1"))),
+            ("Ufcs-N00", Some(("N00", "Ufcs"))),
+            ("Ufcs-N00-N01-P0", Some(("N00", "Ufcs-N01-P0"))),
+            ("Ufcs-P0-N00", None),
+            ("Ufcs-N0-P0", None),
+            ("Ufcs-NVME1", None),
+            ("Ufcs", None),
+            ("Umts-N00-P0", None),
+        ] {
+            let found = Unexpanded::parse(text).unwrap().without_node();
+            let found = found.map(|(node, code)| (node.to_string(), code.to_string()));
+            assert_eq!(found.as_ref().map(|(node, code)| (&**node, &**code)), split, "{text}");
         }
     }
 

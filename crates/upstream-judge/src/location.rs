@@ -31,7 +31,9 @@ fn expanded(system: &System, inventory: &Inventory, path: &str, code: &str) -> O
         let enclosure = format!("/system/{chassis}");
         let feature = text(inventory, &enclosure, ENCLOSURE, "FC")?;
         let serial = text(inventory, &enclosure, ENCLOSURE, "SE")?;
-        return Some(code.replacen("fcs", &format!("{}.{node}.{serial}", feature.get(..4)?), 1));
+        let rest = without_node(rest);
+        let before = code.get(..at)?;
+        return Some(format!("{before}{}.{node}.{serial}{rest}", feature.get(..4)?));
     }
     code.find("mts")?;
     // Only the EEPROM that holds it is looked at.
@@ -42,6 +44,17 @@ fn expanded(system: &System, inventory: &Inventory, path: &str, code: &str) -> O
     });
     let (model, serial) = holder?;
     Some(code.replacen("mts", &format!("{}.{serial}", model.replace('-', ".")), 1))
+}
+
+/// What follows, without the node that files of 2026 have there too; upstream's own query put it in and took it out again.
+fn without_node(rest: &str) -> &str {
+    let is_node = |word: &str| {
+        let digits = word.strip_prefix('N').unwrap_or_default();
+        matches!(word, "ND0" | "SC0")
+            || (digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let word = rest.split('-').nth(1).unwrap_or_default();
+    if is_node(word) { rest.get(1 + word.len()..).unwrap_or_default() } else { rest }
 }
 
 /// How a chassis is called in a code.

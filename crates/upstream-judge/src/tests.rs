@@ -105,6 +105,10 @@ fn codes_have_the_enclosure_of_their_chassis() {
     for (code, expanded) in [
         ("Ufcs", "U78DA.N00.W1"),
         ("Ufcs-P0-C1", "U78DA.N00.W1-P0-C1"),
+        ("Ufcs-N00-P0-C1", "U78DA.N00.W1-P0-C1"),
+        ("Ufcs-ND0-P0", "U78DA.N00.W1-P0"),
+        ("Ufcs-SC0", "U78DA.N00.W1"),
+        ("Ufcs-N1-P0", "U78DA.N00.W1-N1-P0"),
         ("Ufcsx", "Ufcsx"),
         // No record of this system's EEPROM has what it takes.
         ("Umts", "Umts"),

@@ -7,6 +7,7 @@ mod fru;
 mod interfaces;
 mod json;
 mod matching;
+mod node;
 mod object;
 mod slot;
 mod step;

@@ -1,12 +1,13 @@
 //! One system: its layers merged, its FRUs' fragments complete.
 
-use crate::files::wrong_at;
+use crate::files::{place_of, wrong_at};
 use crate::keys::label;
 use crate::layer::{BESIDE_FRAGMENT, BESIDE_OBJECT, FruSource, LocationTable, ObjectSource, Tables};
-use crate::problem::Findings;
+use crate::problem::{Findings, Warning};
 use crate::shown::Judge;
 use crate::{Outputs, Problem, fragment};
 use fru_publication::{EepromKey, Fragment, FragmentError, ObjectFragment, Presence, WantedFormat};
+use location_code::Unexpanded;
 use serde::Deserialize as _;
 use service_config::SourceFile;
 use std::collections::BTreeMap;
@@ -207,9 +208,22 @@ impl System {
         let mut locations =
             Locations { node: table.node, enclosure: table.enclosure, ..Locations::default() };
         locations.system = table.system.unwrap_or(locations.system);
-        for object in self.frus.values().flat_map(|fru| &fru.source.object) {
-            if let Some(code) = &object.location {
+        for (key, fru) in &self.frus {
+            for (index, object) in fru.source.object.iter().enumerate() {
+                let Some(code) = &object.location else { continue };
                 locations.object.push(LocatedObject { path: object.path.clone(), code: code.clone() });
+                if let Some((node, plain)) = Unexpanded::parse(code).ok().and_then(|code| code.without_node())
+                {
+                    let way: &[&str] = &["fru", key.as_str(), "object", &index.to_string(), "location"];
+                    findings.warn(Warning {
+                        place: place_of(&self.files, &[way]),
+                        subject: format!("fru {key}: object {}", object.path),
+                        unshown: String::new(),
+                        message: format!(
+                            "location {code} names the node {node}, which codes have before it: write {plain}"
+                        ),
+                    });
+                }
             }
         }
         locations.check().iter().for_each(|problem| findings.wrong(self.explain_location(problem)));

@@ -5,7 +5,7 @@ use crate::hosted::Hosted;
 use crate::import::eeprom::Eeprom;
 use crate::import::fields::{Field, Fields, Losses};
 use crate::import::json::Value;
-use crate::import::object::{Object, relative_path};
+use crate::import::object::{InventoryPath, Object};
 use crate::import::slot::Slot;
 use dbus_api::inventory;
 use fru_publication::EepromKey;
@@ -63,7 +63,7 @@ pub(crate) struct Fru {
 /// An entry whose object is known.
 #[derive(Debug)]
 pub(crate) struct Entry<'a> {
-    pub(crate) path: &'a str,
+    pub(crate) path: InventoryPath<'a>,
     pub(crate) value: &'a Value,
     pub(crate) fields: Fields<'a>,
 }
@@ -89,7 +89,7 @@ pub(crate) fn entries<'a>(field: &Field<'a>, file: &str) -> Result<Vec<Entry<'a>
         let path =
             fields.take("inventoryPath").ok_or_else(|| wrong(place.path(), "it has no inventoryPath"))?;
         let relative = match path.value {
-            Value::Text(text) => relative_path(text),
+            Value::Text(text) => InventoryPath::read(text),
             _ => None,
         };
         let message = || wrong(path.place.path(), &format!("{} is no inventory path", path.value));
@@ -113,16 +113,17 @@ impl Fru {
         let mut fru = Self::new(eeprom);
         let mut first = None;
         for (index, mut entry) in entries.into_iter().enumerate() {
-            if let Some(owner) = owners.get(entry.path) {
+            if let Some(owner) = owners.get(entry.path.relative) {
                 let what = if index == 0 { "the EEPROM is" } else { "the entry is" };
-                let why = format!("{} is already an object of {owner}, so {what} left out", entry.path);
+                let why =
+                    format!("{} is already an object of {owner}, so {what} left out", entry.path.relative);
                 losses.add(&entry.fields.place, why);
                 if index == 0 {
                     return None;
                 }
                 continue;
             }
-            owners.insert(entry.path.to_owned(), eeprom.key.clone());
+            owners.insert(entry.path.relative.to_owned(), eeprom.key.clone());
             match first {
                 None => fru.take_first(&mut entry.fields, losses),
                 Some(first) => only_first(first, &mut entry.fields, losses),
@@ -131,7 +132,7 @@ impl Fru {
             first = first.or(Some(entry.value));
             eeprom.compare(&mut entry.fields, losses);
             take_wordless(&mut entry.fields, losses);
-            let object = Object::take(entry.path.to_owned(), &mut entry.fields, hosted, losses);
+            let object = Object::take(entry.path, &mut entry.fields, hosted, losses);
             entry.fields.list_unknown(losses);
             if object.is_none() && index == 0 {
                 return None;

@@ -1,11 +1,12 @@
 //! Interfaces with fixed values and keywords, and the location code among them.
 
 use crate::hosted::{Fate, Hosted};
-use crate::import::fields::{Field, Losses};
+use crate::import::fields::{Field, Losses, Place};
 use crate::import::json::Value;
 use crate::import::words::quoted;
 use dbus_api::inventory;
 use fru_publication::Source;
+use location_code::{Node, Unexpanded};
 use std::collections::BTreeMap;
 use vpd_format::{KeywordName, RecordName};
 
@@ -22,9 +23,18 @@ pub(crate) struct Interface {
 /// What an object publishes besides records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Interfaces {
-    /// The location code, unexpanded.
-    pub(crate) location: Option<String>,
+    /// The location code, unexpanded, and without a node of its own.
+    pub(crate) location: Option<Located>,
     pub(crate) list: Vec<Interface>,
+}
+
+/// A location code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub(crate) code: String,
+    /// The node that the JSON's code names; the path tells it, and it has no place in what is written.
+    pub(crate) node: Option<Node>,
+    pub(crate) place: Place,
 }
 
 /// Which values are taken.
@@ -64,10 +74,17 @@ impl Interfaces {
         let Some(text) = code.text(losses) else { return };
         if text.is_empty() || text.len() > 200 || text.chars().any(char::is_control) {
             losses.add(&code.place, format!("{} is no location code", code.value));
-        } else if self.location.as_ref().is_some_and(|earlier| earlier != text) {
+            return;
+        }
+        let split = Unexpanded::parse(text).ok().and_then(|code| code.without_node());
+        let (node, plain) = match split {
+            Some((node, plain)) => (Some(node), plain.to_string()),
+            None => (None, text.to_owned()),
+        };
+        if self.location.as_ref().is_some_and(|earlier| earlier.code != plain) {
             losses.add(&code.place, format!("{} is a second location code", code.value));
         } else {
-            self.location = Some(text.to_owned());
+            self.location = Some(Located { code: plain, node, place: code.place });
         }
     }
 }

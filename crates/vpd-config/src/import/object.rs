@@ -11,6 +11,8 @@ use dbus_api::inventory;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Object {
     pub(crate) path: String,
+    /// The JSON gives its path relative to the inventory's root, as files until 2023 do.
+    pub(crate) is_older: bool,
     /// `None` where the default says it.
     pub(crate) records: Option<String>,
     pub(crate) common: Option<bool>,
@@ -26,12 +28,13 @@ pub(crate) struct Object {
 impl Object {
     /// Takes the keys that every entry may have; `None` when only a part could be taken that says something else.
     pub(crate) fn take(
-        path: String,
+        path: InventoryPath<'_>,
         entry: &mut Fields<'_>,
         hosted: &Hosted,
         losses: &mut Losses,
     ) -> Option<Self> {
-        let mut object = Self { path, prime: true, ..Self::default() };
+        let mut object =
+            Self { path: path.relative.to_owned(), is_older: path.is_older, prime: true, ..Self::default() };
         object.foreign = entry.take_flag("synthesized", losses).unwrap_or(false);
         object.take_records(entry, losses);
         object.take_presence(entry, losses);
@@ -133,14 +136,26 @@ fn replaceable_at(entry: &mut Fields<'_>, losses: &mut Losses) -> Vec<String> {
     found
 }
 
-/// An inventory path relative to the root, from either of upstream's forms.
-pub(crate) fn relative_path(text: &str) -> Option<&str> {
-    let path = text.strip_prefix(inventory::ROOT).filter(|rest| rest.starts_with('/')).unwrap_or(text);
-    let is_element = |part: &str| {
-        (1..=200).contains(&part.len())
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    let is_path =
-        path.len() <= 1_000 && path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_element));
-    is_path.then_some(path)
+/// The path of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InventoryPath<'a> {
+    /// Below the inventory's root, with its leading slash.
+    pub(crate) relative: &'a str,
+    /// It was given so, as in files until 2023.
+    pub(crate) is_older: bool,
+}
+
+impl<'a> InventoryPath<'a> {
+    /// Reads either of upstream's forms.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let below = text.strip_prefix(inventory::ROOT).filter(|rest| rest.starts_with('/'));
+        let relative = below.unwrap_or(text);
+        let is_element = |part: &str| {
+            (1..=200).contains(&part.len())
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        let is_path = relative.len() <= 1_000
+            && relative.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_element));
+        is_path.then_some(Self { relative, is_older: below.is_none() })
+    }
 }

@@ -111,7 +111,7 @@ impl Text {
 
     fn object(&mut self, object: &Object) {
         self.pair("path", quoted(&object.path));
-        self.optional("location", object.interfaces.location.as_ref().map(|code| quoted(code)));
+        self.optional("location", object.interfaces.location.as_ref().map(|location| quoted(&location.code)));
         self.optional("records", object.records.as_ref());
         self.optional("common", object.common);
         self.texts("ccin", &object.ccin);

@@ -8,7 +8,8 @@ use crate::import::fields::{Field, Fields, Losses, Place};
 use crate::import::fru::{Entry, Fru, Owners, entries, take_wordless};
 use crate::import::interfaces::{Interface, Interfaces, Takes};
 use crate::import::json::Value;
-use crate::import::object::relative_path;
+use crate::import::node;
+use crate::import::object::InventoryPath;
 use crate::import::slot::Slot;
 use crate::import::step::{Action, Step};
 use crate::keys::bus_of;
@@ -59,6 +60,7 @@ impl System {
         let eeproms = Fields::of(&frus).ok_or_else(|| wrong("frus is no object"))?;
         let mut frus = read_frus(eeproms, file, hosted, &mut losses)?;
         top.list_unknown(&mut losses);
+        node::list(&frus, &mut losses);
         let system_eeproms = frus.iter().filter(|fru| fru.is_system).map(|fru| fru.key.clone()).collect();
         frus.sort_by_cached_key(|fru| (bus_of(&fru.key), fru.key.clone()));
         Ok(Self {
@@ -209,10 +211,10 @@ fn read_redundant(
             fru.slot.prepend(&slot);
         }
         let path = match same.and_then(|value| value.get("inventoryPath")) {
-            Some(Value::Text(path)) => relative_path(path),
+            Some(Value::Text(path)) => InventoryPath::read(path),
             _ => None,
         };
-        if path != Some(entry.path) {
+        if path.map(|path| path.relative) != Some(entry.path.relative) {
             losses.add(&place.key("inventoryPath"), WHY);
         }
         eeprom.compare(&mut fields, losses);

@@ -121,6 +121,18 @@ fn a_schema_that_is_none_is_named_with_its_line() {
 }
 
 #[test]
+fn a_node_in_a_location_code_is_a_warning() {
+    let text = with("location = \"Ufcs-N00-P0\"\n").replace("/system/", "/system/chassis/");
+    let run = Folder::with(&[("vpd.d/10-a.toml", &text)]).build();
+    assert_eq!(run.status, 0, "{}", run.errors);
+    for words in
+        ["10-a.toml:5: fru 8-0050: object", "location Ufcs-N00-P0 names the node N00", "write Ufcs-P0"]
+    {
+        assert!(run.errors.contains(words), "{} lacks {words}", run.errors);
+    }
+}
+
+#[test]
 fn no_source_says_itself_what_is_not_shown() {
     let folder = Folder::with(&[("vpd.d/10-a.toml", &fru("8-0050", "not-shown = []\n"))]);
     assert_eq!(folder.build().status, 65);

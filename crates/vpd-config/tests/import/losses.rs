@@ -173,3 +173,55 @@ fn no_text_of_the_json_ends_a_comment() {
     let (_, text) = Folder::with(json).imported();
     assert!(!text.lines().any(|line| line.starts_with("b = 1") || line.starts_with("y = 2")), "{text}");
 }
+
+/// An object with a location code, by a whole path or one below the root.
+fn located(path: &str, code: &str) -> String {
+    let interfaces = "xyz.openbmc_project.Inventory.Decorator.LocationCode";
+    format!(
+        "{{\"inventoryPath\": \"{path}\", \"extraInterfaces\": {{\"{interfaces}\": {{\"LocationCode\": \"{code}\"}}}}}}"
+    )
+}
+
+const ROOT: &str = "/xyz/openbmc_project/inventory";
+
+#[test]
+fn a_node_in_a_code_is_taken_off_and_only_a_contradiction_is_listed() {
+    let path = |path: &str| format!("{ROOT}/system/{path}");
+    for (object, code, plain, losses) in [
+        ("chassis", "Ufcs-N00-P0-C0", "Ufcs-P0-C0", &[][..]),
+        ("chassis", "Ufcs-N00", "Ufcs", &[]),
+        ("chassis0/panel", "Ufcs-SC0-OPL1", "Ufcs-OPL1", &[]),
+        ("chassis2/motherboard", "Ufcs-N01-P0", "Ufcs-P0", &[]),
+        ("chassis", "Ufcs-P0-N00", "Ufcs-P0-N00", &[]),
+        ("chassis2", "Ufcs-N00-P0", "Ufcs-P0", &["the code names the node N00, and its object lies in N01"]),
+        (
+            "chassis",
+            "Ufcs-ND0-P0",
+            "Ufcs-P0",
+            &["meant for the node ND0; `numbered` tells it from the path, here N00; write node = \"fixed\""],
+        ),
+    ] {
+        let (run, text) = Folder::with(entries(&located(&path(object), code))).imported();
+        assert!(text.contains(&format!("\nlocation = \"{plain}\"\n")), "{code}: {text}");
+        assert_eq!(run.losses().len(), losses.len(), "{code}: {}", run.output);
+        for loss in losses {
+            let place = "LocationCode at frus.\"/sys/bus/i2c/drivers/at24/8-0050/eeprom\"[0].extraInterfaces";
+            assert!(run.losses()[0].contains(loss) && run.losses()[0].starts_with(place), "{}", run.output);
+        }
+    }
+}
+
+#[test]
+fn it_is_said_that_codes_of_older_files_get_another_node() {
+    let older = [("/system/chassis", "Ufcs"), ("/system", "Umts"), ("/system/chassis/a", "Ufcs-P0")];
+    let json = older.map(|(path, code)| located(path, code)).join(", ");
+    let (run, text) = Folder::with(entries(&json)).imported();
+    assert!(text.contains("node = \"numbered\""), "{text}");
+    let [loss] = run.losses()[..] else { panic!("{}", run.output) };
+    assert!(
+        loss.contains("meant for the node ND0, as are 1 more; `numbered` tells it from the path, here N00"),
+        "{loss}"
+    );
+    let whole = older.map(|(path, code)| located(&format!("{ROOT}{path}"), code)).join(", ");
+    assert!(Folder::with(entries(&whole)).imported().0.losses().is_empty());
+}
