@@ -3,9 +3,8 @@
 use crate::{Rejection, Rules, VersionFloor};
 use image_format::{
     DigestAlgorithm, DigestError, Excerpt, IdentityError, Manifest, Purpose, PurposeError, SupplyIdentity,
-    compare_versions,
+    VersionFault,
 };
-use std::cmp::Ordering;
 
 /// Why an image does not suit.
 #[derive(Debug, thiserror::Error)]
@@ -85,14 +84,17 @@ fn judge_machine(manifest: &Manifest, rules: &Rules) -> Result<(), JudgeError> {
 fn judge_version(manifest: &Manifest, purpose: Purpose, floor: &VersionFloor) -> Result<(), Rejection> {
     let is_meant = |target: &String| is_for(manifest, target);
     let applies = floor.purpose == purpose && floor.target.as_ref().is_none_or(is_meant);
-    if applies && compare_versions(&manifest.version, &floor.minimum) == Ordering::Less {
-        return Err(Rejection::TooOld {
-            minimum: floor.minimum.clone(),
-            actual: manifest.version.clone(),
-            purpose: purpose.full(),
-        });
+    if !applies {
+        return Ok(());
     }
-    Ok(())
+    floor.minimum.judge(&manifest.version).map_err(|fault| {
+        let (minimum, actual) = (floor.minimum.as_str().to_owned(), manifest.version.clone());
+        let purpose = purpose.full();
+        match fault {
+            VersionFault::Older => Rejection::TooOld { minimum, actual, purpose },
+            fault => Rejection::Incomparable { minimum, actual, purpose, fault },
+        }
+    })
 }
 
 /// Whether an image may be for a target: of one that names none, nobody can say that it is not.

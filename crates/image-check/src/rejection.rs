@@ -5,7 +5,7 @@ pub use archive::ArchiveError;
 pub use file::{FileError, MemberError};
 
 use crate::{JudgeError, SignatureFault};
-use image_format::ManifestError;
+use image_format::{ManifestError, VersionFault};
 use nix::errno::Errno;
 use std::io;
 
@@ -68,6 +68,18 @@ pub enum Rejection {
         /// The image's purpose.
         purpose: String,
     },
+    /// Nothing says whether the image is older than what is taken.
+    #[error("version {actual} cannot be compared with {minimum}, the oldest that is taken: {fault}")]
+    Incomparable {
+        /// The oldest version that is taken.
+        minimum: String,
+        /// The image's version.
+        actual: String,
+        /// The image's purpose.
+        purpose: String,
+        /// Why not.
+        fault: VersionFault,
+    },
     /// It is not signed as it should be.
     #[error("signature: {0}")]
     Signature(#[from] SignatureFault),
@@ -105,7 +117,7 @@ pub enum Class {
     Busy,
     /// Signatures.
     Signature,
-    /// Too old.
+    /// Too old, or not known not to be.
     Incompatible,
     /// A fault of the machine, not of the image.
     Internal,
@@ -132,7 +144,7 @@ impl Rejection {
             Self::File(_) | Self::Limit(_) | Self::Unsuitable(_) => Class::Image,
             Self::Busy { .. } => Class::Busy,
             Self::NoManifest | Self::ManifestIsFolder | Self::Manifest(_) => Class::Manifest,
-            Self::TooOld { .. } => Class::Incompatible,
+            Self::TooOld { .. } | Self::Incomparable { .. } => Class::Incompatible,
             Self::Signature(_) => Class::Signature,
             Self::Storage(_) => Class::Internal,
             Self::Ignored { .. } | Self::Foreign { .. } | Self::Interrupted => Class::None,

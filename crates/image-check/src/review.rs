@@ -36,7 +36,7 @@ pub fn review(manifest: &[u8], signer: Option<&str>, rules: &Rules) -> Result<()
 mod tests {
     use super::*;
     use crate::{TrustStore, VersionFloor};
-    use image_format::Purpose;
+    use image_format::{MinimumVersion, Purpose};
 
     const MANIFEST: &[u8] =
         b"purpose=xyz.openbmc_project.Software.Version.VersionPurpose.Other\nversion=2\nMachineName=m\n";
@@ -46,7 +46,7 @@ mod tests {
     }
 
     fn floor(purpose: Purpose, minimum: &str) -> Vec<VersionFloor> {
-        vec![VersionFloor { purpose, target: None, minimum: minimum.to_owned() }]
+        vec![VersionFloor { purpose, target: None, minimum: MinimumVersion::new(minimum, None).unwrap() }]
     }
 
     #[test]
@@ -56,6 +56,7 @@ mod tests {
             (Rules { floors: floor(Purpose::Psu, "9"), ..rules() }, true),
             (Rules { floors: floor(Purpose::Other, "2"), ..rules() }, true),
             (Rules { floors: floor(Purpose::Other, "9"), ..rules() }, false),
+            (Rules { floors: floor(Purpose::Other, "fw1"), ..rules() }, false),
             (Rules { machine: Some("other".to_owned()), ..rules() }, false),
             (Rules { ignored_purposes: vec![Purpose::Other], ..rules() }, false),
             (Rules { signature: SignaturePolicy::Advisory, ..rules() }, true),

@@ -1,7 +1,7 @@
 //! What an image must keep to.
 
 use crate::TrustStore;
-use image_format::{ManifestLimits, NameLimits, Purpose};
+use image_format::{ManifestLimits, MinimumVersion, NameLimits, Purpose};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -122,7 +122,7 @@ pub struct VersionFloor {
     /// Two that name the same model and manufacturer of power supplies are one.
     pub target: Option<String>,
     /// The oldest version.
-    pub minimum: String,
+    pub minimum: MinimumVersion,
 }
 
 #[cfg(test)]

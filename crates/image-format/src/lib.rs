@@ -18,7 +18,7 @@
 //! Must not know: files, archives, keys, buses, settings.
 //!
 //! Sources: archives and MANIFEST of openbmc/phosphor-bmc-code-mgmt, member `VersionPurpose` of
-//! openbmc/phosphor-dbus-interfaces, os-release(5), the UAPI group's version format.
+//! openbmc/phosphor-dbus-interfaces, os-release(5), git-describe(1).
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -43,8 +43,8 @@ pub mod names;
 mod os_release;
 mod purpose;
 mod supply_identity;
+mod version;
 mod version_id;
-mod version_order;
 
 pub use coverage::{Check, CoverageError, KeyRole, PostQuantumTrust, Subject, signature_plan};
 pub use digest::{DigestAlgorithm, DigestError, parse_hash_function};
@@ -55,5 +55,7 @@ pub use member_name::{MemberName, NameError, NameLimits};
 pub use os_release::OsRelease;
 pub use purpose::{Purpose, PurposeError};
 pub use supply_identity::{IdentityError, SupplyIdentity};
+pub use version::{
+    Fit, Incomparable, MinimumError, MinimumVersion, PatternError, VersionFault, compare_versions,
+};
 pub use version_id::{VersionId, VersionIdError};
-pub use version_order::compare_versions;

@@ -5,7 +5,7 @@ use image_check::{
     Class, DigestChoice, DiskFolder, Image, KeySet, Nowhere, Rejection, Remark, Rules, SignaturePolicy,
     TrustStore, Verification, VersionFloor,
 };
-use image_format::{DigestAlgorithm, PayloadDigest, Purpose};
+use image_format::{DigestAlgorithm, MinimumVersion, PayloadDigest, Purpose};
 use image_ingest::{Incoming, ingest};
 use image_signature::{PrivateKey, PublicKey};
 use std::sync::LazyLock;
@@ -125,7 +125,7 @@ fn what_the_manifest_says_must_suit_the_machine() {
     let floor = |purpose, target: Option<&str>, minimum: &str| VersionFloor {
         purpose,
         target: target.map(str::to_owned),
-        minimum: minimum.to_owned(),
+        minimum: MinimumVersion::new(minimum, None).unwrap(),
     };
     let of_supply = Some("model=m,manufacturer=v");
     for (rules, class) in [
@@ -150,9 +150,35 @@ fn what_the_manifest_says_must_suit_the_machine() {
 }
 
 #[test]
+fn a_version_that_cannot_be_compared_with_the_floor_is_refused_with_both_and_the_reason() {
+    let rules = |minimum: &str, pattern| {
+        let minimum = MinimumVersion::new(minimum, pattern).unwrap();
+        let floor = VersionFloor { purpose: Purpose::Host, target: None, minimum };
+        Rules { signature: SignaturePolicy::Off, floors: vec![floor], ..rules() }
+    };
+    let image = |version: &str| archive(ImageBuilder::new(Purpose::Host, version).payload("x", b"y"));
+    let (old, new) = ("IBM-witherspoon-ibm-OP9_v1.19_1.90", "IBM-witherspoon-ibm-OP9-v2.0-2.14");
+    let refused = judge(&image(old), &rules(new, None)).unwrap_err();
+    assert_eq!(refused.class(), Class::Incompatible);
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "version {old} cannot be compared with {new}, the oldest that is taken: \"_v1.19_1.90\" and \"-v2.0-2.14\" have \
+             no order"
+        )
+    );
+    let refused = judge(&image(old), &rules(new, Some("*v#?*"))).unwrap_err();
+    assert!(matches!(refused, Rejection::TooOld { .. }), "{refused}");
+    assert!(judge(&image(new), &rules(old, Some("*v#?*"))).is_ok());
+    let refused = judge(&image("2.1"), &rules("2.0", Some("*v#?*"))).unwrap_err();
+    assert!(refused.to_string().ends_with("the pattern \"*v#?*\" does not fit it"), "{refused}");
+}
+
+#[test]
 fn a_version_floor_of_a_target_holds_however_the_target_is_written_and_where_none_is() {
     let of = |purpose, target: &str| {
-        let floor = VersionFloor { purpose, target: Some(target.to_owned()), minimum: "2".to_owned() };
+        let minimum = MinimumVersion::new("2", None).unwrap();
+        let floor = VersionFloor { purpose, target: Some(target.to_owned()), minimum };
         Rules { signature: SignaturePolicy::Off, floors: vec![floor], ..rules() }
     };
     let host = || ImageBuilder::new(Purpose::Host, "1").payload("x", b"y");

@@ -81,7 +81,11 @@ fn fail(rejection: &Rejection) -> String {
 }
 
 fn incompatible(rejection: &Rejection, event: Event) -> Event {
-    let Rejection::TooOld { minimum, actual, purpose } = rejection else { return event };
+    let (Rejection::TooOld { minimum, actual, purpose }
+    | Rejection::Incomparable { minimum, actual, purpose, .. }) = rejection
+    else {
+        return event;
+    };
     event
         .with(data::MIN_VERSION, minimum)
         .with(data::ACTUAL_VERSION, actual)
@@ -92,12 +96,19 @@ fn incompatible(rejection: &Rejection, event: Event) -> Event {
 mod tests {
     use super::*;
     use image_check::LimitError;
+    use image_format::Incomparable;
 
     #[test]
     fn each_kind_of_failure_has_upstreams_event() {
         let machine = JudgeError::Machine { image: "a".to_owned(), machine: "b".to_owned() };
         let too_old =
             Rejection::TooOld { minimum: "2".to_owned(), actual: "1".to_owned(), purpose: "p".to_owned() };
+        let incomparable = Rejection::Incomparable {
+            minimum: "2".to_owned(),
+            actual: "a".to_owned(),
+            purpose: "p".to_owned(),
+            fault: Incomparable::Beginning.into(),
+        };
         for (rejection, id, key, value) in [
             (Rejection::Truncated, "Image.Error.UnTarFailure", "PATH", "/tmp/images/a"),
             (Rejection::NoManifest, "Image.Error.ManifestFileFailure", "PATH", "/tmp/images/a"),
@@ -110,6 +121,7 @@ mod tests {
                 "/tmp/images/a",
             ),
             (too_old, "Version.Error.Incompatible", "MIN_VERSION", "2"),
+            (incomparable, "Version.Error.Incompatible", "ACTUAL_VERSION", "a"),
             (
                 image_check::SignatureFault::NoTrust.into(),
                 "Version.Error.InvalidSignature",

@@ -5,7 +5,7 @@ use crate::image_source::Patience;
 use crate::images::hand_on;
 use anyhow::{Context as _, bail, ensure};
 use image_check::{Limits, MinimumFree, VersionFloor};
-use image_format::{ManifestLimits, NameLimits, Purpose};
+use image_format::{ManifestLimits, MinimumVersion, NameLimits, Purpose};
 use installer_trust::{Grants, Tables};
 use nix::unistd::Group;
 use serde::Deserialize;
@@ -103,12 +103,29 @@ pub enum SoftwareManager {
     Off,
 }
 
+/// Checked as it is read, so that what is wrong with it is told with its line.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "FloorTable")]
+struct Floor(VersionFloor);
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Floor {
+struct FloorTable {
     purpose: String,
     target: Option<String>,
     minimum: String,
+    pattern: Option<String>,
+}
+
+impl TryFrom<FloorTable> for Floor {
+    type Error = String;
+
+    fn try_from(table: FloorTable) -> Result<Self, String> {
+        let purpose = purpose(&table.purpose).map_err(|error| format!("version-floors: {error:#}"))?;
+        let minimum = MinimumVersion::new(&table.minimum, table.pattern.as_deref());
+        let minimum = minimum.map_err(|error| format!("version-floors: {error}"))?;
+        Ok(Self(VersionFloor { purpose, target: table.target, minimum }))
+    }
 }
 
 /// What the service goes by.
@@ -201,7 +218,7 @@ impl Fragment {
             require_payload_digests: self.require_payload_digests.unwrap_or(false),
             allow_unknown_purpose: self.allow_unknown_purpose.unwrap_or(false),
             ignored_purposes: self.ignored_purposes()?,
-            floors: self.floors()?,
+            floors: self.version_floors.iter().flatten().map(|floor| floor.0.clone()).collect(),
             settle: Duration::from_millis(self.settle_ms.unwrap_or(3_000).min(NEVER_S)),
             queue: self.queue.unwrap_or(8).max(1),
             max_images: self.max_images.unwrap_or(8).max(1),
@@ -275,18 +292,6 @@ impl Fragment {
             Ok(purpose)
         });
         purposes.collect::<anyhow::Result<_>>().context("hand-on")
-    }
-
-    fn floors(&self) -> anyhow::Result<Vec<VersionFloor>> {
-        let floors = self.version_floors.iter().flatten();
-        let floors = floors.map(|floor| {
-            Ok(VersionFloor {
-                purpose: purpose(&floor.purpose).context("version-floors")?,
-                target: floor.target.clone(),
-                minimum: floor.minimum.clone(),
-            })
-        });
-        floors.collect()
     }
 
     fn multipart_object(&self) -> anyhow::Result<String> {
@@ -371,6 +376,30 @@ mod tests {
         let text = "group = \"no-such-group-here\"\n[[version-floors]]\npurpose = \"BMC\"\nminimum = \"1\"";
         let settings = settings(text).unwrap();
         assert_eq!((settings.group, settings.floors.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_floor_that_is_none_is_told_with_file_and_line() {
+        for (floor, reason) in [
+            ("minimum = \"1\"\npattern = \"v*\"", "the pattern \"v*\" is none: it has 0 times #"),
+            ("minimum = \"1\"\npattern = \"#.#\"", "the pattern \"#.#\" is none: it has 2 times #"),
+            ("minimum = \"x1\"\npattern = \"v#\"", "the pattern \"v#\" does not fit it"),
+            ("minimum = \"latest\"", "has no number in it"),
+            ("minimum = \"1\"\npatern = \"v#\"", "unknown field `patern`"),
+        ] {
+            let text = format!("queue = 2\n\n[[version-floors]]\npurpose = \"BMC\"\n{floor}\n");
+            let path = PathBuf::from("/etc/90-floor.toml");
+            let error = service_config::merge::<Fragment>(&[service_config::SourceFile { path, text }]);
+            let error = error.unwrap_err().to_string();
+            let is_placed = ["line 3", "line 6"].iter().any(|line| error.contains(line));
+            assert!(is_placed && error.contains("/etc/90-floor.toml") && error.contains(reason), "{error}");
+        }
+        let text = "[[version-floors]]\npurpose = \"Host\"\nminimum = \"2.0\"\npattern = \"*v#?*\"\n";
+        let floors = settings(text).unwrap().floors;
+        let [VersionFloor { purpose: Purpose::Host, target: None, minimum }] = &floors[..] else {
+            panic!("{floors:?}");
+        };
+        assert!(minimum.judge("OP9-v2.0.10-2.22").is_ok() && minimum.judge("OP9_v1.19_1.90").is_err());
     }
 
     #[test]

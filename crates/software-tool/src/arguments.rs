@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use image_check::VersionFloor;
-use image_format::Purpose;
+use image_format::{MinimumVersion, Purpose};
 use std::path::PathBuf;
 use std::time::Duration;
 use update_state::ApplyTime;
@@ -135,8 +135,9 @@ pub(crate) struct Verify {
     /// The machine that images must be for, if they name one; any by default
     #[arg(long, value_name = "NAME")]
     pub(crate) machine: Option<String>,
-    /// The oldest version of a purpose, or of one target, such as PSU=1.2:model=M,manufacturer=V; may be repeated
-    #[arg(long = "floor", value_name = "PURPOSE=VERSION[:TARGET]", value_parser = floor)]
+    /// The oldest version of a purpose, or of one target, such as PSU=1.2:model=M,manufacturer=V; with a pattern, such as
+    /// 'Host=2.0,*v#-*', only the number is compared that has the # for it; may be repeated
+    #[arg(long = "floor", value_name = "PURPOSE=VERSION[,PATTERN][:TARGET]", value_parser = floor)]
     pub(crate) floors: Vec<VersionFloor>,
     /// Refuse an image that does not list its payloads with their digests
     #[arg(long, conflicts_with = "unsigned")]
@@ -257,13 +258,18 @@ fn purpose(text: &str) -> Result<Purpose, String> {
 }
 
 fn floor(text: &str) -> Result<VersionFloor, String> {
-    let (word, rest) = text.split_once('=').ok_or("PURPOSE=VERSION, or PURPOSE=VERSION:TARGET")?;
-    let (minimum, target) = match rest.split_once(':') {
-        Some((minimum, target)) => (minimum, Some(target.to_owned())),
+    let (word, rest) = text.split_once('=').ok_or("PURPOSE=VERSION[,PATTERN][:TARGET]")?;
+    let (rest, target) = match rest.split_once(':') {
+        Some((rest, target)) => (rest, Some(target.to_owned())),
+        None => (rest, None),
+    };
+    let (minimum, pattern) = match rest.split_once(',') {
+        Some((minimum, pattern)) => (minimum, Some(pattern)),
         None => (rest, None),
     };
     if minimum.is_empty() || target.as_ref().is_some_and(String::is_empty) {
         return Err("the version or the target is empty".to_owned());
     }
-    Ok(VersionFloor { purpose: purpose(word)?, target, minimum: minimum.to_owned() })
+    let minimum = MinimumVersion::new(minimum, pattern).map_err(|error| error.to_string())?;
+    Ok(VersionFloor { purpose: purpose(word)?, target, minimum })
 }

@@ -84,6 +84,25 @@ fn floors_and_listed_payloads_are_asked_for_by_options() {
         assert_eq!(run.status, if is_taken { 0 } else { 65 }, "{floors}: {run:?}");
         assert_eq!(run.output.contains("is older than"), !is_taken, "{run:?}");
     }
+    for (floor, status, said) in [
+        (
+            "PSU=fw1",
+            65,
+            "version 1.2 cannot be compared with fw1, the oldest that is taken: they do not begin alike",
+        ),
+        ("PSU=1,#*", 0, "signed"),
+        ("PSU=1.3,#*", 65, "older than 1.3"),
+        ("PSU=1.3,#:manufacturer=V,model=N", 0, "signed"),
+        ("PSU=1.3,#:manufacturer=V,model=M", 65, "older than 1.3"),
+        ("PSU=1,v#", 65, "the pattern \"v#\" does not fit it"),
+        ("PSU=1,v", 64, "it has 0 times #"),
+        ("PSU=latest", 64, "has no number in it"),
+        ("PSU=,#", 64, "is empty"),
+    ] {
+        let run = desk.run(&format!("verify @image.tar --trust @trust --floor {floor}"));
+        assert_eq!(run.status, status, "{floor}: {run:?}");
+        assert!(run.output.contains(said) || run.errors.contains(said), "{floor}: {run:?}");
+    }
     desk.done("verify @image.tar --trust @trust --require-payload-digests");
     let key = image_signature::PrivateKey::from_pem(&desk.read("key.pem")).unwrap();
     let mut silent = Vec::new();

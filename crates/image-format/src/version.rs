@@ -1,0 +1,10 @@
+//! Versions as images have them: which of two is newer, and what a floor lets pass.
+
+mod floor;
+mod number;
+mod order;
+mod pattern;
+
+pub use floor::{MinimumError, MinimumVersion, VersionFault};
+pub use order::{Incomparable, compare_versions};
+pub use pattern::{Fit, PatternError};

@@ -1,0 +1,236 @@
+use super::compare_versions;
+use super::number::Number;
+use super::order::Incomparable;
+use super::pattern::{Fit, Pattern, PatternError};
+use crate::Excerpt;
+use std::cmp::Ordering;
+
+/// The oldest version that is taken.
+///
+/// Without a pattern versions are compared by [`compare_versions`]. With one, only the number is that the pattern has a `#`
+/// for; the pattern must fit each version, and in one way. `*` stands for any characters, `?` for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MinimumVersion {
+    text: String,
+    pattern: Option<Pattern>,
+}
+
+/// Why a text is no oldest version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MinimumError {
+    /// It has no digit, so that no other version can be compared with it.
+    #[error("the oldest version \"{}\" has no number in it", Excerpt::of(.0))]
+    NoNumber(String),
+    /// It says that it is of changed sources, so that no other version can be compared with it.
+    #[error("the oldest version \"{}\" says -dirty, so that none can be compared with it", Excerpt::of(.0))]
+    Dirty(String),
+    /// The pattern is none.
+    #[error("the pattern \"{}\" is none: {source}", Excerpt::of(.pattern))]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        source: PatternError,
+    },
+    /// The version is no number, and not one that the pattern fits in one way.
+    #[error(
+        "the oldest version \"{}\" is no number alone, and {}",
+        Excerpt::of(.minimum),
+        fit_text(pattern, *fit)
+    )]
+    Fit {
+        /// The version.
+        minimum: String,
+        /// The pattern.
+        pattern: String,
+        /// How often it fits.
+        fit: Fit,
+    },
+}
+
+/// Why a version is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VersionFault {
+    /// It is older than the oldest that is taken.
+    #[error("it is older")]
+    Older,
+    /// Nothing says which of them is newer.
+    #[error(transparent)]
+    Incomparable(#[from] Incomparable),
+    /// The pattern does not say which number counts.
+    #[error("{}", fit_text(pattern, *fit))]
+    Fit {
+        /// The pattern.
+        pattern: String,
+        /// How often it fits.
+        fit: Fit,
+    },
+}
+
+impl MinimumVersion {
+    /// An oldest version, with a pattern if its number alone shall count; then it may be the bare number.
+    ///
+    /// Errors: [`MinimumError`].
+    pub fn new(minimum: &str, pattern: Option<&str>) -> Result<Self, MinimumError> {
+        let pattern = pattern.map(parse).transpose()?;
+        let text = minimum.to_owned();
+        match &pattern {
+            None if !minimum.contains(|character: char| character.is_ascii_digit()) => {
+                return Err(MinimumError::NoNumber(text));
+            }
+            None if is_dirty(minimum) => return Err(MinimumError::Dirty(text)),
+            None => {}
+            Some(pattern) => {
+                let fault = |fit| MinimumError::Fit {
+                    minimum: text.clone(),
+                    pattern: pattern.as_str().to_owned(),
+                    fit,
+                };
+                number(minimum, pattern).map_err(fault)?;
+            }
+        }
+        Ok(Self { text, pattern })
+    }
+
+    /// The version, as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Judges a version.
+    ///
+    /// Errors: [`VersionFault`]; what cannot be compared is not taken.
+    pub fn judge(&self, version: &str) -> Result<(), VersionFault> {
+        let is_older = match &self.pattern {
+            None => compare_versions(version, &self.text)? == Ordering::Less,
+            Some(pattern) => {
+                let fault = |fit| VersionFault::Fit { pattern: pattern.as_str().to_owned(), fit };
+                let actual = pattern.number(version).map_err(fault)?;
+                let minimum = number(&self.text, pattern).map_err(fault)?;
+                actual.difference(minimum).is_some_and(|difference| difference.order == Ordering::Less)
+            }
+        };
+        if is_older { Err(VersionFault::Older) } else { Ok(()) }
+    }
+}
+
+fn parse(pattern: &str) -> Result<Pattern, MinimumError> {
+    Pattern::parse(pattern).map_err(|source| MinimumError::Pattern { pattern: pattern.to_owned(), source })
+}
+
+fn is_dirty(minimum: &str) -> bool {
+    compare_versions(minimum, "0") == Err(Incomparable::Dirty)
+}
+
+/// The number of an oldest version.
+fn number<'a>(minimum: &'a str, pattern: &Pattern) -> Result<Number<'a>, Fit> {
+    Number::whole(minimum).map_or_else(|| pattern.number(minimum), Ok)
+}
+
+fn fit_text(pattern: &str, fit: Fit) -> String {
+    let pattern = Excerpt::of(pattern);
+    match fit {
+        Fit::None => format!("the pattern \"{pattern}\" does not fit it"),
+        Fit::Several => format!("the pattern \"{pattern}\" fits more than one number of it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(minimum: &str, pattern: Option<&str>, version: &str) -> Result<(), VersionFault> {
+        MinimumVersion::new(minimum, pattern).unwrap().judge(version)
+    }
+
+    #[test]
+    fn what_is_older_or_cannot_be_compared_is_not_taken() {
+        assert_eq!(judge("2.11.0", None, "2.11.0"), Ok(()));
+        assert_eq!(judge("2.11.0", None, "v2.12.0-rc1"), Ok(()));
+        for version in ["2.10.9", "2.11.0-rc1", "2.11.0-dev-100-gabc", "2.11.0-dev-1234-gabcdef01"] {
+            assert_eq!(judge("2.11.0", None, version), Err(VersionFault::Older), "{version}");
+        }
+        for version in ["2.11.0-1", "2.11.0a", "", "fw2.12.0", "2.12.0-dirty", "latest"] {
+            let fault = judge("2.11.0", None, version);
+            assert!(matches!(fault, Err(VersionFault::Incomparable(_))), "{version}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn two_ways_of_writing_versions_on_one_machine_are_told_apart_by_a_pattern_alone() {
+        let newer = "IBM-witherspoon-OP9-v2.0.10-2.22";
+        let (older, old) = ("IBM-witherspoon-ibm-OP9_v1.19_1.90", "IBM-witherspoon-ibm-OP9-v2.0-2.14");
+        for (minimum, version) in [(old, older), (older, newer), (newer, old)] {
+            let fault = judge(minimum, None, version);
+            assert!(matches!(fault, Err(VersionFault::Incomparable(_))), "{minimum} {version}: {fault:?}");
+        }
+        for (minimum, version, expected) in [
+            (old, older, Err(VersionFault::Older)),
+            ("2.0", older, Err(VersionFault::Older)),
+            (older, newer, Ok(())),
+            ("1.19", newer, Ok(())),
+            (newer, old, Err(VersionFault::Older)),
+            (old, newer, Ok(())),
+            (old, old, Ok(())),
+        ] {
+            assert_eq!(
+                judge(minimum, Some("IBM-witherspoon-*v#?*"), version),
+                expected,
+                "{minimum} {version}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_version_whose_number_the_pattern_does_not_find_is_not_taken() {
+        for (pattern, version, fit, said) in [
+            ("v#", "1.2", Fit::None, "the pattern \"v#\" does not fit it"),
+            ("*#*", "9.1-9.2", Fit::Several, "the pattern \"*#*\" fits more than one number of it"),
+        ] {
+            let fault = judge("1", Some(pattern), version).unwrap_err();
+            assert_eq!(fault, VersionFault::Fit { pattern: pattern.to_owned(), fit });
+            assert_eq!(fault.to_string(), said);
+        }
+        // The rest does not count: that is what a pattern says.
+        assert_eq!(judge("1.2", Some("#*"), "1.2-dirty"), Ok(()));
+    }
+
+    #[test]
+    fn an_oldest_version_that_could_refuse_all_or_nothing_is_none() {
+        for (minimum, pattern, said) in [
+            ("", None, "the oldest version \"\" has no number in it"),
+            ("latest", None, "the oldest version \"latest\" has no number in it"),
+            (
+                "1.2-dirty",
+                None,
+                "the oldest version \"1.2-dirty\" says -dirty, so that none can be compared with it",
+            ),
+            (
+                "1",
+                Some("*"),
+                "the pattern \"*\" is none: it has 0 times #, for the number, and must have it once",
+            ),
+            (
+                "1",
+                Some("##"),
+                "the pattern \"##\" is none: it has 2 times #, for the number, and must have it once",
+            ),
+            (
+                "x1",
+                Some("v#"),
+                "the oldest version \"x1\" is no number alone, and the pattern \"v#\" does not fit it",
+            ),
+            (
+                "1-2",
+                Some("*#*"),
+                "the oldest version \"1-2\" is no number alone, and the pattern \"*#*\" fits more than one number of it",
+            ),
+        ] {
+            let error = MinimumVersion::new(minimum, pattern).unwrap_err();
+            assert_eq!(error.to_string(), said);
+        }
+        assert_eq!(MinimumVersion::new("v1.2", Some("v#")).unwrap().as_str(), "v1.2");
+    }
+}
