@@ -92,7 +92,7 @@ fn judge_version(manifest: &Manifest, purpose: Purpose, floor: &VersionFloor) ->
         let purpose = purpose.full();
         match fault {
             VersionFault::Older => Rejection::TooOld { minimum, actual, purpose },
-            fault => Rejection::Incomparable { minimum, actual, purpose, fault },
+            fault => Rejection::Incomparable { minimum, actual, purpose, fault: Box::new(fault) },
         }
     })
 }

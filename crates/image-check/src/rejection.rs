@@ -78,7 +78,7 @@ pub enum Rejection {
         /// The image's purpose.
         purpose: String,
         /// Why not.
-        fault: VersionFault,
+        fault: Box<VersionFault>,
     },
     /// It is not signed as it should be.
     #[error("signature: {0}")]

@@ -107,7 +107,7 @@ mod tests {
             minimum: "2".to_owned(),
             actual: "a".to_owned(),
             purpose: "p".to_owned(),
-            fault: Incomparable::Beginning.into(),
+            fault: Box::new(Incomparable::Beginning.into()),
         };
         for (rejection, id, key, value) in [
             (Rejection::Truncated, "Image.Error.UnTarFailure", "PATH", "/tmp/images/a"),
