@@ -48,6 +48,11 @@ pub enum Step {
     Tidy(Option<Box<Report>>),
 }
 
+/// The EEPROM gave no answer, so that it is not known what part it is, or whether there is one.
+fn is_silent(report: &Report) -> bool {
+    matches!(report.outcome, Outcome::Unreadable | Outcome::Absent)
+}
+
 /// One EEPROM.
 #[derive(Debug)]
 pub struct Fru {
@@ -76,6 +81,8 @@ pub struct Fru {
     tries: u32,
     /// It was to be read again when the run that was under way could not count for that any more.
     is_wanted_again: bool,
+    /// Since its device came, its silence was published whole: the inventory shows nothing of what it was.
+    is_emptied: bool,
     /// The number of the current report, so that one that is said again is not taken for another.
     reading: u64,
     /// What its last run lacked was the bus or the inventory.
@@ -105,6 +112,7 @@ impl Fru {
             tries: 0,
             is_wanted_again: false,
             lacks_peer: false,
+            is_emptied: false,
             reading: 0,
         }
     }
@@ -300,7 +308,7 @@ impl Fru {
     fn forget(&mut self, seen: i64) {
         (self.attempts, self.tries, self.seen, self.settled) = (0, 0, seen, 0);
         (self.is_overdue, self.is_back) = (false, false);
-        (self.is_wanted_again, self.lacks_peer) = (false, false);
+        (self.is_wanted_again, self.lacks_peer, self.is_emptied) = (false, false, false);
         self.reason.clear();
         self.job = None;
     }
@@ -341,7 +349,7 @@ impl Fru {
 
     fn begin_again(&mut self, now: Now) {
         (self.attempts, self.tries, self.settled) = (0, 0, 0);
-        (self.is_wanted_again, self.lacks_peer) = (false, false);
+        (self.is_wanted_again, self.lacks_peer, self.is_emptied) = (false, false, false);
         self.reason.clear();
         self.ticket = 0;
         self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
@@ -379,6 +387,8 @@ impl Fru {
         if self.report.as_ref() != Some(&report) {
             self.reading += 1;
         }
+        // Values that came in between have to be emptied again.
+        self.is_emptied &= is_silent(&report);
         self.report = Some(report);
         self.is_fresh = true;
         match self.phase {

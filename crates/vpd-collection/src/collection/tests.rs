@@ -374,6 +374,8 @@ fn a_run_whose_report_was_lost_is_repeated() {
 fn a_chip_that_fell_silent_is_asked_again_at_growing_intervals_and_then_let_be() {
     let mut play = Play::with_device();
     play.run(Verb::Start, report("unreadable", 1));
+    // It may be gone, and what it was is not shown while it is asked again.
+    play.tidied();
     play.nothing();
     play.at(1);
     play.run(Verb::Restart, report("unreadable", 1));

@@ -60,6 +60,8 @@ pub(super) struct Run {
 pub(super) enum Notice {
     /// A parser's values; the parser waits.
     Values(u64),
+    /// What a parser publishes that got no answer: texts are emptied, records that it does not know are not.
+    Silence,
     /// The collection's, with the ticket to answer.
     Tidy(Ticket, Option<Box<Report>>),
 }

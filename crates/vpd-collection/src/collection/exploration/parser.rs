@@ -19,8 +19,8 @@ impl Machine {
         };
         let Some(report) = run.report.clone() else {
             let is_reached = self.is_inventory_here;
-            if let (true, Some(part)) = (is_reached, read) {
-                self.notices.push_back(Notice::Values(part));
+            if is_reached {
+                self.notices.push_back(read.map_or(Notice::Silence, Notice::Values));
             }
             let report = Report {
                 key: KEY.to_owned(),
@@ -43,7 +43,7 @@ impl Machine {
             return;
         };
         // It reports only when the inventory has answered.
-        if self.notices.iter().any(|notice| matches!(notice, Notice::Values(_))) {
+        if self.notices.iter().any(|notice| !matches!(notice, Notice::Tidy(..))) {
             self.run = Some(run);
         } else if !run.is_reported && !self.reports.contains(&report) {
             if self.faults == Faults::Parsers && dice.one_in(8) {
@@ -76,25 +76,31 @@ impl Machine {
                     self.shown = Some(*part);
                     self.echoes.push_back(Told::There);
                 }
+                Notice::Silence => {
+                    self.leftover |= self.shown.is_some();
+                    self.shown = None;
+                    // It is there as far as the parser can tell.
+                    self.echoes.push_back(Told::There);
+                }
                 Notice::Tidy(_, None) => {
                     (self.shown, self.leftover) = (None, false);
                     self.echoes.push_back(Told::Gone);
                 }
                 Notice::Tidy(_, Some(report)) => {
-                    let is_of_shown = self.shown.is_some_and(|part| part.to_string() == report.reason);
-                    self.leftover &= !is_of_shown;
+                    let shown = self.shown.map(|part| part.to_string()).unwrap_or_default();
+                    self.leftover &= shown != report.reason;
                 }
             }
         }
         self.log.push(format!("{} inventory {notice:?} {is_taken}", self.seconds));
         match notice {
             // A parser that was not answered says so.
-            Notice::Values(_) if !is_taken => {
+            Notice::Values(_) | Notice::Silence if !is_taken => {
                 if let Some(report) = self.run.as_mut().and_then(|run| run.report.as_mut()) {
                     report.inventory = InventoryAnswer::Unreachable;
                 }
             }
-            Notice::Values(_) => {}
+            Notice::Values(_) | Notice::Silence => {}
             Notice::Tidy(ticket, _) => {
                 let result = if is_taken { Ok(()) } else { Err("away".to_owned()) };
                 self.tidied.push_back(Event::Tidied(ticket, result));

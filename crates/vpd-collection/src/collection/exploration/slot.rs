@@ -236,5 +236,6 @@ impl Machine {
         {
             self.misdeeds.push(format!("{unit} is started with power on"));
         }
+        self.check_silence(effect);
     }
 }

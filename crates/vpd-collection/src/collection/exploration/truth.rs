@@ -1,10 +1,22 @@
 //! What must be so when all is calm.
 
+use super::super::{Effect, Verb};
 use super::machine::{Machine, Wish};
 use crate::collection::Power;
 use dbus_api::vpd::collection::FruStatus;
 
 impl Machine {
+    /// A part that is asked again, as it was silent, may be gone: by then the inventory shows nothing of it.
+    pub(super) fn check_silence(&mut self, effect: &Effect) {
+        let Effect::Start(_, unit, Verb::Restart) = effect else { return };
+        let status = self.status();
+        let was_silent = status.report.outcome == "unreadable" && status.report.inventory == "published";
+        let is_retry = status.reason.ends_with("to be tried again");
+        if !unit.starts_with("vpd-slot@") && was_silent && is_retry && self.shown.is_none() && self.leftover {
+            self.misdeeds.push("it is asked again while the inventory shows what it was".to_owned());
+        }
+    }
+
     fn status(&self) -> FruStatus {
         self.collection.statuses().remove(0)
     }

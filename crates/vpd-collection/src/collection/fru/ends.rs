@@ -1,7 +1,7 @@
 //! How runs of the unit end, and what follows from that.
 
-use super::{Fru, Limits, Now, Phase};
-use dbus_api::vpd::collection::{InventoryAnswer, Outcome};
+use super::{Fru, Limits, Now, Phase, is_silent};
+use dbus_api::vpd::collection::InventoryAnswer;
 use service_runtime::Exit;
 use std::time::Duration;
 use unit_jobs::{ActiveState, JobResult, RunResult, UnitState, Verb};
@@ -70,26 +70,39 @@ impl Fru {
 
     /// Takes the report as the last word, unless another run may give a better one.
     pub fn conclude(&mut self, limits: &Limits, now: Now) {
-        let Some(report) = &self.report else { return };
+        if self.report.is_none() {
+            return;
+        }
         if self.is_wanted_again {
             self.begin_again(now);
             return;
         }
-        let is_silent = matches!(report.outcome, Outcome::Unreadable | Outcome::Absent);
         if self.was_unreachable() {
             self.try_again(limits, "the inventory was not reached", Verb::Restart, now);
-        } else if is_silent && self.attempts < limits.attempts {
-            let reason = format!("{}: {}", report.outcome, report.reason);
-            self.try_again(limits, &reason, Verb::Restart, now);
+        } else if self.is_emptied && self.is_to_be_asked_again(limits) {
+            self.ask_again(limits, now);
         } else if self.is_overridden() {
             // Its absence must not have the last word.
             self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
         } else {
+            // A part that is silent may be gone: what it was is not shown while it is asked again.
             self.tries = 0;
             // What was to be emptied for an earlier report counts no more.
             self.ticket = 0;
             self.phase = Phase::Clearing(Some(now.elapsed));
         }
+    }
+
+    /// Waits for another run of a part that was silent.
+    fn ask_again(&mut self, limits: &Limits, now: Now) {
+        let Some(report) = &self.report else { return };
+        let reason = format!("{}: {}", report.outcome, report.reason);
+        self.try_again(limits, &reason, Verb::Restart, now);
+    }
+
+    /// The last run got no answer, and another may.
+    fn is_to_be_asked_again(&self, limits: &Limits) -> bool {
+        self.attempts < limits.attempts && self.report.as_ref().is_some_and(is_silent)
     }
 
     /// Waits for another run, or fails when there were enough.
@@ -133,6 +146,12 @@ impl Fru {
             return;
         }
         self.is_overdue = false;
+        if !is_absence && self.is_to_be_asked_again(limits) {
+            // What was not emptied is tried again after the next run.
+            self.is_emptied = self.tries == 0;
+            self.ask_again(limits, now);
+            return;
+        }
         self.settled = now.wall;
         if is_absence {
             self.absent_until = now.wall.max(self.absent_until);

@@ -152,6 +152,7 @@ fn a_run_that_waits_when_the_power_comes_on_is_not_begun() {
     let mut play = collected();
     play.recollect();
     play.run(Verb::Restart, read("unreadable", 2));
+    play.tidied();
     power(&mut play, Power::On);
     play.at(100);
     play.nothing();
