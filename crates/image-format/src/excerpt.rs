@@ -1,9 +1,13 @@
+use plain_text::is_hidden;
 use std::fmt::{self, Write as _};
 
 /// Longest excerpt, bytes as shown.
 const LONGEST: usize = 255;
 
-/// A text of an image as an error repeats it: on one line, escaped, and cut where it is long.
+/// A text of an image as an error repeats it: on one line, without hidden characters, and cut where it is long.
+///
+/// Hidden characters ([`plain_text::is_hidden`]) are written as escapes, as are bytes that are no UTF-8; backslashes and
+/// double quotes have a backslash before them, so that these can be told from what the image says itself.
 ///
 /// Whoever may upload chooses such texts, and reasons go to logs, to events and onto the bus.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +24,7 @@ impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut room = LONGEST;
         for chunk in self.0.utf8_chunks() {
-            let valid = chunk.valid().chars().map(|character| character.escape_debug().to_string());
+            let valid = chunk.valid().chars().map(shown);
             let invalid = chunk.invalid().iter().map(|byte| byte.escape_ascii().to_string());
             for piece in valid.chain(invalid) {
                 let Some(left) = room.checked_sub(piece.len()) else { return formatter.write_char('…') };
@@ -29,6 +33,14 @@ impl fmt::Display for Excerpt<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn shown(character: char) -> String {
+    match character {
+        '\\' | '"' => character.escape_default().to_string(),
+        _ if is_hidden(character) => character.escape_default().to_string(),
+        _ => character.to_string(),
     }
 }
 
@@ -46,8 +58,18 @@ mod tests {
             (b"a\\b\"", "a\\\\b\\\""),
             (b"a\xffb\xc0\xaf", "a\\xffb\\xc0\\xaf"),
             ("\u{202e}\u{85}".as_bytes(), "\\u{202e}\\u{85}"),
+            ("a\u{200b}\u{feff}\t".as_bytes(), "a\\u{200b}\\u{feff}\\t"),
+            ("it's e\u{301}".as_bytes(), "it's e\u{301}"),
         ] {
             assert_eq!(Excerpt::of(text).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn every_character_is_shown_that_is_not_hidden_and_no_other() {
+        for character in ('\0'..=char::MAX).filter(|character| !matches!(character, '\\' | '"')) {
+            let text = character.to_string();
+            assert_eq!(Excerpt::of(&text).to_string() == text, !is_hidden(character), "{character:?}");
         }
     }
 
