@@ -29,7 +29,8 @@ impl Lines {
         }
     }
 
-    /// The whole text. A line break in a value would make a line that nobody asked for.
+    /// The whole text, values without blanks around them, as they are read. A line break in a value would make a line that
+    /// nobody asked for.
     pub fn text(&self) -> Result<String, BuildError> {
         let mut text = String::new();
         let mut add = |key: &str, value: &str| {
@@ -39,7 +40,7 @@ impl Lines {
             if value.contains(['\n', '\r']) {
                 return Err(BuildError::LineBreak { key: key.to_owned() });
             }
-            text.extend([key, "=", value, "\n"]);
+            text.extend([key, "=", value.trim(), "\n"]);
             Ok(())
         };
         add("purpose", &self.purpose.full())?;

@@ -43,6 +43,8 @@ impl<'a> Plan<'a> {
         if let Some(keys) = &keys {
             lines.hash_type.get_or_insert_with(|| usual_hash_type(keys.image).to_owned());
         }
+        // First: a list of payloads in the lines has their names too.
+        let payloads = name_payloads(payloads)?;
         let text = lines.text()?;
         let manifest = Manifest::parse(text.as_bytes(), &ManifestLimits::default())?;
         if Purpose::parse(&manifest.purpose) == Ok(Purpose::Psu) && !manifest.extended_version.is_empty() {
@@ -52,7 +54,6 @@ impl<'a> Plan<'a> {
             Some(name) => DigestAlgorithm::parse(name)?,
             None => DigestAlgorithm::Sha256,
         };
-        let payloads = name_payloads(payloads)?;
         let signatures = match keys {
             Some(keys) => Some(Signatures { keys, checks: checks(&manifest, &payloads)? }),
             None => None,

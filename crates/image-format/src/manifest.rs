@@ -9,15 +9,15 @@ use lines::Entry;
 /// What an image says of itself.
 ///
 /// Shape: lines `key=value`, each ended by LF or CR LF. Keys are of letters, digits, `_` and `-`; the value is all behind
-/// the first `=`, nothing trimmed. UTF-8 without control characters but TAB. Blank lines, and those that begin with `#`,
-/// do not count; nor do keys that are not known. A value that is empty is as if the line were not there, except where
-/// there must be one.
+/// the first `=`, without blanks around it. UTF-8 without hidden characters ([`plain_text::is_hidden`]) but TAB. Blank
+/// lines, and those that begin with `#`, do not count; nor do keys that are not known. A value that is empty is as if the
+/// line were not there, except where there must be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Manifest {
     /// What the image is for, as written; [`crate::Purpose::parse`] judges it. Not blank.
     pub purpose: String,
-    /// The version, 1 to [`LONGEST_VERSION`] bytes, not blank, without control characters.
+    /// The version, 1 to [`LONGEST_VERSION`] bytes, without hidden characters and blanks around it.
     pub version: String,
     /// The machine that the image is for.
     pub machine_name: Option<String>,
@@ -194,8 +194,7 @@ fn once<'a>(place: &mut Option<&'a str>, key: &'static str, entry: Entry<'a>) ->
 }
 
 fn present<'a>(key: &'static str, entry: Entry<'a>) -> Result<Entry<'a>, ManifestError> {
-    let is_blank = entry.value.trim().is_empty();
-    if is_blank { Err(ManifestError::Blank { line: entry.line, key }) } else { Ok(entry) }
+    if entry.value.is_empty() { Err(ManifestError::Blank { line: entry.line, key }) } else { Ok(entry) }
 }
 
 fn version(entry: Entry<'_>) -> Result<Entry<'_>, ManifestError> {
@@ -203,7 +202,7 @@ fn version(entry: Entry<'_>) -> Result<Entry<'_>, ManifestError> {
     if bytes > LONGEST_VERSION {
         return Err(ManifestError::VersionTooLong { line, bytes });
     }
-    if entry.value.contains('\t') {
+    if entry.has_tab {
         return Err(ManifestError::Control { line });
     }
     Ok(entry)

@@ -1,11 +1,12 @@
 use crate::names;
+use plain_text::is_hidden;
 use std::borrow::Borrow;
 use std::fmt;
 
 /// The name of a member of an archive, safe to be made below a folder.
 ///
-/// Shape: one or more components with `/` between them, none of them empty, `.` or `..`; UTF-8 without control characters
-/// and backslashes. Or `.`, the root, for a folder. Two names are equal if they are the same file.
+/// Shape: one or more components with `/` between them, none of them empty, `.` or `..`, or with a blank at an end; UTF-8
+/// without hidden characters ([`plain_text::is_hidden`]) and backslashes. Or `.`, the root, for a folder. Two names are equal if they are the same file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberName(String);
 
@@ -63,6 +64,15 @@ pub enum NameError {
     /// It has a NUL or another control character in it.
     #[error("the name has a control character in it")]
     Control,
+    /// It has a character in it that is not seen, or that has others seen in another order.
+    #[error("the name has the character U+{:04X} in it, which is not seen or reorders others", u32::from(*.character))]
+    Hidden {
+        /// The character.
+        character: char,
+    },
+    /// It has a component that begins or ends with a blank, which is not seen.
+    #[error("the name has a component that begins or ends with a blank")]
+    Blank,
     /// It is `.`, which no file can be.
     #[error("the name is that of the root folder")]
     Root,
@@ -162,8 +172,11 @@ impl MemberName {
         if name.starts_with('/') {
             return Err(NameError::Absolute);
         }
-        if name.contains(char::is_control) {
-            return Err(NameError::Control);
+        if let Some(character) = name.chars().find(|character| is_hidden(*character)) {
+            return Err(match character.is_control() {
+                true => NameError::Control,
+                false => NameError::Hidden { character },
+            });
         }
         if name.contains('\\') {
             return Err(NameError::Backslash);
@@ -178,6 +191,7 @@ impl MemberName {
                 "" => return Err(NameError::EmptyComponent),
                 ".." => return Err(NameError::Parent),
                 "." => {}
+                _ if component.trim() != component => return Err(NameError::Blank),
                 _ if components.len() >= depth => return Err(NameError::TooDeep { limit: depth }),
                 _ => components.push(component),
             }

@@ -1,3 +1,4 @@
+use plain_text::is_hidden;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -5,7 +6,8 @@ use std::collections::BTreeMap;
 ///
 /// Shape: lines `KEY=value`, the value bare, in single or in double quotes. Of several lines with one key the last counts.
 /// A line that is no assignment, or whose quotes do not close, is as if it were not there: what it might have meant is
-/// not known, and whoever asks must do without. No more than 1024 lines are read.
+/// not known, and whoever asks must do without. So is one whose value has hidden characters ([`plain_text::is_hidden`]).
+/// No more than 1024 lines are read.
 ///
 /// Source: os-release(5).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,9 +29,9 @@ impl OsRelease {
         self.0.get(key).map(String::as_str)
     }
 
-    /// The machine that the system was made for. An empty one is none.
+    /// The machine that the system was made for, without blanks around it, as a MANIFEST names it. An empty one is none.
     pub fn target_machine(&self) -> Option<&str> {
-        self.get(TARGET_MACHINE).filter(|machine| !machine.is_empty())
+        self.get(TARGET_MACHINE).map(str::trim).filter(|machine| !machine.is_empty())
     }
 }
 
@@ -40,7 +42,8 @@ fn assignment(line: &str) -> Option<(&str, Cow<'_, str>)> {
     if key.is_empty() || !is_key || key.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    Some((key, unquoted(value)?))
+    let value = unquoted(value).filter(|value| !value.contains(is_hidden))?;
+    Some((key, value))
 }
 
 fn unquoted(value: &str) -> Option<Cow<'_, str>> {
@@ -114,6 +117,10 @@ mod tests {
             ("K", None),
             ("K =a", None),
             ("export K=a", None),
+            ("K=\"a\tb\"", None),
+            ("K=romulus\u{200b}", None),
+            ("K='\u{202e}sulumor'", None),
+            ("K=größe", Some("größe")),
         ] {
             assert_eq!(OsRelease::parse(line).get("K"), value, "{line}");
         }
@@ -127,7 +134,16 @@ mod tests {
         assert_eq!(release.get("ID"), Some("openbmc-phosphor"));
         assert_eq!(release.get("X"), Some("1"));
         assert_eq!(release.get("openbmc_target_machine"), None);
-        for text in ["", "ID=x", "OPENBMC_TARGET_MACHINE=", "OPENBMC_TARGET_MACHINE=\"romulus", "=romulus"] {
+        let padded = OsRelease::parse("OPENBMC_TARGET_MACHINE=\" romulus \"");
+        assert_eq!(padded.target_machine(), Some("romulus"));
+        for text in [
+            "",
+            "ID=x",
+            "OPENBMC_TARGET_MACHINE=",
+            "OPENBMC_TARGET_MACHINE=' '",
+            "OPENBMC_TARGET_MACHINE=\"romulus",
+            "=romulus",
+        ] {
             assert_eq!(OsRelease::parse(text).target_machine(), None, "{text}");
         }
     }
@@ -154,7 +170,7 @@ mod tests {
         }
 
         #[test]
-        fn a_quoted_value_comes_out_as_it_went_in(value in "[^\\pC']{0,20}") {
+        fn a_quoted_value_comes_out_as_it_went_in(value in "([^\\pC']{0,20}) {0,1}".prop_filter("shown", |value| !value.contains(is_hidden))) {
             let double = value.chars().flat_map(|c| ["\\"].into_iter().filter(move |_| "\"\\$`".contains(c)).chain([""])
                 .map(str::to_owned).chain([c.to_string()])).collect::<String>();
             for line in [format!("K='{value}'"), format!("K=\"{double}\"")] {

@@ -3,7 +3,8 @@ use crate::Excerpt;
 /// Which power supplies an image is for.
 ///
 /// Shape: `model=<model>,manufacturer=<manufacturer>`, each 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `+`, blank and `-`,
-/// and not `.` or `..`: they become names of folders. In either order; other keys are ignored.
+/// and not `.` or `..`: they become names of folders. In either order; other keys are ignored. Blanks around a key or a
+/// value do not count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SupplyIdentity {
     /// The model.
@@ -55,7 +56,8 @@ impl SupplyIdentity {
         let fields = extended_version.split(',').filter(|_| !extended_version.is_empty());
         for field in fields {
             let (key, value) = field.split_once('=').ok_or_else(|| IdentityError::Field(field.to_owned()))?;
-            match key {
+            let value = value.trim();
+            match key.trim() {
                 MODEL => once(&mut model, MODEL, value)?,
                 MANUFACTURER => once(&mut manufacturer, MANUFACTURER, value)?,
                 _ => {}
@@ -97,6 +99,7 @@ mod tests {
             ("manufacturer=A+ Power_1.0,model=51E9", "51E9", "A+ Power_1.0"),
             ("x=,model=a,y=1=2,manufacturer=b", "a", "b"),
             ("model=...,manufacturer=b", "...", "b"),
+            ("model = a b , manufacturer= c", "a b", "c"),
             (&format!("model={longest},manufacturer=b"), &longest, "b"),
         ] {
             assert_eq!(parse(text), Ok((model.to_owned(), manufacturer.to_owned())), "{text}");
@@ -105,8 +108,10 @@ mod tests {
 
     #[test]
     fn what_could_name_another_folder_is_refused() {
-        for value in ["", ".", "..", "a/b", "../x", "a\\b", "größe", "a\tb", "a=b", "a*", &"m".repeat(65)] {
-            let wrong = |key| Err(IdentityError::Characters { key, value: value.to_owned() });
+        for value in
+            ["", " ", ". ", ".", "..", "a/b", "../x", "a\\b", "größe", "a\tb", "a=b", "a*", &"m".repeat(65)]
+        {
+            let wrong = |key| Err(IdentityError::Characters { key, value: value.trim().to_owned() });
             assert_eq!(parse(&format!("model={value},manufacturer=b")), wrong(MODEL), "{value:?}");
             assert_eq!(parse(&format!("model=b,manufacturer={value}")), wrong(MANUFACTURER), "{value:?}");
         }

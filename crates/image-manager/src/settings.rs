@@ -124,7 +124,8 @@ impl TryFrom<FloorTable> for Floor {
         let purpose = purpose(&table.purpose).map_err(|error| format!("version-floors: {error:#}"))?;
         let minimum = MinimumVersion::new(&table.minimum, table.pattern.as_deref());
         let minimum = minimum.map_err(|error| format!("version-floors: {error}"))?;
-        Ok(Self(VersionFloor { purpose, target: table.target, minimum }))
+        let target = table.target.map(|target| target.trim().to_owned());
+        Ok(Self(VersionFloor { purpose, target, minimum }))
     }
 }
 

@@ -260,7 +260,7 @@ fn purpose(text: &str) -> Result<Purpose, String> {
 fn floor(text: &str) -> Result<VersionFloor, String> {
     let (word, rest) = text.split_once('=').ok_or("PURPOSE=VERSION[,PATTERN][:TARGET]")?;
     let (rest, target) = match rest.split_once(':') {
-        Some((rest, target)) => (rest, Some(target.to_owned())),
+        Some((rest, target)) => (rest, Some(target.trim().to_owned())),
         None => (rest, None),
     };
     let (minimum, pattern) = match rest.split_once(',') {

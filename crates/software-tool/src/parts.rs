@@ -47,7 +47,7 @@ pub(crate) fn parts(arguments: &Pack) -> Result<(ImageBuilder<'static>, String),
     let said_extended =
         said.as_ref().map(|said| said.extended_version.clone()).filter(|text| !text.is_empty());
     let key_type = or(&says.key_type, said.as_ref().and_then(|said| said.key_type.clone()));
-    let key_type = key_type.unwrap_or_else(|| KEY_TYPE.to_owned());
+    let key_type = key_type.map_or_else(|| KEY_TYPE.to_owned(), |key_type| key_type.trim().to_owned());
     let compatible = match (&says.compatible[..], &said) {
         ([], Some(said)) => said.compatible_names.clone(),
         (names, _) => names.to_vec(),

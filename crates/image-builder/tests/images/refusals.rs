@@ -27,6 +27,8 @@ fn a_manifest_that_a_reader_would_refuse_is_not_written() {
     assert!(matches!(error, BuildError::Manifest(ManifestError::ExtendedVersionsDiffer { .. })), "{error}");
     let error = refused(host().machine_name("a\0b"));
     assert!(matches!(error, BuildError::Manifest(ManifestError::Control { .. })), "{error}");
+    let error = refused(ImageBuilder::new(Purpose::Host, "\u{200b}").payload("pnor", "x"));
+    assert!(matches!(error, BuildError::Manifest(ManifestError::Hidden { line: 2, .. })), "{error}");
     let error = refused(host().line("Note", "n".repeat(5000)));
     assert!(matches!(error, BuildError::Manifest(ManifestError::LineTooLong { .. })), "{error}");
     let error = refused(ImageBuilder::new(Purpose::Host, "v".repeat(257)).payload("pnor", "x"));
@@ -57,6 +59,8 @@ fn names_that_an_archive_cannot_have_are_refused() {
         ("folder/pnor", NameError::TooDeep { limit: 1 }),
         (".", NameError::Root),
         ("a\\b", NameError::Backslash),
+        ("a\u{202e}b", NameError::Hidden { character: '\u{202e}' }),
+        ("pnor ", NameError::Blank),
         (&"n".repeat(97), NameError::TooLong { bytes: 97, limit: 96 }),
     ] {
         let error = refused(host().payload(name, "x"));

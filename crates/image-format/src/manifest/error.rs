@@ -45,6 +45,17 @@ pub enum ManifestError {
         /// The line.
         line: usize,
     },
+    /// A line has a character in it that is not seen, or that has others seen in another order.
+    #[error(
+        "line {line} of the MANIFEST has the character U+{:04X} in it, which is not seen or reorders others",
+        u32::from(*.character)
+    )]
+    Hidden {
+        /// The line.
+        line: usize,
+        /// The character.
+        character: char,
+    },
     /// A line is neither blank, nor a comment, nor has an `=`.
     #[error("line {line} of the MANIFEST has no = in it")]
     NoEquals {

@@ -1,4 +1,5 @@
 use super::{ManifestError, ManifestLimits};
+use plain_text::is_hidden;
 
 /// A line that is neither blank nor a comment.
 #[derive(Clone, Copy)]
@@ -6,7 +7,10 @@ pub(super) struct Entry<'a> {
     /// The first is 1.
     pub line: usize,
     pub key: &'a str,
+    /// Without blanks around it.
     pub value: &'a str,
+    /// Whether a TAB is in the value or around it.
+    pub has_tab: bool,
 }
 
 type Line<'a> = Result<Entry<'a>, ManifestError>;
@@ -43,8 +47,11 @@ fn entry<'a>(
     }
     let text = std::str::from_utf8(bytes).map_err(|_| ManifestError::NotUtf8 { line })?;
     let text = text.strip_suffix('\r').unwrap_or(text);
-    if text.contains(|character: char| character.is_control() && character != '\t') {
-        return Err(ManifestError::Control { line });
+    if let Some(character) = text.chars().find(|character| is_hidden(*character) && *character != '\t') {
+        return Err(match character.is_control() {
+            true => ManifestError::Control { line },
+            false => ManifestError::Hidden { line, character },
+        });
     }
     if text.starts_with('#') || text.trim().is_empty() {
         return Ok(None);
@@ -54,5 +61,5 @@ fn entry<'a>(
     if key.is_empty() || !key.bytes().all(may_be_there) {
         return Err(ManifestError::BadKey { line });
     }
-    Ok(Some(Entry { line, key, value }))
+    Ok(Some(Entry { line, key, value: value.trim(), has_tab: value.contains('\t') }))
 }

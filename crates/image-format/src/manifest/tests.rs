@@ -46,10 +46,22 @@ fn the_least_leaves_the_rest_empty() {
 }
 
 #[test]
-fn values_are_taken_as_they_are() {
-    for value in [" v ", "a=b=c", "=", "größe", "\"v\"", "a#b", "v\u{2028}"] {
-        assert_eq!(parse(format!("purpose=p\nversion={value}\n")).unwrap().version, value);
+fn values_are_taken_as_they_are_but_for_blanks_around_them() {
+    for value in ["a b", "a=b=c", "=", "größe", "\"v\"", "a#b", "v\u{301}", "語"] {
+        for written in
+            [value, &format!(" {value}"), &format!("{value} \r"), &format!("\u{a0}{value}\u{3000}")]
+        {
+            assert_eq!(parse(format!("purpose=p\nversion={written}\n")).unwrap().version, value);
+        }
     }
+    let text = "purpose= p \nversion=v\nMachineName= m\t\nKeyType= k \nHashType= h \nExtendedVersion= e\n\
+                extended_version=e \nCompatibleName= a b \nCompatibleName= \nPQ_Hash_Type= SHA512,pq \n";
+    let manifest = parse(text).unwrap();
+    assert_eq!((&*manifest.purpose, &*manifest.extended_version), ("p", "e"));
+    let optional = [&manifest.machine_name, &manifest.key_type, &manifest.hash_type];
+    assert_eq!(optional.map(|value| value.as_deref().unwrap()), ["m", "k", "h"]);
+    assert_eq!(manifest.compatible_names, ["a b"]);
+    assert_eq!(manifest.post_quantum.unwrap().folder, "pq");
     assert_eq!(third("MachineName=a\tb\n").unwrap().machine_name.as_deref(), Some("a\tb"));
     for key in ["Version", "PURPOSE", "machinename", "version2", "xversion"] {
         assert_eq!(third(format!("{key}=x\n")), parse(LEAST), "{key}");
@@ -76,7 +88,11 @@ fn lines_that_are_none_are_refused() {
         (b"x=a\r\r\n", ManifestError::Control { line }),
         (b"# \0", ManifestError::Control { line }),
         (b"x=\xff", ManifestError::NotUtf8 { line }),
-        (b"\xef\xbb\xbfx=y", ManifestError::BadKey { line }),
+        (b"\xef\xbb\xbfx=y", ManifestError::Hidden { line, character: '\u{feff}' }),
+        ("x=a\u{202e}b".as_bytes(), ManifestError::Hidden { line, character: '\u{202e}' }),
+        ("# \u{2066}".as_bytes(), ManifestError::Hidden { line, character: '\u{2066}' }),
+        ("\u{200b}".as_bytes(), ManifestError::Hidden { line, character: '\u{200b}' }),
+        ("x\u{ad}=y".as_bytes(), ManifestError::Hidden { line, character: '\u{ad}' }),
     ] {
         assert_eq!(third(text), Err(error), "{}", text.escape_ascii());
     }
@@ -106,6 +122,7 @@ fn purpose_and_version_are_there_and_not_blank() {
         ("purpose=p\nversion=\n", blank(2, "version")),
         ("purpose=p\nversion=\r\n", blank(2, "version")),
         ("purpose=p\nversion= \t\n", blank(2, "version")),
+        ("purpose=p\nversion=\u{a0}\u{2003}\n", blank(2, "version")),
         ("", Err(ManifestError::Empty)),
         ("\u{feff}purpose=PSU\nversion=1", Err(ManifestError::ByteOrderMark)),
     ] {
@@ -120,7 +137,21 @@ fn a_version_is_short_and_can_be_shown() {
     let longest = "v".repeat(256);
     assert_eq!(of(&longest), Ok(longest.clone()));
     assert_eq!(of(&format!("{longest}v")), Err(ManifestError::VersionTooLong { line: 2, bytes: 257 }));
-    assert_eq!(of("a\tb"), Err(ManifestError::Control { line: 2 }));
+    assert_eq!(of(&format!(" {longest} ")), Ok(longest));
+    for version in ["a\tb", "a\t", "\ta"] {
+        assert_eq!(of(version), Err(ManifestError::Control { line: 2 }));
+    }
+    for character in ['\u{200b}', '\u{202e}', '\u{feff}', '\u{2028}', '\u{e0041}'] {
+        let hidden = Err(ManifestError::Hidden { line: 2, character });
+        for version in [character.to_string(), format!("1{character}0"), format!("1.0{character}")] {
+            assert_eq!(of(&version), hidden, "{version:?}");
+        }
+    }
+    let error = of("\u{200b}").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "line 2 of the MANIFEST has the character U+200B in it, which is not seen or reorders others"
+    );
 }
 
 #[test]
@@ -197,7 +228,10 @@ proptest! {
             let names = manifest.compatible_names.iter().map(String::len).sum::<usize>();
             let texts = manifest.purpose.len() + manifest.version.len() + manifest.extended_version.len();
             prop_assert!(names + texts <= bytes.len());
-            prop_assert!(!manifest.version.trim().is_empty() && !manifest.purpose.trim().is_empty());
+            for text in manifest.compatible_names.iter().chain([&manifest.version, &manifest.purpose]) {
+                prop_assert!(!text.is_empty() && text.trim() == text, "{text:?}");
+                prop_assert!(!text.contains(|character| character != '\t' && plain_text::is_hidden(character)));
+            }
         }
     }
 

@@ -75,6 +75,7 @@ impl MinimumVersion {
     /// Errors: [`MinimumError`].
     pub fn new(minimum: &str, pattern: Option<&str>) -> Result<Self, MinimumError> {
         let pattern = pattern.map(parse).transpose()?;
+        let minimum = minimum.trim();
         let text = minimum.to_owned();
         match &pattern {
             None if !minimum.contains(|character: char| character.is_ascii_digit()) => {
@@ -94,7 +95,7 @@ impl MinimumVersion {
         Ok(Self { text, pattern })
     }
 
-    /// The version, as it was given.
+    /// The version, as it was given but for blanks around it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -231,6 +232,6 @@ mod tests {
             let error = MinimumVersion::new(minimum, pattern).unwrap_err();
             assert_eq!(error.to_string(), said);
         }
-        assert_eq!(MinimumVersion::new("v1.2", Some("v#")).unwrap().as_str(), "v1.2");
+        assert_eq!(MinimumVersion::new(" v1.2 ", Some("v#")).unwrap().as_str(), "v1.2");
     }
 }

@@ -87,6 +87,55 @@ fn parts_that_make_no_image_are_named_and_leave_nothing() {
 }
 
 #[test]
+fn what_is_packed_with_blanks_around_it_is_accepted_without_them() {
+    let desk = Desk::new();
+    let said = [" 1.2 ", "Host", " M", "a ", " Ours "];
+    let options = ["--version", "--purpose", "--machine", "--compatible", "--key-type"];
+    let (output, parts, key, trust) =
+        (desk.path("image.tar"), desk.path("parts"), desk.path("key.pem"), desk.path("trust"));
+    let mut words = vec!["software-tool".into(), "pack".into(), parts.into_os_string()];
+    for (option, value) in options.into_iter().zip(said) {
+        words.extend([option.into(), value.into()]);
+    }
+    for (option, path) in [("--output", output), ("--sign", key), ("--write-trust", trust)] {
+        words.extend([option.into(), path.into_os_string()]);
+    }
+    let run = desk.run_words(words);
+    assert_eq!(run.status, 0, "{run:?}");
+    let said = desk.done("verify @image.tar --trust @trust --machine M --json");
+    let reports: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let of = |key: &str| reports[0][key].clone();
+    assert_eq!((of("version"), of("machine"), of("key-set")), ("1.2".into(), "M".into(), "Ours".into()));
+    assert_eq!(of("compatible"), serde_json::json!(["a"]));
+}
+
+#[test]
+fn what_is_not_seen_is_not_packed() {
+    let desk = Desk::new();
+    let before = names(&desk);
+    let pack = "pack @parts --sign @key.pem --output @image.tar --purpose Host";
+    for (more, why) in [
+        ("--version \u{200b}", "line 2 of the MANIFEST has the character U+200B in it"),
+        ("--version 1 --machine a\u{202e}b", "has the character U+202E in it"),
+        ("--version 1 --compatible \u{feff}", "has the character U+FEFF in it"),
+    ] {
+        let run = desk.run(&format!("{pack} {more}"));
+        assert_eq!(run.status, 65, "{run:?}");
+        assert!(run.errors.contains(why), "{run:?}");
+    }
+    assert_eq!(names(&desk), before);
+    for (name, why) in
+        [("boot\u{202e}.bin", "U+202E"), (" boot", "begins or ends with a blank"), ("boot ", "blank")]
+    {
+        desk.write(&format!("parts/{name}"), b"x");
+        let run = desk.run(&format!("{pack} --version 1"));
+        assert_eq!(run.status, 65, "{run:?}");
+        assert!(run.errors.contains("cannot be a payload's name") && run.errors.contains(why), "{run:?}");
+        fs::remove_file(desk.path(&format!("parts/{name}"))).unwrap();
+    }
+}
+
+#[test]
 fn an_image_that_does_not_say_which_power_supplies_it_is_for_is_told_how_to() {
     const MANIFEST: &str = "purpose=xyz.openbmc_project.Software.Version.VersionPurpose.PSU\nversion=1\n";
     let desk = Desk::new();
