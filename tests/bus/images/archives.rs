@@ -323,6 +323,12 @@ impl Cases {
             let text = good.replacen("hostile", &format!("ho{byte}stile"), 1);
             self.add(12, &format!("version-with-{name}"), with_manifest(text), MANIFEST, "control");
         }
+        for (name, version, says) in
+            [("nothing-seen", "\u{200b}", "U+200B"), ("reordering", "1\u{202e}2", "U+202E")]
+        {
+            let text = good.replacen("hostile", version, 1);
+            self.add(12, &format!("version-{name}"), with_manifest(text), MANIFEST, says);
+        }
     }
 
     fn unsuitable(&mut self) {

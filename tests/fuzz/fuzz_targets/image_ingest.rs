@@ -9,6 +9,7 @@ use image_format::{DigestAlgorithm, MemberName};
 use image_ingest::{Incoming, ingest};
 use image_signature::{PublicKey, digest};
 use libfuzzer_sys::fuzz_target;
+use plain_text::is_hidden;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Write};
@@ -47,7 +48,7 @@ impl Memory {
         assert!(!name.is_empty() && !name.starts_with('/') && !name.ends_with('/'), "{name}");
         for component in name.split('/') {
             assert!(!matches!(component, "" | "." | ".."), "{name}");
-            assert!(!component.contains(|c: char| c.is_control() || c == '\\'), "{name}");
+            assert!(!component.contains(|c: char| is_hidden(c) || c == '\\'), "{name}");
         }
         if let Some((parent, _)) = name.rsplit_once('/') {
             assert!(self.folders.contains(parent), "{name} lies in nothing");
@@ -122,9 +123,10 @@ fuzz_target!(|input: &[u8]| {
                 assert_eq!(content.len() as u64, member.size);
                 assert_eq!(digest(DigestAlgorithm::Sha256, &content), member.sha256);
             }
-            assert!(!image.manifest.version.is_empty());
+            let version = &image.manifest.version;
+            assert!(!version.is_empty() && version.trim() == version && !version.contains(is_hidden));
         }
-        Err(rejection) => assert!(!rejection.to_string().contains(char::is_control), "{rejection}"),
+        Err(rejection) => assert!(!rejection.to_string().contains(is_hidden), "{rejection}"),
     }
 });
 
