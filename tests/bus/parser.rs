@@ -65,8 +65,16 @@ fn with_ruined_record(mut image: Vec<u8>, record: &[u8; 4]) -> Vec<u8> {
 
 #[test]
 fn every_format_reaches_the_inventory_whichever_parser_is_started() -> anyhow::Result<()> {
-    for name in ["card", "system-planar", "keyword", "pci-keyword", "ddr4-ddimm", "ddr5-ddimm", "ddr4-isdimm"]
-    {
+    for name in [
+        "card",
+        "system-planar",
+        "keyword",
+        "pci-keyword",
+        "network-adapter",
+        "ddr4-ddimm",
+        "ddr5-ddimm",
+        "ddr4-isdimm",
+    ] {
         let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
         machine.fragment(KEY, FRAGMENT)?;
         let image = fixture(name);

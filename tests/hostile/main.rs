@@ -15,11 +15,12 @@ fn is_soak() -> bool {
     std::env::var_os("VIVIANITE_SOAK").is_some_and(|value| value == "1")
 }
 
-const FIXTURES: [&str; 8] = [
+const FIXTURES: [&str; 9] = [
     "system-planar",
     "card",
     "keyword",
     "pci-keyword",
+    "network-adapter",
     "ddr4-ddimm",
     "ddr5-ddimm",
     "ddr4-isdimm",

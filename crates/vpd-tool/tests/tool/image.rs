@@ -7,11 +7,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Descriptions that the repository ships.
-pub const FIXTURES: [&str; 8] = [
+pub const FIXTURES: [&str; 9] = [
     "system-planar",
     "card",
     "keyword",
     "pci-keyword",
+    "network-adapter",
     "ddr4-ddimm",
     "ddr5-ddimm",
     "ddr4-isdimm",
