@@ -8,8 +8,8 @@ use system_index::{HardwareLevel, SystemName, SystemType};
 #[derive(Debug, Parser)]
 #[command(name = "vpd-config", version, subcommand_required = true, arg_required_else_help = false)]
 #[command(
-    after_help = "Exit status: 0 done, 64 wrong command line, 65 wrong configuration or JSON, 66 it cannot be \
-    read, 73 result cannot be written, 74 standard output cannot be written."
+    after_help = "Exit status: 0 done, 64 wrong command line, 65 wrong configuration or JSON, or an import that check \
+    refuses, 66 it cannot be read, 73 result cannot be written, 74 standard output cannot be written."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

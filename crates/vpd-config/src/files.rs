@@ -2,6 +2,7 @@
 
 use crate::Problem;
 use service_config::SourceFile;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -32,6 +33,29 @@ impl Sources {
         }
         let folders: Vec<&Path> = [image].into_iter().chain(site).collect();
         Ok(Self { common: toml_files(&folders, Path::new(COMMON))?, systems: systems(&folders)? })
+    }
+}
+
+impl Sources {
+    /// Reads a folder as [`Self::load`] does, as if a file of one system had the text that is given; a folder that is not there
+    /// has that file alone.
+    pub(crate) fn with(folder: &Path, system: &SystemName, file: SourceFile) -> Result<Self, Problem> {
+        let mut sources =
+            Self { common: toml_files(&[folder], Path::new(COMMON))?, systems: systems(&[folder])? };
+        let index = match sources.systems.iter().position(|(name, _)| name == system) {
+            Some(index) => index,
+            None => {
+                sources.systems.push((system.clone(), Vec::new()));
+                sources.systems.sort_by(|(a, _), (b, _)| a.cmp(b));
+                sources.systems.iter().position(|(name, _)| name == system).unwrap_or_default()
+            }
+        };
+        if let Some((_, files)) = sources.systems.get_mut(index) {
+            files.retain(|other| other.path != file.path);
+            files.push(file);
+            files.sort_by(|a, b| a.path.cmp(&b.path));
+        }
+        Ok(sources)
     }
 }
 
@@ -142,24 +166,47 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
 
 /// A problem at the last place that sets one of these keys, the first of them that is set at all.
 pub(crate) fn wrong_at(files: &[SourceFile], keys: &[&[&str]], message: impl Into<String>) -> Problem {
-    Problem::Wrong { place: place_of(files, keys), message: message.into() }
+    Places::of(files).wrong_at(keys, message)
 }
 
-/// The last place that sets one of these keys, the first of them that is set at all: file and line.
-pub(crate) fn place_of(files: &[SourceFile], keys: &[&[&str]]) -> String {
-    let place = keys.iter().find_map(|key| {
-        let (file, line) = files.iter().rev().find_map(|file| Some((file, line_of(&file.text, key)?)))?;
-        Some(format!("{}:{line}", file.path.display()))
-    });
-    let any = || files.last().map(|file| file.path.display().to_string()).unwrap_or_default();
-    place.unwrap_or_else(any)
+/// Where in files keys are; they are parsed when the first is asked for, and only then.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    files: &'a [SourceFile],
+    tables: OnceCell<Vec<Option<DeTable<'a>>>>,
 }
 
-/// The line that begins a key, found by way of the tables and lists that hold it; of a list a key is an item's number.
-fn line_of(text: &str, key: &[&str]) -> Option<usize> {
-    let document = DeTable::parse(text).ok()?;
+impl<'a> Places<'a> {
+    /// Files in rising order of precedence.
+    pub(crate) fn of(files: &'a [SourceFile]) -> Self {
+        Self { files, tables: OnceCell::new() }
+    }
+
+    /// A problem at a place that [`Self::find`] finds.
+    pub(crate) fn wrong_at(&self, keys: &[&[&str]], message: impl Into<String>) -> Problem {
+        Problem::Wrong { place: self.find(keys), message: message.into() }
+    }
+
+    /// The last place that sets one of these keys, the first of them that is set at all: file and line.
+    pub(crate) fn find(&self, keys: &[&[&str]]) -> String {
+        let parse = |file: &'a SourceFile| Some(DeTable::parse(&file.text).ok()?.into_inner());
+        let tables = self.tables.get_or_init(|| self.files.iter().map(parse).collect());
+        let place = keys.iter().find_map(|key| {
+            self.files.iter().zip(tables).rev().find_map(|(file, table)| {
+                let start = start_of(table.as_ref()?, key)?;
+                let line = file.text.get(..start)?.matches('\n').count() + 1;
+                Some(format!("{}:{line}", file.path.display()))
+            })
+        });
+        let any = || self.files.last().map(|file| file.path.display().to_string()).unwrap_or_default();
+        place.unwrap_or_else(any)
+    }
+}
+
+/// Where a key begins, found by way of the tables and lists that hold it; of a list a key is an item's number.
+fn start_of(table: &DeTable<'_>, key: &[&str]) -> Option<usize> {
     let (first, rest) = key.split_first()?;
-    let (mut found, mut value) = entry(document.get_ref(), first)?;
+    let (mut found, mut value) = entry(table, first)?;
     for name in rest {
         (found, value) = match value {
             DeValue::Table(table) => entry(table, name)?,
@@ -170,8 +217,7 @@ fn line_of(text: &str, key: &[&str]) -> Option<usize> {
             _ => return None,
         };
     }
-    let before = text.get(..found.start)?;
-    Some(before.matches('\n').count() + 1)
+    Some(found.start)
 }
 
 /// Where a key of a table is, and its value.
@@ -199,7 +245,9 @@ mod tests {
             (&["fru", "10-0050", "object", "1", "path"], None),
             (&["fru", "10-0050", "object", "path"], None),
         ] {
-            assert_eq!(line_of(text, key), line, "{key:?}");
+            let files = [SourceFile { path: "a".into(), text: text.to_owned() }];
+            let place = line.map_or("a".to_owned(), |line| format!("a:{line}"));
+            assert_eq!(Places::of(&files).find(&[key]), place, "{key:?}");
         }
     }
 

@@ -12,6 +12,7 @@ mod object;
 mod slot;
 mod step;
 mod text;
+mod trial;
 mod upstream;
 mod words;
 
@@ -67,6 +68,10 @@ pub struct ImportReport {
     pub priming_exceptions: usize,
     /// What was not carried over: name, place in the JSON, and why.
     pub not_carried_over: Vec<String>,
+    /// What was carried over and the inventory drops without a word: interface or property, and of which objects.
+    pub not_shown: Vec<String>,
+    /// Why the folder that was written to cannot be compiled as it is now; the file was written all the same, to be edited.
+    pub refused: Vec<String>,
 }
 
 impl Import {
@@ -85,8 +90,11 @@ impl Import {
         let hosted = Hosted::load(&source)?;
         let imported = System::read(&self.read()?, &name, &hosted)?;
         let path = Path::new("systems").join(system.as_str()).join(format!("10-{system}.toml"));
-        let report = ImportReport::new(path, &imported);
-        let text = format!("{}\n{}", report.header(&name), text::text(&imported, &matching));
+        let mut report = ImportReport::new(path, &imported);
+        let body = text::text(&imported, &matching);
+        (report.not_shown, report.refused) =
+            trial::compile(&self.output, &system, &report.path, &body, &hosted);
+        let text = format!("{}\n{body}", report.header(&name));
         install::replace(&self.output.join(&report.path), &text, MARKER)?;
         Ok(report)
     }
@@ -133,6 +141,8 @@ impl ImportReport {
             location_codes: objects().filter(|object| object.interfaces.location.is_some()).count(),
             priming_exceptions: objects().filter(|object| !object.prime).count(),
             not_carried_over: system.losses.clone(),
+            not_shown: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -146,24 +156,37 @@ impl ImportReport {
     fn header(&self, name: &str) -> String {
         let name = words::quoted(&words::shortened(name));
         let mut text = format!("{MARKER}# From {name} of openpower-vpd-parser: {}.\n", self.counts());
-        if self.not_carried_over.is_empty() {
-            return text;
-        }
-        text += "#\n# Not carried over:\n";
-        for line in &self.not_carried_over {
-            text += &format!("# - {line}\n");
+        for (heading, lines) in self.lists() {
+            text += &format!("#\n# {heading}:\n");
+            lines.iter().for_each(|line| text += &format!("# - {line}\n"));
         }
         text
+    }
+
+    /// What people have to look at, each list under its heading.
+    fn lists(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        let lists = [
+            ("Not carried over", &self.not_carried_over),
+            ("Carried over, and not shown by the inventory", &self.not_shown),
+            ("Refused by `vpd-config check` until it is edited", &self.refused),
+        ];
+        lists
+            .into_iter()
+            .map(|(heading, lines)| (heading, lines.as_slice()))
+            .filter(|(_, lines)| !lines.is_empty())
     }
 }
 
 impl fmt::Display for ImportReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{}\n{}", self.path.display(), self.counts())?;
-        if self.not_carried_over.is_empty() {
-            return formatter.write_str("everything is carried over");
+        write!(formatter, "{}\n{}", self.path.display(), self.counts())?;
+        if self.lists().next().is_none() {
+            return formatter.write_str("\neverything is carried over");
         }
-        write!(formatter, "{} not carried over:", self.not_carried_over.len())?;
-        self.not_carried_over.iter().try_for_each(|line| write!(formatter, "\n- {line}"))
+        for (heading, lines) in self.lists() {
+            write!(formatter, "\n{heading} ({}):", lines.len())?;
+            lines.iter().try_for_each(|line| write!(formatter, "\n- {line}"))?;
+        }
+        Ok(())
     }
 }

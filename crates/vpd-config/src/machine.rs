@@ -43,11 +43,16 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn load(source: &Source<'_>) -> Result<Self, Problem> {
-        Self::of(Sources::load(source.image, source.site)?, &Hosted::load(source)?)
+        let mut findings = Findings::default();
+        let sources = Sources::load(source.image, source.site)?;
+        let machine = Self::of(sources, &Hosted::load(source)?, &mut findings)?;
+        Ok(Self { warnings: findings.warnings, ..machine })
     }
 
+    /// Compiles sources; what is only to be said is left in `findings`.
+    ///
     /// Errors: the first of what is in no order, or all that is wrong with what the systems say.
-    pub(crate) fn of(sources: Sources, hosted: &Hosted) -> Result<Self, Problem> {
+    pub(crate) fn of(sources: Sources, hosted: &Hosted, findings: &mut Findings) -> Result<Self, Problem> {
         let common: CommonLayer = service_config::merge(&sources.common)?.fragment;
         let lanes = common.lanes.unwrap_or(LANES);
         within(&sources.common, "lanes", lanes, &LANES_RANGE)?;
@@ -55,8 +60,7 @@ impl Machine {
         within(&sources.common, "select-wait-ms", select_wait_ms, &SELECT_WAIT_RANGE_MS)?;
 
         let keys = common.system_eeproms.unwrap_or_default();
-        let mut findings = Findings::default();
-        let mut judge = Judge { hosted, findings: &mut findings };
+        let mut judge = Judge { hosted, findings: &mut *findings };
         let layer = sources.common.clone();
         let mut systems = vec![System::merge(SystemName::common(), layer, keys.clone(), &mut judge)?];
         let mut matches = Vec::new();
@@ -69,17 +73,20 @@ impl Machine {
             let files = [&sources.common[..], &files[..]].concat();
             systems.push(System::merge(name, files, named, &mut judge)?);
         }
-        let warnings = findings.conclude()?;
+        findings.conclude()?;
         let index =
             MachineIndex { system_eeproms: system_eeproms(&keys, &systems, &sources.common)?, matches };
         if index.system_eeproms.is_empty() && !index.matches.is_empty() {
             let message = "system-eeproms: none is named, so no system could ever be chosen";
-            return Err(wrong_at(&sources.common, &[&["system-eeproms"]], message));
+            // Of the layer in common, or of the first system where that has no file.
+            let files = systems.iter().map(|system| &system.files).find(|files| !files.is_empty());
+            return Err(wrong_at(files.unwrap_or(&sources.common), &[&["system-eeproms"]], message));
         }
         index.check().map_err(|error| explain(&error, &systems, &sources.common))?;
         let (parsers, stand_ins) = (parsers(&systems), stand_ins(&systems));
         let frus = systems.iter().flat_map(|system| &system.frus);
         let held = frus.filter(|(_, fru)| fru.is_power_off_only()).map(|(key, _)| key.clone()).collect();
+        let warnings = Vec::new();
         Ok(Self { lanes, select_wait_ms, index, systems, parsers, stand_ins, held, warnings })
     }
 

@@ -98,9 +98,9 @@ impl Findings {
         self.problems.len()
     }
 
-    /// What is only to be said, if nothing is wrong.
-    pub(crate) fn conclude(self) -> Result<Vec<Warning>, Problem> {
-        Problem::of(self.problems).map_or(Ok(self.warnings), Err)
+    /// All that is wrong, if anything is.
+    pub(crate) fn conclude(&mut self) -> Result<(), Problem> {
+        Problem::of(std::mem::take(&mut self.problems)).map_or(Ok(()), Err)
     }
 }
 

@@ -1,11 +1,10 @@
 //! What a FRU's objects are to show, held against what the inventory hosts.
 
-use crate::files::{place_of, wrong_at};
+use crate::files::Places;
 use crate::hosted::{Fate, Hosted};
 use crate::problem::{Findings, Warning};
 use dbus_api::inventory::records::interface_of;
 use fru_publication::{EepromKey, Fragment, Interfaces, PublishedRecords};
-use service_config::SourceFile;
 
 /// The inventory's schema, and where findings go.
 #[derive(Debug)]
@@ -24,13 +23,13 @@ struct Table<'a> {
 impl Judge<'_> {
     /// Finds what the inventory refuses, and gives what it will drop without a word: interfaces, and properties with their
     /// interfaces.
-    pub(crate) fn look(&mut self, files: &[SourceFile], key: &EepromKey, fragment: &Fragment) -> Vec<String> {
+    pub(crate) fn look(&mut self, places: &Places<'_>, key: &EepromKey, fragment: &Fragment) -> Vec<String> {
         let mut unshown = Vec::new();
         let common = Table {
             subject: "common".to_owned(),
             keys: vec![vec!["fru", key.as_str(), "common"], vec!["common"]],
         };
-        self.interfaces(files, &common, &fragment.common, &mut unshown);
+        self.interfaces(places, &common, &fragment.common, &mut unshown);
         for (index, object) in fragment.object.iter().enumerate() {
             let index = index.to_string();
             let way = |last| vec!["fru", key.as_str(), "object", &*index, last];
@@ -39,38 +38,38 @@ impl Judge<'_> {
                 let table = Table { subject: subject.clone(), keys: vec![way("records")] };
                 for record in records.iter().map(|record| interface_of(&record.to_string())) {
                     if !self.hosted.has_interface(&record) {
-                        self.drop(files, &table, &[], record, &mut unshown);
+                        self.drop(places, &table, &[], record, &mut unshown);
                     }
                 }
             }
             let table = Table { subject, keys: vec![way("interfaces")] };
-            self.interfaces(files, &table, &object.interfaces, &mut unshown);
+            self.interfaces(places, &table, &object.interfaces, &mut unshown);
         }
         unshown
     }
 
     fn interfaces(
         &mut self,
-        files: &[SourceFile],
+        places: &Places<'_>,
         table: &Table<'_>,
         interfaces: &Interfaces,
         unshown: &mut Vec<String>,
     ) {
         for (interface, properties) in interfaces {
             if !self.hosted.has_interface(interface) {
-                self.drop(files, table, &[interface], interface.clone(), unshown);
+                self.drop(places, table, &[interface], interface.clone(), unshown);
                 continue;
             }
             for (property, source) in properties {
                 let name = format!("{interface}.{property}");
                 match self.hosted.fate(interface, property, source) {
                     Fate::Shown => {}
-                    Fate::Dropped => self.drop(files, table, &[interface, property], name, unshown),
+                    Fate::Dropped => self.drop(places, table, &[interface, property], name, unshown),
                     Fate::Refused(why) => {
                         let keys = table.ways(&[interface, property]);
                         let keys: Vec<&[&str]> = keys.iter().map(Vec::as_slice).collect();
                         let message = format!("{}: {name}: {why}", table.subject);
-                        self.findings.wrong(wrong_at(files, &keys, message));
+                        self.findings.wrong(places.wrong_at(&keys, message));
                     }
                 }
             }
@@ -79,7 +78,7 @@ impl Judge<'_> {
 
     fn drop(
         &mut self,
-        files: &[SourceFile],
+        places: &Places<'_>,
         table: &Table<'_>,
         below: &[&str],
         name: String,
@@ -88,7 +87,7 @@ impl Judge<'_> {
         let keys = table.ways(below);
         let keys: Vec<&[&str]> = keys.iter().map(Vec::as_slice).collect();
         self.findings.warn(Warning {
-            place: place_of(files, &keys),
+            place: places.find(&keys),
             subject: table.subject.clone(),
             message: format!("{name} is not in inventory-schema.d, so the inventory does not show it"),
             unshown: name.clone(),

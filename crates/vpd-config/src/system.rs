@@ -1,6 +1,6 @@
 //! One system: its layers merged, its FRUs' fragments complete.
 
-use crate::files::{place_of, wrong_at};
+use crate::files::{Places, wrong_at};
 use crate::keys::label;
 use crate::layer::{BESIDE_FRAGMENT, BESIDE_OBJECT, FruSource, LocationTable, ObjectSource, Tables};
 use crate::problem::{Findings, Warning};
@@ -107,8 +107,10 @@ impl System {
             files,
         };
         let before = judge.findings.count();
+        let files = system.files.clone();
+        let places = Places::of(&files);
         for (key, table) in tables.fru {
-            match system.complete(&key, table, &tables.common, judge) {
+            match system.complete(&key, table, &tables.common, &places, judge) {
                 Ok(fru) => drop(system.frus.insert(key, fru)),
                 Err(problem) => judge.findings.wrong(problem),
             }
@@ -118,7 +120,7 @@ impl System {
             system.check_paths(judge.findings);
             system.check_redundants(judge.findings);
             system.check_start(judge.findings);
-            system.locations = system.located(tables.location, judge.findings);
+            system.locations = system.located(tables.location, &places, judge.findings);
         }
         Ok(system)
     }
@@ -133,6 +135,7 @@ impl System {
         key: &EepromKey,
         mut table: Table,
         common: &Table,
+        places: &Places<'_>,
         judge: &mut Judge<'_>,
     ) -> Result<Fru, Problem> {
         let source = FruSource::deserialize(table.clone())
@@ -159,7 +162,7 @@ impl System {
         if label(key).len() > 200 {
             return Err(self.wrong(key, "is too long for the name of a unit"));
         }
-        fragment.not_shown = judge.look(&self.files, key, &fragment);
+        fragment.not_shown = judge.look(places, key, &fragment);
         if !fragment.not_shown.is_empty() {
             table.insert(NOT_SHOWN.to_owned(), fragment.not_shown.clone().into());
             text = fragment::text(&table);
@@ -204,7 +207,7 @@ impl System {
     }
 
     /// The location codes of all objects that have one.
-    fn located(&self, table: LocationTable, findings: &mut Findings) -> Locations {
+    fn located(&self, table: LocationTable, places: &Places<'_>, findings: &mut Findings) -> Locations {
         let mut locations =
             Locations { node: table.node, enclosure: table.enclosure, ..Locations::default() };
         locations.system = table.system.unwrap_or(locations.system);
@@ -216,7 +219,7 @@ impl System {
                 {
                     let way: &[&str] = &["fru", key.as_str(), "object", &index.to_string(), "location"];
                     findings.warn(Warning {
-                        place: place_of(&self.files, &[way]),
+                        place: places.find(&[way]),
                         subject: format!("fru {key}: object {}", object.path),
                         unshown: String::new(),
                         message: format!(

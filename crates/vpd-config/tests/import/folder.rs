@@ -16,9 +16,15 @@ pub struct Run {
 }
 
 impl Run {
+    /// The lines under a heading.
+    pub fn list(&self, heading: &str) -> Vec<&str> {
+        let lines = self.output.lines().skip_while(|line| !line.starts_with(heading)).skip(1);
+        lines.map_while(|line| line.strip_prefix("- ")).collect()
+    }
+
     /// The list of what is not carried over.
     pub fn losses(&self) -> Vec<&str> {
-        self.output.lines().filter_map(|line| line.strip_prefix("- ")).collect()
+        self.list("Not carried over")
     }
 }
 
@@ -64,6 +70,13 @@ impl Folder {
         ["--schema".to_owned(), schema.to_str().unwrap().to_owned()]
     }
 
+    /// What the compiler says of what was imported.
+    pub fn check(&self, more: &[String]) -> Run {
+        let output = self.output();
+        let arguments = ["check", output.to_str().unwrap()];
+        run(&arguments.into_iter().chain(more.iter().map(String::as_str)).collect::<Vec<_>>())
+    }
+
     /// Imports what has to be right; gives the report and the text.
     pub fn imported(&self) -> (Run, String) {
         let run = self.import(&[]);
@@ -74,8 +87,11 @@ impl Folder {
     }
 }
 
-/// Entries of one EEPROM as a whole JSON.
+/// Entries of one EEPROM as a whole JSON; it says what the system is.
 pub fn entries(entries: &str) -> String {
+    let is_said = entries.contains("isSystemVpd");
+    let entries =
+        if is_said { entries.to_owned() } else { entries.replacen('{', "{\"isSystemVpd\": true, ", 1) };
     format!("{{\"frus\": {{\"/sys/bus/i2c/drivers/at24/8-0050/eeprom\": [{entries}]}}}}")
 }
 

@@ -69,7 +69,8 @@ fn two_paths_of_one_eeprom_are_refused() {
     );
 }
 
-/// Every value of every key replaced by values of every type: listed or refused, never a panic.
+/// Every value of every key replaced by values of every type: listed or refused, never a panic. The import's status is what
+/// `check` says of the file.
 #[test]
 fn values_of_any_type_in_any_place_are_survived() {
     const ODD: [&str; 10] = [
@@ -88,15 +89,22 @@ fn values_of_any_type_in_any_place_are_survived() {
     let mut pointers = Vec::new();
     collect(&json, String::new(), &mut pointers);
     assert!(pointers.len() > 150);
-    for (pointer, odd) in pointers.iter().flat_map(|pointer| ODD.map(|odd| (pointer, odd))) {
+    let cases = pointers.iter().flat_map(|pointer| ODD.map(|odd| (pointer, odd)));
+    for (number, (pointer, odd)) in cases.enumerate() {
         let mut json = json.clone();
         *json.pointer_mut(pointer).unwrap() = serde_json::from_str(odd).unwrap();
         let folder = Folder::with(json.to_string());
         let schema = folder.small_schema();
         let run = folder.import(&schema.each_ref().map(String::as_str));
         match run.status {
-            0 => assert!(folder.file().exists()),
-            65 => assert!(!folder.output().exists(), "{pointer} = {odd}"),
+            65 if !folder.output().exists() => {}
+            // To compile each of thousands once more takes a minute.
+            0 if !number.is_multiple_of(16) => assert!(folder.file().exists()),
+            // To compile each of thousands once more takes a minute.
+            0 if !number.is_multiple_of(16) => assert!(folder.file().exists()),
+            0 | 65 => {
+                assert_eq!(run.status, folder.check(&schema).status, "{pointer} = {odd}: {}", run.output)
+            }
             status => panic!("{pointer} = {odd}: {status} {}", run.errors),
         }
     }

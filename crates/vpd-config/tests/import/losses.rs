@@ -51,7 +51,7 @@ fn values_that_no_property_takes_are_listed() {
             "\"ROT\" is no encoding that is known",
         ),
         (
-            "{\"com.ibm.ipzvpd.Location\": {\"LocationCode\": \"Ufcs\"},
+            "{\"com.ibm.ipzvpd.Location\": {\"LocationCode\": \"Umts-D1\"},
               \"xyz.openbmc_project.Inventory.Decorator.LocationCode\": {\"LocationCode\": \"Umts\"}}",
             "\"xyz.openbmc_project.Inventory.Decorator.LocationCode\".LocationCode",
             "second location code",

@@ -6,3 +6,4 @@ mod hostile;
 mod keys;
 mod losses;
 mod places;
+mod trial;
