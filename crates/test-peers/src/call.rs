@@ -22,14 +22,21 @@ pub(crate) struct Call<'a> {
 /// What a call causes.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// The reply.
-    pub reply: Message,
+    /// The reply, unless the call is never answered.
+    pub reply: Option<Message>,
     /// What goes out before it.
     pub signals: Vec<Message>,
     /// What goes out after it.
     pub later: Vec<Message>,
     /// An image whose installer asks others at its end, after all of that.
     pub installed: Option<String>,
+}
+
+impl Answer {
+    /// No answer, ever.
+    pub(crate) fn none() -> Self {
+        Self { reply: None, signals: Vec::new(), later: Vec::new(), installed: None }
+    }
 }
 
 /// Why a call is refused.
@@ -55,7 +62,7 @@ impl Call<'_> {
     where
         B: serde::Serialize + DynamicType,
     {
-        let reply = Message::method_return(self.header).build(body)?;
+        let reply = Some(Message::method_return(self.header).build(body)?);
         Ok(Answer { reply, signals, later: Vec::new(), installed: None })
     }
 

@@ -1,5 +1,5 @@
 //! Stand-ins for the services that a BMC has beside ours: object mapper, event log, chassis, host and BMC state, field
-//! mode, an installer of firmware, and a device that takes firmware itself.
+//! mode, an installer of firmware, a device that takes firmware itself, and phosphor-inventory-manager.
 //!
 //! Each peer has a connection and a bus name of its own, and a [`Mode`] that can change while it runs: normal, absent,
 //! slow, hanging, or refusing. Every call that it gets is kept, with its arguments, answered or not. A test talks to
@@ -22,7 +22,7 @@
 //! is one for power supplies: it claims an image whose version, purpose and path come in one message. The device is the
 //! object `/xyz/openbmc_project/software/device_1`, and takes what is to be installed at once. The BMC updater is
 //! phosphor-image-updater, the software manager phosphor-software-manager with `/xyz/openbmc_project/software/1a2b3c4d` as
-//! what runs.
+//! what runs. `phosphor-inventory` is phosphor-inventory-manager, which never answers a call with a value of a wrong type.
 //!
 //! Which peers there are is said by `/etc/bed/peers.toml`, see [`Plan`]. The names here are written out once more on
 //! purpose: stand-ins that took them from our own tables would agree with any mistake there.

@@ -16,9 +16,12 @@ use zbus::{Connection, Message, MessageStream, OwnedVariant, Structure};
 /// Longest wait for the bus itself.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 const BUS: &str = "org.freedesktop.DBus";
-/// A device may take its images itself.
-const ACCEPTS: Accepts =
-    Accepts { descriptors: &[("xyz.openbmc_project.Software.Update", "StartUpdate")], ..Accepts::SHORT };
+/// A device may take its images itself, and the inventory large changes.
+const ACCEPTS: Accepts = Accepts {
+    descriptors: &[("xyz.openbmc_project.Software.Update", "StartUpdate")],
+    large: &[(("xyz.openbmc_project.Inventory.Manager", "Notify"), 8 * 1024 * 1024)],
+    ..Accepts::SHORT
+};
 /// Where services of firmware have their object manager.
 const FIRMWARE: &str = "/xyz/openbmc_project/software";
 
@@ -198,7 +201,7 @@ impl Peer {
         });
         match outcome? {
             Ok(Answer { reply, signals, later, installed }) => {
-                Ok((signals.into_iter().chain([reply]).chain(later).collect(), installed))
+                Ok((signals.into_iter().chain(reply).chain(later).collect(), installed))
             }
             Err(Refusal { name, text }) => {
                 Ok((vec![Message::error(&message.header(), name).build(&text)?], None))

@@ -5,6 +5,7 @@ mod device;
 mod event_log;
 mod installer;
 mod object_mapper;
+mod phosphor_inventory;
 mod software_manager;
 mod states;
 
@@ -30,10 +31,11 @@ pub(crate) enum Kind {
     BmcUpdater,
     SoftwareManager,
     Settings,
+    PhosphorInventory,
 }
 
 /// Each peer with its word and its name on the bus.
-const KINDS: [(Kind, &str, &str); 11] = [
+const KINDS: [(Kind, &str, &str); 12] = [
     (Kind::ObjectMapper, "object-mapper", "xyz.openbmc_project.ObjectMapper"),
     (Kind::EventLog, "event-log", "xyz.openbmc_project.Logging"),
     (Kind::ChassisState, "chassis-state", "xyz.openbmc_project.State.Chassis"),
@@ -45,6 +47,7 @@ const KINDS: [(Kind, &str, &str); 11] = [
     (Kind::BmcUpdater, "bmc-updater", "xyz.openbmc_project.Software.BMC.Updater"),
     (Kind::SoftwareManager, "software-manager", "xyz.openbmc_project.Software.Manager"),
     (Kind::Settings, "settings", "xyz.openbmc_project.Settings"),
+    (Kind::PhosphorInventory, "phosphor-inventory", "xyz.openbmc_project.Inventory.Manager"),
 ];
 
 impl Kind {
@@ -83,6 +86,7 @@ impl Kind {
             Self::BmcUpdater => Box::new(bmc_updater::BmcUpdater::default()),
             Self::SoftwareManager => Box::new(software_manager::SoftwareManager::default()),
             Self::Settings => Box::new(states::settings()),
+            Self::PhosphorInventory => Box::new(phosphor_inventory::PhosphorInventory::default()),
         }
     }
 }

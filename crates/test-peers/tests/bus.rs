@@ -296,3 +296,45 @@ fn a_device_takes_images_itself_at_once_only() {
     let services: BTreeMap<String, Vec<String>> = reply.body().deserialize().unwrap();
     assert_eq!(services[service], ["i.Marker", update]);
 }
+
+/// What phosphor-inventory-manager is sent: objects with the properties of one interface each.
+type Sent<'a> = BTreeMap<zbus::ObjectPath<'a>, BTreeMap<&'a str, BTreeMap<&'a str, Variant<'a>>>>;
+
+#[test]
+fn the_inventory_never_answers_a_call_with_a_wrong_type_and_keeps_what_came_before() {
+    let Some(bed) = Bed::with("peers = [\"phosphor-inventory\"]\n") else { return };
+    let name = "xyz.openbmc_project.Inventory.Manager";
+    let root = "/xyz/openbmc_project/inventory";
+    let object = |path: &'static str, interface, property, value| {
+        let properties = BTreeMap::from([(property, value)]);
+        (zbus::ObjectPath::try_from(path).unwrap(), BTreeMap::from([(interface, properties)]))
+    };
+    let (item, progress) = ("xyz.openbmc_project.Inventory.Item", "xyz.openbmc_project.Common.Progress");
+    let notify = |client: &Connection, sent: Sent<'_>| {
+        bed.runtime.block_on(client.call_method(Some(name), root, Some(name), "Notify", &sent)).map(drop)
+    };
+    let shown = || {
+        let [name, manager] = [name, "org.freedesktop.DBus.ObjectManager"];
+        let reply = bed.call([name, root, manager], "GetManagedObjects", &()).unwrap();
+        let objects: HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>> =
+            reply.body().deserialize().unwrap();
+        let mut paths: Vec<String> = objects.into_keys().map(|path| path.to_string()).collect();
+        paths.sort();
+        paths
+    };
+    let wrong = Sent::from([
+        object("/a", item, "Present", Variant::from(true)),
+        object("/b", progress, "StartTime", Variant::from(0_i64)),
+        object("/c", item, "Present", Variant::from(true)),
+    ]);
+    assert!(notify(&bed.impatient, wrong).is_err());
+    assert_eq!(shown(), [format!("{root}/a")]);
+    // An empty one is answered, and so is a right one; what it does not host is passed over.
+    notify(&bed.client, Sent::new()).unwrap();
+    let right = Sent::from([
+        object("/b", progress, "StartTime", Variant::from(0_u64)),
+        object("/c", "a.Unknown", "Any", Variant::from(0_i32)),
+    ]);
+    notify(&bed.client, right).unwrap();
+    assert_eq!(shown(), [format!("{root}/a"), format!("{root}/b")]);
+}

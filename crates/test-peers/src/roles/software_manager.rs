@@ -127,7 +127,7 @@ impl SoftwareManager {
         if self.way == Way::Late {
             let reply =
                 Message::error(call.header, "org.freedesktop.DBus.Error.Timeout").build(&"too late")?;
-            return Ok(Answer { reply, signals: before, later, installed: None });
+            return Ok(Answer { reply: Some(reply), signals: before, later, installed: None });
         }
         Ok(Answer { later, ..call.reply_after(before, &path)? })
     }
