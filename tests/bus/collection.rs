@@ -6,9 +6,10 @@ pub mod process_1;
 use bed::{Bed, object};
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::records::interface_of;
-use dbus_api::inventory::{ASSET, AVAILABILITY, ITEM, OPERATIONAL_STATUS, manager};
+use dbus_api::inventory::{ASSET, AVAILABILITY, ITEM, OPERATIONAL_STATUS, PROGRESS, manager};
 use dbus_api::vpd::collection;
 use house_tests::fixture;
+use std::time::{Duration, Instant};
 
 /// A mode in which a peer answers after all that a test waits for.
 const MUCH_TOO_SLOW: &str = "slow 3600000";
@@ -26,6 +27,38 @@ fn what_is_there_is_read_before_the_service_is_ready_and_what_is_not_is_absent()
     assert_eq!(present("card")?.as_deref(), Some("Bool(true)"));
     assert_eq!(present("none")?.as_deref(), Some("Bool(false)"));
     assert_eq!(bed.machine.property(&object("none"), ITEM, "PrettyName")?.as_deref(), Some("Part none"));
+    Ok(())
+}
+
+#[test]
+fn phosphors_inventory_is_told_of_all_parts_but_for_what_it_drops_and_that_is_named() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", ""), ("none", ""), ("odd", ""), ("odd_none", "")])? else {
+        return Ok(());
+    };
+    bed.start_peers(&["phosphor-inventory"])?;
+    for name in ["card", "odd"] {
+        std::fs::write(bed.image(name), fixture("card"))?;
+    }
+    for name in ["odd", "odd_none"] {
+        let fragment = bed.machine.root().join(format!("run/vivianite/vpd/active/frus/file:{name}.toml"));
+        let text = std::fs::read_to_string(&fragment)?;
+        std::fs::write(&fragment, text.replace(&format!("\"Part {name}\""), "5"))?;
+    }
+    let began = Instant::now();
+    bed.collect()?;
+    // Five seconds for the collection's own first call, and for each parser's; none for those that follow.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(bed.status("card")?.state, "collected");
+    assert_eq!(bed.status("none")?.state, "absent");
+    assert_eq!(bed.status("odd")?.report.inventory, "refused");
+    for (name, state) in [("odd", "failed"), ("odd_none", "absent")] {
+        let status = bed.status(name)?;
+        assert_eq!(status.state, state);
+        for part in [&*object(name), "the manager dropped the call"] {
+            assert!(status.reason.contains(part), "{}", status.reason);
+        }
+    }
+    assert!(bed.machine.property(&object("none"), PROGRESS, "StartTime")?.is_some());
     Ok(())
 }
 

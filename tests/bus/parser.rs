@@ -5,6 +5,7 @@ use dbus_api::inventory::{ASSET, ITEM, ITEM_DIMM, PROGRESS, progress_status};
 use dbus_api::vpd::collection::{self, Report};
 use house_tests::{Machine, fixture};
 use std::path::Path;
+use std::time::{Duration, Instant};
 use test_bus::Finished;
 
 const KEY: &str = "10-0050";
@@ -232,6 +233,64 @@ fn one_value_that_the_inventory_refuses_does_not_sink_the_other_objects() -> any
     assert!(finished.log.contains("object=/system/a_wrong"), "{}", finished.log);
     assert!(finished.output.contains("\"inventory\":\"partly\""), "{}", finished.output);
     assert_eq!(run.property(VINI, "SN")?, Some(keyword(&card, "SN")));
+    Ok(())
+}
+
+#[test]
+fn phosphors_inventory_takes_every_value_that_a_parser_sends() -> anyhow::Result<()> {
+    for name in ["card", "ddr4-ddimm", "ddr5-ddimm", "keyword"] {
+        let Some(machine) = Machine::bare()? else { return Ok(()) };
+        let _peers = machine.start_peers(&["phosphor-inventory"])?;
+        let more = "[[object]]\npath = \"/system/core\"\n\
+                    [object.interfaces.\"xyz.openbmc_project.Inventory.Item.Cpu\"]\nCoreCount = 8\n\
+                    [object.interfaces.\"xyz.openbmc_project.Inventory.Decorator.Slot\"]\nSlotNumber = 8\n";
+        machine.fragment(KEY, &format!("{FRAGMENT}{more}"))?;
+        for image in [fixture(name), vec![0xff; 512]] {
+            let finished = Run { machine: &machine }.of("ipz-vpd-parser", &image)?;
+            assert!(finished.output.contains("\"inventory\":\"published\""), "{name}: {}", finished.log);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn calls_that_phosphors_inventory_drops_cost_seconds_and_are_named() -> anyhow::Result<()> {
+    let Some(machine) = Machine::bare()? else { return Ok(()) };
+    let _peers = machine.start_peers(&["phosphor-inventory"])?;
+    let item = "xyz.openbmc_project.Inventory.Item";
+    let wrong: String = (0..20)
+        .map(|number| {
+            format!("[[object]]\npath = \"/system/a_wrong{number}\"\n[object.interfaces.\"{item}\"]\nPrettyName = 5\n")
+        })
+        .collect();
+    machine.fragment(KEY, &format!("{FRAGMENT}{wrong}"))?;
+    let began = Instant::now();
+    let run = Run { machine: &machine };
+    let finished = run.of("ipz-vpd-parser", &fixture("card"))?;
+    // Once it is known to drop calls, none is waited for.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert_eq!(finished.status, Some(78), "{}", finished.log);
+    for part in ["object=/system/a_wrong0: the manager dropped the call", "object=/system/a_wrong19"] {
+        assert!(finished.log.contains(part), "{}", finished.log);
+    }
+    for part in ["\"inventory\":\"partly\"", "not in the inventory: /system/a_wrong0 ", "dropped the call"] {
+        assert!(finished.output.contains(part), "{}", finished.output);
+    }
+    assert_eq!(run.property(VINI, "SN")?, Some(keyword(&fixture("card"), "SN")));
+    Ok(())
+}
+
+#[test]
+fn an_inventory_that_is_slow_is_waited_for_and_drops_nothing() -> anyhow::Result<()> {
+    let Some(machine) = Machine::bare()? else { return Ok(()) };
+    // Longer than it takes until a parser asks whether its call was dropped.
+    let _peers = machine.start_peers(&["phosphor-inventory slow 6500"])?;
+    machine.fragment(KEY, FRAGMENT)?;
+    let finished = Run { machine: &machine }.of("ipz-vpd-parser", &fixture("card"))?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    let calls: String = machine.command_peers("Calls", &"phosphor-inventory")?.body().deserialize()?;
+    let empty = calls.lines().filter(|line| line.ends_with("Notify @a{oa{sa{sv}}} {}")).count();
+    assert_eq!((calls.lines().count(), empty), (2, 1), "{calls}");
     Ok(())
 }
 

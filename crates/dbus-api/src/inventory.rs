@@ -2,6 +2,7 @@
 //! interfaces `com.ibm.ipzvpd.*`.
 
 pub mod deletion;
+mod delivery;
 pub mod located;
 pub mod manager;
 pub mod notification;

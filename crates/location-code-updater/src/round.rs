@@ -2,8 +2,9 @@
 
 use crate::codes::{Codes, Plan};
 use dbus_api::call::CallError;
+use dbus_api::inventory::manager::{self, Manner};
 use dbus_api::inventory::notification::{Notification, Object};
-use dbus_api::inventory::{located, manager, property};
+use dbus_api::inventory::{located, property};
 use std::time::Duration;
 use zbus::Connection;
 
@@ -19,25 +20,22 @@ pub struct Done {
     pub refused: usize,
 }
 
-/// Reads the inventory and publishes what it shows otherwise, in one call unless that is refused.
+/// Reads the inventory and publishes what it shows otherwise, in one call unless that is refused or dropped.
 ///
 /// Errors: as [`manager::notify`], but for refusals of single objects.
-pub async fn perform(connection: &Connection, plan: &Plan) -> Result<Done, CallError> {
+pub async fn perform(connection: &Connection, plan: &Plan, manner: &Manner) -> Result<Done, CallError> {
     let codes = plan.work_out(&located::located(connection, &plan.objects()).await?);
     if codes.is_shown() {
         return Ok(Done { codes, refused: 0 });
     }
-    let refusals = manager::notify_or_each(connection, &notification(&codes)).await?;
+    let refusals =
+        manager::notify_or_each(connection, &notification(&codes), manner, tokio::time::sleep).await?;
     let mut refused = 0;
     for refusal in refusals {
         // The whole counts for nothing when its objects were taken one by one.
         let Some(object) = refusal.object else { continue };
         refused += 1;
-        log::warn!(
-            "the inventory refused a location code: {}: {} object={object}",
-            refusal.name,
-            refusal.text
-        );
+        log::warn!("the inventory did not take a location code: {} object={object}", refusal.cause);
     }
     log::info!("location codes are published count={}", codes.different.len().saturating_sub(refused));
     if let Some((object, tag)) = codes.asset_tag.as_ref().filter(|_| refused == 0) {

@@ -10,6 +10,7 @@ use crate::signals::{News, Signals};
 use anyhow::Context as _;
 use dbus_api::call::CallError;
 use dbus_api::inventory::ROOT;
+use dbus_api::inventory::manager::Manner;
 use dbus_api::logging::{Severity, data_key, message_id};
 use dbus_api::standard::{OBJECT_MANAGER, PROPERTIES};
 use dbus_api::vpd::location;
@@ -63,6 +64,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         schedule,
         complaints: Complaints::new(settings.report_after),
         events,
+        manner: Arc::default(),
         ended,
         began,
         state: String::new(),
@@ -95,6 +97,8 @@ struct Service {
     schedule: Schedule,
     complaints: Complaints,
     events: EventLog,
+    /// What is known of how the inventory takes calls.
+    manner: Arc<Manner>,
     /// How the round under way ended.
     ended: mpsc::Sender<Outcome>,
     began: Instant,
@@ -152,9 +156,10 @@ impl Service {
     /// A round in a task of its own: the inventory may take its time, and must not stop us from listening.
     fn begin(&self) {
         let (connection, plan, ended) = (self.connection.clone(), Arc::clone(&self.plan), self.ended.clone());
+        let manner = Arc::clone(&self.manner);
         tokio::spawn(async move {
             // Nobody listens at the service's end.
-            let _ = ended.send(round::perform(&connection, &plan).await).await;
+            let _ = ended.send(round::perform(&connection, &plan, &manner).await).await;
         });
     }
 
@@ -217,7 +222,7 @@ fn in_words(done: &Done) -> String {
         words += &format!(", {} of them without what identifies the machine", done.codes.unexpanded);
     }
     if done.refused > 0 {
-        words += &format!(", the inventory refused {}", done.refused);
+        words += &format!(", the inventory did not take {}", done.refused);
     }
     words
 }

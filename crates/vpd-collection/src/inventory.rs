@@ -2,8 +2,10 @@
 
 use crate::collection::{Extent, Power};
 use anyhow::{Context as _, bail};
+use dbus_api::inventory::manager::{self, Manner};
 use dbus_api::inventory::notification::Notification;
-use dbus_api::inventory::{self, manager};
+use dbus_api::inventory::shown;
+use dbus_api::inventory::{AVAILABILITY, ENABLE, OPERATIONAL_STATUS};
 use dbus_api::vpd::collection::{Outcome, Report};
 use fru_publication::{
     Chassis, Fragment, Reading, Role, Shown, Situation, Times, add_leftovers, add_missing_states, departed,
@@ -13,10 +15,21 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use zbus::Connection;
 
+/// The inventory on the bus.
+#[derive(Debug)]
+pub struct Inventory {
+    /// The bus.
+    pub connection: Connection,
+    /// Whether it is our own, as the system's index says.
+    pub is_own: bool,
+    /// How it takes calls, as far as that is known.
+    pub manner: Manner,
+}
+
 /// Publishes the absence of a FRU, or empties what the part of a report does not fill and adds the states that its
 /// objects lack.
 pub async fn tidy(
-    connection: &Connection,
+    inventory: &Inventory,
     fragment: &Path,
     report: Option<&Report>,
     role: Role,
@@ -26,7 +39,7 @@ pub async fn tidy(
         std::fs::read_to_string(fragment).with_context(|| format!("cannot read {}", fragment.display()))?;
     let fragment = Fragment::parse(&text).with_context(|| fragment.display().to_string())?;
     let paths: Vec<&String> = fragment.object.iter().map(|object| &object.path).collect();
-    let shown = shown(connection, &paths).await?;
+    let shown = all_shown(&inventory.connection, &paths).await?;
     let usable: BTreeSet<String> = report.map(usable_records).unwrap_or_default();
     let (mut notification, situation) = match report {
         None => (publish(&fragment, Reading::Absent, Times::default()).notification, Situation::Absent),
@@ -40,12 +53,12 @@ pub async fn tidy(
     if report.is_some() {
         add_missing_states(&mut notification, &fragment, role, chassis(power), &shown);
     }
-    tell(connection, &notification).await
+    tell(inventory, &notification).await
 }
 
 /// Tells the inventory, with one call, of the objects of these EEPROMs that it lacks, and of nothing that it has.
 pub async fn prime(
-    connection: &Connection,
+    inventory: &Inventory,
     fragments: &Path,
     wanted: &[(String, Extent)],
     systems: &BTreeSet<String>,
@@ -65,16 +78,14 @@ pub async fn prime(
     }
     let objects = read.iter().flat_map(|(_, _, fragment)| &fragment.object);
     let objects: BTreeSet<&str> = objects.map(|object| &*object.path).collect();
-    let names = inventory::shown::names(connection, &objects).await?;
+    let names = shown::names(&inventory.connection, &objects).await?;
     let shows = |path: &str, name: &str| names.get(path).is_some_and(|names| names.contains(name));
     let mut notification = Notification::default();
     for (key, extent, fragment) in &read {
         let role = if systems.contains(*key) { Role::System } else { Role::Part };
         let mut objects = fru_publication::prime(fragment, role, chassis, &shows).objects;
         if *extent == Extent::States {
-            let is_state = |name: &str| {
-                matches!(name, inventory::OPERATIONAL_STATUS | inventory::ENABLE | inventory::AVAILABILITY)
-            };
+            let is_state = |name: &str| matches!(name, OPERATIONAL_STATUS | ENABLE | AVAILABILITY);
             objects
                 .iter_mut()
                 .for_each(|object| object.interfaces.retain(|interface| is_state(&interface.name)));
@@ -88,11 +99,11 @@ pub async fn prime(
     }
     notification.sort_objects();
     log::info!("objects that the inventory lacked: {}", notification.objects.len());
-    tell(connection, &notification).await
+    tell(inventory, &notification).await
 }
 
 /// Which interfaces a fragment's objects have, without their properties.
-fn shown_by(names: &inventory::shown::Names, fragment: &Fragment) -> Shown {
+fn shown_by(names: &shown::Names, fragment: &Fragment) -> Shown {
     let mut shown = Shown::new();
     for object in &fragment.object {
         if let Some(names) = names.get(&object.path) {
@@ -109,30 +120,34 @@ fn chassis(power: Power) -> Chassis {
 }
 
 /// Puts objects that no part of the machine has any more where a part that was never there is.
-pub async fn retire(connection: &Connection, paths: &BTreeSet<String>, is_own: bool) -> anyhow::Result<()> {
+pub async fn retire(inventory: &Inventory, paths: &BTreeSet<String>) -> anyhow::Result<()> {
     let paths: Vec<&String> = paths.iter().collect();
-    let shown = shown(connection, &paths).await?;
-    let objects = shown.iter().map(|(path, interfaces)| departed(path, interfaces, is_own)).collect();
-    tell(connection, &Notification { objects }).await
+    let shown = all_shown(&inventory.connection, &paths).await?;
+    let objects = shown.iter().map(|(path, interfaces)| departed(path, interfaces, inventory.is_own));
+    let objects = objects.collect();
+    tell(inventory, &Notification { objects }).await
 }
 
-async fn tell(connection: &Connection, notification: &Notification<'_>) -> anyhow::Result<()> {
+async fn tell(inventory: &Inventory, notification: &Notification<'_>) -> anyhow::Result<()> {
     if notification.objects.is_empty() {
         return Ok(());
     }
-    let refusals = manager::notify_or_each(connection, notification).await?;
-    if let Some(refusal) = refusals.iter().find(|refusal| refusal.object.is_some()) {
-        let object = refusal.object.as_deref().unwrap_or_default();
-        bail!("the inventory refused {object}: {}: {}", refusal.name, refusal.text);
+    let Inventory { connection, manner, .. } = inventory;
+    let refusals = manager::notify_or_each(connection, notification, manner, tokio::time::sleep).await?;
+    let mut refused =
+        refusals.iter().filter_map(|refusal| Some((refusal.object.as_deref()?, &refusal.cause)));
+    let Some((object, cause)) = refused.next() else { return Ok(()) };
+    match refused.count() {
+        0 => bail!("the inventory did not take {object}: {cause}"),
+        more => bail!("the inventory did not take {object} and {more} more: {cause}"),
     }
-    Ok(())
 }
 
 /// The interfaces that the inventory has for these objects.
-async fn shown(connection: &Connection, paths: &[&String]) -> anyhow::Result<Shown> {
+async fn all_shown(connection: &Connection, paths: &[&String]) -> anyhow::Result<Shown> {
     let mut shown = Shown::new();
     for path in paths {
-        if let Some(interfaces) = inventory::shown::interfaces(connection, path).await? {
+        if let Some(interfaces) = shown::interfaces(connection, path).await? {
             shown.insert((*path).clone(), interfaces);
         }
     }

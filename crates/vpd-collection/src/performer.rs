@@ -2,7 +2,7 @@
 
 use crate::collection::{Effect, Event, Extent, Power, Ticket};
 use crate::departed;
-use crate::inventory;
+use crate::inventory::{self, Inventory};
 use dbus_api::call::CallError;
 use dbus_api::systemd;
 use dbus_api::vpd::collection::Report;
@@ -25,10 +25,10 @@ const AT_ONCE: usize = 8;
 pub struct Performer {
     /// The bus.
     pub connection: Connection,
+    /// The inventory on it.
+    pub inventory: Arc<Inventory>,
     /// Folder of the fragments.
     pub fragments: PathBuf,
-    /// Whether the inventory is our own, as the system's index says.
-    pub own_inventory: bool,
     /// Objects of an earlier system.
     pub departed: BTreeSet<String>,
     /// The EEPROMs that say what system this is.
@@ -81,7 +81,7 @@ impl Performer {
     }
 
     async fn prime(&self, wanted: &[(String, Extent)], power: Power) -> Event {
-        let priming = inventory::prime(&self.connection, &self.fragments, wanted, &self.systems, power);
+        let priming = inventory::prime(&self.inventory, &self.fragments, wanted, &self.systems, power);
         Event::Primed(match tokio::time::timeout(CALL_LIMIT, priming).await {
             Ok(result) => result.map_err(|error| format!("{error:#}")),
             Err(_) => Err("the inventory did not answer in time".to_owned()),
@@ -93,9 +93,9 @@ impl Performer {
         let fragment = self.fragments.join(format!("{}.toml", ticket.key));
         let tidying = async {
             if ticket.key == departed::KEY {
-                inventory::retire(&self.connection, &self.departed, self.own_inventory).await
+                inventory::retire(&self.inventory, &self.departed).await
             } else {
-                inventory::tidy(&self.connection, &fragment, report, role, power).await
+                inventory::tidy(&self.inventory, &fragment, report, role, power).await
             }
         };
         let result = match tokio::time::timeout(CALL_LIMIT, tidying).await {

@@ -7,6 +7,7 @@ use crate::departed::{self, Objects};
 use crate::devices::{self, Devices, News};
 use crate::events::{Facts, Wrongs};
 use crate::images::Images;
+use crate::inventory::Inventory;
 use crate::lines;
 use crate::performer::{CALL_LIMIT, Performer};
 use crate::records::Records;
@@ -15,7 +16,7 @@ use crate::settings;
 use crate::status::{self, Choice};
 use crate::watchers;
 use anyhow::Context as _;
-use dbus_api::inventory::manager;
+use dbus_api::inventory::manager::{self, Manner};
 use dbus_api::vpd::collection::{self, CollectionObject, Refusal};
 use event_log::EventLog;
 use fru_publication::{EepromKey, Fragment};
@@ -25,6 +26,7 @@ use service_runtime::daemon::{self, Lifecycle, Start, Turn};
 use service_runtime::{Exit, bus, clock, folders};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use system_index::{Cause, MachineIndex, SystemFru, SystemIndex, places};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -77,8 +79,12 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     systems.extend(frus.iter().filter(|fru| fru.system).map(|fru| fru.key.to_string()));
     let performer = Performer {
         connection: connection.clone(),
+        inventory: Arc::new(Inventory {
+            connection: connection.clone(),
+            is_own: own_inventory,
+            manner: Manner::default(),
+        }),
         fragments: active.join("frus"),
-        own_inventory,
         departed: objects.departed.clone(),
         systems,
         events,

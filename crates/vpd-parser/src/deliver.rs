@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use dbus_api::call::CallError;
-use dbus_api::inventory::manager::{self, Refusal};
+use dbus_api::inventory::manager::{self, Manner, Refusal};
 use dbus_api::inventory::notification::Notification;
 use dbus_api::vpd::collection::{self, InventoryAnswer, Report};
 use fru_publication::Publication;
@@ -48,37 +48,55 @@ pub(crate) async fn deliver(
         tokio::time::timeout(PUBLISH_LIMIT, publish(&connection, &report.key, &publication.notification));
     let outcome = publishing.await.unwrap_or(Err(CallError::TimedOut { destination: manager::BUS_NAME }));
     report.inventory = match &outcome {
-        Ok(refused) if *refused == 0 => InventoryAnswer::Published,
-        Ok(refused) if *refused < publication.notification.objects.len() => InventoryAnswer::Partly,
+        Ok(refused) if refused.is_empty() => InventoryAnswer::Published,
+        Ok(refused) if refused.len() < publication.notification.objects.len() => InventoryAnswer::Partly,
         Ok(_) => InventoryAnswer::Refused,
         Err(_) => InventoryAnswer::Unreachable,
     };
+    if let Ok(refused) = &outcome {
+        add_reason(report, refused);
+    }
     report.finished = now();
     hand_in(&connection, report, &image()).await;
-    match outcome.context("cannot publish").context(Exit::PeerUnavailable)? {
-        0 => Ok(Delivery::Published),
-        _ => Ok(Delivery::Refused),
-    }
+    let refused = outcome.context("cannot publish").context(Exit::PeerUnavailable)?;
+    Ok(if refused.is_empty() { Delivery::Published } else { Delivery::Refused })
 }
 
-/// How many objects the inventory refused. Errors: it could not be reached, or fell silent.
+/// Says in the report which objects are not in the inventory, and why the first of them is not.
+fn add_reason(report: &mut Report, refused: &[Refusal]) {
+    const SHOWN: usize = 8;
+    let Some(first) = refused.first() else { return };
+    let mut paths: Vec<&str> =
+        refused.iter().take(SHOWN).filter_map(|refusal| refusal.object.as_deref()).collect();
+    if refused.len() > SHOWN {
+        paths.push("…");
+    }
+    if !report.reason.is_empty() {
+        report.reason.push_str("; ");
+    }
+    report.reason.push_str(&format!("not in the inventory: {}: {}", paths.join(" "), first.cause));
+}
+
+/// The objects that the inventory did not take. Errors: it could not be reached, or fell silent.
 async fn publish(
     connection: &Connection,
     key: &str,
     notification: &Notification<'_>,
-) -> Result<usize, CallError> {
-    let refusals = manager::notify_or_each(connection, notification).await?;
-    for Refusal { object, name, text } in &refusals {
+) -> Result<Vec<Refusal>, CallError> {
+    let manner = Manner::default();
+    let mut refusals = manager::notify_or_each(connection, notification, &manner, tokio::time::sleep).await?;
+    for Refusal { object, cause } in &refusals {
         match object {
             None => log::warn!(
-                "the inventory refused the whole, so it was sent object by object fru={key} error={name}: {text}"
+                "the inventory did not take the whole, so it was sent object by object fru={key}: {cause}"
             ),
             Some(object) => {
-                log::error!("the inventory refused an object fru={key} object={object} error={name}: {text}")
+                log::error!("the inventory did not take an object fru={key} object={object}: {cause}")
             }
         }
     }
-    Ok(refusals.iter().filter(|refusal| refusal.object.is_some()).count())
+    refusals.retain(|refusal| refusal.object.is_some());
+    Ok(refusals)
 }
 
 /// When nobody collects, the report goes to standard output.

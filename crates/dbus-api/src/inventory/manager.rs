@@ -3,9 +3,13 @@
 //! Source: openbmc/phosphor-dbus-interfaces
 //! `yaml/xyz/openbmc_project/Inventory/Manager.interface.yaml`.
 
+use super::delivery::{Delivery, watched};
 use super::notification::Notification;
 use crate::call::{self, CallError, Target};
+use std::time::Duration;
 use zbus::Connection;
+
+pub use super::delivery::{Cause, Manner, Refusal};
 
 /// Well-known bus name of whatever hosts the inventory.
 pub const BUS_NAME: &str = "xyz.openbmc_project.Inventory.Manager";
@@ -24,39 +28,27 @@ pub async fn notify(connection: &Connection, notification: &Notification<'_>) ->
     call::call(connection, &TARGET, NOTIFY, notification).await.map(drop)
 }
 
-/// One refusal of [`notify_or_each`].
-#[derive(Debug)]
-pub struct Refusal {
-    /// The object; `None` for the notification as a whole.
-    pub object: Option<String>,
-    /// The manager's error name.
-    pub name: String,
-    /// Its text, possibly empty.
-    pub text: String,
-}
-
-/// Sends one `Notify`; where that is refused, one per object, so that a bad one does not sink the rest.
+/// Sends one `Notify`; where that is refused or dropped, one per object, so that a bad one does not sink the rest. `pause`
+/// passes when so much time has.
 ///
-/// Result: what was refused: nothing, or the whole followed by the objects that are at fault.
-/// Errors: as [`notify`], but for refusals; what was sent before stays.
-pub async fn notify_or_each(
+/// Result: what was not taken: nothing, or the whole followed by the objects that are at fault.
+/// Errors: as [`notify`], but for refusals; what was sent before stays. A manager that is slow is waited for as in [`notify`].
+pub async fn notify_or_each<S: Future<Output = ()>>(
     connection: &Connection,
     notification: &Notification<'_>,
+    manner: &Manner,
+    pause: impl Fn(Duration) -> S,
 ) -> Result<Vec<Refusal>, CallError> {
-    let mut refusals = Vec::new();
-    match notify(connection, notification).await {
-        Err(CallError::Refused { name, text, .. }) => refusals.push(Refusal { object: None, name, text }),
-        Err(error) => return Err(error),
-        Ok(()) => return Ok(refusals),
+    let mut delivery = Delivery::new(notification);
+    while let Some((path, part)) = delivery.next() {
+        let behind = async { matches!(ask(connection).await, Ok(()) | Err(CallError::Refused { .. })) };
+        let answer = watched(notify(connection, &part), pause(manner.patience()), behind).await;
+        delivery.take(path, answer, manner)?;
     }
-    for object in &notification.objects {
-        let single = Notification { objects: vec![object.clone()] };
-        match notify(connection, &single).await {
-            Err(CallError::Refused { name, text, .. }) => {
-                refusals.push(Refusal { object: Some(object.path.to_string()), name, text });
-            }
-            other => other?,
-        }
-    }
-    Ok(refusals)
+    Ok(delivery.refusals())
+}
+
+/// Asks for an answer and nothing else, by the one call that a parser may make.
+async fn ask(connection: &Connection) -> Result<(), CallError> {
+    notify(connection, &Notification::default()).await
 }

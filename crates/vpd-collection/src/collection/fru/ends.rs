@@ -161,18 +161,21 @@ impl Fru {
             }
         } else if let Some(reason) = self.refusal() {
             self.phase = Phase::Failed;
-            self.reason = reason.to_owned();
+            self.reason = reason;
         } else {
             self.phase = Phase::Collected;
         }
     }
 
-    fn refusal(&self) -> Option<&'static str> {
-        match self.report.as_ref()?.inventory {
-            InventoryAnswer::Refused => Some("the inventory refused every object"),
-            InventoryAnswer::Partly => Some("the inventory refused objects; the parser's log names them"),
-            _ => None,
-        }
+    /// The report's reason names the objects.
+    fn refusal(&self) -> Option<String> {
+        let report = self.report.as_ref()?;
+        let what = match report.inventory {
+            InventoryAnswer::Refused => "the inventory took no object",
+            InventoryAnswer::Partly => "the inventory did not take all objects",
+            _ => return None,
+        };
+        Some(if report.reason.is_empty() { what.to_owned() } else { format!("{what}: {}", report.reason) })
     }
 }
 
