@@ -1,3 +1,4 @@
+use plain_text::is_hidden;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::path::Path;
@@ -5,7 +6,7 @@ use std::path::Path;
 /// The one name of an EEPROM: its bus address, or the name of the file that stands in for it.
 ///
 /// Shape: `8-0050` (I²C bus, address as four hex digits), `spi12.0` (SPI bus and chip select),
-/// `file:NAME` with NAME free of `/` and control characters. Fragment files, unit instances, locks, status and log lines
+/// `file:NAME` with NAME free of `/`, control and hidden characters. Fragment files, unit instances, locks, status and log lines
 /// use it; see the [`Display`](fmt::Display) form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EepromKey(String);
@@ -92,7 +93,7 @@ fn is_bus_address(text: &str) -> bool {
 }
 
 fn is_file_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains(|c: char| c == '/' || c.is_control())
+    !matches!(name, "" | "." | "..") && !name.contains(|c: char| c == '/' || is_hidden(c))
 }
 
 #[cfg(test)]
@@ -130,6 +131,7 @@ mod tests {
             "08-0050",
             "spi01.0",
             "file:a\nb",
+            "file:a\u{202e}b",
             "file:a\u{1b}[2J",
         ] {
             assert_eq!(EepromKey::parse(text), Err(KeyError(text.to_owned())), "{text}");
