@@ -2,9 +2,11 @@
 
 use fru_publication::{EepromKey, Interfaces, Presence, PublishedRecords, WantedFormat, words};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
-use system_index::{Enclosure, HardwareLevel, Moment, NodeNaming, Slot, Step, SystemType};
+use system_index::{Enclosure, HardwareLevel, Moment, NodeNaming, Slot, Step, SystemEeprom, SystemType};
 use toml::Table;
 use vpd_format::{Ecc, PartNumbers, Policy};
 
@@ -23,7 +25,7 @@ pub(crate) struct CommonLayer {
     /// How many parsers run at once.
     pub(crate) lanes: Option<u16>,
     /// Where the system type is read from, in order of preference.
-    pub(crate) system_eeproms: Option<Vec<EepromKey>>,
+    pub(crate) system_eeproms: Option<Vec<Candidate>>,
     /// How long selection waits for those.
     pub(crate) select_wait_ms: Option<u32>,
     own_inventory: Option<bool>,
@@ -42,10 +44,54 @@ pub(crate) struct SystemLayer {
     start: Vec<Step>,
     location: Option<LocationTable>,
     /// Where this system says its type, after those that all systems have in common.
-    pub(crate) system_eeproms: Option<Vec<EepromKey>>,
+    pub(crate) system_eeproms: Option<Vec<Candidate>>,
     /// What the system answers to.
     #[serde(default, rename = "match")]
     pub(crate) matches: Vec<MatchTable>,
+}
+
+/// An EEPROM that may say which system this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    /// A FRU, by its key.
+    Fru(EepromKey),
+    /// One that is no FRU: it is asked, and its objects are another's.
+    Only(SystemEeprom),
+}
+
+impl Candidate {
+    pub(crate) fn key(&self) -> &EepromKey {
+        match self {
+            Self::Fru(key) => key,
+            Self::Only(eeprom) => &eeprom.key,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Candidate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CandidateVisitor)
+    }
+}
+
+struct CandidateVisitor;
+
+impl<'de> Visitor<'de> for CandidateVisitor {
+    type Value = Candidate;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(
+            "the key of a FRU, or { key, file, offset, size, policy, ecc } of an EEPROM that is none",
+        )
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<Candidate, E> {
+        EepromKey::parse(key).map(Candidate::Fru).map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Candidate, A::Error> {
+        SystemEeprom::deserialize(MapAccessDeserializer::new(map)).map(Candidate::Only)
+    }
 }
 
 /// `[[match]]`.
@@ -131,13 +177,10 @@ pub(crate) struct ObjectSource {
     /// Its presence, when others change it, has the part collected or removed.
     #[serde(default)]
     pub(crate) watch_presence: bool,
-    /// When its part may be replaced, where that is another moment than the FRU's.
-    #[serde(default)]
-    replaceable_at: Vec<Moment>,
 }
 
 /// Keys of an object that are not its fragment's.
-pub(crate) const BESIDE_OBJECT: [&str; 3] = ["location", "watch-presence", "replaceable-at"];
+pub(crate) const BESIDE_OBJECT: [&str; 2] = ["location", "watch-presence"];
 
 /// Both layers merged, as tables that can be written again; each file has passed one of the types above before.
 #[derive(Debug, Deserialize)]

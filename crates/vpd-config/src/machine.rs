@@ -2,18 +2,17 @@
 
 use crate::files::{Sources, wrong_at};
 use crate::hosted::Hosted;
-use crate::layer::{CommonLayer, SystemLayer};
+use crate::layer::{Candidate, CommonLayer, SystemLayer};
 use crate::problem::{Findings, Warning};
 use crate::shown::Judge;
-use crate::system::{Fru, System};
+use crate::system::System;
 use crate::{Outputs, Problem, Source};
-use fru_publication::{EepromKey, WantedFormat};
+use fru_publication::EepromKey;
 use service_config::SourceFile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use system_index::{IndexError, Levels, MachineIndex, Match, Parser, SystemEeprom, SystemName, places};
-use vpd_format::Format;
 
 /// Parsers that run at once unless the source says otherwise.
 const LANES: u16 = 4;
@@ -67,8 +66,9 @@ impl Machine {
         for (name, files) in sources.systems {
             let layer: SystemLayer = service_config::merge(&files)?.fragment;
             let own = layer.system_eeproms.clone().unwrap_or_default();
-            let named =
-                [&keys[..], &own.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>()].concat();
+            let is_known = |own: &Candidate| keys.iter().any(|known| known.key() == own.key());
+            let own: Vec<_> = own.into_iter().filter(|own| !is_known(own)).collect();
+            let named = [&keys[..], &own[..]].concat();
             matches.extend(matches_of(&name, layer, &files)?);
             let files = [&sources.common[..], &files[..]].concat();
             systems.push(System::merge(name, files, named, &mut judge)?);
@@ -129,25 +129,26 @@ fn matches_of(name: &SystemName, layer: SystemLayer, files: &[SourceFile]) -> Re
 /// Those that all systems have in common come first, as they are preferred, then those that single systems name, then the
 /// chips that stand in for one of these.
 fn system_eeproms(
-    common: &[EepromKey],
+    common: &[Candidate],
     systems: &[System],
     files: &[SourceFile],
 ) -> Result<Vec<SystemEeprom>, Problem> {
-    let mut keys = common.to_vec();
-    for key in systems.iter().flat_map(|system| &system.system_eeproms) {
-        if !keys.contains(key) {
-            keys.push(key.clone());
+    let mut keys: Vec<&EepromKey> = common.iter().map(Candidate::key).collect();
+    for key in systems.iter().flat_map(|system| &system.system_eeproms).map(Candidate::key) {
+        if !keys.contains(&key) {
+            keys.push(key);
         }
     }
     let mut found = Vec::new();
-    for key in &keys {
-        let naming = || systems.iter().filter(|system| system.system_eeproms.contains(key));
-        let place =
-            if common.contains(key) { files } else { naming().next().map_or(files, |system| &system.files) };
+    for key in keys {
+        let names = |system: &&System| system.system_eeproms.iter().any(|candidate| candidate.key() == key);
+        let is_common = common.iter().any(|candidate| candidate.key() == key);
+        let own = || systems.iter().find(names).map_or(files, |system| &system.files);
+        let place = if is_common { files } else { own() };
         let wrong = |message: &str| {
             wrong_at(place, &[&["system-eeproms"]], format!("system-eeproms: {key} {message}"))
         };
-        let mut facts = naming().filter_map(|system| Some(facts(key, system.frus.get(key)?)));
+        let mut facts = systems.iter().filter_map(|system| system.candidate(key));
         let first = facts.next().ok_or_else(|| wrong("is in no system"))?;
         let first = first.ok_or_else(|| wrong("has a format without system type"))?;
         if facts.any(|other| other.as_ref() != Some(&first)) {
@@ -160,8 +161,10 @@ fn system_eeproms(
     let mut seconds: Vec<SystemEeprom> = Vec::new();
     for first in &found {
         let redundant = systems.iter().filter_map(|system| {
-            let names_it = system.system_eeproms.contains(&first.key);
-            names_it.then(|| system.frus.get(&first.key)?.fragment.redundant.clone()).flatten()
+            system
+                .names(&first.key)
+                .then(|| system.frus.get(&first.key)?.fragment.redundant.clone())
+                .flatten()
         });
         for key in redundant {
             if !found.iter().chain(&seconds).any(|other| other.key == key) {
@@ -171,19 +174,6 @@ fn system_eeproms(
     }
     found.extend(seconds);
     Ok(found)
-}
-
-fn facts(key: &EepromKey, fru: &Fru) -> Option<SystemEeprom> {
-    let fragment = &fru.fragment;
-    let is_ipz = matches!(fragment.format, WantedFormat::Auto | WantedFormat::Pinned(Format::Ipz));
-    is_ipz.then(|| SystemEeprom {
-        key: key.clone(),
-        file: fragment.file.clone(),
-        offset: fragment.offset,
-        size: fragment.size,
-        policy: fragment.policy,
-        ecc: fragment.ecc,
-    })
 }
 
 fn explain(error: &IndexError, systems: &[System], common: &[SourceFile]) -> Problem {

@@ -2,7 +2,9 @@
 
 use crate::files::{Places, wrong_at};
 use crate::keys::label;
-use crate::layer::{BESIDE_FRAGMENT, BESIDE_OBJECT, FruSource, LocationTable, ObjectSource, Tables};
+use crate::layer::{
+    BESIDE_FRAGMENT, BESIDE_OBJECT, Candidate, FruSource, LocationTable, ObjectSource, Tables,
+};
 use crate::problem::{Findings, Warning};
 use crate::shown::Judge;
 use crate::{Outputs, Problem, fragment};
@@ -13,7 +15,8 @@ use service_config::SourceFile;
 use std::collections::BTreeMap;
 use std::path::Path;
 use system_index::{
-    Action, LocatedObject, Locations, Parser, Slot, Step, SystemFru, SystemIndex, SystemName, places,
+    Action, LocatedObject, Locations, Parser, Slot, Step, SystemEeprom, SystemFru, SystemIndex, SystemName,
+    places,
 };
 use toml::{Table, Value};
 use vpd_format::Format;
@@ -27,7 +30,7 @@ pub(crate) struct System {
     pub(crate) name: SystemName,
     pub(crate) frus: BTreeMap<EepromKey, Fru>,
     /// Where it says its type.
-    pub(crate) system_eeproms: Vec<EepromKey>,
+    pub(crate) system_eeproms: Vec<Candidate>,
     /// Whether the image's inventory is our own.
     own_inventory: bool,
     /// What is done before all slots.
@@ -59,6 +62,20 @@ impl Fru {
     fn objects(&self) -> Vec<String> {
         let is_ours = |object: &&ObjectFragment| object.presence != Presence::LeftAlone && !object.foreign;
         self.fragment.object.iter().filter(is_ours).map(|object| object.path.clone()).collect()
+    }
+
+    /// How it is read before the system is known; nothing if its format has no system type.
+    fn as_system_eeprom(&self, key: &EepromKey) -> Option<SystemEeprom> {
+        let Fragment { format, file, offset, size, policy, ecc, .. } = &self.fragment;
+        let is_ipz = matches!(format, WantedFormat::Auto | WantedFormat::Pinned(Format::Ipz));
+        is_ipz.then(|| SystemEeprom {
+            key: key.clone(),
+            file: file.clone(),
+            offset: *offset,
+            size: *size,
+            policy: *policy,
+            ecc: *ecc,
+        })
     }
 
     pub(crate) fn is_power_off_only(&self) -> bool {
@@ -93,7 +110,7 @@ impl System {
     pub(crate) fn merge(
         name: SystemName,
         files: Vec<SourceFile>,
-        system_eeproms: Vec<EepromKey>,
+        system_eeproms: Vec<Candidate>,
         judge: &mut Judge<'_>,
     ) -> Result<Self, Problem> {
         let tables: Tables = service_config::merge(&files)?.fragment;
@@ -120,6 +137,7 @@ impl System {
             system.check_paths(judge.findings);
             system.check_redundants(judge.findings);
             system.check_start(judge.findings);
+            system.check_candidates(judge.findings);
             system.locations = system.located(tables.location, &places, judge.findings);
         }
         Ok(system)
@@ -274,15 +292,44 @@ impl System {
         wrong_at(&self.files, &keys, format!("fru {key}: {message}"))
     }
 
+    /// Whether this FRU is to say which system it is.
+    pub(crate) fn names(&self, key: &EepromKey) -> bool {
+        self.system_eeproms.iter().any(|candidate| *candidate == Candidate::Fru(key.clone()))
+    }
+
+    /// How the EEPROM is read that may say which system this is, if it is to: nothing if its format has no system type.
+    pub(crate) fn candidate(&self, key: &EepromKey) -> Option<Option<SystemEeprom>> {
+        match self.system_eeproms.iter().find(|candidate| candidate.key() == key)? {
+            Candidate::Fru(key) => self.frus.get(key).map(|fru| fru.as_system_eeprom(key)),
+            Candidate::Only(eeprom) => Some(Some(eeprom.clone())),
+        }
+    }
+
+    /// One that is no FRU is described as one would be, and is none.
+    fn check_candidates(&self, findings: &mut Findings) {
+        for candidate in &self.system_eeproms {
+            let Candidate::Only(SystemEeprom { key, file, .. }) = candidate else { continue };
+            let message = match (key.sysfs_path(), file) {
+                _ if self.frus.contains_key(key) => "is a fru of its own; name it by its key alone",
+                (None, None) => "has no file",
+                (Some(_), Some(_)) => "is a chip and has a file all the same",
+                (None, Some(file)) if !file.is_absolute() => "has a file that is not named from the root on",
+                _ => continue,
+            };
+            let message = format!("system-eeproms: {key} {message}");
+            findings.wrong(wrong_at(&self.files, &[&["system-eeproms"]], message));
+        }
+    }
+
     /// The system's folder: its index and its fragments.
     pub(crate) fn outputs(&self, parsers: &BTreeMap<EepromKey, Parser>) -> Outputs {
         let folder = places::system(Path::new(""), &self.name);
         // One unit reads an EEPROM, whatever system it is in.
         let parser = |key: &EepromKey, fru: &Fru| parsers.get(key).copied().unwrap_or_else(|| fru.parser());
-        let fru = self.frus.iter().map(|(key, fru)| SystemFru {
-            system: self.system_eeproms.contains(key),
-            ..fru.indexed(key, parser(key, fru))
-        });
+        let fru = self
+            .frus
+            .iter()
+            .map(|(key, fru)| SystemFru { system: self.names(key), ..fru.indexed(key, parser(key, fru)) });
         let index = SystemIndex { own_inventory: self.own_inventory, fru: fru.collect() };
         let mut outputs = Outputs::from([(places::system_index(&folder), index.to_text())]);
         outputs.extend(self.frus.iter().map(|(key, fru)| (places::fragment(&folder, key), fru.text.clone())));

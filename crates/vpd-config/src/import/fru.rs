@@ -12,7 +12,7 @@ use fru_publication::EepromKey;
 use std::collections::BTreeMap;
 
 /// Keys that count in the first entry alone, here as upstream.
-const FIRST_ONLY: [&str; 11] = [
+const FIRST_ONLY: [&str; 15] = [
     "preAction",
     "postAction",
     "postFailAction",
@@ -24,6 +24,10 @@ const FIRST_ONLY: [&str; 11] = [
     "cpuType",
     "offset",
     "size",
+    "replaceableAtStandby",
+    "pluggableAtStandby",
+    "replaceableAtRuntime",
+    "concurrentlyMaintainable",
 ];
 
 /// Keys that have no counterpart, and what to do instead.
@@ -140,7 +144,6 @@ impl Fru {
             fru.objects.extend(object);
         }
         if let Some(base) = fru.objects.first_mut() {
-            fru.replaceable_at = std::mem::take(&mut base.replaceable_at);
             if base.interfaces.has(inventory::ITEM_DIMM) {
                 fru.format = "memory";
             }
@@ -179,9 +182,35 @@ impl Fru {
         {
             losses.add(&field.place, format!("{} has no meaning, here as upstream", field.value));
         }
+        self.replaceable_at = replaceable_at(entry, losses);
         // Only `false` comes here.
         let _ = entry.take_flag("isRedundant", losses);
     }
+}
+
+/// When a part may be replaced; older files have other names for both.
+fn replaceable_at(entry: &mut Fields<'_>, losses: &mut Losses) -> Vec<String> {
+    let names = [
+        ("standby", ["replaceableAtStandby", "pluggableAtStandby"]),
+        ("runtime", ["replaceableAtRuntime", "concurrentlyMaintainable"]),
+    ];
+    let mut found = Vec::new();
+    for (ours, names) in names {
+        let flags = names.map(|name| entry.take_flag(name, losses));
+        if flags.contains(&Some(true)) {
+            found.push(ours.to_owned());
+        }
+        if let [Some(new), Some(old)] = flags
+            && new != old
+        {
+            let [_, name] = names;
+            losses.add(
+                &entry.place.key(name),
+                "it contradicts its newer name, and what is allowed by one is taken",
+            );
+        }
+    }
+    found
 }
 
 fn redundant(field: &Field<'_>, own: &EepromKey, losses: &mut Losses) -> Option<EepromKey> {

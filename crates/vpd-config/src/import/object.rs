@@ -20,7 +20,6 @@ pub(crate) struct Object {
     pub(crate) watch_presence: bool,
     pub(crate) prime: bool,
     pub(crate) foreign: bool,
-    pub(crate) replaceable_at: Vec<String>,
     pub(crate) ccin: Vec<String>,
     pub(crate) interfaces: Interfaces,
 }
@@ -39,7 +38,6 @@ impl Object {
         object.take_records(entry, losses);
         object.take_presence(entry, losses);
         object.prime = !entry.take_flag("noprime", losses).unwrap_or(false);
-        object.replaceable_at = replaceable_at(entry, losses);
         let ccin = entry.take("ccin").map(|field| ccins(&field, losses));
         let takes = Takes { keywords: !object.foreign, hosted };
         if let Some(field) = entry.take("extraInterfaces") {
@@ -109,31 +107,6 @@ impl Object {
 fn record_names(field: &Field<'_>, losses: &mut Losses) -> Vec<String> {
     let items = field.list(losses);
     items.iter().filter_map(|item| record_name(item, losses)).map(str::to_owned).collect()
-}
-
-/// When a part may be replaced; older files have other names for both.
-fn replaceable_at(entry: &mut Fields<'_>, losses: &mut Losses) -> Vec<String> {
-    let names = [
-        ("standby", ["replaceableAtStandby", "pluggableAtStandby"]),
-        ("runtime", ["replaceableAtRuntime", "concurrentlyMaintainable"]),
-    ];
-    let mut found = Vec::new();
-    for (ours, names) in names {
-        let flags = names.map(|name| entry.take_flag(name, losses));
-        if flags.contains(&Some(true)) {
-            found.push(ours.to_owned());
-        }
-        if let [Some(new), Some(old)] = flags
-            && new != old
-        {
-            let [_, name] = names;
-            losses.add(
-                &entry.place.key(name),
-                "it contradicts its newer name, and what is allowed by one is taken",
-            );
-        }
-    }
-    found
 }
 
 /// The path of an object.

@@ -17,8 +17,14 @@ const WIDTH: usize = 110;
 pub(crate) fn text(system: &System, matching: &Matching) -> String {
     let mut text = Text::default();
     if !system.system_eeproms.is_empty() {
-        let keys: Vec<String> = system.system_eeproms.iter().map(ToString::to_string).collect();
-        text.pair("system-eeproms", list(&keys));
+        let eeproms = system.system_eeproms.join(", ");
+        if eeproms.len() + 20 <= WIDTH {
+            text.pair("system-eeproms", format_args!("[{eeproms}]"));
+        } else {
+            text.line("system-eeproms = [");
+            system.system_eeproms.iter().for_each(|eeprom| text.line(format_args!("    {eeprom},")));
+            text.line("]");
+        }
     }
     text.steps("start", &system.start);
     text.table("[location]");
@@ -119,7 +125,6 @@ impl Text {
         self.optional("presence", object.presence.map(quoted));
         self.optional("watch-presence", object.watch_presence.then_some(true));
         self.optional("prime", (!object.prime).then_some(false));
-        self.texts("replaceable-at", &object.replaceable_at);
         for interface in &object.interfaces.list {
             self.interface(interface);
         }

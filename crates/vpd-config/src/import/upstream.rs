@@ -12,6 +12,7 @@ use crate::import::node;
 use crate::import::object::InventoryPath;
 use crate::import::slot::Slot;
 use crate::import::step::{Action, Step};
+use crate::import::words::quoted;
 use crate::keys::bus_of;
 use fru_publication::EepromKey;
 use std::collections::BTreeMap;
@@ -30,7 +31,8 @@ const ELSEWHERE: [(&str, &str); 4] = [
 /// What the JSON describes, in our terms.
 #[derive(Debug)]
 pub(crate) struct System {
-    pub(crate) system_eeproms: Vec<EepromKey>,
+    /// Values of TOML: a FRU's key, or a table for an EEPROM that is none.
+    pub(crate) system_eeproms: Vec<String>,
     pub(crate) start: Vec<Step>,
     pub(crate) common: Vec<Interface>,
     /// Sorted by bus, as people count.
@@ -58,10 +60,9 @@ impl System {
         let start = top.take("muxes").map(|field| muxes(&field, &mut losses));
         let frus = top.take("frus").ok_or_else(|| wrong("it has no frus"))?;
         let eeproms = Fields::of(&frus).ok_or_else(|| wrong("frus is no object"))?;
-        let mut frus = read_frus(eeproms, file, hosted, &mut losses)?;
+        let (mut frus, system_eeproms) = read_frus(eeproms, file, hosted, &mut losses)?;
         top.list_unknown(&mut losses);
         node::list(&frus, &mut losses);
-        let system_eeproms = frus.iter().filter(|fru| fru.is_system).map(|fru| fru.key.clone()).collect();
         frus.sort_by_cached_key(|fru| (bus_of(&fru.key), fru.key.clone()));
         Ok(Self {
             system_eeproms,
@@ -132,7 +133,7 @@ fn read_frus(
     file: &str,
     hosted: &Hosted,
     losses: &mut Losses,
-) -> Result<Vec<Fru>, Problem> {
+) -> Result<(Vec<Fru>, Vec<String>), Problem> {
     let (mut primary, mut redundant): (Vec<Described<'_>>, Vec<Described<'_>>) = (Vec::new(), Vec::new());
     let (mut names, mut paths) = (FileNames::new(), BTreeMap::new());
     let wrong = |place: &Place, message: String| Problem::Wrong {
@@ -159,7 +160,7 @@ fn read_frus(
     if primary.is_empty() {
         return Err(wrong(&top, "it names no EEPROM that could be read".to_owned()));
     }
-    let mut frus = primary_frus(primary, hosted, losses);
+    let (mut frus, system_eeproms) = primary_frus(primary, hosted, losses);
     for (eeprom, place, entries) in &redundant {
         let mut named =
             frus.iter_mut().filter(|(fru, _)| fru.redundant.as_ref() == Some(&eeprom.key)).peekable();
@@ -171,21 +172,62 @@ fn read_frus(
         }
         named.for_each(|(fru, values)| read_redundant(eeprom, entries, fru, values, losses));
     }
-    Ok(frus.into_iter().map(|(fru, _)| fru).collect())
+    Ok((frus.into_iter().map(|(fru, _)| fru).collect(), system_eeproms))
 }
 
-/// The EEPROMs that are FRUs of their own, each with its entries as they are written.
+/// The EEPROMs that are FRUs of their own, each with its entries as they are written, and those that are to say which system
+/// this is, as [`System::system_eeproms`] has them.
 fn primary_frus<'a>(
     described: Vec<Described<'a>>,
     hosted: &Hosted,
     losses: &mut Losses,
-) -> Vec<(Fru, Vec<&'a Value>)> {
-    let mut owners = Owners::new();
-    let read = described.into_iter().filter_map(|(eeprom, _, entries)| {
+) -> (Vec<(Fru, Vec<&'a Value>)>, Vec<String>) {
+    let (mut owners, mut frus, mut system_eeproms) = (Owners::new(), Vec::new(), Vec::new());
+    for (eeprom, place, entries) in described {
+        if let Some(candidate) = candidate(&eeprom, &place, &entries, &owners, losses) {
+            system_eeproms.push(candidate);
+            continue;
+        }
         let values = entries.iter().map(|entry| entry.value).collect();
-        Some((Fru::read(&eeprom, entries, &mut owners, hosted, losses)?, values))
-    });
-    read.collect()
+        let Some(fru) = Fru::read(&eeprom, entries, &mut owners, hosted, losses) else { continue };
+        if fru.is_system {
+            system_eeproms.push(quoted(fru.key.as_str()));
+        }
+        frus.push((fru, values));
+    }
+    (frus, system_eeproms)
+}
+
+/// One that may say which system this is, and whose object is another EEPROM's: it is asked, and shows nothing.
+fn candidate(
+    eeprom: &Eeprom,
+    place: &Place,
+    entries: &[Entry<'_>],
+    owners: &Owners,
+    losses: &mut Losses,
+) -> Option<String> {
+    let first = entries.first()?;
+    let owner = owners.get(first.path.relative)?;
+    if first.value.get("isSystemVpd") != Some(&Value::Bool(true)) {
+        return None;
+    }
+    let why = format!(
+        "{} is already an object of {owner}, so this EEPROM is only asked which system this is (`system-eeproms`), and \
+         nothing else of it is carried over",
+        first.path.relative
+    );
+    losses.add(place, why);
+    let mut fields = first.fields.clone();
+    let mut table = format!("{{ key = {}", quoted(eeprom.key.as_str()));
+    if let Some(file) = &eeprom.file {
+        table += &format!(", file = {}", quoted(file));
+    }
+    for name in ["offset", "size"] {
+        if let Some(number) = fields.take_number(name, losses) {
+            table += &format!(", {name} = {number}");
+        }
+    }
+    Some(table + " }")
 }
 
 /// A second EEPROM: what it takes to reach it comes before the first one's steps, and that is all that it adds.

@@ -65,6 +65,32 @@ fn settings_have_limits() {
 }
 
 #[test]
+fn an_eeprom_that_is_only_asked_for_the_system_is_described_as_a_fru_would_be() {
+    let with = |eeprom: &str| format!("\nsystem-eeproms = [{eeprom}]\n{}", fru("8-0050", ""));
+    refuse(&[
+        (
+            &[("vpd.d/10-a.toml", &with("{ key = \"8-0050\" }"))],
+            &["10-a.toml:2", "system-eeproms: 8-0050 is a fru of its own; name it by its key alone"],
+        ),
+        (&[("vpd.d/10-a.toml", &with("{ key = \"file:x\" }"))], &["10-a.toml:2", "file:x has no file"]),
+        (
+            &[("vpd.d/10-a.toml", &with("{ key = \"file:x\", file = \"x\" }"))],
+            &["10-a.toml:2", "not named from the root on"],
+        ),
+        (
+            &[("vpd.d/10-a.toml", &with("{ key = \"9-0050\", file = \"/x\" }"))],
+            &["10-a.toml:2", "9-0050 is a chip and has a file all the same"],
+        ),
+        (&[("vpd.d/10-a.toml", &with("{ key = \"9-0050\", bus = 9 }"))], &["line 2", "bus"]),
+        (&[("vpd.d/10-a.toml", &with("\"9-0050\""))], &["10-a.toml:2", "9-0050 is in no system"]),
+        (&[("vpd.d/10-a.toml", &with("7"))], &["line 2", "the key of a FRU, or { key,"]),
+    ]);
+    // What reaches nothing is no key.
+    let object = fru("8-0050", "") + "replaceable-at = [\"runtime\"]\n";
+    refuse(&[(&[("vpd.d/10-a.toml", &object)], &["10-a.toml", "line 5", "replaceable-at"])]);
+}
+
+#[test]
 fn a_fru_has_to_be_complete_and_within_its_rights() {
     let location = "[fru.\"8-0050\"]\n[fru.\"8-0050\".common.\"xyz.openbmc_project.Inventory.Decorator.LocationCode\"]\n\
                     LocationCode = \"U\"\n[[fru.\"8-0050\".object]]\npath = \"/x\"\n";

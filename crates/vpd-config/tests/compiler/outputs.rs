@@ -167,8 +167,7 @@ fn what_is_not_the_parsers_business_goes_to_whoever_needs_it() {
                 { bind = \"20-0050\", driver = \"at24\" }]\npoll = { line = \"P0\", level = 0 }\n";
     let card = "[fru.\"20-0050\"]\npower-off-only = true\nessential = true\nreplaceable-at = [\"standby\", \"runtime\"]\n\
                 [[fru.\"20-0050\".object]]\npath = \"/system/card\"\nlocation = \"Ufcs-P0-C0\"\nwatch-presence = true\n\
-                [[fru.\"20-0050\".object]]\npath = \"/system/card/fan\"\nforeign = true\nprime = false\n\
-                replaceable-at = [\"runtime\"]\n";
+                [[fru.\"20-0050\".object]]\npath = \"/system/card/fan\"\nforeign = true\nprime = false\n";
     let location = "[location]\nnode = \"fixed\"\n[[location.enclosure]]\npath = \"/system\"\nsource = \"/system/card\"\n";
     let start = "start = [{ write-sysfs = \"/sys/class/x/idle\", value = \"0\" }]\n";
     let files = Folder::with(&[("vpd.d/10.toml", &format!("{start}{card}{slot}{location}"))]).built();
@@ -273,4 +272,24 @@ fn a_system_eeprom_that_stands_in_in_another_system_is_waited_for() {
     let files = Folder::with(&[("systems/one/10.toml", &one), ("systems/two/10.toml", &two)]).built();
     let waits = drop_in(&files, "vpd-select.service");
     assert!(waits.contains(r"After=vpd-8\x2d0050.device") && waits.contains(r"After=vpd-9\x2d0050.device"));
+}
+
+#[test]
+fn an_eeprom_that_is_no_fru_is_asked_for_the_system_and_neither_waited_for_nor_read() {
+    let system = "system-eeproms = [\"8-0050\", { key = \"file:x\", file = \"/x\" }, { key = \"9-0050\", offset = 16 }]\n"
+        .to_owned()
+        + &answers("50001001")
+        + &fru("8-0050", "");
+    let files = Folder::with(&[("systems/one/10.toml", &system)]).built();
+    let index = text(&files, "usr/share/vivianite/vpd/index.toml");
+    let eeproms: Vec<&str> = index.split("[[system-eeprom]]\n").skip(1).collect();
+    assert!(eeproms[0].starts_with("key = \"8-0050\"\noffset = 0\n"), "{index}");
+    assert!(eeproms[1].starts_with("key = \"file:x\"\nfile = \"/x\"\noffset = 0\n"), "{index}");
+    assert!(eeproms[2].starts_with("key = \"9-0050\"\noffset = 16\n"), "{index}");
+    assert_eq!(
+        drop_in(&files, "vpd-select.service"),
+        "[Unit]\nWants=vpd-8\\x2d0050.device\nAfter=vpd-8\\x2d0050.device\n"
+    );
+    assert!(!files.keys().any(|path| path.contains("9-0050") || path.contains(r"9\x2d0050")), "{files:?}");
+    assert!(!text(&files, "usr/share/vivianite/vpd/systems/one/index.toml").contains("9-0050"));
 }

@@ -98,12 +98,23 @@ fn later_entries_say_nothing_about_the_eeprom() {
         ))
     };
     let place = PLACE.replace("[0]", "[1]");
-    for later in ["\"offset\": 32", "\"powerOffOnly\": false", "\"preAction\": {}", "\"essentialFru\": true"]
-    {
+    for later in [
+        "\"offset\": 32",
+        "\"powerOffOnly\": false",
+        "\"preAction\": {}",
+        "\"essentialFru\": true",
+        "\"replaceableAtRuntime\": true",
+        "\"concurrentlyMaintainable\": true",
+    ] {
         let key = later.split('"').nth(1).unwrap();
         listed(&json(later), &format!("{place}.{key}"), "first entry alone");
     }
-    for later in ["\"offset\": 16", "\"powerOffOnly\": true", "\"essentialFru\": false"] {
+    for later in [
+        "\"offset\": 16",
+        "\"powerOffOnly\": true",
+        "\"essentialFru\": false",
+        "\"replaceableAtStandby\": false",
+    ] {
         let (run, _) = Folder::with(json(later)).imported();
         assert!(run.losses().is_empty(), "{later}: {}", run.output);
     }
@@ -148,6 +159,30 @@ fn redundant_eeproms_are_only_what_their_first_one_needs() {
     assert!(!text.contains("[fru.\"spi1.0\"]"), "{text}");
     let (run, _) = Folder::with(json(&format!("{primary}, \"noprime\": true"), second)).imported();
     assert!(run.losses().is_empty(), "{}", run.output);
+}
+
+/// One board, whose data are in one of three places.
+#[test]
+fn all_that_may_say_which_system_this_is_are_kept() {
+    let one = "[{\"inventoryPath\": \"/system\", \"isSystemVpd\": true}]";
+    let json = format!(
+        "{{\"frus\": {{\"/sys/bus/i2c/drivers/at24/8-0050/eeprom\": {one}, \"/usr/share/x/template.vpd\": {one},
+         \"/sys/bus/i2c/drivers/at24/32-0051/eeprom\": {}}}}}",
+        one.replace('}', ", \"offset\": 16, \"size\": 4096}")
+    );
+    let (run, text) = listed(
+        &json,
+        "frus.\"/usr/share/x/template.vpd\"",
+        "/system is already an object of 8-0050, so this EEPROM is only asked which system this is",
+    );
+    assert_eq!(run.losses().len(), 2, "{}", run.output);
+    let eeproms = "system-eeproms = [
+    \"8-0050\",
+    { key = \"file:template.vpd\", file = \"/usr/share/x/template.vpd\" },
+    { key = \"32-0051\", offset = 16, size = 4096 },
+]
+";
+    assert!(text.contains(eeproms), "{text}");
 }
 
 #[test]
