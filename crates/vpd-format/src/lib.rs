@@ -57,4 +57,4 @@ pub use names::{Keyword, KeywordName, NameError, RecordName};
 pub use options::{Ecc, Format, PartNumbers, Policy, ReadOptions, UnknownWord, Wanted};
 pub use outcome::{Checksum, Outcome};
 pub use read::{Content, Vpd, read};
-pub use source::{Bytes, Counted, OutOfBytes, ReadAt, Window, WindowError};
+pub use source::{Bytes, Counted, OutOfBytes, ReadAt, Shortfall, Window, WindowError};

@@ -114,6 +114,37 @@ pub struct Window<R> {
     inner: R,
     offset: u64,
     size: u64,
+    shortfall: Option<Shortfall>,
+}
+
+/// A [`Window`] of which the device has only a part, or nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shortfall {
+    /// Where the window begins, in bytes from the start of the device.
+    pub offset: u64,
+    /// Its size in bytes, if one was asked for.
+    pub wanted: Option<u64>,
+    /// Size of the device in bytes.
+    pub device: u64,
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { offset, wanted, device } = self;
+        match wanted {
+            _ if offset >= device => {
+                write!(
+                    formatter,
+                    "the window begins at offset {offset}, past the end of a device of {device} bytes"
+                )
+            }
+            Some(wanted) => write!(
+                formatter,
+                "the window of {wanted} bytes at offset {offset} goes past the end of a device of {device} bytes"
+            ),
+            None => write!(formatter, "the window begins at offset {offset} of a device of {device} bytes"),
+        }
+    }
 }
 
 /// A read through a [`Window`] failed.
@@ -137,8 +168,17 @@ pub enum WindowError<E> {
 impl<R: ReadAt> Window<R> {
     /// Shows `size` bytes from `offset` on, or everything from there when `size` is `None`.
     pub fn new(inner: R, offset: u64, size: Option<u64>) -> Self {
-        let available = inner.size().saturating_sub(offset);
-        Self { inner, offset, size: size.map_or(available, |size| size.min(available)) }
+        let device = inner.size();
+        let available = device.saturating_sub(offset);
+        let is_short = size.map_or(offset > 0 && available == 0, |size| size > available);
+        let shortfall = is_short.then_some(Shortfall { offset, wanted: size, device });
+        Self { inner, offset, size: size.map_or(available, |size| size.min(available)), shortfall }
+    }
+
+    /// What of the window the device lacks, to be told with an error: an image that is too short for its format may not be
+    /// the image that was meant.
+    pub fn shortfall(&self) -> Option<Shortfall> {
+        self.shortfall
     }
 
     /// Gives the whole source back.
@@ -168,6 +208,27 @@ impl<R: ReadAt> ReadAt for Window<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_that_the_device_has_not_says_where_it_begins() {
+        let bytes = [0; 100];
+        for (offset, size, expected) in [
+            (0, None, None),
+            (30, None, None),
+            (30, Some(70), None),
+            (100, None, Some("the window begins at offset 100, past the end of a device of 100 bytes")),
+            (200, Some(10), Some("the window begins at offset 200, past the end of a device of 100 bytes")),
+            (
+                30,
+                Some(71),
+                Some("the window of 71 bytes at offset 30 goes past the end of a device of 100 bytes"),
+            ),
+        ] {
+            let shortfall = Window::new(Bytes(&bytes), offset, size).shortfall();
+            assert_eq!(shortfall.map(|one| one.to_string()).as_deref(), expected, "{offset} {size:?}");
+        }
+        assert_eq!(Window::new(Bytes(&[]), 0, None).shortfall(), None);
+    }
 
     #[test]
     fn a_window_shows_only_its_part() {

@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use vpd_format::{Content, Counted, Outcome, ReadAt, ReadError, ReadOptions, Vpd, VpdError, Wanted, Window};
+use vpd_format::{
+    Content, Counted, Outcome, ReadAt, ReadError, ReadOptions, Shortfall, Vpd, VpdError, Wanted, Window,
+};
 
 /// What reading an EEPROM gave.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Collected {
     pub bytes_read: u64,
     /// Where that is from; empty when it could not be opened.
     pub file: PathBuf,
+    /// What of its window the EEPROM lacks.
+    pub shortfall: Option<Shortfall>,
     /// How it stands with the EEPROM that stands in.
     pub redundant: Redundant,
 }
@@ -101,19 +105,28 @@ pub(crate) fn read<R: ReadAt>(eeprom: R, fragment: &Fragment) -> Collected {
         part_numbers: fragment.part_numbers,
         wanted: needed.as_deref().map_or(Wanted::All, Wanted::Records),
     };
-    let mut source = Counted::new(Window::new(eeprom, fragment.offset, fragment.size));
+    let window = Window::new(eeprom, fragment.offset, fragment.size);
+    let shortfall = window.shortfall();
+    let mut source = Counted::new(window);
     let verdict = match vpd_format::read(&mut source, &options) {
         Ok(vpd) => Verdict::Usable(Box::new(vpd)),
         Err(ReadError::Format(error)) => Verdict::Unusable(error),
         Err(error) => Verdict::Unreadable(error.to_string()),
     };
     let (image_size, bytes_read) = (source.size(), source.bytes());
-    Collected { image_size, bytes_read, ..Collected::without(verdict) }
+    Collected { image_size, bytes_read, shortfall, ..Collected::without(verdict) }
 }
 
 impl Collected {
     fn without(verdict: Verdict) -> Self {
-        Self { verdict, image_size: 0, bytes_read: 0, file: PathBuf::new(), redundant: Redundant::Nothing }
+        Self {
+            verdict,
+            image_size: 0,
+            bytes_read: 0,
+            file: PathBuf::new(),
+            shortfall: None,
+            redundant: Redundant::Nothing,
+        }
     }
 
     /// Nothing better can be hoped for from another copy.
@@ -159,7 +172,10 @@ impl Collected {
     pub(crate) fn reason(&self) -> String {
         match &self.verdict {
             Verdict::Usable(vpd) => problems(vpd).into_iter().next().unwrap_or_default(),
-            Verdict::Unusable(error) => error.to_string(),
+            Verdict::Unusable(error) => match self.shortfall {
+                Some(shortfall) => format!("{error}: {shortfall}"),
+                None => error.to_string(),
+            },
             Verdict::Unreadable(reason) | Verdict::Absent(reason) => reason.clone(),
         }
     }
@@ -267,7 +283,8 @@ pub(crate) fn log(key: &EepromKey, collected: &Collected, publication: &Publicat
             }
         }
         Verdict::Unusable(error) => {
-            log::error!("nothing of this EEPROM is usable: {error} fru={key} outcome={}", error.outcome());
+            let (reason, outcome) = (collected.reason(), error.outcome());
+            log::error!("nothing of this EEPROM is usable: {reason} fru={key} outcome={outcome}");
         }
         Verdict::Unreadable(reason) => log::error!("this EEPROM does not answer: {reason} fru={key}"),
         Verdict::Absent(reason) => log::warn!("this EEPROM is absent: {reason} fru={key}"),

@@ -117,7 +117,10 @@ fn read_image<R: ReadAt>(source: R, eeprom: &SystemEeprom) -> Result<ipz::Image,
             Content::Ipz(image) => Ok(image),
             _ => Err((Kind::Bad, format!("the format is {}", vpd.format))),
         },
-        Err(ReadError::Format(error)) => Err((Kind::Bad, error.to_string())),
+        Err(ReadError::Format(error)) => {
+            let shortfall = window.shortfall().map(|shortfall| format!(": {shortfall}")).unwrap_or_default();
+            Err((Kind::Bad, format!("{error}{shortfall}")))
+        }
         Err(error) => Err((Kind::Absent, format!("it does not answer: {error}"))),
     }
 }

@@ -41,7 +41,12 @@ pub(crate) fn run(arguments: &Check, text: &mut String) -> Result<Exit, Failure>
 pub(crate) fn refusal(examined: &Examined, error: &VpdError) -> String {
     let verdict = if matches!(error, VpdError::Blank { .. }) { "BLANK" } else { "UNUSABLE" };
     let kind = examined.format.map(|format| format!("{}, ", words(format))).unwrap_or_default();
-    format!("{}: {verdict} ({kind}{} bytes): {error}\n", examined.name, examined.image_size)
+    format!(
+        "{}: {verdict} ({kind}{} bytes): {}\n",
+        examined.name,
+        examined.image_size,
+        examined.explain(error)
+    )
 }
 
 /// What a format is called among people.

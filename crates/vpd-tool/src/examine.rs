@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use anyhow::Context as _;
 use device_io::Eeprom;
-use vpd_format::{Counted, Format, ReadAt, ReadError, ReadOptions, Vpd, VpdError, Wanted, Window};
+use vpd_format::{Counted, Format, ReadAt, ReadError, ReadOptions, Shortfall, Vpd, VpdError, Wanted, Window};
 
 use crate::arguments::Reading;
 use crate::exit::{Exit, Failure};
@@ -20,8 +20,20 @@ pub(crate) struct Examined {
     pub(crate) bytes_read: u64,
     /// The format, if it could be told.
     pub(crate) format: Option<Format>,
+    /// What of the wanted window the image lacks.
+    pub(crate) shortfall: Option<Shortfall>,
     /// The content, or why none is usable.
     pub(crate) content: Result<Vpd, VpdError>,
+}
+
+impl Examined {
+    /// Why nothing of it is usable, and what of the wanted window it lacks.
+    pub(crate) fn explain(&self, error: &VpdError) -> String {
+        match self.shortfall {
+            Some(shortfall) => format!("{error}: {shortfall}"),
+            None => error.to_string(),
+        }
+    }
 }
 
 /// Reads an image. The writer of an EEPROM is kept out meanwhile.
@@ -30,7 +42,9 @@ pub(crate) fn examine(file: &OsStr, reading: &Reading, wanted: Wanted<'_>) -> Re
     let unreadable = |cause: anyhow::Error| Failure::new(Exit::NoInput, cause);
     let path = device_io::locate(file).file.with_context(|| format!("{name} names no file"));
     let eeprom = Eeprom::open(&path.map_err(unreadable)?).map_err(|error| unreadable(error.into()))?;
-    let mut source = Counted::new(Window::new(eeprom, reading.offset, reading.size));
+    let window = Window::new(eeprom, reading.offset, reading.size);
+    let shortfall = window.shortfall();
+    let mut source = Counted::new(window);
     let options = ReadOptions {
         format: reading.format,
         policy: reading.policy(),
@@ -51,5 +65,5 @@ pub(crate) fn examine(file: &OsStr, reading: &Reading, wanted: Wanted<'_>) -> Re
         Err(VpdError::WrongFormat { found, .. }) => Some(*found),
         Err(_) => vpd_format::detect(&mut source).ok(),
     };
-    Ok(Examined { name, image_size: source.size(), bytes_read, format, content })
+    Ok(Examined { name, image_size: source.size(), bytes_read, format, shortfall, content })
 }

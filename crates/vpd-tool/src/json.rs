@@ -19,7 +19,7 @@ pub(crate) struct Selection {
 pub(crate) fn report(examined: &Examined, selection: Selection) -> anyhow::Result<String> {
     let content = match &examined.content {
         Ok(vpd) => content(vpd, selection),
-        Err(error) => Body::Unusable { reason: error.to_string() },
+        Err(error) => Body::Unusable { reason: examined.explain(error) },
     };
     let report = Report {
         format: examined.format.map(vpd_format::Format::as_str),

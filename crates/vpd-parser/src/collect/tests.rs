@@ -60,6 +60,17 @@ fn a_chip_that_dies_at_any_byte_is_unreadable_and_leaves_no_half_of_its_data() {
 }
 
 #[test]
+fn a_window_past_the_end_of_the_chip_is_named_with_its_offset() {
+    let image = vpd_builder::build(DESCRIPTION).unwrap();
+    let end = image.len();
+    let fragment = format!("offset = {end}\n{FRAGMENT}");
+    let collected = read(Dying { image, left: usize::MAX }, &Fragment::parse(&fragment).unwrap());
+    assert_eq!(collected.exit(), Exit::BadData);
+    let reason = collected.reason();
+    assert!(reason.contains(&format!("offset {end}, past the end of a device of {end} bytes")), "{reason}");
+}
+
+#[test]
 fn a_window_hides_the_rest_of_the_chip() {
     let image = vpd_builder::build(DESCRIPTION).unwrap();
     let mut chip = vec![0x5a; 0x3_0000];

@@ -103,4 +103,6 @@ fn a_window_is_all_that_is_looked_at() {
     assert_eq!(read(&[]).status, 3);
     assert_eq!(read(&["--offset", "64", "--size", "100"]).status, 3);
     assert_eq!(read(&["--offset", "100000"]).status, 3);
+    let past = run(&["check", "--offset", "100000"], &[&inside.path()]);
+    assert!(past.output.contains("the window begins at offset 100000, past the end of"), "{}", past.output);
 }
