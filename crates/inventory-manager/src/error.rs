@@ -65,7 +65,7 @@ pub enum CallFailure {
         method: String,
     },
     /// A direct `Set` was refused.
-    #[error("cannot set {interface}.{property} of {path}: {reason:?}")]
+    #[error("cannot set {interface}.{property} of {path}: {reason}")]
     Set {
         /// The path.
         path: String,
@@ -116,7 +116,7 @@ impl CallFailure {
                 SetError::UnknownInterface => error::UNKNOWN_INTERFACE,
                 SetError::UnknownProperty => error::UNKNOWN_PROPERTY,
                 SetError::ReadOnly => error::PROPERTY_READ_ONLY,
-                SetError::InvalidValue => error::OPENBMC_INVALID_ARGUMENT,
+                SetError::InvalidValue { .. } => error::OPENBMC_INVALID_ARGUMENT,
                 SetError::LimitsExceeded(_) => error::LIMITS_EXCEEDED,
             },
             Self::Notify(_) => error::OPENBMC_INVALID_ARGUMENT,

@@ -13,7 +13,7 @@ pub use plan::{Plan, Told};
 
 use crate::limits::{self, Bound, Exceeded, PER_OBJECT, Totals};
 use crate::schema::{Access, InterfaceSchema, Place, Schema};
-use crate::types::Value;
+use crate::types::{Value, busctl};
 use dbus_api::inventory::received::Given;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use std::collections::BTreeMap;
@@ -237,7 +237,10 @@ impl Inventory {
         if known.access == Access::Read {
             return Err(SetError::ReadOnly);
         }
-        let value = known.kind.accept_exact(given).ok_or(SetError::InvalidValue)?;
+        let value = known.kind.accept_exact(given).map_err(|given| SetError::InvalidValue {
+            expected: known.kind.described(),
+            given: busctl::given(&given),
+        })?;
         let old = hosted.value(interface, property).unwrap_or(&known.initial);
         if *old == value {
             return Ok(false);

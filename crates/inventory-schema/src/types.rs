@@ -1,5 +1,6 @@
 //! Property types of the schema and the values that go with them.
 
+pub mod busctl;
 mod kept;
 mod wire;
 
@@ -177,6 +178,16 @@ impl PropertyType {
         })
     }
 
+    /// What it takes, for people.
+    pub fn described(&self) -> String {
+        match self {
+            Self::Text(Words::OneOf(_)) | Self::Texts(Words::OneOf(_)) => {
+                format!("{} of an enumeration's values", self.signature())
+            }
+            _ => self.signature().into_owned(),
+        }
+    }
+
     /// What a property holds that nobody has set and whose interface names no default.
     pub fn zero(&self) -> Value {
         match self {
@@ -217,20 +228,20 @@ impl PropertyType {
     }
 
     /// Takes a value of just this type, as a direct `Set` must give it, or one that [`Self::accept`] takes.
-    pub fn accept_exact(&self, given: Given<'_>) -> Option<Value> {
-        let exact = match given {
-            Given::Exact(exact) => exact,
-            given => return self.accept(given).ok(),
-        };
-        match (self, exact) {
-            (Self::Integer(integer), Exact::Integer(signature, number)) => {
-                (integer.signature().starts_with(signature)).then_some(Value::Integer(number.into()))
+    ///
+    /// Errors: the value, of another type.
+    pub fn accept_exact<'a>(&self, given: Given<'a>) -> Result<Value, Given<'a>> {
+        match (self, given) {
+            (Self::Integer(integer), Given::Exact(Exact::Integer(signature, number)))
+                if integer.signature().starts_with(signature) =>
+            {
+                Ok(Value::Integer(number.into()))
             }
-            (Self::Double, Exact::Double(value)) => Some(Value::Double(value)),
-            (Self::Text(Words::Paths), Exact::Path(path)) => Some(Value::Text(path.into())),
-            (Self::Texts(Words::Paths), Exact::Paths(paths)) => Some(Value::Texts(paths)),
-            (Self::Triples, Exact::Triples(triples)) => Some(Value::Triples(triples)),
-            _ => None,
+            (Self::Double, Given::Exact(Exact::Double(value))) => Ok(Value::Double(value)),
+            (Self::Text(Words::Paths), Given::Exact(Exact::Path(path))) => Ok(Value::Text(path.into())),
+            (Self::Texts(Words::Paths), Given::Exact(Exact::Paths(paths))) => Ok(Value::Texts(paths)),
+            (Self::Triples, Given::Exact(Exact::Triples(triples))) => Ok(Value::Triples(triples)),
+            (_, given) => self.accept(given),
         }
     }
 
@@ -342,7 +353,7 @@ mod tests {
             ("s", Exact::Path("/a"), None),
         ] {
             let given = Given::Exact(exact);
-            assert_eq!(property(signature).accept_exact(given.clone()), value, "{signature} {given:?}");
+            assert_eq!(property(signature).accept_exact(given.clone()).ok(), value, "{signature} {given:?}");
             assert_eq!(property(signature).accept(given.clone()).ok(), None, "Notify takes seven types only");
         }
     }

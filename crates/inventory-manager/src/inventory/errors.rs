@@ -13,9 +13,9 @@ pub enum NotifyError {
         interface: String,
         /// The property.
         property: String,
-        /// Its D-Bus type.
+        /// What it takes.
         expected: String,
-        /// What was given.
+        /// What was given, as busctl writes it.
         given: String,
     },
     /// The inventory's root itself, or a path that is too long to be kept.
@@ -33,14 +33,30 @@ pub enum NotifyError {
 }
 
 /// Why a property could not be set directly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants are the D-Bus error names")]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
+    /// There is no such object.
+    #[error("there is no such object")]
     UnknownObject,
+    /// The object does not have the interface.
+    #[error("the object does not have the interface")]
     UnknownInterface,
+    /// The interface does not have the property.
+    #[error("the interface does not have the property")]
     UnknownProperty,
+    /// It is for reading only.
+    #[error("it is read-only")]
     ReadOnly,
-    InvalidValue,
+    /// It does not take the value.
+    #[error("it is of type {expected}, and {given} is not")]
+    InvalidValue {
+        /// What it takes.
+        expected: String,
+        /// What was given, as busctl writes it.
+        given: String,
+    },
+    /// The inventory would be larger than it may be.
+    #[error(transparent)]
     LimitsExceeded(Exceeded),
 }
 

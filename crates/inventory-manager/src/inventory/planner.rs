@@ -4,14 +4,12 @@ use super::plan::{New, Plan, PlannedInterface, PlannedObject};
 use super::{HostedInterface, HostedObject, Inventory, NotifyError, can_be_kept};
 use crate::limits::{Bound, Exceeded, OBJECTS, PROPERTIES};
 use crate::schema::{InterfaceSchema, Place, PropertySchema, Schema};
-use crate::types::Value;
+use crate::types::{Value, busctl};
 use dbus_api::inventory::received::{Given, Receiver, Wish};
 use dbus_api::inventory::relative_path;
 
 /// So many unknown interfaces are named in the log.
 const SKIPPED: usize = 16;
-/// So many characters of a text that does not fit are told.
-const TOLD: usize = 100;
 
 /// Makes a plan of what it is told.
 pub(super) struct Planner<'p, 'a> {
@@ -135,8 +133,8 @@ impl<'p, 'a> Planner<'p, 'a> {
                 path: path.to_owned(),
                 interface: self.interface.map_or("", InterfaceSchema::name).to_owned(),
                 property: property.to_owned(),
-                expected: schema.kind.signature().into_owned(),
-                given: describe(&given),
+                expected: schema.kind.described(),
+                given: busctl::given(&given),
             })
         })
     }
@@ -237,19 +235,5 @@ fn reserve<T>(list: &mut Vec<T>, most: usize) {
     if list.len() == list.capacity() {
         let more = (list.len() / 4).clamp(1, PROPERTIES).min(most.saturating_sub(list.len()).max(1));
         list.reserve_exact(more);
-    }
-}
-
-fn describe(given: &Given<'_>) -> String {
-    match given {
-        Given::Bool(value) => format!("b {value}"),
-        Given::Size(value) => format!("t {value}"),
-        Given::Signed(value) => format!("x {value}"),
-        Given::Short(value) => format!("q {value}"),
-        Given::Text(value) => format!("s {:?}", value.chars().take(TOLD).collect::<String>()),
-        Given::Bytes(value) => format!("ay of {} bytes", value.len()),
-        Given::Texts(value) => format!("as of {} texts", value.len()),
-        Given::Exact(_) => "a type that only a direct Set may use".to_owned(),
-        Given::Other(signature) => format!("a value of type {signature}"),
     }
 }

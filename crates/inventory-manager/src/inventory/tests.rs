@@ -250,7 +250,13 @@ fn a_direct_set_tells_what_is_wrong_with_it() {
         ("/x", "a.Item", "Present", Given::Bool(true), SetError::UnknownObject),
         ("/s", "a.Asset", "Model", Given::Text(""), SetError::UnknownInterface),
         ("/s", "a.Item", "Absent", Given::Bool(true), SetError::UnknownProperty),
-        ("/s", "a.Item", "Present", Given::Text(""), SetError::InvalidValue),
+        (
+            "/s",
+            "a.Item",
+            "Present",
+            Given::Text("x"),
+            SetError::InvalidValue { expected: "b".to_owned(), given: "s \"x\"".to_owned() },
+        ),
         ("/s", "a.Fixed", "Name", Given::Text("x"), SetError::ReadOnly),
     ] {
         assert_eq!(inventory.set(&schema(), path, interface, property, given), Err(expected));
