@@ -3,17 +3,22 @@
 //! Shape: JSON files in `/usr/share/phosphor-inventory-manager`, as phosphor-inventory-manager
 //! reads them. An array of `{path, endpoints: [{types: {fType, rType}, paths}]}` is the default;
 //! an object `{condition: {path, interface, property, values}, associations: [the same]}` takes
-//! its place once its condition holds; the first of these in file name order wins for good.
+//! its place once its condition holds; the first of these in file name order wins for good. A condition holds while the
+//! property has one of the values: a truth, a number, a text, a list of numbers for bytes, or a list of texts, whichever is
+//! of the property's type.
+//!
+//! A file that is wrong is named in the log and left out; the others count.
 
 use crate::inventory::Inventory;
 use crate::schema::{Place, Schema};
-use crate::types::Value;
+use crate::types::{PropertyType, Value, busctl};
 use dbus_api::inventory::received::Growing;
 use dbus_api::inventory::{ASSOCIATION_DEFINITIONS, ROOT};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 /// Where the files are, below the root.
 const FOLDER: &str = "usr/share/phosphor-inventory-manager";
@@ -22,9 +27,12 @@ const FOLDER: &str = "usr/share/phosphor-inventory-manager";
 #[derive(Debug, Default)]
 pub struct Associations {
     default: Definitions,
-    conditional: Vec<Conditional>,
+    /// The files with a condition, by their names.
+    conditional: Vec<(String, Conditional)>,
     /// The conditional that has won.
     chosen: Option<usize>,
+    /// What the conditions' properties were when none was found to hold.
+    seen: Vec<Option<Value>>,
     /// Objects whose associations there was no room for, so that each is told once.
     left_out: BTreeSet<String>,
 }
@@ -38,14 +46,6 @@ pub struct Associated {
     pub place: (Place, Place),
     /// Whether the object did not have the interface.
     pub is_new: bool,
-}
-
-/// What one association file cannot be used for, and why.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", .path.display())]
-pub struct AssociationError {
-    path: PathBuf,
-    reason: String,
 }
 
 /// Forward type, reverse type, endpoint, one association after the other; by relative object path.
@@ -110,40 +110,94 @@ fn normal(path: &str) -> String {
 
 impl Associations {
     /// Reads every `*.json` of the folder below `root`; a missing folder means none.
-    pub fn load(root: &Path) -> Result<Self, AssociationError> {
-        let folder = root.join(FOLDER);
-        let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Self::default()) };
-        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-        paths.sort_unstable();
+    pub fn load(root: &Path, schema: &Schema) -> Self {
         let mut associations = Self::default();
-        for path in paths {
-            let result = std::fs::read(&path).map_err(|error| error.to_string());
-            let result = result.and_then(|text| associations.add(&text).map_err(|error| error.to_string()));
-            result.map_err(|reason| AssociationError { path, reason })?;
+        for problem in associations.read(&root.join(FOLDER), schema) {
+            log::warn!("associations: {problem}");
         }
-        Ok(associations)
+        let conditional = associations.conditional.len();
+        if conditional > 0 || !associations.default.is_empty() {
+            log::info!(
+                "associations: {} objects without a condition, {conditional} files with one",
+                associations.default.len()
+            );
+        }
+        associations
     }
 
-    fn add(&mut self, text: &[u8]) -> Result<(), serde_json::Error> {
-        match serde_json::from_slice(text)? {
-            Json::Array(entries) => {
-                self.default.append(&mut collect(serde_json::from_value(entries.into())?))
-            }
-            other => self.conditional.push(serde_json::from_value(other)?),
+    /// Reads a folder; what cannot be used, and why, is the result.
+    fn read(&mut self, folder: &Path, schema: &Schema) -> Vec<String> {
+        let mut paths = Vec::new();
+        match std::fs::read_dir(folder) {
+            Ok(entries) => paths.extend(entries.filter_map(|entry| Some(entry.ok()?.path()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return vec![format!("{}: {error}", folder.display())],
         }
-        Ok(())
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.sort_unstable();
+        let mut problems = Vec::new();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let text = std::fs::read(&path).map_err(|error| error.to_string());
+            let added = text.and_then(|text| self.add(&name, &text).map_err(|error| error.to_string()));
+            match added {
+                Ok(Some(condition)) => {
+                    let doubt = condition.doubt(schema).map(|doubt| format!("{}: {doubt}", path.display()));
+                    problems.extend(doubt);
+                }
+                Ok(None) => {}
+                Err(reason) => problems.push(format!("{} is left out: {reason}", path.display())),
+            }
+        }
+        problems
+    }
+
+    /// Takes one file's text; its condition, if it has one, is the result. Errors: with line and column; nothing is taken.
+    fn add(&mut self, name: &str, text: &[u8]) -> Result<Option<&Condition>, serde_json::Error> {
+        if text.trim_ascii_start().starts_with(b"[") {
+            self.default.append(&mut collect(serde_json::from_slice(text)?));
+            return Ok(None);
+        }
+        self.conditional.push((name.to_owned(), serde_json::from_slice(text)?));
+        Ok(self.conditional.last().map(|(_, conditional)| &conditional.condition))
+    }
+
+    /// Chooses the first file whose condition holds, and tells what became of the conditions.
+    fn choose(&mut self, schema: &Schema, inventory: &Inventory) {
+        let shown = self.conditional.iter().map(|(_, one)| one.condition.value(schema, inventory));
+        let shown: Vec<Option<&Value>> = shown.collect();
+        let holds = |(index, value): (usize, &Option<&Value>)| {
+            let (_, conditional) = self.conditional.get(index)?;
+            conditional.condition.holds(schema, (*value)?).then_some(index)
+        };
+        let held: Vec<usize> = shown.iter().enumerate().filter_map(holds).collect();
+        self.chosen = held.first().copied();
+        if let Some((name, conditional)) = self.chosen.and_then(|index| self.conditional.get(index)) {
+            let state = conditional.condition.state(schema, inventory).unwrap_or_default();
+            let (holding, all) = (held.len(), self.conditional.len());
+            log::info!("associations: {name} is used, as {state}; {holding} of {all} conditions hold");
+        } else if self.seen.iter().map(Option::as_ref).ne(shown.iter().copied()) {
+            self.seen = shown.into_iter().map(Option::<&Value>::cloned).collect();
+            let states =
+                self.conditional.iter().filter_map(|(_, one)| one.condition.state(schema, inventory));
+            let states: BTreeSet<String> = states.collect();
+            if !states.is_empty() {
+                let states: Vec<String> = states.into_iter().collect();
+                let all = self.conditional.len();
+                log::info!("associations: 0 of {all} conditions hold, as {}", states.join(", "));
+            }
+        }
     }
 
     /// Gives the objects of the inventory as it now is what they should have, within its bounds; tells which did not have it.
     ///
     /// The values are live only: the files, not the inventory's state, hold them.
     pub fn apply(&mut self, schema: &Schema, inventory: &mut Inventory) -> Vec<Associated> {
-        if self.chosen.is_none() {
-            self.chosen = self.conditional.iter().position(|one| one.condition.holds(schema, inventory));
+        if self.chosen.is_none() && !self.conditional.is_empty() {
+            self.choose(schema, inventory);
         }
         let definitions = match self.chosen.and_then(|index| self.conditional.get(index)) {
-            Some(conditional) => &conditional.associations,
+            Some((_, conditional)) => &conditional.associations,
             None => &self.default,
         };
         let Some(interface) = schema.place(ASSOCIATION_DEFINITIONS) else { return Vec::new() };
@@ -175,12 +229,56 @@ impl Associations {
 const PROPERTY: &str = "Associations";
 
 impl Condition {
-    fn holds(&self, schema: &Schema, inventory: &Inventory) -> bool {
-        let value = inventory.value(schema, &normal(&self.path), &self.interface, &self.property);
-        let property = schema.interface(&self.interface).and_then(|known| known.get(&self.property));
-        value.zip(property).is_some_and(|(value, property)| {
-            self.values.iter().any(|json| property.kind.from_json(json).as_ref() == Some(value))
+    fn kind<'s>(&self, schema: &'s Schema) -> Option<&'s PropertyType> {
+        Some(&schema.interface(&self.interface)?.get(&self.property)?.kind)
+    }
+
+    /// What the property is, if the object has it.
+    fn value<'i>(&self, schema: &'i Schema, inventory: &'i Inventory) -> Option<&'i Value> {
+        inventory.value(schema, &normal(&self.path), &self.interface, &self.property)
+    }
+
+    fn holds(&self, schema: &Schema, value: &Value) -> bool {
+        let Some(kind) = self.kind(schema) else { return false };
+        self.values.iter().any(|json| of_type(kind, json).as_ref() == Some(value))
+    }
+
+    /// What the property is, in words, unless nobody has said anything of it.
+    fn state(&self, schema: &Schema, inventory: &Inventory) -> Option<String> {
+        let property = schema.interface(&self.interface)?.get(&self.property)?;
+        let value = self.value(schema, inventory).filter(|value| **value != property.initial)?;
+        let value = busctl::value(&property.kind, value);
+        Some(format!("{} {}.{} is {value}", normal(&self.path), self.interface, self.property))
+    }
+
+    /// Why it can never hold, if it cannot.
+    fn doubt(&self, schema: &Schema) -> Option<String> {
+        let Self { interface, property, values, .. } = self;
+        let Some(kind) = self.kind(schema) else {
+            return Some(format!(
+                "its condition can never hold: the schema has no property {interface}.{property}"
+            ));
+        };
+        let never = values.iter().all(|json| of_type(kind, json).is_none());
+        let signature = kind.signature();
+        never.then(|| {
+            format!("its condition can never hold: {interface}.{property} is of type {signature}, which no value is of")
         })
+    }
+}
+
+/// A value of a condition, if it is of the property's type. Bytes are a list of numbers here, as upstream has them.
+fn of_type(kind: &PropertyType, json: &Json) -> Option<Value> {
+    match (kind, json) {
+        (PropertyType::Bytes, Json::Array(numbers)) => {
+            let byte = |number: &Json| number.as_u64().and_then(|number| u8::try_from(number).ok());
+            Some(Value::Bytes(numbers.iter().map(byte).collect::<Option<_>>()?))
+        }
+        (PropertyType::Bool, Json::Bool(_))
+        | (PropertyType::Integer(_) | PropertyType::Double, Json::Number(_))
+        | (PropertyType::Text(_), Json::String(_))
+        | (PropertyType::Texts(_), Json::Array(_)) => kind.from_json(json),
+        _ => None,
     }
 }
 
@@ -217,7 +315,7 @@ mod tests {
     #[test]
     fn an_object_gets_its_associations_once_and_live_only() {
         let mut associations = Associations::default();
-        associations.add(DEFAULT).unwrap();
+        associations.add("associations.json", DEFAULT).unwrap();
         let mut inventory = Inventory::default();
         assert!(associations.apply(&schema(), &mut inventory).is_empty());
         inventory.restore(&schema(), "/system/a", "a.B", PropertyValues::new());
@@ -231,8 +329,8 @@ mod tests {
     #[test]
     fn a_condition_that_comes_true_replaces_the_default_for_good() {
         let mut associations = Associations::default();
-        associations.add(CONDITIONAL).unwrap();
-        associations.add(DEFAULT).unwrap();
+        associations.add("machine.json", CONDITIONAL).unwrap();
+        associations.add("associations.json", DEFAULT).unwrap();
         let mut inventory = Inventory::default();
         inventory.restore(&schema(), "/system/a", "a.B", PropertyValues::new());
         assert_eq!(associations.apply(&schema(), &mut inventory).len(), 1);
@@ -250,7 +348,7 @@ mod tests {
     #[test]
     fn associations_that_there_is_no_room_for_are_left_out() {
         let mut associations = Associations::default();
-        associations.add(DEFAULT).unwrap();
+        associations.add("associations.json", DEFAULT).unwrap();
         let mut inventory = Inventory::default();
         let text = Value::Text("x".repeat(crate::limits::OBJECT - 300).into());
         inventory.restore(&schema(), "/system/a", "a.B", [("Model", text)]);
@@ -262,14 +360,106 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_wrong_is_named() {
+    fn a_condition_is_compared_by_the_type_of_its_property() {
+        let text = format!(
+            "[\"{ASSOCIATION_DEFINITIONS}\"]\nAssociations = \"a(sss)\"\n[\"a.R\"]\nIM = \"ay\"\nName = \"s\"\nCount = \"u\"\n\
+             On = \"b\"\nSpeed = \"d\"\nNames = \"as\"\n"
+        );
+        let schema = Schema::from_fragment(&toml::from_str(&text).unwrap()).unwrap();
+        let im = Value::Bytes([80, 0, 16, 1].into());
+        let text = |text: &str| Value::Text(text.into());
+        for (property, values, value, expected) in [
+            ("IM", "[[80, 0, 16, 2], [80, 0, 16, 1]]", im.clone(), true),
+            ("IM", "[[80, 0, 16]]", im.clone(), false),
+            ("IM", "[[80, 0, 16, 257]]", im.clone(), false),
+            // Neither digits nor base64 are bytes.
+            ("IM", "[\"50001001\"]", im.clone(), false),
+            ("IM", "[\"UAAQAQ==\"]", im, false),
+            ("Name", "[\"a\"]", text("a"), true),
+            ("Name", "[80]", text("80"), false),
+            ("Count", "[80]", Value::Integer(80.into()), true),
+            ("Count", "[\"80\"]", Value::Integer(80.into()), false),
+            ("On", "[true]", Value::Bool(true), true),
+            ("On", "[1]", Value::Bool(true), false),
+            ("Speed", "[1.5]", Value::Double(1.5), true),
+            ("Names", "[[\"a\", \"b\"]]", Value::Texts(["a", "b"].into_iter().collect()), true),
+        ] {
+            let file = format!(
+                "{{\"condition\": {{\"path\": \"system\", \"interface\": \"a.R\", \"property\": \"{property}\", \
+                 \"values\": {values}}}, \"associations\": []}}"
+            );
+            let mut associations = Associations::default();
+            associations.add("machine.json", file.as_bytes()).unwrap();
+            let mut inventory = Inventory::default();
+            inventory.restore(&schema, "/system", "a.R", [(property, value)]);
+            associations.apply(&schema, &mut inventory);
+            assert_eq!(associations.chosen.is_some(), expected, "{property} {values}");
+        }
+    }
+
+    #[test]
+    fn of_several_conditions_that_hold_the_first_counts() {
+        let mut associations = Associations::default();
+        for (name, value, end) in
+            [("a.json", "M0", "/s/a"), ("b.json", "M1", "/s/b"), ("c.json", "M1", "/s/c")]
+        {
+            let file = String::from_utf8_lossy(CONDITIONAL).replace("\"M1\"", &format!("{value:?}"));
+            associations.add(name, file.replace("/s/three", end).as_bytes()).unwrap();
+        }
+        let mut inventory = Inventory::default();
+        inventory.restore(&schema(), "/system/a", "a.B", PropertyValues::new());
+        inventory.restore(&schema(), "/system", "a.B", [("Model", Value::Text("M1".into()))]);
+        associations.apply(&schema(), &mut inventory);
+        assert_eq!(shown(&inventory), triples(&["fan", "sensor", "/s/b"]));
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_is_named_with_its_place_and_the_others_count() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join(FOLDER);
+        let read = || {
+            let mut associations = Associations::default();
+            let problems = associations.read(&folder, &schema());
+            (problems, associations.default.len(), associations.conditional.len())
+        };
+        assert_eq!(read(), (vec![], 0, 0));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("associations.json"), DEFAULT).unwrap();
-        assert!(Associations::load(root.path()).is_ok());
-        std::fs::write(folder.join("machine.json"), b"{\"condition\": 5}").unwrap();
-        let message = Associations::load(root.path()).unwrap_err().to_string();
-        assert!(message.contains("machine.json"), "{message}");
+        std::fs::write(folder.join("machine.json"), CONDITIONAL).unwrap();
+        assert_eq!(read(), (vec![], 1, 1));
+        for (text, reason) in [
+            (&CONDITIONAL[..40], "left out: EOF while parsing a string at line 1 column 40"),
+            (
+                b"[\n{\"path\": 5}]",
+                "left out: invalid type: integer `5`, expected a string at line 2 column 10",
+            ),
+            (b"", "left out: EOF while parsing a value at line 1 column 0"),
+            (b"\xff", "left out: expected value at line 1 column 1"),
+        ] {
+            std::fs::write(folder.join("broken.json"), text).unwrap();
+            let (problems, default, conditional) = read();
+            assert_eq!((problems.len(), default, conditional), (1, 1, 1));
+            assert!(problems[0].contains("broken.json") && problems[0].contains(reason), "{problems:?}");
+        }
+        std::fs::remove_file(folder.join("broken.json")).unwrap();
+        std::fs::create_dir(folder.join("folder.json")).unwrap();
+        let (problems, ..) = read();
+        assert!(problems.len() == 1 && problems[0].contains("folder.json"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_condition_that_can_never_hold_is_doubted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = String::from_utf8_lossy(CONDITIONAL);
+        for (text, reason) in [
+            (file.replace("\"a.B\"", "\"a.C\""), "the schema has no property a.C.Model"),
+            (file.replace("\"M1\", \"M2\"", "[80, 0]"), "a.B.Model is of type s, which no value is of"),
+        ] {
+            std::fs::write(folder.path().join("machine.json"), text).unwrap();
+            let mut associations = Associations::default();
+            let problems = associations.read(folder.path(), &schema());
+            assert!(problems.len() == 1 && problems[0].contains(reason), "{problems:?}");
+            assert_eq!(associations.conditional.len(), 1);
+        }
     }
 }

@@ -63,7 +63,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };
     let settings = Settings::new(&fragment, folders::state());
     let schema = load_schema(&start)?;
-    let mut associations = Associations::load(&start.root).context(Exit::Configuration)?;
+    let mut associations = Associations::load(&start.root, &schema);
     let (connection, replies) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
     // Two inventories must not share a state folder; the name tells before the folder is touched.
     bus::refuse_second(&connection, manager::BUS_NAME).await?;
