@@ -11,18 +11,22 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod backup;
 mod identity;
 mod locations;
 mod machine;
+mod mux;
 pub mod places;
 mod selection;
 mod slot;
 mod system;
 pub mod units;
 
+pub use backup::{BackedUp, Backup};
 pub use identity::{HardwareLevel, IdentityError, SystemName, SystemType};
 pub use locations::{Enclosure, LocatedObject, Locations, NodeNaming, Whereabouts};
 pub use machine::{Levels, MachineIndex, Match, SystemEeprom};
+pub use mux::Mux;
 pub use selection::{Cause, Selection};
 pub use slot::{
     Action, AttributeValue, Ccin, DeviceAddress, KernelName, Level, LineName, Poll, Slot, Step, SysfsPath,

@@ -1,10 +1,10 @@
-use crate::{IndexError, Parser, Poll, parse, text_of};
+use crate::{Backup, IndexError, Mux, Parser, Poll, parse, text_of};
 use fru_publication::EepromKey;
 use serde::{Deserialize, Serialize};
 
 /// The EEPROMs of one system.
 ///
-/// Shape: TOML, one table `[[fru]]` per EEPROM.
+/// Shape: TOML, one table `[[fru]]` per EEPROM, then those of multiplexers and backups.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SystemIndex {
@@ -14,6 +14,12 @@ pub struct SystemIndex {
     /// The EEPROMs, sorted by key.
     #[serde(default)]
     pub fru: Vec<SystemFru>,
+    /// Which buses are one wire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mux: Vec<Mux>,
+    /// Which keywords are kept a second time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backup: Vec<Backup>,
 }
 
 /// One EEPROM of a system.

@@ -48,7 +48,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let index = load_index(&active)?;
     let is_known =
         index.is_some() && (choice.cause != Cause::NoChoice.to_string() || !has_choice(&start.root));
-    let SystemIndex { own_inventory, fru: frus } = index.unwrap_or_default();
+    let SystemIndex { own_inventory, fru: frus, .. } = index.unwrap_or_default();
     let mut collection = Collection::new(limits, frus.iter().map(Plan::from));
     let (records, known) = Records::open(folders::runtime());
     collection.resume(known);

@@ -42,6 +42,9 @@ pub(crate) enum Action {
         /// The folder to write systems/NAME/10-NAME.toml to
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
+        /// Its file of backups [default: the one that it names, if that stands beside it]
+        #[arg(long, value_name = "FILE")]
+        backup: Option<PathBuf>,
         /// A folder like inventory-schema.d, laid over the shipped one and DIR's, file by file; may be given again
         #[arg(long, value_name = "SCHEMA")]
         schema: Vec<PathBuf>,

@@ -1,5 +1,6 @@
 //! From the JSON of openpower-vpd-parser to a system of ours.
 
+mod backup;
 mod command;
 mod eeprom;
 mod fields;
@@ -7,6 +8,7 @@ mod fru;
 mod interfaces;
 mod json;
 mod matching;
+mod mux;
 mod node;
 mod object;
 mod slot;
@@ -40,6 +42,8 @@ pub struct Import {
     pub upstream: PathBuf,
     /// The folder of sources to write to.
     pub output: PathBuf,
+    /// Its file of backups; that which the JSON names, if it stands beside it, when not said.
+    pub backup: Option<PathBuf>,
     /// Folders like `inventory-schema.d`, laid over the shipped one and the folder's own in this order.
     pub schema: Vec<PathBuf>,
     /// The system's name; the file's without its ending when not said.
@@ -88,7 +92,7 @@ impl Import {
         })?;
         let source = Source { image: &self.output, site: None, schema: &self.schema };
         let hosted = Hosted::load(&source)?;
-        let imported = System::read(&self.read()?, &name, &hosted)?;
+        let imported = System::read(&read(&self.upstream)?, &name, &hosted, |name| self.backup(name))?;
         let path = Path::new("systems").join(system.as_str()).join(format!("10-{system}.toml"));
         let mut report = ImportReport::new(path, &imported);
         let body = text::text(&imported, &matching);
@@ -112,21 +116,34 @@ impl Import {
         Ok(name)
     }
 
-    fn read(&self) -> Result<Vec<u8>, Problem> {
-        let unreadable = |source| Problem::Unreadable { path: self.upstream.clone(), source };
-        // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
-        if !fs::metadata(&self.upstream).map_err(unreadable)?.is_file() {
-            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
-        }
-        let mut bytes = Vec::new();
-        let file = File::open(&self.upstream).map_err(unreadable)?;
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST) {
-            return Ok(bytes);
-        }
-        let message = format!("it is larger than {LARGEST} bytes, so it is no description of a system");
-        Err(Problem::Wrong { place: self.upstream.display().to_string(), message })
+    /// Name and content of the file of backups; `None` if it is not said, and there is none of its name beside the JSON.
+    fn backup(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Problem> {
+        let beside = self.upstream.with_file_name(name);
+        let is_plain = !name.is_empty() && beside.file_name().is_some_and(|last| last == name);
+        let path = match &self.backup {
+            Some(path) => path.clone(),
+            None if is_plain && beside.exists() => beside,
+            None => return Ok(None),
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Some((name, read(&path)?)))
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    let unreadable = |source| Problem::Unreadable { path: path.to_owned(), source };
+    // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST) {
+        return Ok(bytes);
+    }
+    let message = format!("it is larger than {LARGEST} bytes, so it is no description of a system");
+    Err(Problem::Wrong { place: path.display().to_string(), message })
 }
 
 impl ImportReport {
@@ -137,7 +154,7 @@ impl ImportReport {
             path,
             eeproms: system.frus.len(),
             objects: objects().count(),
-            actions: steps.sum::<usize>() + system.start.len(),
+            actions: steps.sum::<usize>() + system.muxes.start.len(),
             location_codes: objects().filter(|object| object.interfaces.location.is_some()).count(),
             priming_exceptions: objects().filter(|object| !object.prime).count(),
             not_carried_over: system.losses.clone(),

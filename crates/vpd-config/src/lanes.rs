@@ -6,19 +6,22 @@ use std::collections::BTreeSet;
 
 /// Divides EEPROMs into lanes, whose members read one after another.
 ///
-/// A bus lives in one lane, since two readers on it would only wait for each other. The longest are placed first,
-/// each where there is least, which fills the lanes as evenly as whole buses can.
+/// A wire lives in one lane, since two readers on it would only wait for each other: a bus, or with `wires` all buses that
+/// multiplexers make one of. The longest are placed first, each where there is least, which fills the lanes as evenly as
+/// whole wires can.
 ///
 /// `also` gives the other EEPROMs that the reading of one may touch: their buses are in the same lane.
 pub(crate) fn lanes<'a>(
     keys: impl IntoIterator<Item = &'a EepromKey>,
     also: impl Fn(&EepromKey) -> Vec<EepromKey>,
+    wires: &[BTreeSet<u32>],
     lanes: usize,
 ) -> Vec<Vec<&'a EepromKey>> {
     let mut groups: Vec<(BTreeSet<Bus>, Vec<&EepromKey>)> = Vec::new();
     for key in keys {
         let others = also(key);
-        let mut buses: BTreeSet<Bus> = others.iter().chain([key]).map(bus_of).collect();
+        let mut buses: BTreeSet<Bus> =
+            others.iter().chain([key]).flat_map(|key| wire_of(bus_of(key), wires)).collect();
         let mut members = vec![key];
         // Groups that have a bus in common become one.
         let (touched, rest): (Vec<_>, Vec<_>) =
@@ -43,6 +46,13 @@ pub(crate) fn lanes<'a>(
     filled
 }
 
+/// All buses that are one wire with this one.
+fn wire_of(bus: Bus, wires: &[BTreeSet<u32>]) -> BTreeSet<Bus> {
+    let of = |number: &u32| Bus::I2c(u64::from(*number));
+    let wire = wires.iter().find(|wire| wire.iter().any(|number| of(number) == bus));
+    wire.into_iter().flatten().map(of).chain([bus]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,7 +64,7 @@ mod tests {
     fn shown(text: &str, count: usize) -> Vec<String> {
         let keys = keys(text);
         let words = |lane: Vec<&EepromKey>| lane.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" ");
-        lanes(&keys, |_| Vec::new(), count).into_iter().map(words).collect()
+        lanes(&keys, |_| Vec::new(), &[], count).into_iter().map(words).collect()
     }
 
     #[test]
@@ -73,11 +83,23 @@ mod tests {
             "spi14.0" => vec![EepromKey::parse("spi12.7").unwrap()],
             _ => Vec::new(),
         };
-        let shown: Vec<Vec<&str>> = lanes(&keys, stand_in, 2)
+        let shown: Vec<Vec<&str>> = lanes(&keys, stand_in, &[], 2)
             .into_iter()
             .map(|lane| lane.into_iter().map(EepromKey::as_str).collect())
             .collect();
         assert_eq!(shown, [vec!["spi12.0", "spi13.1", "spi14.0"], vec!["9-0050"]]);
+    }
+
+    #[test]
+    fn buses_behind_one_mux_and_its_own_are_in_one_lane() {
+        let keys = keys("20-0050 21-0050 22-0050 4-0050 9-0050 10-0050");
+        let wires = [BTreeSet::from([4, 20, 21, 22]), BTreeSet::from([5, 23])];
+        let shown: Vec<Vec<&str>> = lanes(&keys, |_| Vec::new(), &wires, 3)
+            .into_iter()
+            .map(|lane| lane.into_iter().map(EepromKey::as_str).collect())
+            .collect();
+        let mux = vec!["20-0050", "21-0050", "22-0050", "4-0050"];
+        assert_eq!(shown, [mux, vec!["9-0050"], vec!["10-0050"]]);
     }
 
     #[test]
@@ -93,7 +115,7 @@ mod tests {
                 .flat_map(|bus| (0..chips).map(move |chip| format!("{bus}-{:04x}", 0x50 + chip)))
                 .map(|key| EepromKey::parse(&key).unwrap())
                 .collect();
-            let lanes = lanes(&keys, |_| Vec::new(), count);
+            let lanes = lanes(&keys, |_| Vec::new(), &[], count);
             assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), keys.len());
             let longest = lanes.iter().map(Vec::len).max().unwrap();
             let fewest_buses = usize::div_ceil(buses, count);

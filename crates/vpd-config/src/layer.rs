@@ -6,7 +6,9 @@ use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserial
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use system_index::{Enclosure, HardwareLevel, Moment, NodeNaming, Slot, Step, SystemEeprom, SystemType};
+use system_index::{
+    Backup, Enclosure, HardwareLevel, Moment, Mux, NodeNaming, Slot, Step, SystemEeprom, SystemType,
+};
 use toml::Table;
 use vpd_format::{Ecc, PartNumbers, Policy};
 
@@ -21,6 +23,10 @@ pub(crate) struct CommonLayer {
     common: Interfaces,
     #[serde(default)]
     start: Vec<Step>,
+    #[serde(default)]
+    mux: Vec<Mux>,
+    #[serde(default)]
+    backup: Vec<Backup>,
     location: Option<LocationTable>,
     /// How many parsers run at once.
     pub(crate) lanes: Option<u16>,
@@ -42,6 +48,10 @@ pub(crate) struct SystemLayer {
     common: Interfaces,
     #[serde(default)]
     start: Vec<Step>,
+    #[serde(default)]
+    mux: Vec<Mux>,
+    #[serde(default)]
+    backup: Vec<Backup>,
     location: Option<LocationTable>,
     /// Where this system says its type, after those that all systems have in common.
     pub(crate) system_eeproms: Option<Vec<Candidate>>,
@@ -195,6 +205,12 @@ pub(crate) struct Tables {
     /// Done before all slots.
     #[serde(default)]
     pub(crate) start: Vec<Step>,
+    /// Which buses are one wire.
+    #[serde(default)]
+    pub(crate) mux: Vec<Mux>,
+    /// Which keywords are kept a second time.
+    #[serde(default)]
+    pub(crate) backup: Vec<Backup>,
     /// What location codes are made from.
     #[serde(default)]
     pub(crate) location: LocationTable,

@@ -185,12 +185,13 @@ fn perform(action: &Action) -> Result<Done, Problem> {
             Done { text: describe(&source.into(), system)?, ..Done::default() }
         }
         Action::Check { source, print_config: None } => check(&source.into())?.into(),
-        Action::Import { upstream, output, schema, system, im, hw, not_hw } => {
+        Action::Import { upstream, output, backup, schema, system, im, hw, not_hw } => {
             let levels =
                 Levels::new(hw.clone(), not_hw.clone()).map_err(|error| Problem::Usage(error.to_string()))?;
             let import = Import {
                 upstream: upstream.clone(),
                 output: output.clone(),
+                backup: backup.clone(),
                 schema: schema.clone(),
                 system: system.clone(),
                 types: im.clone(),

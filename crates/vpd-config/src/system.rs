@@ -15,8 +15,8 @@ use service_config::SourceFile;
 use std::collections::BTreeMap;
 use std::path::Path;
 use system_index::{
-    Action, LocatedObject, Locations, Parser, Slot, Step, SystemEeprom, SystemFru, SystemIndex, SystemName,
-    places,
+    Action, Backup, LocatedObject, Locations, Mux, Parser, Slot, Step, SystemEeprom, SystemFru, SystemIndex,
+    SystemName, places,
 };
 use toml::{Table, Value};
 use vpd_format::Format;
@@ -35,6 +35,10 @@ pub(crate) struct System {
     own_inventory: bool,
     /// What is done before all slots.
     start: Vec<Step>,
+    /// Which buses are one wire.
+    pub(crate) muxes: Vec<Mux>,
+    /// Which keywords are kept a second time.
+    backups: Vec<Backup>,
     locations: Locations,
     /// The files that it was made from, in rising order of precedence.
     pub(crate) files: Vec<SourceFile>,
@@ -120,6 +124,8 @@ impl System {
             system_eeproms,
             own_inventory: tables.own_inventory,
             start: tables.start,
+            muxes: tables.mux,
+            backups: tables.backup,
             locations: Locations::default(),
             files,
         };
@@ -138,6 +144,8 @@ impl System {
             system.check_redundants(judge.findings);
             system.check_start(judge.findings);
             system.check_candidates(judge.findings);
+            system.check_wires(judge.findings);
+            system.check_backups(judge.findings);
             system.locations = system.located(tables.location, &places, judge.findings);
         }
         Ok(system)
@@ -305,6 +313,27 @@ impl System {
         }
     }
 
+    fn check_wires(&self, findings: &mut Findings) {
+        for problem in Mux::check(&self.muxes) {
+            findings.wrong(wrong_at(&self.files, &[&["mux"]], format!("mux: {problem}")));
+        }
+    }
+
+    /// Both sides of a backup are FRUs with records.
+    fn check_backups(&self, findings: &mut Findings) {
+        for backup in &self.backups {
+            let sides = [Some(&backup.source), backup.destination.as_ref()].into_iter().flatten();
+            let fault = |key: &EepromKey| match self.frus.get(key).map(|fru| fru.as_system_eeprom(key)) {
+                None => Some(format!("{key} is no fru of this system")),
+                Some(None) => Some(format!("{key} has a format without records")),
+                Some(Some(_)) => None,
+            };
+            for problem in sides.filter_map(fault).chain(backup.check()) {
+                findings.wrong(wrong_at(&self.files, &[&["backup"]], format!("backup: {problem}")));
+            }
+        }
+    }
+
     /// One that is no FRU is described as one would be, and is none.
     fn check_candidates(&self, findings: &mut Findings) {
         for candidate in &self.system_eeproms {
@@ -330,7 +359,12 @@ impl System {
             .frus
             .iter()
             .map(|(key, fru)| SystemFru { system: self.names(key), ..fru.indexed(key, parser(key, fru)) });
-        let index = SystemIndex { own_inventory: self.own_inventory, fru: fru.collect() };
+        let index = SystemIndex {
+            own_inventory: self.own_inventory,
+            fru: fru.collect(),
+            mux: self.muxes.clone(),
+            backup: self.backups.clone(),
+        };
         let mut outputs = Outputs::from([(places::system_index(&folder), index.to_text())]);
         outputs.extend(self.frus.iter().map(|(key, fru)| (places::fragment(&folder, key), fru.text.clone())));
         let slots = self

@@ -6,7 +6,7 @@ use crate::lanes::lanes;
 use crate::machine::Machine;
 use fru_publication::EepromKey;
 use std::path::PathBuf;
-use system_index::{Parser, units};
+use system_index::{Mux, Parser, units};
 
 /// Where units are, relative to the root.
 const FOLDER: &str = "usr/lib/systemd/system";
@@ -24,7 +24,9 @@ pub(crate) fn drop_ins(machine: &Machine) -> Outputs {
             .map(|(key, _)| key.clone())
             .collect()
     };
-    for lane in lanes(machine.parsers.keys(), redundants, usize::from(machine.lanes)) {
+    // There are lanes for all systems together, as there is one set of units.
+    let wires = Mux::wires(machine.systems.iter().flat_map(|system| &system.muxes));
+    for lane in lanes(machine.parsers.keys(), redundants, &wires, usize::from(machine.lanes)) {
         let mut earlier: Vec<String> = Vec::new();
         for key in lane {
             let parser = machine.parsers.get(key).copied().unwrap_or(Parser::Ipz);

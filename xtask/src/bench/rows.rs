@@ -116,6 +116,7 @@ impl Parser {
         vpd_config::Import {
             upstream: upstream.to_owned(),
             output: configs.clone(),
+            backup: None,
             schema: Vec::new(),
             system: Some(system.clone()),
             types: vec!["50001001".parse().context("a system type")?],

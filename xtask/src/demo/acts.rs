@@ -291,6 +291,7 @@ pub fn import(stage: &Stage<'_>, workspace: &Workspace, upstream: Option<&Path>)
     let import = vpd_config::Import {
         upstream: json.to_owned(),
         output: configs.clone(),
+        backup: None,
         schema: Vec::new(),
         system: Some("imported".parse().context("naming the system")?),
         types: vec!["50001001".parse().context("a system type")?],

@@ -197,6 +197,7 @@ impl Identity {
         let mut import = Import {
             upstream: json.to_owned(),
             output: configs.to_owned(),
+            backup: None,
             schema: Vec::new(),
             system: None,
             types: Vec::new(),

@@ -143,10 +143,8 @@ impl Fru {
             }
             fru.objects.extend(object);
         }
-        if let Some(base) = fru.objects.first_mut() {
-            if base.interfaces.has(inventory::ITEM_DIMM) {
-                fru.format = "memory";
-            }
+        if fru.objects.first().is_some_and(|base| base.interfaces.has(inventory::ITEM_DIMM)) {
+            fru.format = "memory";
         }
         Some(fru)
     }

@@ -26,7 +26,7 @@ pub(crate) fn text(system: &System, matching: &Matching) -> String {
             text.line("]");
         }
     }
-    text.steps("start", &system.start);
+    text.steps("start", &system.muxes.start);
     text.table("[location]");
     text.pair("node", quoted("numbered"));
     for im in &matching.types {
@@ -35,6 +35,19 @@ pub(crate) fn text(system: &System, matching: &Matching) -> String {
         if let Some((key, levels)) = &matching.levels {
             text.pair(key, list(levels));
         }
+    }
+    for at in &system.muxes.at {
+        text.table("[[mux]]");
+        text.pair("at", quoted(at.as_str()));
+        text.pair("buses", "[]");
+    }
+    if let Some(backup) = &system.backup {
+        text.table("[[backup]]");
+        text.pair("source", quoted(backup.source.as_str()));
+        text.optional("destination", backup.destination.as_ref().map(|key| quoted(key.as_str())));
+        text.line("keywords = [");
+        backup.keywords.iter().for_each(|keyword| text.line(format_args!("    {keyword},")));
+        text.line("]");
     }
     for interface in &system.common {
         text.table(&format!("[common.{}]", key(&interface.name)));

@@ -2,25 +2,23 @@
 
 use crate::Problem;
 use crate::hosted::Hosted;
-use crate::import::command;
+use crate::import::backup::Backup;
 use crate::import::eeprom::{Eeprom, FileNames};
 use crate::import::fields::{Field, Fields, Losses, Place};
 use crate::import::fru::{Entry, Fru, Owners, entries, take_wordless};
 use crate::import::interfaces::{Interface, Interfaces, Takes};
 use crate::import::json::Value;
+use crate::import::mux::Muxes;
 use crate::import::node;
 use crate::import::object::InventoryPath;
 use crate::import::slot::Slot;
-use crate::import::step::{Action, Step};
 use crate::import::words::quoted;
 use crate::keys::bus_of;
-use fru_publication::EepromKey;
 use std::collections::BTreeMap;
 
 /// Keys of the top that are no description of FRUs, and what is to be done about them.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 3] = [
     ("devTree", "the choice of a device tree is no matter of VPD; nothing here sets a boot variable"),
-    ("backupRestoreConfigPath", "its file is not read; backups of the system's VPD are to be described anew"),
     ("biosHandlerJsonPath", "its file is not read; attributes of the BIOS are to be described anew"),
     (
         "correlatedPropertiesConfigPath",
@@ -33,7 +31,8 @@ const ELSEWHERE: [(&str, &str); 4] = [
 pub(crate) struct System {
     /// Values of TOML: a FRU's key, or a table for an EEPROM that is none.
     pub(crate) system_eeproms: Vec<String>,
-    pub(crate) start: Vec<Step>,
+    pub(crate) muxes: Muxes,
+    pub(crate) backup: Option<Backup>,
     pub(crate) common: Vec<Interface>,
     /// Sorted by bus, as people count.
     pub(crate) frus: Vec<Fru>,
@@ -42,10 +41,16 @@ pub(crate) struct System {
 }
 
 impl System {
-    /// Reads a file's content; `file` is its name.
+    /// Reads a file's content; `file` is its name. `beside` gives name and content of the file that is called by a name and
+    /// stands beside it, if there is one.
     ///
-    /// Errors: [`Problem::Wrong`] for what is no JSON or has not its frame.
-    pub(crate) fn read(bytes: &[u8], file: &str, hosted: &Hosted) -> Result<Self, Problem> {
+    /// Errors: [`Problem::Wrong`] for what is no JSON or has not its frame; those of `beside`.
+    pub(crate) fn read(
+        bytes: &[u8],
+        file: &str,
+        hosted: &Hosted,
+        beside: impl FnOnce(&str) -> Result<Option<(String, Vec<u8>)>, Problem>,
+    ) -> Result<Self, Problem> {
         let value = Value::read(bytes, file)?;
         let wrong = |message: &str| Problem::Wrong { place: file.to_owned(), message: message.to_owned() };
         let root = Field { place: Place::default(), value: &value };
@@ -57,7 +62,15 @@ impl System {
             }
         }
         let common = top.take("commonInterfaces").map(|field| common(&field, hosted, &mut losses));
-        let start = top.take("muxes").map(|field| muxes(&field, &mut losses));
+        let muxes = top.take("muxes").map(|field| Muxes::read(&field, &mut losses));
+        let backup = match top.take("backupRestoreConfigPath") {
+            Some(field) => backup(&field, beside, &mut losses)?,
+            // One that was named all the same.
+            None => match beside("")? {
+                Some((name, bytes)) => Backup::read(&bytes, &name, &mut losses)?,
+                None => None,
+            },
+        };
         let frus = top.take("frus").ok_or_else(|| wrong("it has no frus"))?;
         let eeproms = Fields::of(&frus).ok_or_else(|| wrong("frus is no object"))?;
         let (mut frus, system_eeproms) = read_frus(eeproms, file, hosted, &mut losses)?;
@@ -66,7 +79,8 @@ impl System {
         frus.sort_by_cached_key(|fru| (bus_of(&fru.key), fru.key.clone()));
         Ok(Self {
             system_eeproms,
-            start: start.unwrap_or_default(),
+            muxes: muxes.unwrap_or_default(),
+            backup,
             common: common.unwrap_or_default(),
             frus,
             losses: losses.into_lines(),
@@ -82,47 +96,21 @@ fn common(field: &Field<'_>, hosted: &Hosted, losses: &mut Losses) -> Vec<Interf
     interfaces.list
 }
 
-/// What is written to multiplexers before anything else.
-fn muxes(field: &Field<'_>, losses: &mut Losses) -> Vec<Step> {
-    let items = field.list(losses);
-    items
-        .iter()
-        .filter_map(|item| mux(item, losses))
-        .map(|action| Step { action, ccin: Vec::new() })
-        .collect()
-}
-
-fn mux(field: &Field<'_>, losses: &mut Losses) -> Option<Action> {
-    let mut fields = field.object(losses)?;
-    let place = fields.place.clone();
-    let path = fields.take_text("holdidlepath", losses);
-    let facts = [fields.take("i2bus"), fields.take("deviceaddress")];
-    fields.list_unknown(losses);
-    let Some(path) = path else {
-        losses.add(&place, "it has no holdidlepath to write to");
-        return None;
-    };
-    let device = path.split('/').find_map(|part| EepromKey::parse(part).ok());
-    for (is_bus, field) in [true, false].into_iter().zip(facts) {
-        if let Some(field) = field
-            && !device.as_ref().is_some_and(|device| mux_is_as_said(device, is_bus, field.value))
-        {
-            losses.add(&field.place, format!("{} contradicts holdidlepath, which counts", field.value));
+/// What the JSON's file of backups says, which is known by its name.
+fn backup(
+    field: &Field<'_>,
+    beside: impl FnOnce(&str) -> Result<Option<(String, Vec<u8>)>, Problem>,
+    losses: &mut Losses,
+) -> Result<Option<Backup>, Problem> {
+    let Some(path) = field.text(losses) else { return Ok(None) };
+    match beside(path.rsplit('/').next().unwrap_or_default())? {
+        Some((name, bytes)) => Backup::read(&bytes, &name, losses),
+        None => {
+            let why = "there is no such file beside the JSON; name it by --backup FILE, or write [[backup]] by hand";
+            losses.add(&field.place, format!("{}: {why}", field.value));
+            Ok(None)
         }
     }
-    command::write(path, "0").map_err(|why| losses.add(&place.key("holdidlepath"), why)).ok()
-}
-
-/// The address is given with the bit for reading, as eight bits.
-fn mux_is_as_said(device: &EepromKey, is_bus: bool, said: &Value) -> bool {
-    let (Some((bus, address)), Value::Text(said)) = (device.as_str().split_once('-'), said) else {
-        return false;
-    };
-    if is_bus {
-        return said == bus;
-    }
-    let said = said.strip_prefix("0x").and_then(|digits| u16::from_str_radix(digits, 16).ok());
-    said.map(|said| format!("{:04x}", said >> 1)).is_some_and(|said| said == address)
 }
 
 /// An EEPROM with its entries.

@@ -91,6 +91,36 @@ fn an_eeprom_that_is_only_asked_for_the_system_is_described_as_a_fru_would_be() 
 }
 
 #[test]
+fn wires_and_backups_have_to_be_possible() {
+    let mux = |mux: &str| format!("lanes = 1\n[[mux]]\n{mux}\n");
+    let backup = |backup: &str| {
+        let frus = fru("8-0050", "") + &fru("13-0050", "format = \"memory\"\n");
+        format!("{frus}[[backup]]\n{backup}\n")
+    };
+    let keywords = "keywords = [{ record = \"VCEN\", keyword = \"SE\", default = [32] }]";
+    refuse(&[
+        (&[("vpd.d/10-a.toml", &mux("at = \"spi1.0\""))], &["10-a.toml:2", "mux: spi1.0 is no address"]),
+        (&[("vpd.d/10-a.toml", &mux("at = \"4-0070\"\nbuses = [4]"))], &["mux: bus 4 is behind itself"]),
+        (&[("vpd.d/10-a.toml", &mux("bus = 4"))], &["line 3", "bus"]),
+        (
+            &[("vpd.d/10-a.toml", &backup(&format!("source = \"9-0050\"\n{keywords}")))],
+            &["10-a.toml:10", "backup: 9-0050 is no fru of this system"],
+        ),
+        (
+            &[(
+                "vpd.d/10-a.toml",
+                &backup(&format!("source = \"8-0050\"\ndestination = \"13-0050\"\n{keywords}")),
+            )],
+            &["backup: 13-0050 has a format without records"],
+        ),
+        (
+            &[("vpd.d/10-a.toml", &backup("source = \"8-0050\"\nkeywords = []"))],
+            &["backup: 8-0050 has no keywords"],
+        ),
+    ]);
+}
+
+#[test]
 fn a_fru_has_to_be_complete_and_within_its_rights() {
     let location = "[fru.\"8-0050\"]\n[fru.\"8-0050\".common.\"xyz.openbmc_project.Inventory.Decorator.LocationCode\"]\n\
                     LocationCode = \"U\"\n[[fru.\"8-0050\".object]]\npath = \"/x\"\n";

@@ -293,3 +293,21 @@ fn an_eeprom_that_is_no_fru_is_asked_for_the_system_and_neither_waited_for_nor_r
     assert!(!files.keys().any(|path| path.contains("9-0050") || path.contains(r"9\x2d0050")), "{files:?}");
     assert!(!text(&files, "usr/share/vivianite/vpd/systems/one/index.toml").contains("9-0050"));
 }
+
+#[test]
+fn buses_behind_a_mux_are_read_in_one_lane_and_the_index_has_wires_and_backups() {
+    let system = answers("50001001")
+        + "[[mux]]\nat = \"4-0070\"\nbuses = [20, 21]\n[[backup]]\nsource = \"8-0050\"\ndestination = \"7-0050\"\n\
+           keywords = [{ record = \"VCEN\", keyword = \"SE\", backup-record = \"VSBK\", default = [32] }]\n"
+        + &["8-0050", "7-0050", "20-0050", "21-0050"].map(|key| fru(key, "")).concat();
+    let common = ("vpd.d/10.toml", "lanes = 4\nsystem-eeproms = [\"8-0050\"]\n");
+    let files = Folder::with(&[common, ("systems/one/10.toml", &system)]).built();
+    let after = |key: &str| drop_in(&files, &format!("ipz-vpd-parser@{}.service", key.replace('-', "\\x2d")));
+    assert!(after("21-0050").contains("After=ipz-vpd-parser@20\\x2d0050.service\n"), "{}", after("21-0050"));
+    assert!(!after("8-0050").contains("After=ipz") && !after("7-0050").contains("After=ipz"));
+    let index = text(&files, "usr/share/vivianite/vpd/systems/one/index.toml");
+    let end = "[[mux]]\nat = \"4-0070\"\nbuses = [20, 21]\n\n[[backup]]\nsource = \"8-0050\"\ndestination = \"7-0050\"\n\n\
+               [[backup.keywords]]\nrecord = \"VCEN\"\nkeyword = \"SE\"\nbackup-record = \"VSBK\"\ndefault = [32]\n";
+    assert!(index.ends_with(end), "{index}");
+    assert!(system_index::SystemIndex::parse(index).is_ok());
+}

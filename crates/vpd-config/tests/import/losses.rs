@@ -186,19 +186,33 @@ fn all_that_may_say_which_system_this_is_are_kept() {
 }
 
 #[test]
-fn muxes_are_compared_with_what_else_is_said_about_them() {
+fn muxes_are_kept_and_compared_with_what_else_is_said_about_them() {
     let json = |mux: &str| entry("").replacen('{', &format!("{{\"muxes\": [{mux}], "), 1);
     let path = "\"holdidlepath\": \"/sys/bus/i2c/drivers/pca954x/4-0070/hold_idle\"";
-    let (run, _) =
-        Folder::with(json(&format!("{{\"i2bus\": \"4\", \"deviceaddress\": \"0xE0\", {path}}}"))).imported();
-    assert!(run.losses().is_empty(), "{}", run.output);
+    let both = format!(
+        "{{\"i2bus\": \"4\", \"deviceaddress\": \"0xE0\", {path}}}, {}",
+        "{\"i2bus\": \"5\", \"deviceaddress\": \"0xE2\", \"holdidlepath\": \"/sys/class/x/idle\"}"
+    );
+    let (run, text) = listed(
+        &json(&both),
+        "muxes",
+        "which buses are behind 4-0070, 5-0071 is said by the device tree's aliases",
+    );
+    assert_eq!(run.losses().len(), 1, "{}", run.output);
+    assert!(
+        text.contains("\n[[mux]]\nat = \"4-0070\"\nbuses = []\n\n[[mux]]\nat = \"5-0071\"\nbuses = []\n"),
+        "{text}"
+    );
+    assert_eq!(text.matches("write-sysfs").count(), 2, "{text}");
     listed(&json(&format!("{{\"i2bus\": \"5\", {path}}}")), "muxes[0].i2bus", "contradicts");
     listed(
         &json(&format!("{{\"deviceaddress\": \"0xE2\", {path}}}")),
         "muxes[0].deviceaddress",
         "contradicts",
     );
+    listed(&json(&format!("{{{path}}}, {{{path}}}")), "muxes[1]", "4-0070 is there already");
     listed(&json("{\"holdidlepath\": \"/etc/passwd\"}"), "muxes[0].holdidlepath", "none below /sys");
+    listed(&json("{\"i2bus\": \"4\"}"), "muxes[0].i2bus", "does not say where the multiplexer is");
     listed(&json("{}"), "muxes[0]", "no holdidlepath");
 }
 

@@ -1,5 +1,6 @@
 //! The import of openpower-vpd-parser's JSON as a person meets it.
 
+mod backup;
 mod folder;
 mod golden;
 mod hostile;
