@@ -60,11 +60,11 @@ fn a_map_that_is_nowhere_is_listed_and_one_that_is_named_counts() {
     assert!(!text.contains("\n[[backup]]"), "{text}");
     let elsewhere = folder.json().with_file_name("elsewhere.json");
     fs::write(&elsewhere, map(INVENTORY, &keyword("VCEN", FLAGS))).unwrap();
-    for folder in [folder, Folder::with(entry(""))] {
+    for folder in [&folder, &Folder::with(entry(""))] {
         let run = folder.import(&["--backup", elsewhere.to_str().unwrap()]);
         assert!(run.output.ends_with("everything is carried over\n"), "{}", run.output);
     }
-    let folder = Folder::with(json());
+    fs::remove_file(&elsewhere).unwrap();
     assert_eq!(folder.import(&["--backup", elsewhere.to_str().unwrap()]).status, 66);
 }
 
