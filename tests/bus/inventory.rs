@@ -1,7 +1,7 @@
 //! The inventory as its clients see it.
 
 use dbus_api::inventory::notification::{Notification, Object, Value};
-use dbus_api::inventory::{ITEM, ROOT, deletion, manager};
+use dbus_api::inventory::{ASSET_TAG, ITEM, OPERATIONAL_STATUS, ROOT, deletion, manager, property};
 use dbus_api::standard::{OBJECT_MANAGER, PROPERTIES};
 use dbus_api::vpd::location;
 use house_tests::{Machine, Monitor, kept, next};
@@ -59,21 +59,37 @@ fn clients_hear_of_new_objects_and_of_values_that_differ() -> anyhow::Result<()>
 }
 
 #[test]
-fn what_was_answered_survives_a_crash_and_a_direct_set_does_not() -> anyhow::Result<()> {
+fn what_was_answered_survives_a_crash_and_of_direct_sets_the_owners_do() -> anyhow::Result<()> {
     let Some(mut machine) = Machine::with_inventory()? else { return Ok(()) };
     machine.run(async |connection| {
-        manager::notify(&connection, &item("/system/a", "A", true)).await?;
+        let mut notification = item("/system/a", "A", true);
+        notification.objects[0].set(&property::ASSET_TAG, "first".into());
+        notification.objects[0].set(&property::FUNCTIONAL, true);
+        manager::notify(&connection, &notification).await?;
         let path = format!("{ROOT}/system/a");
         let name = Some(manager::BUS_NAME);
-        let arguments = (ITEM, "PrettyName", Variant::from("live only"));
-        connection.call_method(name, path.as_str(), Some(PROPERTIES), "Set", &arguments).await?;
+        for (interface, property, value) in [
+            (ITEM, "PrettyName", Variant::from("live only")),
+            (OPERATIONAL_STATUS, "Functional", Variant::from(false)),
+            (ASSET_TAG, "AssetTag", Variant::from("the owner's")),
+        ] {
+            let arguments = (interface, property, value);
+            connection.call_method(name, path.as_str(), Some(PROPERTIES), "Set", &arguments).await?;
+        }
         Ok(())
     })?;
     assert_eq!(machine.property("/system/a", ITEM, "PrettyName")?.as_deref(), Some("live only"));
+    let tag = |machine: &Machine| machine.property("/system/a", ASSET_TAG, "AssetTag");
+    assert_eq!(tag(&machine)?.as_deref(), Some("the owner's"));
     machine.kill_inventory()?;
     machine.start_inventory()?;
     assert_eq!(machine.property("/system/a", ITEM, "PrettyName")?.as_deref(), Some("A"));
     assert_eq!(machine.property("/system/a", ITEM, "Present")?.as_deref(), Some("Bool(true)"));
+    assert_eq!(
+        machine.property("/system/a", OPERATIONAL_STATUS, "Functional")?.as_deref(),
+        Some("Bool(true)")
+    );
+    assert_eq!(tag(&machine)?.as_deref(), Some("the owner's"));
     assert!(machine.stop_inventory()?.success());
     assert_eq!(
         std::fs::metadata(machine.state().join("journal"))?.len(),

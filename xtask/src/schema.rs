@@ -63,6 +63,9 @@ struct Detailed {
     values: Vec<String>,
     default: Option<toml::Value>,
     access: Option<String>,
+    /// What a client sets is kept over restarts.
+    #[serde(default)]
+    owner: bool,
 }
 
 impl Fact {
@@ -71,6 +74,10 @@ impl Fact {
             Self::Signature(signature) => signature,
             Self::Detailed(detailed) => &detailed.signature,
         }
+    }
+
+    fn is_owners(&self) -> bool {
+        matches!(self, Self::Detailed(detailed) if detailed.owner)
     }
 }
 
@@ -142,6 +149,8 @@ fn validate(facts: &Facts) -> Result<()> {
         for (property, fact) in properties {
             validate_property(property, fact).with_context(|| format!("{interface}.{property}"))?;
         }
+        let owned = properties.values().filter(|fact| fact.is_owners()).count();
+        ensure!(owned == 0 || owned == properties.len(), "of {interface} all are the owner's, or none");
     }
     Ok(())
 }
@@ -155,6 +164,7 @@ fn validate_property(property: &str, fact: &Fact) -> Result<()> {
     ensure_signature(&detailed.signature)?;
     if let Some(access) = &detailed.access {
         ensure!(access == "read", "the access {access} is not known");
+        ensure!(!detailed.owner, "what is read-only no client sets");
     }
     ensure!(
         detailed.enumeration.is_some() != detailed.values.is_empty(),
@@ -234,6 +244,7 @@ fn fact_text(fact: &Fact) -> String {
     }
     parts.extend(detailed.default_text().map(|default| format!("default = {default}")));
     parts.extend(detailed.access.as_ref().map(|access| format!("access = \"{access}\"")));
+    parts.extend(detailed.owner.then(|| "owner = true".to_owned()));
     format!("{{ {} }}", parts.join(", "))
 }
 
@@ -302,10 +313,10 @@ mod tests {
     #[test]
     fn the_schema_holds_the_facts_and_nothing_else() {
         let text = "[\"a.B\"]\nZ = \"s\"\n# why\nC = { type = \"s\", enum = \"a.B.K\", values = [\"X\", \"Y\"], \
-            default = \"a.B.K.Y\", access = \"read\" }\nD = { type = \"d\", default = nan }\n[\"a.A\"]\n";
+            default = \"a.B.K.Y\", access = \"read\" }\nD = { type = \"d\", default = nan }\n[\"a.A\"]\n[\"a.C\"]\nT = { type = \"s\", owner = true }\n";
         let schema = schema_text(&facts(text));
         let expected = "[\"a.A\"]\n\n[\"a.B\"]\nC = { type = \"s\", enum = \"a.B.K\", values = [\"X\", \"Y\"], \
-            default = \"Y\", access = \"read\" }\nD = { type = \"d\", default = nan }\nZ = \"s\"\n";
+            default = \"Y\", access = \"read\" }\nD = { type = \"d\", default = nan }\nZ = \"s\"\n\n[\"a.C\"]\nT = { type = \"s\", owner = true }\n";
         assert!(schema.ends_with(expected), "{schema}");
         assert_eq!(schema_text(&facts(&schema)), schema);
     }
@@ -335,9 +346,11 @@ mod tests {
             ("[\"a.B\"]\nC = \"a{s\"", "a.B.C"),
             ("[\"a.B\"]\nC = \"k\"", "a.B.C"),
             ("[\"a.B\"]\nC = { type = \"s\", access = \"write\" }", "a.B.C"),
+            ("[\"a.B\"]\nC = { type = \"s\", access = \"read\", owner = true }", "a.B.C"),
             ("[\"a.B\"]\nC = { type = \"s\", enum = \"a.K\" }", "a.B.C"),
             ("[\"a.B\"]\nC = { type = \"s\", enum = \"a.K\", values = [\"X\"], default = \"Y\" }", "a.B.C"),
             ("[\"a.B\"]\n\"2C\" = \"s\"", "a.B.2C"),
+            ("[\"a.B\"]\nC = { type = \"s\", owner = true }\nD = \"s\"", "of a.B all are"),
             ("[\"a\"]\n", "a is not a name"),
         ] {
             let error = validate(&facts(text)).unwrap_err();

@@ -7,14 +7,15 @@
 mod errors;
 mod plan;
 mod planner;
+mod setting;
 
 pub use errors::{NotifyError, PlanError, SetError};
 pub use plan::{Plan, Told};
+pub use setting::Setting;
 
 use crate::limits::{self, Bound, Exceeded, PER_OBJECT, Totals};
-use crate::schema::{Access, InterfaceSchema, Place, Schema};
-use crate::types::{Value, busctl};
-use dbus_api::inventory::received::Given;
+use crate::schema::{InterfaceSchema, Place, Schema};
+use crate::types::Value;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use std::collections::BTreeMap;
 
@@ -33,7 +34,7 @@ pub struct Held {
 pub struct HostedInterface {
     /// Which of the schema.
     pub interface: Place,
-    /// Whether the disk holds just these values. A direct `Set` is live only.
+    /// Whether the disk holds just these values. A direct `Set` is live only, but for what belongs to the machine's owner.
     pub persisted: bool,
     /// What was given, in the order of places.
     held: Box<[Held]>,
@@ -217,40 +218,6 @@ impl Inventory {
             properties: before.properties + properties,
         };
         after.check(before)
-    }
-
-    /// Sets one property live, not on disk; returns whether its value changed.
-    pub fn set(
-        &mut self,
-        schema: &Schema,
-        path: &str,
-        interface: &str,
-        property: &str,
-        given: Given<'_>,
-    ) -> Result<bool, SetError> {
-        let object = self.objects.get(path).ok_or(SetError::UnknownObject)?;
-        let place = schema.place(interface).ok_or(SetError::UnknownInterface)?;
-        let hosted = object.interface(place).ok_or(SetError::UnknownInterface)?;
-        let interface = schema.at(place).ok_or(SetError::UnknownInterface)?;
-        let property = interface.place(property).ok_or(SetError::UnknownProperty)?;
-        let (_, known) = interface.at(property).ok_or(SetError::UnknownProperty)?;
-        if known.access == Access::Read {
-            return Err(SetError::ReadOnly);
-        }
-        let value = known.kind.accept_exact(given).map_err(|given| SetError::InvalidValue {
-            expected: known.kind.described(),
-            given: busctl::given(&given),
-        })?;
-        let old = hosted.value(interface, property).unwrap_or(&known.initial);
-        if *old == value {
-            return Ok(false);
-        }
-        let grown = value.size().saturating_sub(old.size());
-        if grown > 0 {
-            self.room_for(path, grown, 0).map_err(SetError::LimitsExceeded)?;
-        }
-        self.assign_some(schema, path, place, vec![Held { property, value }], false);
-        Ok(true)
     }
 
     /// Gives one property of an object what the machine's configuration wants there, live only; the interface appears if need

@@ -14,6 +14,7 @@ use dbus_api::inventory::received::Given;
 use durable_state::RealDisk;
 use service_runtime::daemon::raw;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use zbus::Message;
 use zbus::message::{Body, Header};
 
@@ -124,8 +125,8 @@ impl State<'_> {
         told: &mut Vec<Told>,
     ) -> Result<(), CallFailure> {
         let relative = self.existing(call)?;
-        let set = self.inventory.set(self.schema, relative, interface, property, value);
-        let changed = set.map_err(|reason| match reason {
+        let planned = self.inventory.plan_set(self.schema, relative, interface, property, value);
+        let planned = planned.map_err(|reason| match reason {
             SetError::LimitsExceeded(exceeded) => CallFailure::Exceeded(exceeded),
             reason => CallFailure::Set {
                 path: call.path.to_owned(),
@@ -134,11 +135,13 @@ impl State<'_> {
                 reason,
             },
         })?;
-        let place = self.schema.place(interface);
-        let places = place.and_then(|place| Some((place, self.schema.at(place)?.place(property)?)));
-        if let Some(places) = places.filter(|_| changed) {
-            told.push(Told { changed: [places].into(), ..Told::of(relative) });
+        let Some(setting) = planned else { return Ok(()) };
+        if let Some((path, interface, kept)) = setting.change(self.inventory, self.schema) {
+            let change = Change::Set { path, interface, properties: &kept };
+            self.store.write(&|take| take(change)).map_err(unwritten)?;
         }
+        told.push(Told { changed: [setting.place()].into(), ..Told::of(relative) });
+        self.inventory.set(self.schema, setting);
         Ok(())
     }
 
@@ -158,10 +161,7 @@ impl State<'_> {
                 take(Change::Set { path, interface, properties: &kept })
             })
         });
-        written.map_err(|error| {
-            log::error!("the inventory cannot be written: {error}");
-            CallFailure::Store(error)
-        })?;
+        written.map_err(unwritten)?;
         for (path, interface) in &plan.skipped {
             log::warn!("the schema has no such interface, skipped object={path} interface={interface}");
         }
@@ -214,6 +214,11 @@ impl State<'_> {
         }
         Ok(u32::try_from(doomed.len()).unwrap_or(u32::MAX))
     }
+}
+
+fn unwritten(error: io::Error) -> CallFailure {
+    log::error!("the inventory cannot be written: {error}");
+    CallFailure::Store(error)
 }
 
 #[cfg(test)]

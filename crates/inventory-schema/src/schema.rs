@@ -6,6 +6,8 @@
 //! ["xyz.openbmc_project.Inventory.Item"]
 //! PrettyName = "s"
 //! Present = { type = "b", default = true }
+//! ["xyz.openbmc_project.Inventory.Decorator.AssetTag"]
+//! AssetTag = { type = "s", owner = true }
 //! ```
 
 use crate::counted::{PER_INTERFACE, PER_PROPERTY};
@@ -42,6 +44,8 @@ pub struct DetailedFact {
     default: Option<toml::Value>,
     #[serde(default)]
     access: Access,
+    #[serde(default)]
+    owner: bool,
 }
 
 /// Who may set a property directly; `Notify` may set all of them.
@@ -81,6 +85,8 @@ pub struct PropertySchema {
     pub initial: Value,
     /// Who may set it directly.
     pub access: Access,
+    /// Whether it belongs to the machine's owner: what is set directly is kept over restarts.
+    pub owner: bool,
 }
 
 /// A property of the schema that cannot be hosted.
@@ -122,7 +128,15 @@ impl Schema {
                 let schema = property_schema(fact).map_err(|reason| error(property, reason))?;
                 Ok((property.clone(), schema))
             });
-            interfaces.push(InterfaceSchema::new(interface.clone(), properties.collect::<Result<_, _>>()?));
+            let properties: Vec<(String, PropertySchema)> = properties.collect::<Result<_, _>>()?;
+            // An interface is one file, and what is set of others must not get into it.
+            if let Some((property, _)) = properties.iter().find(|(_, one)| !one.owner)
+                && properties.iter().any(|(_, one)| one.owner)
+            {
+                let reason = "it is not the owner's, as others of the interface are: all are, or none";
+                return Err(error(property, reason.to_owned()));
+            }
+            interfaces.push(InterfaceSchema::new(interface.clone(), properties));
         }
         Ok(Self(interfaces))
     }
@@ -211,7 +225,12 @@ fn property_schema(fact: &PropertyFact) -> Result<PropertySchema, String> {
     let fact = match fact {
         PropertyFact::Signature(signature) => {
             let kind = parse_type(signature)?;
-            return Ok(PropertySchema { initial: kind.zero(), kind, access: Access::ReadWrite });
+            return Ok(PropertySchema {
+                initial: kind.zero(),
+                kind,
+                access: Access::ReadWrite,
+                owner: false,
+            });
         }
         PropertyFact::Detailed(fact) => fact,
     };
@@ -228,7 +247,7 @@ fn property_schema(fact: &PropertyFact) -> Result<PropertySchema, String> {
         None => kind.zero(),
         Some(default) => initial(&kind, fact.enumeration.as_deref(), default)?,
     };
-    Ok(PropertySchema { kind, initial, access: fact.access })
+    Ok(PropertySchema { kind, initial, access: fact.access, owner: fact.owner })
 }
 
 fn parse_type(signature: &str) -> Result<PropertyType, String> {
@@ -263,7 +282,7 @@ mod tests {
     #[test]
     fn a_schema_file_gives_types_defaults_and_access() {
         let schema = schema(
-            "[\"a.Item\"]\nName = \"s\"\nPresent = { type = \"b\", default = true, access = \"read\" }\n\
+            "[\"a.Tag\"]\nTag = { type = \"s\", owner = true }\n[\"a.Item\"]\nName = \"s\"\nPresent = { type = \"b\", default = true, access = \"read\" }\n\
              Level = { type = \"d\", default = nan }\n\
              Kind = { type = \"s\", enum = \"a.Item.Kinds\", values = [\"One\", \"Two\"], default = \"Two\" }\n\
              [\"a.Marker\"]\n",
@@ -273,6 +292,8 @@ mod tests {
         assert_eq!(item.get("Present").unwrap().initial, Value::Bool(true));
         assert_eq!(item.get("Present").unwrap().access, Access::Read);
         assert_eq!(item.get("Name").unwrap().access, Access::ReadWrite);
+        assert!(!item.get("Name").unwrap().owner);
+        assert!(schema.interface("a.Tag").unwrap().get("Tag").unwrap().owner);
         assert_eq!(item.get("Kind").unwrap().initial, Value::Text("a.Item.Kinds.Two".into()));
         assert!(matches!(item.get("Level").unwrap().initial, Value::Double(value) if value.is_nan()));
         assert!(schema.interface("a.Marker").unwrap().is_empty());
@@ -283,6 +304,10 @@ mod tests {
     fn what_cannot_be_hosted_is_refused_by_name() {
         for (text, reason) in [
             ("[\"a.B\"]\nC = \"h\"", "a.B.C: type h cannot be hosted"),
+            (
+                "[\"a.B\"]\nC = { type = \"s\", owner = true }\nD = \"s\"",
+                "a.B.D: it is not the owner's, as others of the interface are: all are, or none",
+            ),
             (
                 "[\"a.B\"]\nC = { type = \"y\", default = 256 }",
                 "a.B.C: the default 256 does not fit the type",

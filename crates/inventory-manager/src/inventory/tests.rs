@@ -1,9 +1,11 @@
 use super::*;
 use crate::limits::{LEAST_PROPERTIES, OBJECT, OBJECTS, PROPERTIES};
+use dbus_api::inventory::received::Given;
 use zbus::{Message, Variant};
 
 fn schema() -> Schema {
-    let text = "[\"a.Asset\"]\nModel = \"s\"\nSerialNumber = \"s\"\n[\"a.Item\"]\nPresent = \"b\"\nSize = \"y\"\n[\"a.Marker\"]\n\
+    let text = "[\"a.Asset\"]\nModel = \"s\"\nSerialNumber = \"s\"\n\
+                [\"a.Tag\"]\nMore = { type = \"s\", owner = true }\nTag = { type = \"s\", owner = true }\n[\"a.Item\"]\nPresent = \"b\"\nSize = \"y\"\n[\"a.Marker\"]\n\
                 [\"a.Fixed\"]\nName = { type = \"s\", access = \"read\" }\n";
     Schema::from_fragment(&toml::from_str(text).unwrap()).unwrap()
 }
@@ -85,6 +87,20 @@ fn try_notify(inventory: &mut Inventory, objects: Vec<(&str, Interfaces<'_>)>) -
     let told = inventory.apply(&schema, plan);
     assert_eq!(inventory.totals(), recounted(inventory), "the running totals are those of the inventory");
     Ok(Outcome { told, fault, skipped, kept })
+}
+
+/// Sets a property directly; tells whether it changed.
+fn set(
+    inventory: &mut Inventory,
+    path: &str,
+    interface: &str,
+    property: &str,
+    given: Given<'_>,
+) -> Result<bool, SetError> {
+    let setting = inventory.plan_set(&schema(), path, interface, property, given)?;
+    let is_changed = setting.is_some();
+    setting.into_iter().for_each(|setting| inventory.set(&schema(), setting));
+    Ok(is_changed)
 }
 
 /// The totals from the beginning.
@@ -236,10 +252,34 @@ fn the_root_is_no_object() {
 fn a_direct_set_is_live_only_until_the_next_notify_writes_it() {
     let mut inventory = Inventory::default();
     notify(&mut inventory, vec![("/s", vec![("a.Item", vec![("Present", Given::Bool(false))])])]);
-    assert_eq!(inventory.set(&schema(), "/s", "a.Item", "Present", Given::Bool(true)), Ok(true));
-    assert_eq!(inventory.set(&schema(), "/s", "a.Item", "Present", Given::Bool(true)), Ok(false));
+    assert_eq!(set(&mut inventory, "/s", "a.Item", "Present", Given::Bool(true)), Ok(true));
+    assert_eq!(set(&mut inventory, "/s", "a.Item", "Present", Given::Bool(true)), Ok(false));
     let plan = notify(&mut inventory, vec![("/s", vec![("a.Item", vec![("Present", Given::Bool(true))])])]);
     assert!(plan.kept.len() == 1 && plan.changed().is_empty());
+}
+
+#[test]
+fn of_what_is_set_directly_only_the_owners_is_kept() {
+    let mut inventory = Inventory::default();
+    let tag = ("a.Tag", vec![("More", Given::Text("m"))]);
+    notify(&mut inventory, vec![("/s", vec![tag, ("a.Item", vec![("Present", Given::Bool(false))])])]);
+    let kept = |inventory: &mut Inventory, interface, property, given| {
+        let schema = schema();
+        let setting = inventory.plan_set(&schema, "/s", interface, property, given).unwrap().unwrap();
+        let change = setting.change(inventory, &schema);
+        let text = change.map(|(.., kept)| serde_json::to_string(&kept).unwrap());
+        inventory.set(&schema, setting);
+        text
+    };
+    assert_eq!(kept(&mut inventory, "a.Item", "Present", Given::Bool(true)), None);
+    let expected = "{\"More\":\"m\",\"Tag\":\"mine\"}".to_owned();
+    assert_eq!(kept(&mut inventory, "a.Tag", "Tag", Given::Text("mine")), Some(expected));
+    assert_eq!(value(&inventory, "/s", "a.Tag", "Tag"), text("mine"));
+    assert_eq!(inventory.totals(), recounted(&inventory));
+    // What is there already is written no more, by whoever says it.
+    assert_eq!(set(&mut inventory, "/s", "a.Tag", "Tag", Given::Text("mine")), Ok(false));
+    let plan = notify(&mut inventory, vec![("/s", vec![("a.Tag", vec![("Tag", Given::Text("mine"))])])]);
+    assert_eq!(plan.kept, []);
 }
 
 #[test]
@@ -259,7 +299,7 @@ fn a_direct_set_tells_what_is_wrong_with_it() {
         ),
         ("/s", "a.Fixed", "Name", Given::Text("x"), SetError::ReadOnly),
     ] {
-        assert_eq!(inventory.set(&schema(), path, interface, property, given), Err(expected));
+        assert_eq!(set(&mut inventory, path, interface, property, given), Err(expected));
     }
 }
 
@@ -312,9 +352,9 @@ fn an_object_grows_to_its_bound_and_no_further() {
     notify(&mut inventory, vec![("/s", model(room))]);
     notify(&mut inventory, vec![("/s", model(room - 1))]);
     let given = "n".repeat(room + 1);
-    let refused = inventory.set(&schema(), "/s", "a.Asset", "Model", Given::Text(&given));
+    let refused = set(&mut inventory, "/s", "a.Asset", "Model", Given::Text(&given));
     assert!(matches!(refused, Err(SetError::LimitsExceeded(_))));
-    assert_eq!(inventory.set(&schema(), "/s", "a.Asset", "Model", Given::Text(&given[1..])), Ok(true));
+    assert_eq!(set(&mut inventory, "/s", "a.Asset", "Model", Given::Text(&given[1..])), Ok(true));
     assert_eq!(inventory.totals(), recounted(&inventory));
 }
 
