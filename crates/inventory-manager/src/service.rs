@@ -62,7 +62,7 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 pub async fn start(start: Start) -> anyhow::Result<()> {
     let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };
     let settings = Settings::new(&fragment, folders::state());
-    let schema = load_schema(&start)?;
+    let schema = load_schema(&start.root)?;
     let mut associations = Associations::load(&start.root, &schema);
     let (connection, replies) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
     // Two inventories must not share a state folder; the name tells before the folder is touched.
@@ -123,17 +123,25 @@ async fn own(connection: &Connection, messages: &mut MessageStream) -> anyhow::R
     }
 }
 
-fn load_schema(start: &Start) -> anyhow::Result<Schema> {
-    let fragment = service_config::load::<schema::Fragment>(&start.root, "inventory-schema")
-        .context(Exit::Configuration)?
-        .fragment;
-    let schema = Schema::from_fragment(&fragment).context("inventory-schema").context(Exit::Configuration)?;
+/// Without the image's schema there is no inventory, without a site's addition to it some interfaces are not hosted; their
+/// values stay on disk.
+fn load_schema(root: &Path) -> anyhow::Result<Schema> {
+    let fits = |fragment: &schema::Fragment| {
+        Schema::from_fragment(fragment).map(drop).map_err(|error| error.to_string())
+    };
+    let loaded = service_config::load_leaving_out(root, "inventory-schema", &fits);
+    let (merged, left_out) = loaded.context(Exit::Configuration)?;
+    for error in left_out {
+        log::warn!(
+            "left out, so that its interfaces are not hosted as it says: {:#}",
+            anyhow::Error::new(error)
+        );
+    }
+    let schema = Schema::from_fragment(&merged.fragment).context("inventory-schema");
+    let schema = schema.context(Exit::Configuration)?;
     if schema.is_empty() {
-        return Err(anyhow::anyhow!(
-            "no interface in inventory-schema.d/*.toml below {}",
-            start.root.display()
-        ))
-        .context(Exit::Configuration);
+        let reason = format!("no interface in inventory-schema.d/*.toml below {}", root.display());
+        return Err(anyhow::anyhow!(reason)).context(Exit::Configuration);
     }
     Ok(schema)
 }
@@ -448,5 +456,30 @@ impl Service {
             Message::error(&header, dbus_api::standard::error::LIMITS_EXCEEDED).build(&text)
         });
         (told, reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_schema_of_a_site_leaves_the_images_and_one_of_the_image_is_no_inventory() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |tree: &str, text: &str| {
+            let folder = root.path().join(tree).join("vivianite/inventory-schema.d");
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(format!("10-{}.toml", text.len())), text).unwrap();
+        };
+        write("usr/share", "[\"a.B\"]\nC = \"s\"\n");
+        write("etc", "[\"a.C\"]\nD = \"h\"\n[\"a.D\"]\n");
+        write("etc", "[\"a.E\"\n");
+        write("etc", "[\"a.Good\"]\n");
+        let schema = load_schema(root.path()).unwrap();
+        assert!(schema.interface("a.B").is_some() && schema.interface("a.Good").is_some());
+        assert!(schema.interface("a.D").is_none() && schema.len() == 2);
+        write("usr/share", "broken");
+        let error = load_schema(root.path()).unwrap_err();
+        assert_eq!(error.downcast_ref::<Exit>(), Some(&Exit::Configuration));
     }
 }

@@ -10,12 +10,14 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod left_out;
 mod merge;
 
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use left_out::load_leaving_out;
 pub use merge::{Merged, merge};
 
 /// The trees in rising order of precedence, relative to the root.

@@ -80,3 +80,52 @@ fn an_unknown_key_is_refused_with_file_line_and_key() {
         "{message}"
     );
 }
+
+/// What counts, and the files that are left out.
+fn leaving_out(root: &Path) -> (Option<u64>, Vec<String>) {
+    let fits = |fragment: &Fragment| match fragment.limit_ms {
+        Some(13) => Err("13 is no limit".to_owned()),
+        _ => Ok(()),
+    };
+    let (merged, left_out) = load_leaving_out(root, "example", &fits).unwrap();
+    (merged.fragment.limit_ms, left_out.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_sites_file_that_is_wrong_is_left_out_and_the_images_counts() {
+    for (name, text, reason) in [
+        ("20-b.toml", "limit-ms = \n", "20-b.toml: TOML parse error at line 1"),
+        ("20-b.toml", "limit-s = 2\n", "20-b.toml: TOML parse error at line 1"),
+        ("10-a.toml", "limit-ms = \"x\"\n", "10-a.toml: TOML parse error at line 1"),
+        ("20-b.toml", "limit-ms = 13\n", "20-b.toml: 13 is no limit"),
+        ("05-b.toml", "inner = 1\n", "05-b.toml: TOML parse error at line 1"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), TREES[0], "10-a.toml", "limit-ms = 1\n");
+        write(root.path(), TREES[1], name, text);
+        write(root.path(), TREES[2], "30-c.toml", "limit-ms = 3\n");
+        let (limit, left_out) = leaving_out(root.path());
+        assert_eq!((limit, left_out.len()), (Some(3), 1), "{left_out:?}");
+        assert!(left_out[0].contains(reason) && left_out[0].contains(TREES[1]), "{left_out:?}");
+        std::fs::remove_file(root.path().join(TREES[2]).join("example.d/30-c.toml")).unwrap();
+        assert_eq!(leaving_out(root.path()).0, Some(1));
+    }
+}
+
+#[test]
+fn a_file_of_the_image_that_is_wrong_is_an_error_and_what_is_right_counts_as_ever() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), TREES[0], "10-a.toml", "limit-ms = 13\n");
+    let load = || {
+        load_leaving_out::<Fragment>(root.path(), "example", &|fragment| match fragment.limit_ms {
+            Some(13) => Err("13 is no limit".to_owned()),
+            _ => Ok(()),
+        })
+    };
+    assert!(load().unwrap_err().to_string().contains("10-a.toml: 13 is no limit"));
+    write(root.path(), TREES[0], "10-a.toml", "limit-ms = 1\n");
+    write(root.path(), TREES[1], "20-b.toml", "names = [\"z\"]\n");
+    assert_eq!(leaving_out(root.path()), (Some(1), vec![]));
+    write(root.path(), TREES[2], "10-a.toml", "");
+    assert_eq!(leaving_out(root.path()), (None, vec![]));
+}

@@ -5,11 +5,12 @@ use crate::limits::{INVENTORY, OBJECT, PROPERTIES};
 use crate::restoring::Restoring;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{ROOT, manager};
+use dbus_api::standard::PROPERTIES as PROPERTIES_INTERFACE;
 use proptest::prelude::*;
 use std::path::Path;
 
 const SCHEMA: &str = "[\"a.All\"]\nB = \"b\"\nI = \"x\"\nQ = \"q\"\nT = \"t\"\nD = \"d\"\nS = \"s\"\nAY = \"ay\"\n\
-    AS = \"as\"\n[\"a.Marker\"]\n[\"a.Other\"]\nS = { type = \"s\", default = \"x\" }\n";
+    AS = \"as\"\n[\"a.Marker\"]\n[\"a.Owner\"]\nTag = { type = \"s\", owner = true }\n[\"a.Other\"]\nS = { type = \"s\", default = \"x\" }\n";
 
 /// An inventory with its state, without a bus.
 struct Machine {
@@ -31,6 +32,22 @@ impl Machine {
     fn notify(&mut self, objects: Vec<Object<'_>>) -> Result<(), &'static str> {
         let message = Message::method_call(ROOT, manager::NOTIFY).interface(manager::INTERFACE);
         let message = message.build(&Notification { objects }).unwrap();
+        let (header, body) = (message.header(), message.body());
+        let mut state = State {
+            schema: &self.schema,
+            inventory: &mut self.inventory,
+            associations: &mut Associations::default(),
+            store: &mut self.store,
+        };
+        let reply = state.perform(&Call::new(&header, &body).unwrap(), &header, &mut Vec::new());
+        reply.map(drop).map_err(|failure| failure.name())
+    }
+
+    /// Sets a property directly; the name of the error, if it is refused.
+    fn set(&mut self, path: &str, interface: &str, property: &str, text: &str) -> Result<(), &'static str> {
+        let path = format!("{ROOT}{path}");
+        let message = Message::method_call(path.as_str(), "Set").interface(PROPERTIES_INTERFACE);
+        let message = message.build(&(interface, property, zbus::Variant::from(text.to_owned()))).unwrap();
         let (header, body) = (message.header(), message.body());
         let mut state = State {
             schema: &self.schema,
@@ -116,6 +133,28 @@ fn signals_are_built_some_at_a_time_changes_first_and_the_reply_last() {
     let expected = |name: &str, count| vec![Some(name.to_owned()); count];
     let signals = [expected("PropertiesChanged", 50), expected("InterfacesAdded", 50), vec![None]].concat();
     assert_eq!(names, signals);
+}
+
+#[test]
+fn what_is_the_owners_is_there_after_a_start_and_unchanged_where_it_cannot_be_written() {
+    let mut machine = Machine::new();
+    let objects = ["a.Owner", "a.Other"].map(|name| object("/s", name, "S", text('s', 1)));
+    objects.into_iter().for_each(|object| machine.notify(vec![object]).unwrap());
+    machine.set("/s", "a.Owner", "Tag", "mine").unwrap();
+    machine.expect_the_same_after_a_start();
+    machine.set("/s", "a.Other", "S", "live").unwrap();
+    (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+    let shown = |machine: &Machine, interface, property| {
+        machine.inventory.value(&machine.schema, "/s", interface, property).cloned()
+    };
+    let value = |text: &str| Some(crate::types::Value::Text(text.into()));
+    assert_eq!(shown(&machine, "a.Owner", "Tag"), value("mine"));
+    assert_eq!(shown(&machine, "a.Other", "S"), value("s"));
+    // A journal that cannot be opened.
+    std::fs::remove_dir_all(machine.folder.path()).unwrap();
+    assert_eq!(machine.set("/s", "a.Owner", "Tag", "yours"), Err("org.freedesktop.DBus.Error.IOError"));
+    assert_eq!(shown(&machine, "a.Owner", "Tag"), value("mine"));
+    assert_eq!(machine.set("/s", "a.Other", "S", "live"), Ok(()));
 }
 
 #[test]
