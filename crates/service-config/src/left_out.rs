@@ -4,7 +4,7 @@ use crate::{ConfigError, Merged, SourceFile, TREES, list, merge, read};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// As [`load`](crate::load), but a site's file that is wrong is left out, by itself or together with the others, as `fits`
 /// says too. Where it would have replaced a file of the image, that one counts. What is wrong is the second result.
@@ -55,11 +55,11 @@ fn name(path: &Path) -> OsString {
 /// All files together, of which one is new. Errors: they do not fit; unless it is another's fault, the new one is to blame.
 fn merged<T: DeserializeOwned>(
     files: &BTreeMap<OsString, SourceFile>,
-    new: &PathBuf,
+    new: &Path,
     fits: &dyn Fn(&T) -> Result<(), String>,
 ) -> Result<Merged<T>, ConfigError> {
     let files: Vec<SourceFile> = files.values().cloned().collect();
-    let blamed = |message: String| ConfigError::Invalid { path: new.clone(), message };
+    let blamed = |message: String| ConfigError::Invalid { path: new.to_owned(), message };
     let merged = merge::<T>(&files).map_err(|error| match error {
         ConfigError::Invalid { message, .. } => blamed(message),
         error => error,
