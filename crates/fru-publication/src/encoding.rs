@@ -78,7 +78,8 @@ impl Encoding {
             Self::Uuid => used.first().is_some_and(|first| is_all(*first)),
             _ => false,
         };
-        plain_text::is_programmed(used) && !says_nothing
+        let is_padding = matches!(self, Self::Text | Self::Date) && without_padding(used).is_empty();
+        plain_text::is_programmed(used) && !is_padding && !says_nothing
     }
 
     /// Renders the bytes of a keyword; one that is empty, or was never programmed, is an empty text under every encoding.
@@ -181,6 +182,10 @@ mod tests {
             ("text", b" 01KU724", " 01KU724"),
             ("text", b"\x50\x00\x10\x01", "0x50001001"),
             ("text", b"\xff\xfe", "0xfffe"),
+            ("text", b"KVR24R17S4\xff\xff", "KVR24R17S4"),
+            // Zeros and blanks make a number where they are mixed.
+            ("hex", b"\x00\x20", "0020"),
+            ("mac", b"\x00\x20\x00\x00\x00\x20", "00:20:00:00:00:20"),
             // Each of these is UTF-8 without control characters.
             ("text", b"\xde\xad0", "0xdead30"),
             ("text", "\u{202e}321".as_bytes(), "0xe280ae333231"),
@@ -218,7 +223,8 @@ mod tests {
         }
         for (word, bytes) in [
             // What stands before and behind the part that is used does not count.
-            ("date", &b"UTC            "[..]),
+            ("text", &b" \0\xff "[..]),
+            ("date", b"UTC            "),
             ("date", b"UTC000000000000"),
             ("date", b"abc\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xffxyz"),
             ("bcd-date", b"\x01\0\0\0\0\0\0\0"),

@@ -1,5 +1,5 @@
 use crate::Node;
-use plain_text::{is_programmed, printable, without_padding};
+use plain_text::{printable, without_padding};
 
 /// What stands before the place of a part: which enclosure or system it is in.
 ///
@@ -48,8 +48,11 @@ impl Prefix {
     ///
     /// Errors: [`PrefixError`] for the first of the two that is at fault.
     pub fn of_enclosure(feature_code: &[u8], node: Node, serial: &[u8]) -> Result<Self, PrefixError> {
-        let feature = text("FC", feature_code)?;
-        let feature = feature.get(..FEATURE).ok_or(PrefixError { keyword: "FC", fault: Fault::TooShort })?;
+        // What stands behind these characters does not count.
+        let feature = text("FC", feature_code.get(..FEATURE).unwrap_or(feature_code))?;
+        if feature.len() < FEATURE {
+            return Err(PrefixError { keyword: "FC", fault: Fault::TooShort });
+        }
         let (feature, serial) = (without_blanks("FC", feature)?, identity("SE", serial)?);
         Ok(Self(format!("U{feature}.{node}.{serial}")))
     }
@@ -78,10 +81,10 @@ pub fn asset_tag(type_and_model: &[u8], serial: &[u8]) -> Result<String, PrefixE
 
 fn text<'a>(keyword: &'static str, value: &'a [u8]) -> Result<&'a str, PrefixError> {
     let failed = |fault| PrefixError { keyword, fault };
-    if !is_programmed(value) {
+    let value = without_padding(value);
+    if value.is_empty() {
         return Err(failed(Fault::NotProgrammed));
     }
-    let value = without_padding(value);
     if value.len() > LONGEST_VALUE {
         return Err(failed(Fault::TooLong));
     }
@@ -123,9 +126,10 @@ mod tests {
             (b"78DA", b"", Err("SE was never programmed")),
             (b"78DA", &[0xff; 7], Err("SE was never programmed")),
             // Four characters count, and these four say nothing.
-            (b"    -001", b"WZS003T", Err("FC has a blank in it")),
+            (b"    -001", b"WZS003T", Err("FC was never programmed")),
             (b"78 A-001", b"WZS003T", Err("FC has a blank in it")),
             (b"78DA 001", b"WZS003T", Ok("U78DA.N00.WZS003T")),
+            (b"78DA\xff\xff\xff\xff", b"WZS003T\xff", Ok("U78DA.N00.WZS003T")),
             (b"78DA", b"W Z/03", Err("SE has a blank in it")),
             (b"78DA", b" WZS03", Err("SE has a blank in it")),
             (b"78DA", b"WZS\x1b[2J", Err("SE is no text")),
@@ -134,7 +138,7 @@ mod tests {
             (b"78DA", b"\xff\xfe\xff\xfe", Err("SE is no text")),
             ("7größe".as_bytes(), b"WZS", Err("FC is no text")),
             (b"78DA", &long, Err("SE is too long")),
-            (&long, b"WZS", Err("FC is too long")),
+            (&long, b"WZS", Ok("Uxxxx.N00.WZS")),
         ] {
             let expected = expected.map(str::to_owned).map_err(str::to_owned);
             assert_eq!(enclosure(feature, serial), expected, "{feature:?}");

@@ -54,6 +54,7 @@ impl HardwareLevel {
     pub fn of_keyword(bytes: &[u8]) -> Option<Self> {
         match bytes {
             _ if !is_programmed(bytes) => None,
+            [_, 0xff] => None,
             [_, level] => Some(Self(*level)),
             _ => None,
         }

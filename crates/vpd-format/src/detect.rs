@@ -12,12 +12,13 @@ pub(crate) const HEAD: usize = header::LENGTH;
 
 /// Tells the format of an image.
 ///
-/// In this order: an IPZ header, if need be after correction; the identifier tag of keyword VPD; the DRAM type
-/// of a memory module. A module that says it is a DDIMM must bear a bar code and a known DRAM type.
+/// In this order: an IPZ header, if need be after correction; the identifier tag of keyword VPD; the bytes that begin the
+/// SPD of a memory module. A module that says it is a DDIMM must bear a bar code.
 ///
 /// Errors: [`ReadError::Device`]; [`VpdError::Blank`] when the first 55 bytes are all 0x00 or all 0xff;
-/// [`VpdError::TooShort`], [`VpdError::NoBarCode`], [`VpdError::UnknownDramType`] for what is nearly a memory
-/// module; [`VpdError::UnknownFormat`] otherwise.
+/// [`VpdError::UnsupportedFormat`] and [`VpdError::UnsupportedDramType`] for what is known and not supported;
+/// [`VpdError::TooShort`], [`VpdError::NoBarCode`], [`VpdError::NoModule`] for what is nearly a memory module;
+/// [`VpdError::UnknownFormat`] otherwise.
 pub fn detect<R: ReadAt>(source: &mut R) -> Result<Format, ReadError<R::Error>> {
     detect_in(&mut Fetched::new(source), Ecc::Checked)
 }

@@ -311,7 +311,7 @@ fn log_usable(key: &EepromKey, vpd: &Vpd, bytes: u64) {
     let remarks = match &vpd.content {
         Content::Ipz(image) => image.remarks.as_slice(),
         Content::Keyword(image) => &image.remarks,
-        Content::Memory(_) => &[],
+        Content::Memory(module) => &module.remarks,
     };
     if let Content::Ipz(image) = &vpd.content {
         let areas = [&image.header, &image.toc].map(|area| (area.entry, area.correction));

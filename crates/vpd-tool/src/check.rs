@@ -132,6 +132,7 @@ fn show_memory(module: &memory::Module, text: &mut String) {
         let _ = writeln!(text, "never programmed  {}", names.join(" "));
     }
     show_checksums(&module.checksums, text);
+    remarks(&sentences(&module.remarks), "remark", text);
     remarks(&sentences(&module.problems), "problem", text);
 }
 

@@ -63,6 +63,7 @@ enum Body<'a> {
         checksums: Vec<ChecksumBody>,
         keywords: Keywords<'a>,
         not_programmed: Vec<String>,
+        remarks: Vec<String>,
         problems: Vec<String>,
     },
     Unusable {
@@ -151,6 +152,7 @@ fn content(vpd: &Vpd, selection: Selection) -> Body<'_> {
             checksums: module.checksums.iter().map(checksum).collect(),
             keywords: keywords(module.keywords(), selection),
             not_programmed: module.not_programmed.iter().map(ToString::to_string).collect(),
+            remarks: sentences(&module.remarks),
             problems: sentences(&module.problems),
         },
     }

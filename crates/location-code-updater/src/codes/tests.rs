@@ -77,7 +77,8 @@ fn a_blank_or_hostile_identity_leaves_codes_unexpanded_and_is_named_once() {
     for (feature, serial, reason) in [
         (&b"    "[..], &b"WZS003T"[..], "FC was never programmed"),
         (b"78DA", b"", "SE was never programmed"),
-        (b"    -001", b"WZS003T", "FC has a blank in it"),
+        (b"    -001", b"WZS003T", "FC was never programmed"),
+        (b" 8DA-001", b"WZS003T", "FC has a blank in it"),
         (b"78DA", b"W Z/03", "SE has a blank in it"),
         (b"78DA", b"A\x1b[2J", "SE is no text"),
         (b"78DA", b"\xff\xfe", "SE is no text"),

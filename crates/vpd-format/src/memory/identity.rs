@@ -113,7 +113,7 @@ impl Value {
         };
         match self.from {
             From::Copy => stored(bytes, &|| bytes.to_vec()),
-            From::Text => stored(bytes, &|| without_padding(bytes).to_vec()),
+            From::Text => stored(without_padding(bytes), &|| without_padding(bytes).to_vec()),
             From::SerialNumber => {
                 let [low, high, .., a, b, c, d] = bytes else { return Decoded::Unknown };
                 stored(&[*a, *b, *c, *d], &|| digits([*high, *low, *a, *b, *c, *d]))

@@ -48,12 +48,14 @@ pub struct Module {
     /// `Ok`, `Unchecked` (some value is covered by no stored checksum, or by none that this kind has) or `Bad`
     /// (some value is left out).
     pub outcome: Outcome,
-    /// Capacity in KiB; `None` when its bytes are damaged or reserved.
+    /// Capacity in KiB; `None` when its bytes are damaged or reserved, or the ranks differ.
     pub memory_size_kb: Option<u64>,
     /// Every checksum of this kind of module.
     pub checksums: Vec<Checksum>,
     /// Why the outcome is bad: wrong checksums and reserved values.
     pub problems: Vec<VpdError>,
+    /// Peculiarities that harm nothing: ranks that differ.
+    pub remarks: Vec<VpdError>,
     /// Values that are left out because their bytes were never programmed.
     pub not_programmed: Vec<KeywordName>,
     /// Name, value, offset of its first byte.

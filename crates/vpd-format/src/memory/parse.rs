@@ -44,6 +44,9 @@ fn parse(kind: Kind, wanted: &[Value], bytes: &[u8], size: u64) -> Module {
     let mut problems = Vec::new();
     let checksums = check_all(kind, bytes, size, &mut problems);
     let memory_size_kb = capacity(kind, bytes, size, &checksums, &mut problems);
+    // A sound module may have ranks that differ.
+    let is_remark = |problem: &VpdError| matches!(problem, VpdError::RanksDiffer { .. });
+    let remarks: Vec<VpdError> = problems.extract_if(.., |problem| is_remark(problem)).collect();
     let mut not_programmed = Vec::new();
     let mut values = Vec::new();
     for value in wanted {
@@ -56,7 +59,7 @@ fn parse(kind: Kind, wanted: &[Value], bytes: &[u8], size: u64) -> Module {
     let uncovered = uncovered(kind, wanted);
     let outcome = checksums.iter().map(|checksum| checksum.outcome).fold(uncovered, Outcome::max);
     let outcome = if problems.is_empty() { outcome } else { Outcome::Bad };
-    Module { kind, outcome, memory_size_kb, checksums, problems, not_programmed, values }
+    Module { kind, outcome, memory_size_kb, checksums, problems, remarks, not_programmed, values }
 }
 
 /// `Unchecked` for a kind of module of which some value lies where no checksum reaches.
