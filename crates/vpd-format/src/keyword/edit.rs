@@ -27,7 +27,7 @@ pub struct Plan {
 /// which is a checksum; [`VpdError::NoSuchKeyword`]; [`VpdError::ValueLength`] when the value is empty, longer
 /// than the stored one, or shorter without a pad byte.
 pub fn plan_write(image: &[u8], change: &Change<'_>) -> Result<Plan, VpdError> {
-    let (layout, _) = parse(image)?;
+    let layout = parse(image)?.layout;
     if layout.frame.tag == Tag::ReadOnly && change.keyword == KeywordName::RV {
         return Err(VpdError::ProtectedKeyword { keyword: change.keyword });
     }

@@ -32,14 +32,14 @@ impl Tag {
 pub struct Image {
     /// Kind of keyword section.
     pub tag: Tag,
-    /// `Ok`; `Unchecked` for an image without a checksum, or with keywords in a writable section, which has none; `Bad` when
-    /// some of a writable section is left out.
+    /// `Ok`; `Unchecked` when no checksum covers some keyword, as in a writable section; `Bad` when there are problems.
     pub outcome: Outcome,
     /// The checksums found: the byte after 0x79, keyword RV, both or none.
     pub checksums: Vec<Checksum>,
     /// Peculiarities that harm nothing: duplicate keywords. The first of a name is used.
     pub remarks: Vec<VpdError>,
-    /// Why the outcome is bad: what is wrong with the writable section.
+    /// Why the outcome is bad: what is wrong behind keywords that their checksum RV says are right. What it spoils is left
+    /// out.
     pub problems: Vec<VpdError>,
     /// The image up to the end of its keywords.
     pub(crate) bytes: SharedBytes,

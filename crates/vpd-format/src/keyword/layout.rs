@@ -7,6 +7,7 @@ use super::{END_TAG, IDENTIFIER_TAG, WRITABLE_TAG};
 use crate::duplicates::{FirstOfEach, MOST_KEYWORDS, first_of_each};
 use crate::error::VpdError;
 use crate::names::{Keyword, KeywordName};
+use plain_text::is_programmed;
 
 /// Where the identifier begins: after its tag and length.
 const IDENTIFIER: usize = 3;
@@ -105,8 +106,10 @@ impl Writable {
             stray = Some(VpdError::StrayBytes { record: None, offset: offset as u32, found: found as u32 });
             keywords.truncate(first);
         }
+        // A section, or the end of one, that was never programmed is room.
+        stray = stray.filter(|_| is_programmed(rest_of(bytes, &section, &keywords)));
         let cut = need("writable section", range.end.saturating_add(1), bytes.len() as u64).err();
-        let fault = cut.or(stray).or_else(|| expect(bytes, "end tag", range.end, END_TAG).err());
+        let fault = cut.or(stray).or_else(|| end_fault(bytes, range.end));
         // Sorted, so that no hostile image can make it take squared time.
         let mut taken: Vec<KeywordName> = read_only.iter().map(|(name, _)| *name).collect();
         taken.sort_unstable();
@@ -114,8 +117,33 @@ impl Writable {
         let again = keywords.iter().find(|(name, _)| is_taken(name));
         duplicates.extend(again.map(|(name, start)| seen_before(*name, &section, *start)));
         keywords.retain(|(name, _)| !is_taken(name));
-        let starts = firsts(keywords, &section, duplicates);
+        // One keyword has room for 255 bytes, so there may be several that say how much is left.
+        let (room, keywords): (Vec<_>, Vec<_>) =
+            keywords.into_iter().partition(|(name, _)| *name == KeywordName::RW);
+        let mut starts = firsts(keywords, &section, duplicates);
+        starts.extend(room.into_iter().map(|(_, start)| start));
+        starts.sort_unstable();
         Self { section, starts, fault }
+    }
+}
+
+/// What stands behind the last of the keywords.
+fn rest_of<'a>(bytes: &'a [u8], section: &Range<usize>, keywords: &[(KeywordName, u16)]) -> &'a [u8] {
+    let section = bytes.get(section.clone()).unwrap_or_default();
+    let end = keywords.last().map_or(0, |(_, start)| {
+        let start = usize::from(*start);
+        let length = section.get(start.saturating_add(2)).copied().map_or(0, usize::from);
+        start.saturating_add(KEYWORD_HEADER).saturating_add(length)
+    });
+    section.get(end..).unwrap_or_default()
+}
+
+/// What is wrong with the end of sections whose keywords are right whatever follows: another tag than the end tag, or
+/// nothing. An end tag that was never programmed takes nothing away.
+pub(crate) fn end_fault(bytes: &[u8], at: usize) -> Option<VpdError> {
+    match bytes.get(at) {
+        Some(0x00 | 0xff) => None,
+        _ => expect(bytes, "end tag", at, END_TAG).err(),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::checksum;
 use super::image::{Image, Tag};
-use super::layout::{Frame, Layout, SECTION_HEADER, expect, identifier, need};
+use super::layout::{Frame, Layout, SECTION_HEADER, end_fault, expect, identifier, need};
 use super::{CHECKSUM_TAG, END_TAG, WRITABLE_TAG};
 use crate::detect::{HEAD, check_blank};
 use crate::error::{ReadError, VpdError};
 use crate::fetch::Fetched;
+use crate::names::{Keyword, KeywordName};
 use crate::outcome::{Checksum, Outcome};
 use crate::shared::SharedBytes;
 use crate::source::ReadAt;
@@ -22,18 +23,15 @@ pub(crate) fn read_image<R: ReadAt>(image: &mut Fetched<'_, R>) -> Result<Image,
     let header_end = identifier(head)?.end.saturating_add(SECTION_HEADER);
     need("keyword section", header_end, size)?;
     let frame = Frame::parse(image.fetch(0..header_end)?)?;
-    need("keyword section", frame.section.end.saturating_add(1), size)?;
+    need("keyword section", frame.section.end, size)?;
     let mut end = frame.section.end.saturating_add(ENDING);
     if let Some(writable) = frame.writable(image.fetch(0..end)?) {
         end = writable.end.saturating_add(1);
     }
-    let (layout, checksums) = parse(image.fetch(0..end)?)?;
-    let problems: Vec<VpdError> =
-        layout.writable.iter().filter_map(|writable| writable.fault.clone()).collect();
+    let Parsed { layout, checksums, problems } = parse(image.fetch(0..end)?)?;
     let end = layout.writable.as_ref().map_or(frame.section.end, |writable| writable.section.end);
     let bytes = SharedBytes::new(&image.freeze(), 0..end);
-    // What the writable section says is covered by no checksum.
-    let is_covered = layout.keywords(&bytes).count() == layout.read_only_keywords(&bytes).count();
+    let is_covered = layout.keywords(&bytes).all(|keyword| is_covered(&keyword, &checksums));
     let outcome = match () {
         () if !problems.is_empty() => Outcome::Bad,
         () if checksums.is_empty() || !is_covered => Outcome::Unchecked,
@@ -43,18 +41,38 @@ pub(crate) fn read_image<R: ReadAt>(image: &mut Fetched<'_, R>) -> Result<Image,
     Ok(Image { tag, outcome, checksums, remarks, problems, bytes, layout })
 }
 
+/// Keywords, what protects them, and what is wrong behind them.
+pub(crate) struct Parsed {
+    pub(crate) layout: Layout,
+    checksums: Vec<Checksum>,
+    problems: Vec<VpdError>,
+}
+
 /// Finds keywords and checksums in bytes that begin with an image.
 ///
-/// Errors: any wrong tag, length or checksum, but in a writable section. There is no code that could tell right keywords
-/// from wrong ones, so nothing of such an image is usable.
-pub(crate) fn parse(bytes: &[u8]) -> Result<(Layout, Vec<Checksum>), VpdError> {
+/// Errors: any wrong tag, length or checksum before the writable section. There is no code that could tell right keywords
+/// from wrong ones, so nothing of such an image is usable; unless RV says that they are right, whatever stands behind them.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, VpdError> {
     let layout = Layout::parse(bytes)?;
+    let rv = layout.rv_offset(bytes).map(|at| checksum::check(bytes, checksum::RV, 0..at, at)).transpose()?;
+    let mut problems: Vec<VpdError> =
+        layout.writable.iter().filter_map(|writable| writable.fault.clone()).collect();
     let mut checksums = Vec::new();
-    checksums.extend(check_ending(bytes, &layout.frame)?);
-    if let Some(at) = layout.rv_offset(bytes) {
-        checksums.push(checksum::check(bytes, checksum::RV, 0..at, at)?);
+    match check_ending(bytes, &layout.frame) {
+        Ok(section) => checksums.extend(section),
+        Err(fault) if rv.is_some() => {
+            problems.extend(end_fault(bytes, layout.frame.section.end).map(|_| fault));
+        }
+        Err(fault) => return Err(fault),
     }
-    Ok((layout, checksums))
+    checksums.extend(rv);
+    Ok(Parsed { layout, checksums, problems })
+}
+
+/// Whether a checksum covers a keyword. RV, which is one itself, needs none.
+fn is_covered(keyword: &Keyword<'_>, checksums: &[Checksum]) -> bool {
+    let end = keyword.offset.saturating_add(keyword.data.len() as u32);
+    keyword.name == KeywordName::RV || checksums.iter().any(|checksum| end <= checksum.range.end)
 }
 
 /// Checks what follows the keywords; returns the checksum if there is one.

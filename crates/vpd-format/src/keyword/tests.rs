@@ -154,7 +154,7 @@ fn damage_is_refused_by_name() {
             changed(good(), tag + 2, 0xff),
             VpdError::TooShort {
                 what: "keyword section",
-                expected: 23 + 0xff00 + u64::from(bytes[20]),
+                expected: 22 + 0xff00 + u64::from(bytes[20]),
                 found: 512,
             },
         ),
@@ -418,7 +418,7 @@ fn a_damaged_writable_section_loses_what_is_damaged_and_nothing_else() {
         ("longer than the image", changed(bytes.clone(), section + 2, 0xff), "V1 YA "),
         ("a keyword that leaves it", changed(bytes.clone(), ya + 2, 0xff), "V1 "),
         ("a name of no letters", changed(bytes.clone(), ya, 0xff), "V1 "),
-        ("no end tag", changed(bytes.clone(), end, 0x00), "V1 YA "),
+        ("no end tag", changed(bytes.clone(), end, 0x85), "V1 YA "),
     ] {
         let image = parse(&image).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(names(&image), format!("{read_only}{kept}"), "{what}");
@@ -450,4 +450,68 @@ fn only_a_plain_ending_has_room_for_a_writable_section() {
         let described = ImageDescription { tag, ending, ..adapter() };
         assert!(matches!(described.encode(), Err(VpdError::UnexpectedByte { .. })), "{tag:?} {ending:?}");
     }
+}
+
+#[test]
+fn a_writable_section_that_was_never_formatted_is_room() {
+    for fill in [0x00, 0xff] {
+        for (keywords, kept) in [("", ""), ("YA", "YA ")] {
+            let mut bytes = description(Tag::ReadOnly, Ending::Plain).encode().unwrap();
+            let at = bytes.iter().rposition(|byte| *byte == 0x78).unwrap();
+            let mut section = if keywords.is_empty() { Vec::new() } else { b"YA\x03tag".to_vec() };
+            section.resize(60, fill);
+            bytes.truncate(at);
+            bytes.extend([0x91, 60, 0]);
+            bytes.extend(section);
+            bytes.extend([0x78, fill]);
+            let image = parse(&bytes).unwrap();
+            assert_eq!(names(&image), format!("FN PN SN SM WI RV {kept}"), "{fill:#x}");
+            let outcome = if kept.is_empty() { Outcome::Ok } else { Outcome::Unchecked };
+            assert_eq!((image.outcome, &image.problems[..]), (outcome, &[][..]), "{fill:#x} {kept}");
+        }
+    }
+}
+
+#[test]
+fn keywords_that_rv_says_are_right_stay_whatever_stands_behind_them() {
+    let bytes = description(Tag::ReadOnly, Ending::Plain).encode().unwrap();
+    let end = bytes.iter().rposition(|byte| *byte == 0x78).unwrap();
+    for (what, image, outcome) in [
+        ("an end tag that was never programmed", changed(bytes.clone(), end, 0xff), Outcome::Ok),
+        ("one that was cleared", changed(bytes.clone(), end, 0x00), Outcome::Ok),
+        ("another tag", changed(bytes.clone(), end, 0x85), Outcome::Bad),
+        ("nothing", bytes[..end].to_vec(), Outcome::Bad),
+    ] {
+        let image = parse(&image).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!((image.outcome, names(&image).as_str()), (outcome, "FN PN SN SM WI RV "), "{what}");
+        assert_eq!(image.problems.is_empty(), outcome == Outcome::Ok, "{what}: {:?}", image.problems);
+    }
+    // Without RV nothing says that the lengths are right.
+    let mut without = description(Tag::ReadOnly, Ending::Plain);
+    without.keywords.retain(|(name, _)| *name != KeywordName::RV);
+    let bytes = without.encode().unwrap();
+    let end = bytes.iter().rposition(|byte| *byte == 0x78).unwrap();
+    assert!(parse(&changed(bytes, end, 0xff)).is_err());
+}
+
+#[test]
+fn a_keyword_behind_rv_is_covered_by_nothing() {
+    let mut described = description(Tag::ReadOnly, Ending::Plain);
+    described.keywords.push((KeywordName(*b"V0"), b"later".to_vec()));
+    assert_eq!(parse(&described.encode().unwrap()).unwrap().outcome, Outcome::Unchecked);
+    described.ending = Ending::Checksum;
+    assert_eq!(
+        parse(&described.encode().unwrap()).unwrap().outcome,
+        Outcome::Ok,
+        "the section's checksum covers it"
+    );
+}
+
+#[test]
+fn room_that_takes_several_keywords_is_no_duplicate() {
+    let mut described = adapter();
+    described.writable = Some(vec![(KeywordName::RW, vec![0; 200]), (KeywordName::RW, vec![0; 30])]);
+    let image = parse(&described.encode().unwrap()).unwrap();
+    assert!(image.remarks.is_empty(), "{:?}", image.remarks);
+    assert_eq!(image.writable_keywords().unwrap().count(), 2);
 }
