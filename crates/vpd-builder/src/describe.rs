@@ -36,6 +36,14 @@ pub fn describe(image: &[u8]) -> Result<String, BuildError> {
             found: 0,
         }),
     })?;
+    let remarks = match &vpd.content {
+        Content::Ipz(image) => image.remarks.as_slice(),
+        Content::Keyword(image) => &image.remarks,
+        Content::Memory(_) => &[],
+    };
+    if !remarks.is_empty() {
+        return Err(BuildError::Undescribable { what: "a record or keyword is there twice" });
+    }
     let fill = image.last().copied().unwrap_or_default();
     let mut text = String::new();
     let format = match &vpd.content {

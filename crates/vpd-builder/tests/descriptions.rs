@@ -64,6 +64,14 @@ fn an_image_without_code_is_described_as_one() {
 }
 
 #[test]
+fn an_image_that_has_a_keyword_twice_is_not_described_without_it() {
+    let adapter = std::fs::read_to_string(folder().join("network-adapter.toml")).unwrap();
+    let twice = build(&adapter.replace("V1 = \"0001\"", "SN = \"0001\"")).unwrap();
+    let error = describe(&twice).unwrap_err();
+    assert!(error.to_string().contains("a record or keyword is there twice"), "{error}");
+}
+
+#[test]
 fn the_system_planar_reads_back_as_described() {
     let (image, vpd) = shipped("system-planar.toml");
     assert_eq!((image.len(), vpd.format), (8192, Format::Ipz));

@@ -64,7 +64,7 @@ pub enum VpdError {
     /// An IPZ image has no error correcting code, and is read with the code checked. `missing` is the first tag of its header
     /// that is not there either, and where it belongs.
     #[error(
-        "IPZ without error correcting code (bytes 0 to 10 are zero){}: it can be read with ecc = \"ignored\" only",
+        "IPZ without error correcting code (it is zero){}: it can be read with ecc = \"ignored\" only",
         MissingTag(*.missing)
     )]
     NoCode { missing: Option<(&'static str, u32)> },

@@ -51,7 +51,7 @@ pub struct RecordDescription {
     pub record_type: u16,
     /// Its keywords in order, without RT and PF, which are made.
     pub keywords: Vec<(KeywordName, Vec<u8>)>,
-    /// Length in bytes up to which the record is padded at least; it always becomes a multiple of four.
+    /// Length in bytes up to which the record is padded at least; with code it becomes a multiple of four.
     pub minimum_length: u16,
 }
 
@@ -64,12 +64,14 @@ impl ImageDescription {
     /// Errors: [`VpdError::DoesNotFit`] when a keyword, record or the whole passes its limit;
     /// [`VpdError::ProtectedKeyword`] for a described RT or PF.
     pub fn encode(&self) -> Result<Vec<u8>, VpdError> {
-        let records = self.records.iter().map(RecordDescription::encode).collect::<Result<Vec<_>, _>>()?;
-        let toc_length = encode_toc(&vec![EMPTY_ENTRY; records.len()])?.len();
+        // Code needs whole words.
+        let unit = if self.code == Code::None { 1 } else { 4 };
+        let records = self.records.iter().map(|record| record.encode(unit)).collect::<Result<Vec<_>, _>>()?;
+        let toc_length = encode_toc(&vec![EMPTY_ENTRY; records.len()], unit)?.len();
         let (toc, entries) = self.lay_out(toc_length, &records)?;
         let mut image = vec![self.fill; self.size];
         put(&mut image, header::ECC_LENGTH, &encode_header(&toc));
-        put(&mut image, usize::from(toc.offset), &encode_toc(&entries)?);
+        put(&mut image, usize::from(toc.offset), &encode_toc(&entries, unit)?);
         for (entry, record) in entries.iter().zip(&records) {
             put(&mut image, usize::from(entry.offset), record);
         }
@@ -142,7 +144,7 @@ impl ImageDescription {
 }
 
 impl RecordDescription {
-    fn encode(&self) -> Result<Vec<u8>, VpdError> {
+    fn encode(&self, unit: usize) -> Result<Vec<u8>, VpdError> {
         let mut keywords = Vec::new();
         for (name, value) in &self.keywords {
             if matches!(*name, KeywordName::RT | KeywordName::PF) {
@@ -150,14 +152,14 @@ impl RecordDescription {
             }
             append_keyword(&mut keywords, *name, value)?;
         }
-        encode_record(self.name, &keywords, usize::from(self.minimum_length))
+        encode_record(self.name, &keywords, usize::from(self.minimum_length), unit)
     }
 }
 
 const EMPTY_ENTRY: TocEntry =
     TocEntry { name: RecordName([0; 4]), record_type: 0, offset: 0, length: 0, ecc_offset: 0, ecc_length: 0 };
 
-fn encode_toc(entries: &[TocEntry]) -> Result<Vec<u8>, VpdError> {
+fn encode_toc(entries: &[TocEntry], unit: usize) -> Result<Vec<u8>, VpdError> {
     let mut keywords = Vec::new();
     for table in entries.chunks(ENTRIES_PER_TABLE) {
         let bytes: Vec<u8> = table.iter().flat_map(TocEntry::encode).collect();
@@ -166,7 +168,7 @@ fn encode_toc(entries: &[TocEntry]) -> Result<Vec<u8>, VpdError> {
     if entries.is_empty() {
         append_keyword(&mut keywords, KeywordName::PT, &[])?;
     }
-    encode_record(RecordName::VTOC, &keywords, 0)
+    encode_record(RecordName::VTOC, &keywords, 0, unit)
 }
 
 fn encode_header(toc: &TocEntry) -> Vec<u8> {
@@ -180,11 +182,16 @@ fn encode_header(toc: &TocEntry) -> Vec<u8> {
     header
 }
 
-/// Frames keywords as a record, padded to `minimum_length` and then to a multiple of four bytes.
-fn encode_record(name: RecordName, keywords: &[u8], minimum_length: usize) -> Result<Vec<u8>, VpdError> {
+/// Frames keywords as a record, padded to `minimum_length` and then to a multiple of `unit` bytes.
+fn encode_record(
+    name: RecordName,
+    keywords: &[u8],
+    minimum_length: usize,
+    unit: usize,
+) -> Result<Vec<u8>, VpdError> {
     // Tag and size (3), RT (7), PF without padding (3), end tag (1).
     let unpadded = keywords.len().saturating_add(14);
-    let length = unpadded.max(minimum_length).checked_next_multiple_of(4).unwrap_or(usize::MAX);
+    let length = unpadded.max(minimum_length).checked_next_multiple_of(unit).unwrap_or(usize::MAX);
     let body = u16::try_from(length.saturating_sub(4)).map_err(|_| VpdError::DoesNotFit {
         what: "a record",
         limit: 0xfffc,

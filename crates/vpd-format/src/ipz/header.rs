@@ -1,9 +1,11 @@
 //! The header: 55 bytes at fixed positions that lead to the table of contents.
 
+use core::ops::Range;
+
 use vpd_ecc::Verdict;
 
 use super::image::{AreaReport, TocEntry};
-use crate::error::VpdError;
+use crate::error::{Part, VpdError};
 use crate::names::RecordName;
 use crate::options::{Ecc, Policy};
 
@@ -65,23 +67,33 @@ pub(crate) fn parse(head: &[u8], ecc: Ecc, policy: Policy) -> Result<Header, Vpd
         expected: LENGTH as u64,
         found: head.len() as u64,
     })?;
-    if ecc == Ecc::Checked && code == [0; ECC_LENGTH] && has_names(&record) {
-        return Err(VpdError::NoCode { missing: missing_tag(&record) });
-    }
     let report = match ecc {
         Ecc::Ignored => AreaReport::unchecked(ENTRY),
         Ecc::Checked => AreaReport::corrected(ENTRY, vpd_ecc::correct(&mut record, &mut code), policy)?,
     };
     check_tags(&record, ecc)?;
-    let entry =
-        record.get(TOC_ENTRY..).and_then(|bytes| bytes.first_chunk()).unwrap_or(&[0; TocEntry::LENGTH]);
-    Ok(Header { report, toc: TocEntry { name: RecordName::VTOC, ..TocEntry::parse(entry) } })
+    Ok(Header { report, toc: toc_entry(&record) })
 }
 
 /// Copies code and record, if there are enough bytes.
 fn split(head: &[u8]) -> Option<([u8; ECC_LENGTH], [u8; RECORD_LENGTH])> {
     let (code, rest) = head.split_first_chunk()?;
     Some((*code, *rest.first_chunk()?))
+}
+
+/// Where the code of the table of contents would be, if there is none before the header, and what to say if there is none
+/// there either.
+pub(crate) fn without_code(head: &[u8]) -> Option<(Range<usize>, VpdError)> {
+    let (code, record) = split(head)?;
+    let is_bare = code == [0; ECC_LENGTH] && has_names(&record);
+    is_bare.then(|| (toc_entry(&record).range(Part::Ecc), VpdError::NoCode { missing: missing_tag(&record) }))
+}
+
+/// The entry for the table of contents.
+fn toc_entry(record: &[u8; RECORD_LENGTH]) -> TocEntry {
+    let entry =
+        record.get(TOC_ENTRY..).and_then(|bytes| bytes.first_chunk()).unwrap_or(&[0; TocEntry::LENGTH]);
+    TocEntry { name: RecordName::VTOC, ..TocEntry::parse(entry) }
 }
 
 /// Tells whether a byte is the tag that belongs there.

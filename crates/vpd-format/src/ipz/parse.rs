@@ -23,6 +23,14 @@ pub(crate) fn read_image<R: ReadAt>(
 ) -> Result<Image, ReadError<R::Error>> {
     let head = image.fetch(0..HEAD)?;
     check_blank(head)?;
+    let bare = header::without_code(head).filter(|_| options.ecc == Ecc::Checked);
+    if let Some((code, error)) = bare {
+        // A header whose code alone was cleared is damaged; where the table of contents has none, there is none at all.
+        if image.fetch(code)?.iter().all(|byte| *byte == 0) {
+            return Err(error.into());
+        }
+    }
+    let head = image.fetch(0..HEAD)?;
     let header = header::parse(head, options.ecc, options.policy)?;
     let (toc, contents) = read_toc(image, &header.toc, options)?;
     image.fetch_all(&mut wanted_areas(&contents, options))?;

@@ -176,9 +176,20 @@ fn an_image_without_code_is_read_only_when_told_so() {
     let message = VpdError::NoCode { missing: Some(("end tag of VHDR", 54)) }.to_string();
     assert_eq!(
         message,
-        "IPZ without error correcting code (bytes 0 to 10 are zero), and no end tag of VHDR at offset 54: it can be read \
+        "IPZ without error correcting code (it is zero), and no end tag of VHDR at offset 54: it can be read \
          with ecc = \"ignored\" only"
     );
+}
+
+#[test]
+fn a_header_that_lost_its_code_is_damaged_and_not_one_without() {
+    let mut bytes = good();
+    bytes[..11].fill(0);
+    for format in [None, CHECKED.format] {
+        let options = ReadOptions { format, ..CHECKED };
+        let error = parse(&bytes, &options).unwrap_err();
+        assert!(matches!(error, VpdError::Uncorrectable { record: RecordName::VHDR, .. }), "{error}");
+    }
 }
 
 /// Names and lengths still have to be right, and a tag is the right one or zero.
