@@ -7,11 +7,11 @@ use dbus_api::call::CallError;
 use dbus_api::systemd;
 use dbus_api::vpd::collection::Report;
 use fru_publication::Role;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedMutexGuard, Semaphore, mpsc};
 use unit_jobs::Verb;
 use zbus::Connection;
 
@@ -37,6 +37,24 @@ pub struct Performer {
     pub events: mpsc::UnboundedSender<Event>,
     /// One for each that may be on its way: [`Performer::slots`].
     pub slots: Arc<Semaphore>,
+    /// Who tells the inventory of an EEPROM.
+    pub turns: Turns,
+}
+
+/// What the inventory is told of one EEPROM it is told in order: to empty what was there is many calls, and a later one must
+/// not end before.
+#[derive(Debug, Clone, Default)]
+pub struct Turns(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
+
+impl Turns {
+    /// Waits until all that was begun before for this EEPROM has ended.
+    async fn take(&self, key: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(key.to_owned()).or_default())
+        };
+        turn.lock_owned().await
+    }
 }
 
 impl Performer {
@@ -49,6 +67,10 @@ impl Performer {
     pub fn perform(&self, effect: Effect, power: Power) {
         let performer = self.clone();
         tokio::spawn(async move {
+            let _turn = match &effect {
+                Effect::Tidy(ticket, _) => Some(performer.turns.take(&ticket.key).await),
+                _ => None,
+            };
             // Closed never, so there is always a permit.
             let _permit = performer.slots.acquire().await;
             let event = match effect {

@@ -9,7 +9,7 @@ use crate::events::{Facts, Wrongs};
 use crate::images::Images;
 use crate::inventory::Inventory;
 use crate::lines;
-use crate::performer::{CALL_LIMIT, Performer};
+use crate::performer::{CALL_LIMIT, Performer, Turns};
 use crate::records::Records;
 use crate::reporter::{self, Reporters};
 use crate::settings;
@@ -89,6 +89,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         systems,
         events,
         slots: Performer::slots(),
+        turns: Turns::default(),
     };
     let mut index = BTreeMap::new();
     index.extend(frus.into_iter().map(|fru| (fru.key.to_string(), fru)));

@@ -333,7 +333,9 @@ impl Fru {
     /// It is to be read again. What is read by a run that has begun may have been changed since.
     pub fn recollect(&mut self, now: Now) {
         match self.phase {
-            Phase::Collected | Phase::Failed | Phase::Clearing(_) | Phase::Waiting(..) => {
+            // What is being emptied could take away what a run publishes that begins now.
+            Phase::Clearing(None) => self.is_wanted_again = true,
+            Phase::Collected | Phase::Failed | Phase::Clearing(Some(_)) | Phase::Waiting(..) => {
                 self.begin_again(now)
             }
             // Process 1 is not heard of any more.
@@ -380,11 +382,12 @@ impl Fru {
 
     /// A parser has reported; whether that is the last word, as no job of ours is waited for.
     pub fn reported(&mut self, report: Report) -> bool {
-        if let Phase::Vanishing(None) = self.phase {
-            // Nobody knows which of the two the inventory takes last.
+        let is_news = self.report.as_ref() != Some(&report);
+        if matches!(self.phase, Phase::Vanishing(None)) || (is_news && self.phase == Phase::Clearing(None)) {
+            // Which of the two the inventory takes last is not known.
             self.absent_until = report.started.max(self.absent_until);
         }
-        if self.report.as_ref() != Some(&report) {
+        if is_news {
             self.reading += 1;
         }
         // Values that came in between have to be emptied again.
@@ -392,7 +395,7 @@ impl Fru {
         self.report = Some(report);
         self.is_fresh = true;
         match self.phase {
-            Phase::Collected | Phase::Failed | Phase::Clearing(_) => true,
+            Phase::Collected | Phase::Failed | Phase::Clearing(Some(_)) => true,
             // The job's end was waited for in vain; a run that reports is all but at its end.
             Phase::Queued(_) | Phase::Queueing(..) => self.is_overdue,
             _ => false,
@@ -423,7 +426,8 @@ impl Fru {
     /// been dealt with since.
     pub fn was_primed(&mut self, now: Now) {
         self.absent_until = now.wall.max(self.absent_until);
-        if matches!(self.phase, Phase::Collected | Phase::Clearing(_)) && self.is_overridden() {
+        // What is being emptied is waited for, and is followed by another run.
+        if matches!(self.phase, Phase::Collected | Phase::Clearing(Some(_))) && self.is_overridden() {
             self.begin_again(now);
         }
     }

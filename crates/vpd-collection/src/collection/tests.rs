@@ -383,7 +383,6 @@ fn a_chip_that_fell_silent_is_asked_again_at_growing_intervals_and_then_let_be()
     play.nothing();
     play.at(3);
     play.run(Verb::Restart, report("unreadable", 1));
-    play.tidied();
     assert_eq!((&*play.status().state, &*play.status().report.outcome), ("collected", "unreadable"));
     assert!(play.ready());
 }

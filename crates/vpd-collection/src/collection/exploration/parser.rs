@@ -66,14 +66,25 @@ impl Machine {
         self.end_job(job);
     }
 
-    pub(super) fn inventory_works(&mut self) {
-        let Some(notice) = self.notices.pop_front() else { return };
+    /// The collection reads what is shown before it says what is emptied, so that values which a parser sends meanwhile may
+    /// come before it. The other way round there is nothing that could hold values up.
+    pub(super) fn inventory_works(&mut self, dice: &mut Dice) {
+        let is_tidy = |notice: &Notice| matches!(notice, Notice::Tidy(..));
+        let values = self.notices.iter().position(|notice| !is_tidy(notice));
+        let first = values.filter(|_| dice.one_in(2)).unwrap_or_default();
+        self.is_overtaken |= first > 0;
+        self.inventory_takes(first);
+    }
+
+    pub(super) fn inventory_takes(&mut self, position: usize) {
+        let Some(notice) = self.notices.remove(position) else { return };
         let is_taken = self.is_inventory_here;
         if is_taken {
             match &notice {
                 Notice::Values(part) => {
                     self.leftover |= self.shown != Some(*part);
                     self.shown = Some(*part);
+                    self.is_spoiled = false;
                     self.echoes.push_back(Told::There);
                 }
                 Notice::Silence => {
@@ -89,6 +100,7 @@ impl Machine {
                 Notice::Tidy(_, Some(report)) => {
                     let shown = self.shown.map(|part| part.to_string()).unwrap_or_default();
                     self.leftover &= shown != report.reason;
+                    self.is_spoiled |= self.shown.is_some() && shown != report.reason;
                 }
             }
         }

@@ -66,6 +66,7 @@ impl Machine {
             must(status.report.reason == part.to_string(), "the report is of the part that is there");
             must(self.shown == Some(part), "the inventory shows the part that is there");
             must(!self.leftover, "nothing of an earlier part is left");
+            must(!self.is_spoiled, "nothing of the part that is there was emptied");
             let is_followed = self.slot.followed == Some(part.to_string());
             must(is_followed || !self.place.has_slot, "what follows its reading is done for it");
         }

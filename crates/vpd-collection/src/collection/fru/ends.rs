@@ -81,6 +81,10 @@ impl Fru {
             self.try_again(limits, "the inventory was not reached", Verb::Restart, now);
         } else if self.is_emptied && self.is_to_be_asked_again(limits) {
             self.ask_again(limits, now);
+        } else if self.is_emptied && self.report.as_ref().is_some_and(is_silent) && !self.is_overridden() {
+            (self.tries, self.ticket) = (0, 0);
+            self.reason.clear();
+            self.settle(false, now);
         } else if self.is_overridden() {
             // Its absence must not have the last word.
             self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
@@ -140,18 +144,37 @@ impl Fru {
                 self.reason = format!("the inventory may still show an earlier part: {reason}");
             }
         }
+        if !is_absence && self.is_read_again(limits, now) {
+            return;
+        }
         if self.tries > 0 && self.tries < limits.attempts {
             let at = Some(now.elapsed + back_off(limits, self.tries));
             self.phase = if is_absence { Phase::Vanishing(at) } else { Phase::Clearing(at) };
             return;
         }
-        self.is_overdue = false;
-        if !is_absence && self.is_to_be_asked_again(limits) {
-            // What was not emptied is tried again after the next run.
+        self.settle(is_absence, now);
+    }
+
+    /// What follows when an earlier part was emptied, or could not be: whether that is another run.
+    fn is_read_again(&mut self, limits: &Limits, now: Now) -> bool {
+        if self.is_wanted_again {
+            self.begin_again(now);
+        } else if self.is_overridden() {
+            // Values came while it was being emptied.
+            self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
+        } else if self.is_to_be_asked_again(limits) {
+            // What was not emptied is tried after the next run.
             self.is_emptied = self.tries == 0;
             self.ask_again(limits, now);
-            return;
+        } else {
+            return false;
         }
+        true
+    }
+
+    /// It has been dealt with, as far as it could be.
+    fn settle(&mut self, is_absence: bool, now: Now) {
+        self.is_overdue = false;
         self.settled = now.wall;
         if is_absence {
             self.absent_until = now.wall.max(self.absent_until);

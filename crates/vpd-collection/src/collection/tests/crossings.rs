@@ -73,11 +73,45 @@ fn a_wish_to_read_again_that_comes_while_it_is_read_is_not_lost() {
     play.event(Event::Report(report("ok", 1)));
     play.job_ends("/job/1", "done");
     play.run(Verb::Restart, report("ok", 2));
-    let _ = play.tidies();
+    let (ticket, _) = play.tidies();
     play.event(Event::Recollect(Vec::new()));
+    play.nothing();
+    play.event(Event::Tidied(ticket, Ok(())));
     play.run(Verb::Restart, report("ok", 3));
     play.tidied();
     assert_eq!(play.status().report.started, 3);
+}
+
+/// What is emptied is found out by many calls, and said by the last of them: it could take away what was read meanwhile.
+#[test]
+fn values_that_come_while_an_earlier_part_is_emptied_are_read_again() {
+    for outcome in ["unreadable", "ok"] {
+        let mut play = Play::with_device();
+        play.run(Verb::Start, report(outcome, 1));
+        let (ticket, _) = play.tidies();
+        // A run that udev has started.
+        play.event(Event::Report(report("ok", 2)));
+        play.nothing();
+        play.event(Event::Tidied(ticket, Ok(())));
+        play.run(Verb::Restart, report("ok", 3));
+        play.tidied();
+        assert_eq!((&*play.status().state, play.status().report.started), ("collected", 3), "{outcome}");
+    }
+}
+
+#[test]
+fn a_silent_part_that_cannot_be_emptied_is_asked_again_all_the_same_and_once_each_time() {
+    let mut play = Play::with_device();
+    for (seconds, verb) in [(0, Verb::Start), (1, Verb::Restart), (3, Verb::Restart)] {
+        play.at(seconds);
+        play.run(verb, report("unreadable", 1));
+        let (ticket, _) = play.tidies();
+        play.event(Event::Tidied(ticket, Err("no".to_owned())));
+    }
+    // The last run is over, and only the inventory is tried again.
+    play.at(4);
+    play.tidied();
+    assert_eq!((&*play.status().state, &*play.status().report.outcome), ("collected", "unreadable"));
 }
 
 #[test]

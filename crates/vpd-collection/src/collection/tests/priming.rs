@@ -111,12 +111,13 @@ fn a_report_that_crosses_with_priming_makes_one_more_run() {
         if let Some(is_tidied) = is_tidied {
             play.run(Verb::Start, read("ok", 1_000_000));
             let (ticket, _) = play.tidies();
-            if is_tidied {
-                play.event(Event::Tidied(ticket, Ok(())));
-            }
+            let tidied = Event::Tidied(ticket, Ok(()));
+            let (before, after) = if is_tidied { (Some(tidied), None) } else { (None, Some(tidied)) };
+            before.into_iter().for_each(|tidied| play.event(tidied));
             play.wanted.clear();
             play.seconds = 2;
             play.event(Event::Primed(Ok(())));
+            after.into_iter().for_each(|tidied| play.event(tidied));
         } else {
             play.seconds = 2;
             play.event(Event::Primed(Ok(())));
