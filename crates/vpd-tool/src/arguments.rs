@@ -5,7 +5,7 @@ use std::num::ParseIntError;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use vpd_format::{Ecc, Format, KeywordName, Policy, RecordName};
+use vpd_format::{Ecc, Format, KeywordName, PartNumbers, Policy, RecordName};
 
 /// Check, show, compare and make images of vital product data.
 #[derive(Debug, Parser)]
@@ -109,6 +109,9 @@ pub(crate) struct Reading {
     /// Whether the error correcting code of IPZ counts; some images have none
     #[arg(long, value_enum, default_value_t = EccWord::Checked)]
     ecc: EccWord,
+    /// Which numbers identify a DDR4 industry standard memory module
+    #[arg(long, value_enum, default_value_t = PartNumbersWord::Module)]
+    part_numbers: PartNumbersWord,
     /// Where the image begins, in bytes from the start of the file; 0x for hexadecimal
     #[arg(long, value_name = "N", default_value = "0", value_parser = number)]
     pub(crate) offset: u64,
@@ -122,6 +125,13 @@ impl Reading {
         match self.policy {
             PolicyWord::Strict => Policy::Strict,
             PolicyWord::Recover => Policy::Recover,
+        }
+    }
+
+    pub(crate) const fn part_numbers(&self) -> PartNumbers {
+        match self.part_numbers {
+            PartNumbersWord::Module => PartNumbers::Module,
+            PartNumbersWord::Upstream => PartNumbers::Upstream,
         }
     }
 
@@ -139,6 +149,14 @@ enum PolicyWord {
     Strict,
     /// It is used and reported
     Recover,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PartNumbersWord {
+    /// Its own part number; FRU number and CCIN of IBM's table, or none
+    Module,
+    /// Those of IBM's table, and openpower-vpd-parser's placeholders where it has none
+    Upstream,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -50,7 +50,7 @@ pub(crate) fn examine(file: &OsStr, reading: &Reading, wanted: Wanted<'_>) -> Re
         policy: reading.policy(),
         ecc: reading.ecc(),
         wanted,
-        ..ReadOptions::default()
+        part_numbers: reading.part_numbers(),
     };
     let content = match vpd_format::read(&mut source, &options) {
         Ok(vpd) => Ok(vpd),

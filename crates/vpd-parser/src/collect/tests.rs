@@ -2,6 +2,7 @@ use super::*;
 use fru_publication::publish;
 use std::io;
 use std::sync::LazyLock;
+use vpd_format::Bytes;
 
 /// A chip that gives its bytes until it has given so many, and then nothing more.
 struct Dying {
@@ -92,6 +93,23 @@ fn the_report_names_every_area_and_record() {
     let names: Vec<_> = report.records.iter().map(|record| record.name.as_str()).collect();
     assert_eq!(names[..3], ["VHDR", "VTOC", "VINI"]);
     assert!(report.records.iter().all(|record| record.outcome == "ok" && record.reason.is_empty()));
+}
+
+#[test]
+fn a_fragment_says_which_numbers_identify_a_module() {
+    let text = include_str!("../../../../tests/data/vpd/ddr4-isdimm.toml");
+    let image = vpd_builder::build(text).unwrap();
+    for (setting, number) in [
+        ("", "VIV-D4-32G-2666"),
+        ("part-numbers = \"module\"\n", "VIV-D4-32G-2666"),
+        ("part-numbers = \"upstream\"\n", "78P4198"),
+    ] {
+        let fragment = format!("{setting}[[object]]\npath = \"/dimm\"\nrecords = \"all\"\n");
+        let collected = read(Bytes(&image), &Fragment::parse(&fragment).unwrap());
+        let Reading::Usable(vpd) = collected.reading() else { panic!() };
+        let part = Keywords(vpd).find(None, vpd_format::KeywordName(*b"PN")).unwrap();
+        assert_eq!(part.data, number.as_bytes(), "{setting}");
+    }
 }
 
 #[test]
