@@ -386,6 +386,7 @@ mod tests {
             ("minimum = \"1\"\npattern = \"#.#\"", "the pattern \"#.#\" is none: it has 2 times #"),
             ("minimum = \"x1\"\npattern = \"v#\"", "the pattern \"v#\" does not fit it"),
             ("minimum = \"latest\"", "has no number in it"),
+            (&format!("minimum = \"{}\"", "1".repeat(257)), "has 257 bytes, more than 256"),
             ("minimum = \"1\"\npatern = \"v#\"", "unknown field `patern`"),
         ] {
             let text = format!("queue = 2\n\n[[version-floors]]\npurpose = \"BMC\"\n{floor}\n");

@@ -2,7 +2,7 @@ use super::compare_versions;
 use super::number::Number;
 use super::order::Incomparable;
 use super::pattern::{Fit, Pattern, PatternError};
-use crate::Excerpt;
+use crate::{Excerpt, LONGEST_VERSION};
 use std::cmp::Ordering;
 
 /// The oldest version that is taken.
@@ -19,6 +19,9 @@ pub struct MinimumVersion {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MinimumError {
+    /// It is longer than any version that it could be compared with.
+    #[error("the oldest version \"{}\" has {} bytes, more than {LONGEST_VERSION}", Excerpt::of(.0), .0.len())]
+    TooLong(String),
     /// It has no digit, so that no other version can be compared with it.
     #[error("the oldest version \"{}\" has no number in it", Excerpt::of(.0))]
     NoNumber(String),
@@ -78,6 +81,7 @@ impl MinimumVersion {
         let minimum = minimum.trim();
         let text = minimum.to_owned();
         match &pattern {
+            _ if minimum.len() > LONGEST_VERSION => return Err(MinimumError::TooLong(text)),
             None if !minimum.contains(|character: char| character.is_ascii_digit()) => {
                 return Err(MinimumError::NoNumber(text));
             }
@@ -231,6 +235,12 @@ mod tests {
         ] {
             let error = MinimumVersion::new(minimum, pattern).unwrap_err();
             assert_eq!(error.to_string(), said);
+        }
+        let long = format!("1.{}", "0".repeat(LONGEST_VERSION - 2));
+        for pattern in [None, Some("#")] {
+            assert!(MinimumVersion::new(&long, pattern).is_ok());
+            let error = MinimumVersion::new(&(long.clone() + "0"), pattern).unwrap_err();
+            assert!(error.to_string().ends_with("has 257 bytes, more than 256"), "{error}");
         }
         assert_eq!(MinimumVersion::new(" v1.2 ", Some("v#")).unwrap().as_str(), "v1.2");
     }

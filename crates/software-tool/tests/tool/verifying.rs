@@ -97,6 +97,7 @@ fn floors_and_listed_payloads_are_asked_for_by_options() {
         ("PSU=1,v#", 65, "the pattern \"v#\" does not fit it"),
         ("PSU=1,v", 64, "it has 0 times #"),
         ("PSU=latest", 64, "has no number in it"),
+        (&format!("PSU={}", "1".repeat(257)), 64, "has 257 bytes, more than 256"),
         ("PSU=,#", 64, "is empty"),
     ] {
         let run = desk.run(&format!("verify @image.tar --trust @trust --floor {floor}"));

@@ -162,6 +162,15 @@ fn a_reason_is_a_short_line() {
     }
 }
 
+#[test]
+fn time_grows_with_the_length_of_a_version_and_no_faster() {
+    let beginning = "1-".repeat(500_000);
+    let (a, b) = (format!("{beginning}1"), format!("{beginning}2"));
+    let begin = std::time::Instant::now();
+    assert_eq!(compare_versions(&a, &b), Ok(Ordering::Less));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
 /// Versions that are alike enough to meet in each rule.
 fn version() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
