@@ -24,6 +24,14 @@ impl<'a> Number<'a> {
         Some((Self(number), rest))
     }
 
+    /// The first in a text, what is before it, and what follows.
+    pub(super) fn find(text: &'a str) -> Option<(&'a str, Self, &'a str)> {
+        let start = text.find(|character: char| character.is_ascii_digit())?;
+        let (before, rest) = text.split_at_checked(start)?;
+        let (number, behind) = Self::split(rest)?;
+        Some((before, number, behind))
+    }
+
     /// The text that is such a number and nothing else.
     pub(super) fn whole(text: &'a str) -> Option<Self> {
         Self::split(text).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number)
@@ -51,6 +59,11 @@ impl<'a> Number<'a> {
 
     pub(super) fn is_zero(self) -> bool {
         self.components().all(str::is_empty)
+    }
+
+    /// Whether it has more than one component.
+    pub(super) fn is_dotted(self) -> bool {
+        self.0.contains('.')
     }
 
     pub(super) fn as_str(self) -> &'a str {

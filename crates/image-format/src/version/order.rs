@@ -1,4 +1,6 @@
-use super::number::{Difference, Number};
+use super::deciding::{Placed, decide, is_commit};
+use super::number::Number;
+use super::tail::{Rank, rank};
 use crate::Excerpt;
 use std::cmp::Ordering;
 
@@ -15,6 +17,12 @@ pub enum Incomparable {
     /// Up to there they are the same, and what follows has no order.
     #[error("\"{}\" and \"{}\" have no order", Excerpt::of(.0), Excerpt::of(.1))]
     Tails(String, String),
+    /// Of the numbers in which they differ only one has dots.
+    #[error("{} and {} are not written alike, as only one has dots", Excerpt::of(.0), Excerpt::of(.1))]
+    Shapes(String, String),
+    /// The numbers in which they differ may be of a product's name.
+    #[error("{} or {} may be a part of a name", Excerpt::of(.0), Excerpt::of(.1))]
+    Name(String, String),
     /// The numbers in which they differ may be hexadecimal.
     #[error("{} or {} may be a hexadecimal number", Excerpt::of(.0), Excerpt::of(.1))]
     Hexadecimal(String, String),
@@ -23,8 +31,6 @@ pub enum Incomparable {
     Commit,
 }
 
-/// What a pre-release is called. Upper and lower case do not count.
-const PRE_RELEASES: [&str; 7] = ["alpha", "beta", "rc", "dev", "pre", "preview", "snapshot"];
 const DIRTY: &str = "-dirty";
 /// What git puts before an abbreviated commit.
 const COMMIT: &str = "-g";
@@ -41,8 +47,14 @@ const COMMIT: &str = "-g";
 /// - commits after a tag, `-<count>-g<commit>` at the end as `git describe` writes it, are above the tag.
 ///
 /// All else has no order: other texts, two pre-releases or two build data of different text, the same with different
-/// commits, what has changes that are in no commit (`-dirty`), and numbers that differ and have hexadecimal letters directly
-/// behind them. Only a version of the same text is equal to a `-dirty` one.
+/// commits, and what has changes that are in no commit (`-dirty`); only a version of the same text is equal to that. Nor have
+/// numbers that differ, where
+///
+/// - the word that they are in can be read as hexadecimal, or is a commit behind a `g`: `1.2a`, `abc1234`;
+/// - their first components differ, and only one of them has dots: `2.0` and `20240101`;
+/// - one may be a part of a product's name: it has no dots, a text is before it, and in the same version follows a number
+///   with dots, or any number where letters are directly before this one: `OP9-v2.0`, `OP9-2`. A `v` alone before it says
+///   that it is a version, and numbers of pre-releases and build data do not count as following.
 ///
 /// Where three versions can be compared with each other the order is transitive. It is not total: do not sort by it.
 ///
@@ -65,7 +77,9 @@ pub fn compare_versions(a: &str, b: &str) -> Result<Ordering, Incomparable> {
         match (Number::split(left), Number::split(right)) {
             (Some((number, behind)), Some((other, behind_other))) => {
                 if let Some(difference) = number.difference(other) {
-                    return decide(difference, (number, behind), (other, behind_other));
+                    let left = Placed { before: before(a.name, left), number, behind };
+                    let right = Placed { before: before(b.name, right), number: other, behind: behind_other };
+                    return decide(left, right, difference);
                 }
                 (left, right, is_behind_number) = (behind, behind_other, true);
             }
@@ -100,36 +114,15 @@ fn without_v(version: &str) -> &str {
     bare.unwrap_or(version)
 }
 
+/// What is before the end of a text.
+fn before<'a>(text: &'a str, end: &str) -> &'a str {
+    text.strip_suffix(end).unwrap_or_default()
+}
+
 /// A text up to its first digit, and the rest.
 fn split_text(text: &str) -> (&str, &str) {
     let end = text.find(|character: char| character.is_ascii_digit()).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, ""))
-}
-
-/// By the first component that differs.
-fn decide(
-    difference: Difference,
-    left: (Number<'_>, &str),
-    right: (Number<'_>, &str),
-) -> Result<Ordering, Incomparable> {
-    let component = difference.component;
-    let may_be_hexadecimal = |(number, behind): (Number<'_>, &str)| {
-        number.ends_by(component) && hexadecimal_letters(behind).is_some()
-    };
-    if may_be_hexadecimal(left) || may_be_hexadecimal(right) {
-        let shown = |(number, behind): (Number<'_>, &str)| {
-            [number.as_str(), hexadecimal_letters(behind).unwrap_or_default()].concat()
-        };
-        return Err(Incomparable::Hexadecimal(shown(left), shown(right)));
-    }
-    Ok(difference.order)
-}
-
-/// The rest of a word that began with a number, if it can be read as hexadecimal.
-fn hexadecimal_letters(behind: &str) -> Option<&str> {
-    let end = behind.find(|character: char| !character.is_alphanumeric()).unwrap_or(behind.len());
-    let letters = behind.get(..end)?;
-    (!letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(letters)
 }
 
 /// A version without what `git describe` puts at its end.
@@ -145,7 +138,7 @@ impl<'a> Described<'a> {
     fn of(whole: &'a str) -> Self {
         let alone = Self { whole, name: whole, count: None, commit: None };
         let Some((front, commit)) = whole.rsplit_once(COMMIT) else { return alone };
-        if !(4..=40).contains(&commit.len()) || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !is_commit(commit) {
             return alone;
         }
         let counted = front.rsplit_once('-').filter(|(_, count)| !count.contains('.'));
@@ -172,29 +165,6 @@ impl<'a> Described<'a> {
             (None, Some(_)) => None,
         }
     }
-}
-
-/// What is known of a tail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rank {
-    PreRelease,
-    Release,
-    Build,
-    Commits,
-}
-
-/// What kind of tail a text is that has a number before it.
-fn rank(tail: &str) -> Option<Rank> {
-    if tail.starts_with('+') {
-        return Some(Rank::Build);
-    }
-    let behind = tail.strip_prefix(['-', '_', '.', '~'])?;
-    let end = behind.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(behind.len());
-    let (word, behind) = behind.split_at_checked(end)?;
-    let behind = behind.trim_start_matches(|character: char| character.is_ascii_digit());
-    let is_whole = !behind.starts_with(char::is_alphanumeric);
-    let is_known = is_whole && PRE_RELEASES.iter().any(|known| known.eq_ignore_ascii_case(word));
-    (is_known || tail.starts_with('~')).then_some(Rank::PreRelease)
 }
 
 /// The rest of a version behind what it has in common with another.

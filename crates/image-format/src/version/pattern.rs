@@ -81,7 +81,7 @@ impl Pattern {
         // Characters before `rest`.
         let mut passed = 0_usize;
         let mut rest = version;
-        while let Some((text, (number, behind))) = next_number(rest) {
+        while let Some((text, number, behind)) = Number::find(rest) {
             let before = passed.saturating_add(text.chars().count());
             passed = before.saturating_add(number.as_str().len());
             let fits = is_within(&heads, before) && is_within(&tails, forward.len().saturating_sub(passed));
@@ -92,13 +92,6 @@ impl Pattern {
         }
         found.ok_or(Fit::None)
     }
-}
-
-/// A text up to its first number, the number, and the rest.
-fn next_number(text: &str) -> Option<(&str, (Number<'_>, &str))> {
-    let start = text.find(|character: char| character.is_ascii_digit())?;
-    let (before, rest) = text.split_at_checked(start)?;
-    Some((before, Number::split(rest)?))
 }
 
 impl Piece {
