@@ -76,7 +76,7 @@ fn floors_and_listed_payloads_are_asked_for_by_options() {
         ("--floor PSU=1.2", true),
         ("--floor psu=1.3", false),
         ("--floor Host=9 --floor BMC=9", true),
-        ("--floor Host=9 --floor PSU=9", false),
+        ("--floor Host=9 --floor PSU=9.0", false),
         ("--floor PSU=1.3:manufacturer=V,model=M", false),
         ("--floor PSU=1.3:manufacturer=V,model=N", true),
     ] {
@@ -90,6 +90,7 @@ fn floors_and_listed_payloads_are_asked_for_by_options() {
             65,
             "version 1.2 cannot be compared with fw1, the oldest that is taken: they do not begin alike",
         ),
+        ("PSU=9", 65, "9, the oldest that is taken: 1.2 and 9 are not written alike, as only one has dots"),
         ("PSU=1,#*", 0, "signed"),
         ("PSU=1.3,#*", 65, "older than 1.3"),
         ("PSU=1.3,#:manufacturer=V,model=N", 0, "signed"),
