@@ -136,7 +136,8 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "NAME")]
     pub(crate) machine: Option<String>,
     /// The oldest version of a purpose, or of one target, such as PSU=1.2:model=M,manufacturer=V; with a pattern, such as
-    /// 'Host=2.0,*v#-*', only the number is compared that has the # for it; may be repeated
+    /// 'Host=2.0,*v#-*', only the number is compared that has the # for it, and where it is the same, a pre-release of it
+    /// (-rc1) is older; a number that may be hexadecimal by the letters beside it is refused; may be repeated
     #[arg(long = "floor", value_name = "PURPOSE=VERSION[,PATTERN][:TARGET]", value_parser = floor)]
     pub(crate) floors: Vec<VersionFloor>,
     /// Refuse an image that does not list its payloads with their digests

@@ -2,7 +2,7 @@
 
 use super::number::{Difference, Number};
 use super::order::Incomparable;
-use super::tail::pre_release;
+use super::tail::{Rank, pre_release, rank};
 use std::cmp::Ordering;
 
 /// A number of a version, and what is around it.
@@ -44,6 +44,11 @@ pub(super) fn decide_by_value(
 }
 
 impl<'a> Placed<'a> {
+    /// Whether a pre-release of it follows.
+    pub(super) fn is_pre_release(self) -> bool {
+        rank(self.behind) == Some(Rank::PreRelease)
+    }
+
     /// Whether it may be a part of a product's name, as the 9 of `OP9-v2.0`: a single number behind a text, and another
     /// number follows, to which the version may belong.
     fn is_of_name(self) -> bool {

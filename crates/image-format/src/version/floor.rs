@@ -1,4 +1,5 @@
 use super::compare_versions;
+use super::deciding::{Placed, decide_by_value};
 use super::number::Number;
 use super::order::Incomparable;
 use super::pattern::{Fit, Pattern, PatternError};
@@ -8,7 +9,10 @@ use std::cmp::Ordering;
 /// The oldest version that is taken.
 ///
 /// Without a pattern versions are compared by [`compare_versions`]. With one, only the number is that the pattern has a `#`
-/// for; the pattern must fit each version, and in one way. `*` stands for any characters, `?` for one.
+/// for, and where it is the same, whether a pre-release of it follows; of two pre-releases [`compare_versions`] says which is
+/// newer, from the number on. What else follows does not count. A number that differs in a word that may be hexadecimal
+/// cannot be compared, unless the pattern itself has the letters beside the `#`. The pattern must fit each version, and in
+/// one way. `*` stands for any characters, `?` for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MinimumVersion {
     text: String,
@@ -108,16 +112,30 @@ impl MinimumVersion {
     ///
     /// Errors: [`VersionFault`]; what cannot be compared is not taken.
     pub fn judge(&self, version: &str) -> Result<(), VersionFault> {
-        let is_older = match &self.pattern {
-            None => compare_versions(version, &self.text)? == Ordering::Less,
-            Some(pattern) => {
-                let fault = |fit| VersionFault::Fit { pattern: pattern.as_str().to_owned(), fit };
-                let actual = pattern.number(version).map_err(fault)?;
-                let minimum = number(&self.text, pattern).map_err(fault)?;
-                actual.difference(minimum).is_some_and(|difference| difference.order == Ordering::Less)
-            }
+        let order = match &self.pattern {
+            None => compare_versions(version, &self.text)?,
+            Some(pattern) => self.compare_numbers(version, pattern)?,
         };
-        if is_older { Err(VersionFault::Older) } else { Ok(()) }
+        if order == Ordering::Less { Err(VersionFault::Older) } else { Ok(()) }
+    }
+
+    fn compare_numbers(&self, version: &str, pattern: &Pattern) -> Result<Ordering, VersionFault> {
+        let fault = |fit| VersionFault::Fit { pattern: pattern.as_str().to_owned(), fit };
+        let actual = pattern.number(version).map_err(fault)?;
+        let minimum = number(&self.text, pattern).map_err(fault)?;
+        if let Some(difference) = actual.number.difference(minimum.number) {
+            let [actual, minimum] = [actual, minimum].map(|placed| pattern.without_letters(placed));
+            return Ok(decide_by_value(actual, minimum, difference)?);
+        }
+        match (actual.is_pre_release(), minimum.is_pre_release()) {
+            (true, true) => {
+                let from_number =
+                    |text, placed: Placed<'_>| str::strip_prefix(text, placed.before).unwrap_or(text);
+                let (actual, minimum) = (from_number(version, actual), from_number(&self.text, minimum));
+                Ok(compare_versions(actual, minimum)?)
+            }
+            (actual, minimum) => Ok(minimum.cmp(&actual)),
+        }
     }
 }
 
@@ -130,8 +148,9 @@ fn is_dirty(minimum: &str) -> bool {
 }
 
 /// The number of an oldest version.
-fn number<'a>(minimum: &'a str, pattern: &Pattern) -> Result<Number<'a>, Fit> {
-    Number::whole(minimum).map_or_else(|| pattern.number(minimum), Ok)
+fn number<'a>(minimum: &'a str, pattern: &Pattern) -> Result<Placed<'a>, Fit> {
+    let alone = |number| Ok(Placed { before: "", number, behind: "" });
+    Number::whole(minimum).map_or_else(|| pattern.number(minimum), alone)
 }
 
 fn fit_text(pattern: &str, fit: Fit) -> String {
@@ -198,8 +217,54 @@ mod tests {
             assert_eq!(fault, VersionFault::Fit { pattern: pattern.to_owned(), fit });
             assert_eq!(fault.to_string(), said);
         }
-        // The rest does not count: that is what a pattern says.
-        assert_eq!(judge("1.2", Some("#*"), "1.2-dirty"), Ok(()));
+    }
+
+    #[test]
+    fn with_a_pattern_a_pre_release_of_the_number_is_older_and_nothing_else_that_follows_is() {
+        for (minimum, version, expected) in [
+            ("2.11.0", "2.11.0-rc1", Err(VersionFault::Older)),
+            ("2.11.0", "2.11-dev-100-gabcdef0", Err(VersionFault::Older)),
+            ("2.11.0", "2.11.0~1", Err(VersionFault::Older)),
+            ("2.11.0-2.14", "2.11.0_beta2-2.14", Err(VersionFault::Older)),
+            ("2.11.0", "2.11.1-rc1", Ok(())),
+            ("2.11.0-rc2", "2.11.0-rc1", Err(VersionFault::Older)),
+            ("2.11.0-rc2", "2.11.0-rc2", Ok(())),
+            ("2.11.0-rc2", "2.11.0-rc10", Ok(())),
+            ("2.11.0-rc2", "2.11.0", Ok(())),
+            ("2.11.0-rc2", "2.11.0-5", Ok(())),
+            ("2.11.0", "2.11.0-dirty", Ok(())),
+            ("2.11.0", "2.11.0-1", Ok(())),
+            ("2.11.0", "2.11.0-rcs", Ok(())),
+            ("2.11.0+9", "2.11.0+1", Ok(())),
+        ] {
+            assert_eq!(judge(minimum, Some("#*"), version), expected, "{minimum} {version}");
+            let [minimum, version] = [minimum, version].map(|text| format!("OP9-v{text}"));
+            assert_eq!(judge(&minimum, Some("OP*-v#*"), &version), expected, "{minimum} {version}");
+        }
+        let fault = judge("2.11.0-rc2", Some("#*"), "2.11.0-beta3").unwrap_err();
+        assert_eq!(fault.to_string(), "\"-beta3\" and \"-rc2\" have no order");
+    }
+
+    #[test]
+    fn with_a_pattern_a_number_that_may_be_hexadecimal_is_not_taken_unless_the_pattern_has_the_letters() {
+        for (minimum, pattern, version) in [
+            ("2.9", "#*", "2.10a"),
+            ("9", "*#*", "abc10"),
+            ("2.9f", "#?*", "2.10-x"),
+            ("9", "r#?*", "r10f"),
+            ("1234567", "*+?#", "1.0+g9999999"),
+        ] {
+            let fault = judge(minimum, Some(pattern), version);
+            let is_expected = matches!(fault, Err(VersionFault::Incomparable(Incomparable::Hexadecimal(..))));
+            assert!(is_expected, "{pattern} {version}: {fault:?}");
+        }
+        for (minimum, pattern, version) in
+            [("2.9", "#a*", "2.10a"), ("9", "e#", "e10"), ("2.9", "#*", "2.10k"), ("1.9", "#*", "2.0a")]
+        {
+            assert_eq!(judge(minimum, Some(pattern), version), Ok(()), "{pattern} {version}");
+        }
+        // That both count releases, with dots or without, is what the pattern says.
+        assert_eq!(judge("2.0", Some("#"), "20240101"), Ok(()));
     }
 
     #[test]

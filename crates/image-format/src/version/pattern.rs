@@ -1,3 +1,4 @@
+use super::deciding::Placed;
 use super::number::Number;
 
 /// Longest pattern, bytes: as a version.
@@ -69,10 +70,10 @@ impl Pattern {
         &self.text
     }
 
-    /// The number of a version that the pattern fits in one way.
+    /// The number of a version that the pattern fits in one way, and what is around it.
     ///
     /// Takes as many steps as the pattern has characters times the version's.
-    pub(super) fn number<'a>(&self, version: &'a str) -> Result<Number<'a>, Fit> {
+    pub(super) fn number<'a>(&self, version: &'a str) -> Result<Placed<'a>, Fit> {
         let forward: Vec<_> = version.chars().collect();
         let backward: Vec<_> = version.chars().rev().collect();
         let (heads, tails) = (reach(&self.before, &forward), reach(&self.behind, &backward));
@@ -85,12 +86,25 @@ impl Pattern {
             let before = passed.saturating_add(text.chars().count());
             passed = before.saturating_add(number.as_str().len());
             let fits = is_within(&heads, before) && is_within(&tails, forward.len().saturating_sub(passed));
-            if fits && found.replace(number).is_some() {
+            if fits && found.replace((number, behind)).is_some() {
                 return Err(Fit::Several);
             }
             rest = behind;
         }
-        found.ok_or(Fit::None)
+        let (number, behind) = found.ok_or(Fit::None)?;
+        let head = version.strip_suffix(behind).and_then(|head| head.strip_suffix(number.as_str()));
+        Ok(Placed { before: head.unwrap_or_default(), number, behind })
+    }
+
+    /// Without what cannot be of the number, as the pattern has letters directly before or behind the `#`.
+    pub(super) fn without_letters<'a>(&self, placed: Placed<'a>) -> Placed<'a> {
+        // That nearest to the number is the last of either.
+        let ends_in_letter = |pieces: &[Piece]| matches!(pieces.last(), Some(Piece::These(character)) if character.is_alphanumeric());
+        Placed {
+            before: if ends_in_letter(&self.before) { "" } else { placed.before },
+            behind: if ends_in_letter(&self.behind) { "" } else { placed.behind },
+            ..placed
+        }
     }
 }
 
@@ -139,7 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn number<'a>(pattern: &str, version: &'a str) -> Result<&'a str, Fit> {
-        Pattern::parse(pattern).unwrap().number(version).map(Number::as_str)
+        Pattern::parse(pattern).unwrap().number(version).map(|placed| placed.number.as_str())
     }
 
     #[test]
@@ -173,6 +187,23 @@ mod tests {
             ("*v#*", "v1-v2", Err(Fit::Several)),
         ] {
             assert_eq!(number(pattern, version), expected, "{pattern} {version}");
+        }
+    }
+
+    #[test]
+    fn what_is_around_the_number_is_found_but_for_letters_that_the_pattern_has() {
+        for (pattern, version, around, unknown) in [
+            ("*#*", "abc1.2-3x", None, None),
+            ("*v#?*", "OP9_v1.19_1.90", Some(("OP9_v", "_1.90")), Some(("", "_1.90"))),
+            ("*-#?*", "OP9-2.0a-x", Some(("OP9-", "a-x")), Some(("OP9-", "a-x"))),
+            ("?#b*", "é7b-1", Some(("é", "b-1")), Some(("é", ""))),
+            ("#", "7", Some(("", "")), Some(("", ""))),
+        ] {
+            let pattern = Pattern::parse(pattern).unwrap();
+            let placed = pattern.number(version).ok();
+            assert_eq!(placed.map(|placed| (placed.before, placed.behind)), around, "{version}");
+            let placed = placed.map(|placed| pattern.without_letters(placed));
+            assert_eq!(placed.map(|placed| (placed.before, placed.behind)), unknown, "{version}");
         }
     }
 

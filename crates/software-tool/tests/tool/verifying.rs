@@ -93,6 +93,7 @@ fn floors_and_listed_payloads_are_asked_for_by_options() {
         ("PSU=9", 65, "9, the oldest that is taken: 1.2 and 9 are not written alike, as only one has dots"),
         ("PSU=1,#*", 0, "signed"),
         ("PSU=1.3,#*", 65, "older than 1.3"),
+        ("PSU=1.2-rc1,#*", 0, "signed"),
         ("PSU=1.3,#:manufacturer=V,model=N", 0, "signed"),
         ("PSU=1.3,#:manufacturer=V,model=M", 65, "older than 1.3"),
         ("PSU=1,v#", 65, "the pattern \"v#\" does not fit it"),
