@@ -64,8 +64,11 @@ pub enum NameError {
     /// It has a NUL or another control character in it.
     #[error("the name has a control character in it")]
     Control,
-    /// It has a character in it that is not seen, or that has others seen in another order.
-    #[error("the name has the character U+{:04X} in it, which is not seen or reorders others", u32::from(*.character))]
+    /// It has a character in it that cannot be seen, or changes the order of others.
+    #[error(
+        "the name has the character U+{:04X} in it, which cannot be seen or changes the order of others",
+        u32::from(*.character)
+    )]
     Hidden {
         /// The character.
         character: char,

@@ -382,8 +382,8 @@ mod tests {
     #[test]
     fn a_floor_that_is_none_is_told_with_file_and_line() {
         for (floor, reason) in [
-            ("minimum = \"1\"\npattern = \"v*\"", "the pattern \"v*\" is none: it has 0 times #"),
-            ("minimum = \"1\"\npattern = \"#.#\"", "the pattern \"#.#\" is none: it has 2 times #"),
+            ("minimum = \"1\"\npattern = \"v*\"", "the pattern \"v*\" has no #"),
+            ("minimum = \"1\"\npattern = \"#.#\"", "the pattern \"#.#\" has # more than once"),
             ("minimum = \"x1\"\npattern = \"v#\"", "the pattern \"v#\" does not fit it"),
             ("minimum = \"latest\"", "has no number in it"),
             (&format!("minimum = \"{}\"", "1".repeat(257)), "has 257 bytes, more than 256"),

@@ -45,9 +45,9 @@ pub enum ManifestError {
         /// The line.
         line: usize,
     },
-    /// A line has a character in it that is not seen, or that has others seen in another order.
+    /// A line has a character in it that cannot be seen, or changes the order of others.
     #[error(
-        "line {line} of the MANIFEST has the character U+{:04X} in it, which is not seen or reorders others",
+        "line {line} of the MANIFEST has the character U+{:04X} in it, which cannot be seen or changes the order of others",
         u32::from(*.character)
     )]
     Hidden {

@@ -150,7 +150,7 @@ fn a_version_is_short_and_can_be_shown() {
     let error = of("\u{200b}").unwrap_err().to_string();
     assert_eq!(
         error,
-        "line 2 of the MANIFEST has the character U+200B in it, which is not seen or reorders others"
+        "line 2 of the MANIFEST has the character U+200B in it, which cannot be seen or changes the order of others"
     );
 }
 

@@ -45,6 +45,10 @@ fn a_name_that_leaves_its_folder_or_hides_something_is_refused() {
         assert_eq!(MemberName::parse(bytes, &LIMITS), Err(error), "{shown}");
         assert_eq!(MemberName::parse_folder(bytes, &LIMITS), Err(error), "{shown}");
     }
+    assert_eq!(
+        NameError::Hidden { character: '\u{202e}' }.to_string(),
+        "the name has the character U+202E in it, which cannot be seen or changes the order of others"
+    );
 }
 
 #[test]

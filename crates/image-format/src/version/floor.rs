@@ -32,8 +32,8 @@ pub enum MinimumError {
     /// It says that it is of changed sources, so that no other version can be compared with it.
     #[error("the oldest version \"{}\" says -dirty, so that none can be compared with it", Excerpt::of(.0))]
     Dirty(String),
-    /// The pattern is none.
-    #[error("the pattern \"{}\" is none: {source}", Excerpt::of(.pattern))]
+    /// The pattern has no single `#`, or is too long.
+    #[error("the pattern \"{}\" {source}", Excerpt::of(.pattern))]
     Pattern {
         /// The pattern.
         pattern: String,
@@ -277,16 +277,8 @@ mod tests {
                 None,
                 "the oldest version \"1.2-dirty\" says -dirty, so that none can be compared with it",
             ),
-            (
-                "1",
-                Some("*"),
-                "the pattern \"*\" is none: it has 0 times #, for the number, and must have it once",
-            ),
-            (
-                "1",
-                Some("##"),
-                "the pattern \"##\" is none: it has 2 times #, for the number, and must have it once",
-            ),
+            ("1", Some("*"), "the pattern \"*\" has no #"),
+            ("1", Some("##"), "the pattern \"##\" has # more than once"),
             (
                 "x1",
                 Some("v#"),

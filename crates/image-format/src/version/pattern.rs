@@ -23,18 +23,18 @@ enum Piece {
     Any,
 }
 
-/// Why a text is no pattern.
+/// Why a text is no pattern. Its text goes on where a sentence has named the pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// It has no `#`, or more than one.
-    #[error("it has {count} times #, for the number, and must have it once")]
-    Number {
-        /// How many it has.
-        count: usize,
-    },
+    /// It has no `#`, for the number.
+    #[error("has no #")]
+    NoNumber,
+    /// It has more than one `#`.
+    #[error("has # more than once")]
+    Numbers,
     /// It is longer than a version may be.
-    #[error("it has {bytes} bytes, more than {LONGEST}")]
+    #[error("has {bytes} bytes, more than {LONGEST}")]
     TooLong {
         /// How long it is.
         bytes: usize,
@@ -55,15 +55,15 @@ impl Pattern {
         if text.len() > LONGEST {
             return Err(PatternError::TooLong { bytes: text.len() });
         }
-        let count = text.matches('#').count();
-        match text.split_once('#') {
-            Some((before, behind)) if count == 1 => Ok(Self {
-                text: text.to_owned(),
-                before: before.chars().map(Piece::of).collect(),
-                behind: behind.chars().rev().map(Piece::of).collect(),
-            }),
-            _ => Err(PatternError::Number { count }),
+        let (before, behind) = text.split_once('#').ok_or(PatternError::NoNumber)?;
+        if behind.contains('#') {
+            return Err(PatternError::Numbers);
         }
+        Ok(Self {
+            text: text.to_owned(),
+            before: before.chars().map(Piece::of).collect(),
+            behind: behind.chars().rev().map(Piece::of).collect(),
+        })
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -209,8 +209,9 @@ mod tests {
 
     #[test]
     fn a_pattern_has_one_place_for_the_number() {
-        for (pattern, count) in [("", 0), ("*", 0), ("##", 2), ("#-#-#", 3)] {
-            assert_eq!(Pattern::parse(pattern), Err(PatternError::Number { count }), "{pattern}");
+        let (none, several) = (PatternError::NoNumber, PatternError::Numbers);
+        for (pattern, error) in [("", none), ("*", none), ("##", several), ("#-#-#", several)] {
+            assert_eq!(Pattern::parse(pattern), Err(error), "{pattern}");
         }
         let longest = format!("#{}", "*".repeat(255));
         assert!(Pattern::parse(&longest).is_ok());

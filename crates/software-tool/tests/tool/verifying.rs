@@ -97,7 +97,7 @@ fn floors_and_listed_payloads_are_asked_for_by_options() {
         ("PSU=1.3,#:manufacturer=V,model=N", 0, "signed"),
         ("PSU=1.3,#:manufacturer=V,model=M", 65, "older than 1.3"),
         ("PSU=1,v#", 65, "the pattern \"v#\" does not fit it"),
-        ("PSU=1,v", 64, "it has 0 times #"),
+        ("PSU=1,v", 64, "the pattern \"v\" has no #"),
         ("PSU=latest", 64, "has no number in it"),
         (&format!("PSU={}", "1".repeat(257)), 64, "has 257 bytes, more than 256"),
         ("PSU=,#", 64, "is empty"),
