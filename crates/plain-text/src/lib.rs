@@ -1,7 +1,7 @@
 //! Which bytes and characters are shown as they are, and which mean that nothing was programmed.
 //!
 //! Texts of vital product data are printable ASCII ([`printable`]). Texts of firmware images and of other services may be
-//! Unicode without characters that are not seen, or that have others seen in another order ([`is_hidden`]). All that
+//! Unicode without characters that cannot be seen, or that change the order of others ([`is_hidden`]). All that
 //! decides on showing such a text asks here.
 //!
 //! Must not know: formats, configuration, what a text is for.

@@ -141,7 +141,7 @@ fn a_version_is_short_and_can_be_shown() {
     for version in ["a\tb", "a\t", "\ta"] {
         assert_eq!(of(version), Err(ManifestError::Control { line: 2 }));
     }
-    for character in ['\u{200b}', '\u{202e}', '\u{feff}', '\u{2028}', '\u{e0041}'] {
+    for character in ['\u{200b}', '\u{202e}', '\u{feff}', '\u{2028}', '\u{2800}', '\u{fdd0}', '\u{e0041}'] {
         let hidden = Err(ManifestError::Hidden { line: 2, character });
         for version in [character.to_string(), format!("1{character}0"), format!("1.0{character}")] {
             assert_eq!(of(&version), hidden, "{version:?}");
