@@ -58,6 +58,9 @@ mod tests {
             (Rules { floors: floor(Purpose::Other, "9"), ..rules() }, false),
             (Rules { floors: floor(Purpose::Other, "fw1"), ..rules() }, false),
             (Rules { machine: Some("other".to_owned()), ..rules() }, false),
+            // As of an os-release that says no name, or one with hidden characters.
+            (Rules { machine: None, ..rules() }, false),
+            (Rules { machine: Some("m\u{200b}".to_owned()), ..rules() }, false),
             (Rules { ignored_purposes: vec![Purpose::Other], ..rules() }, false),
             (Rules { signature: SignaturePolicy::Advisory, ..rules() }, true),
             (Rules { signature: SignaturePolicy::Required, ..rules() }, false),

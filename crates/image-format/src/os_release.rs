@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 ///
 /// Shape: lines `KEY=value`, the value bare, in single or in double quotes. Of several lines with one key the last counts.
 /// A line that is no assignment, or whose quotes do not close, is as if it were not there: what it might have meant is
-/// not known, and whoever asks must do without. So is one whose value has hidden characters ([`plain_text::is_hidden`]).
-/// No more than 1024 lines are read.
+/// not known, and whoever asks must do without. A value with hidden characters ([`plain_text::is_hidden`]) is none, and no
+/// earlier one counts: a machine that is not known takes no image that names one. No more than 1024 lines are read.
 ///
 /// Source: os-release(5).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,8 +20,15 @@ const TARGET_MACHINE: &str = "OPENBMC_TARGET_MACHINE";
 impl OsRelease {
     /// Reads the file's text.
     pub fn parse(text: &str) -> Self {
-        let assignments = text.lines().take(MOST_LINES).filter_map(assignment);
-        Self(assignments.map(|(key, value)| (key.to_owned(), value.into_owned())).collect())
+        let mut values = BTreeMap::new();
+        for (key, value) in text.lines().take(MOST_LINES).filter_map(assignment) {
+            if value.contains(is_hidden) {
+                values.remove(key);
+            } else {
+                values.insert(key.to_owned(), value.into_owned());
+            }
+        }
+        Self(values)
     }
 
     /// The value of a key, without its quotes.
@@ -42,8 +49,7 @@ fn assignment(line: &str) -> Option<(&str, Cow<'_, str>)> {
     if key.is_empty() || !is_key || key.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    let value = unquoted(value).filter(|value| !value.contains(is_hidden))?;
-    Some((key, value))
+    Some((key, unquoted(value)?))
 }
 
 fn unquoted(value: &str) -> Option<Cow<'_, str>> {
@@ -152,6 +158,16 @@ mod tests {
     fn the_last_of_several_assignments_counts() {
         assert_eq!(OsRelease::parse("K=a\nK=b\n").get("K"), Some("b"));
         assert_eq!(OsRelease::parse("K=a\nK=\"b\n").get("K"), Some("a"));
+    }
+
+    #[test]
+    fn of_a_machine_whose_name_has_hidden_characters_no_earlier_name_counts() {
+        for hidden in ["\u{200b}", "\u{202e}", "\u{2800}"] {
+            let text = format!("OPENBMC_TARGET_MACHINE=a\nOPENBMC_TARGET_MACHINE=\"b{hidden}\"\n");
+            assert_eq!(OsRelease::parse(&text).target_machine(), None, "{text:?}");
+            let later = OsRelease::parse(&(text + "OPENBMC_TARGET_MACHINE=c"));
+            assert_eq!(later.target_machine(), Some("c"));
+        }
     }
 
     #[test]
