@@ -5,6 +5,7 @@ use crate::inventory::{Inventory, can_be_kept};
 use crate::limits::Exceeded;
 use crate::store::{Entry, Properties as _, is_path_element};
 use nix::fcntl::OFlag;
+use service_runtime::text::one_line;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -159,7 +160,7 @@ impl<'a> Gathering<'a> {
     fn leave_out(&mut self, name: &str, reason: &str) {
         self.left_out += 1;
         if self.examples.len() < EXAMPLES {
-            let text = format!("{} ({})", name.escape_debug(), reason.escape_debug());
+            let text = format!("{} ({})", one_line(name), one_line(reason));
             self.examples.push(text.chars().take(EXAMPLE_LENGTH).collect());
         }
     }

@@ -274,6 +274,11 @@ fn names_are_escaped_and_cut_before_they_reach_the_log() {
     std::fs::write(machine.objects().join(format!("a\n<3>b{}", "c".repeat(200))), "").unwrap();
     let (_, _, examples, _) = machine.gathering();
     assert!(examples[0].starts_with("/a\\n<3>b") && examples[0].len() <= 160, "{examples:?}");
+    // As logs show it: what is hidden as an escape, all else as it is.
+    let machine = Machine::with_an_inventory();
+    std::fs::write(machine.objects().join("größe\u{2800}\u{202e}'"), "").unwrap();
+    let (_, _, examples, _) = machine.gathering();
+    assert!(examples[0].starts_with("/größe\\u{2800}\\u{202e}' ("), "{examples:?}");
 }
 
 #[test]
