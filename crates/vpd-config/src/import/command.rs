@@ -3,6 +3,7 @@
 use crate::import::step::Action;
 use crate::import::words::{quoted, shortened};
 use fru_publication::EepromKey;
+use plain_text::is_hidden;
 
 /// What a shell would do more with than pass it on.
 const SPECIAL: &str = "|;&$\"'`\\<(){}[]*?~#!=%^";
@@ -11,8 +12,8 @@ const SPECIAL: &str = "|;&$\"'`\\<(){}[]*?~#!=%^";
 ///
 /// Errors: why it is no step.
 pub(crate) fn step(text: &str) -> Result<Action, &'static str> {
-    if text.chars().any(char::is_control) {
-        return Err("it has control characters");
+    if text.contains(is_hidden) {
+        return Err("it has characters that cannot be seen");
     }
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     if text.contains(|c: char| SPECIAL.contains(c) || !c.is_ascii()) {
@@ -144,8 +145,9 @@ mod tests {
             ("echo '1' > /sys/a", "takes a shell"),
             ("echo 1 > /sys/*", "takes a shell"),
             ("echo 1 > > /sys/a", "none of the forms"),
-            ("echo 1\n > /sys/a", "control characters"),
-            ("echo 1 > /sys/a\0", "control characters"),
+            ("echo 1\n > /sys/a", "cannot be seen"),
+            ("echo 1 > /sys/a\0", "cannot be seen"),
+            ("echo 1 > /sys/a\u{202e}", "cannot be seen"),
             ("echo > /sys/a", "none of the forms"),
             ("echo a b > /sys/a", "none of the forms"),
             ("echo 1 > /etc/passwd", "not write below /sys"),

@@ -3,6 +3,7 @@
 use crate::import::fields::{Fields, Losses};
 use crate::import::json::Value;
 use fru_publication::EepromKey;
+use plain_text::is_hidden;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -24,7 +25,7 @@ impl Eeprom {
     ///
     /// Errors: why it names no EEPROM.
     pub(crate) fn of_path(path: &str, taken: &mut FileNames) -> Result<Self, &'static str> {
-        if path.chars().any(char::is_control) || path.len() > 4_095 {
+        if path.contains(is_hidden) || path.len() > 4_095 {
             return Err("the key is no path of a file");
         }
         if path.starts_with("/sys/") {
@@ -131,6 +132,7 @@ mod tests {
             "/sys/bus/i2c/drivers/../8-0050/eeprom",
             "/a/../b",
             "/a\0b",
+            "/a\u{202e}b",
             "/a/",
         ] {
             assert!(Eeprom::of_path(path, &mut FileNames::new()).is_err(), "{path:?}");

@@ -7,6 +7,7 @@ use crate::import::words::quoted;
 use dbus_api::inventory;
 use fru_publication::Source;
 use location_code::{Node, Unexpanded};
+use plain_text::is_hidden;
 use std::collections::BTreeMap;
 use vpd_format::{KeywordName, RecordName};
 
@@ -72,7 +73,7 @@ impl Interfaces {
             return;
         };
         let Some(text) = code.text(losses) else { return };
-        if text.is_empty() || text.len() > 200 || text.chars().any(char::is_control) {
+        if text.is_empty() || text.len() > 200 || text.contains(is_hidden) {
             losses.add(&code.place, format!("{} is no location code", code.value));
             return;
         }

@@ -1,5 +1,6 @@
 //! Words of the JSON as TOML and people's eyes can take them.
 
+use plain_text::is_hidden;
 use std::fmt::Write as _;
 
 /// A text in quotes, on one line whatever it holds.
@@ -9,10 +10,12 @@ pub(crate) fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => result.extend(['\\', character]),
-            // Line separators and marks of direction are no control characters, but read as if they were.
-            _ if character.is_control() || matches!(character, '\u{2028}'..='\u{202e}') => {
-                // Writing to a String cannot fail.
-                let _ = write!(result, "\\u{:04X}", u32::from(character));
+            _ if is_hidden(character) => {
+                // TOML has four digits, or eight. Writing to a String cannot fail.
+                let _ = match u32::from(character) {
+                    code @ ..=0xffff => write!(result, "\\u{code:04X}"),
+                    code => write!(result, "\\U{code:08X}"),
+                };
             }
             _ => result.push(character),
         }
@@ -47,9 +50,11 @@ mod tests {
 
     #[test]
     fn whatever_is_quoted_is_read_back_by_toml() {
-        for text in ["", "plain", "a\"b\\c", "tab\tline\nnul\0end", "\u{7f}\u{85}\u{2028}\u{202e}é…"] {
+        let odd = "\u{7f}\u{85}\u{200b}\u{2028}\u{202e}\u{2800}\u{ffff}\u{e0041}\u{10ffff}é…";
+        for text in ["", "plain", "a\"b\\c", "tab\tline\nnul\0end", odd] {
             let line = format!("{} = {}", key(text), quoted(text));
             assert_eq!(line.lines().count(), 1, "{line}");
+            assert!(!line.contains(is_hidden), "{line:?}");
             let table: toml::Table = line.parse().unwrap();
             assert_eq!(table.get(text).and_then(toml::Value::as_str), Some(text), "{line}");
         }

@@ -56,6 +56,11 @@ fn values_that_no_property_takes_are_listed() {
             "\"xyz.openbmc_project.Inventory.Decorator.LocationCode\".LocationCode",
             "second location code",
         ),
+        (
+            "{\"com.ibm.ipzvpd.Location\": {\"LocationCode\": \"Ufcs-\\u202eP0\"}}",
+            "\"com.ibm.ipzvpd.Location\".LocationCode",
+            "\"Ufcs-\\u202EP0\" is no location code",
+        ),
     ] {
         listed(
             &entry(&format!("\"extraInterfaces\": {value}")),
