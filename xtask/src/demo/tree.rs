@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use plain_text::{is_hidden, printable};
 use serde_json::{Map, Value};
 
 /// The path below which the inventory lies; it is not repeated in the tree.
@@ -84,18 +85,27 @@ fn show(variant: &Value) -> String {
     let data = variant.get("data").unwrap_or(&Value::Null);
     match (variant.get("type").and_then(Value::as_str), data) {
         (Some("ay"), Value::Array(bytes)) => show_bytes(bytes),
-        (_, Value::String(text)) => format!("{text:?}"),
+        (_, Value::String(text)) => quoted(text),
         _ => data.to_string(),
     }
 }
 
 fn show_bytes(bytes: &[Value]) -> String {
     let bytes: Vec<u8> = bytes.iter().filter_map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
-    let printable = !bytes.is_empty() && bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
-    match std::str::from_utf8(&bytes) {
-        Ok(text) if printable => format!("{text:?}"),
+    match printable(&bytes) {
+        Some(text) if !text.is_empty() => quoted(text),
         _ => format!("0x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
     }
+}
+
+/// A text in quotes, on one line whatever it holds.
+fn quoted(text: &str) -> String {
+    let shown = text.chars().map(|character| match character {
+        '"' | '\\' => character.escape_default().to_string(),
+        _ if is_hidden(character) => character.escape_default().to_string(),
+        _ => character.to_string(),
+    });
+    format!("\"{}\"", shown.collect::<String>())
 }
 
 fn shorten(text: String) -> String {
@@ -128,6 +138,18 @@ mod tests {
         assert_eq!(text, expected);
         let telling = draw(reply, Detail::Telling).unwrap();
         assert_eq!(telling, expected.replace("        (empty: NONE)\n", ""));
+    }
+
+    #[test]
+    fn of_texts_and_bytes_nothing_hidden_is_shown_raw() {
+        let text = |text: &str| show(&serde_json::json!({"type": "s", "data": text}));
+        assert_eq!(text("größe \"a\\b\""), "\"größe \\\"a\\\\b\\\"\"");
+        assert_eq!(text("\u{202e}a\u{2800}\n"), "\"\\u{202e}a\\u{2800}\\n\"");
+        let bytes = |bytes: &[u8]| show(&serde_json::json!({"type": "ay", "data": bytes}));
+        assert_eq!(bytes(b"S \"1"), "\"S \\\"1\"");
+        for (raw, shown) in [(&b"S\x7f"[..], "0x537f"), ("é".as_bytes(), "0xc3a9"), (b"", "0x")] {
+            assert_eq!(bytes(raw), shown);
+        }
     }
 
     #[test]
