@@ -69,7 +69,7 @@ fn play(stage: &mut Stage<'_>, workspace: &Workspace, arguments: &Arguments) -> 
     let good = acts::build_images(stage, &programs, workspace, &arguments.images)?;
     acts::collect(stage, "3. One parser per EEPROM reads, checks and publishes it", &good)?;
     let title = "4. Bad weather: what is wrong is named, what is good is kept";
-    acts::collect(stage, title, &acts::damaged(stage)?)?;
+    acts::collect(stage, title, &acts::damaged(stage, workspace)?)?;
     acts::on_a_desk(stage, &programs)?;
     acts::show_inventory(stage, arguments.full)?;
     acts::as_an_administrator(stage)?;

@@ -117,8 +117,9 @@ pub fn on_a_desk(stage: &Stage<'_>, programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// EEPROMs with which something is wrong: blank, cut short, a wrong bit, a record beyond repair, not there at all.
-pub fn damaged(stage: &Stage<'_>) -> Result<Vec<Eeprom>> {
+/// EEPROMs with which something is wrong: blank, cut short, a wrong bit, a record beyond repair, without code, of a format
+/// that is not supported, not there at all.
+pub fn damaged(stage: &Stage<'_>, workspace: &Workspace) -> Result<Vec<Eeprom>> {
     let folder = stage.scratch().join("images");
     let good = fs::read(folder.join("card.bin")).context("reading the image that is to be damaged")?;
     let serial =
@@ -128,11 +129,18 @@ pub fn damaged(stage: &Stage<'_>) -> Result<Vec<Eeprom>> {
         damage(&mut image);
         image
     };
+    let without_code =
+        fixtures::description(&workspace.root, "card")?.replacen("size =", "code = \"none\"\nsize =", 1);
+    // Version 1, a board area at eight bytes, and the sum of the header is zero.
+    let mut ipmi_fru = vec![0; 256];
+    ipmi_fru[..8].copy_from_slice(&[1, 0, 0, 1, 0, 0, 0, 0xfe]);
     let images = [
         ("blank", Some(vec![0xff; good.len()])),
         ("cut_short", Some(with(&|image| image.truncate(40)))),
         ("one_wrong_bit", Some(with(&|image| image[serial] ^= 1))),
         ("beyond_repair", Some(with(&|image| image[serial..serial + 4].fill(0)))),
+        ("without_code", Some(vpd_builder::build(&without_code)?)),
+        ("ipmi_fru", Some(ipmi_fru)),
         ("absent", None),
     ];
     let mut eeproms = Vec::new();
