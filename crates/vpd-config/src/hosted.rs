@@ -5,6 +5,8 @@
 
 use crate::files::{Layers, wrong_at};
 use crate::{Problem, Source};
+use dbus_api::inventory::notification::Value;
+use dbus_api::inventory::property;
 use dbus_api::inventory::received::Given;
 use fru_publication::Source as ValueSource;
 use inventory_schema::schema::{Fragment, Schema};
@@ -71,6 +73,39 @@ impl Hosted {
             return Fate::Shown;
         }
         Fate::Refused(format!("the inventory takes {} there, not {}", wanted(&known.kind), given(source)))
+    }
+
+    /// Why phosphor-inventory-manager drops the whole call of an object with this property, though the schema takes the value;
+    /// `None` if it does not.
+    ///
+    /// Source: `Notify` of its D-Bus interface, whose values are `b`, PDI's `size`, `x`, `q`, `s`, `ay` and `as`; each property
+    /// takes its own type alone.
+    pub(crate) fn fate_upstream(
+        &self,
+        interface: &str,
+        property: &str,
+        source: &ValueSource,
+    ) -> Option<String> {
+        let ValueSource::Number(number) = source else { return None };
+        let kind = &self.0.interface(interface)?.get(property)?.kind;
+        let sent = property::number(interface, property, *number);
+        let signature = kind.signature();
+        let why = match (&*signature, sent) {
+            ("q", Value::Short(_)) => return None,
+            _ if PropertyType::parse("size").as_ref() == Some(kind) => return None,
+            ("q", _) => {
+                "and goes out as PDI's size, for the parsers know the `q` properties of the shipped facts alone; \
+                 phosphor-inventory-manager takes no size for it"
+            }
+            ("x", _) => "and goes out as PDI's size, which phosphor-inventory-manager does not take for it",
+            ("u", _) => "of which phosphor-inventory-manager takes no value if it is built for 64 bits",
+            ("t", _) => "of which phosphor-inventory-manager takes no value if it is built for 32 bits",
+            _ => "of which phosphor-inventory-manager takes no value",
+        };
+        Some(format!(
+            "{interface}.{property} is of type {signature}, {why}: it drops the object's whole call at each reading; leave \
+             the property out, or write own-inventory = true into vpd.d where the image's inventory is inventory-manager"
+        ))
     }
 }
 

@@ -74,6 +74,9 @@ pub struct ImportReport {
     pub not_carried_over: Vec<String>,
     /// What was carried over and the inventory drops without a word: interface or property, and of which objects.
     pub not_shown: Vec<String>,
+    /// What was carried over and the compiler warns of for another reason, such as a property of whose type
+    /// phosphor-inventory-manager takes no value.
+    pub warned: Vec<String>,
     /// Why the folder that was written to cannot be compiled as it is now; the file was written all the same, to be edited.
     pub refused: Vec<String>,
 }
@@ -96,8 +99,9 @@ impl Import {
         let path = Path::new("systems").join(system.as_str()).join(format!("10-{system}.toml"));
         let mut report = ImportReport::new(path, &imported);
         let body = text::text(&imported, &matching);
-        (report.not_shown, report.refused) =
-            trial::compile(&self.output, &system, &report.path, &body, &hosted);
+        let verdict = trial::compile(&self.output, &system, &report.path, &body, &hosted);
+        (report.not_shown, report.warned) = (verdict.not_shown, verdict.warned);
+        report.refused = verdict.refused;
         let text = format!("{}\n{body}", report.header(&name));
         install::replace(&self.output.join(&report.path), &text, MARKER)?;
         Ok(report)
@@ -159,6 +163,7 @@ impl ImportReport {
             priming_exceptions: objects().filter(|object| !object.prime).count(),
             not_carried_over: system.losses.clone(),
             not_shown: Vec::new(),
+            warned: Vec::new(),
             refused: Vec::new(),
         }
     }
@@ -185,6 +190,7 @@ impl ImportReport {
         let lists = [
             ("Not carried over", &self.not_carried_over),
             ("Carried over, and not shown by the inventory", &self.not_shown),
+            ("Carried over, and warned of by `vpd-config check`", &self.warned),
             ("Refused by `vpd-config check` until it is edited", &self.refused),
         ];
         lists

@@ -50,7 +50,7 @@ pub enum Problem {
     },
 }
 
-/// What the inventory, or a location code, will not show as the configuration has it; it is compiled all the same.
+/// What will not be shown as the configuration has it, or is shown at another's expense; it is compiled all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {

@@ -29,7 +29,8 @@ impl Judge<'_> {
             subject: "common".to_owned(),
             keys: vec![vec!["fru", key.as_str(), "common"], vec!["common"]],
         };
-        self.interfaces(places, &common, &fragment.common, &mut unshown);
+        let is_ours = fragment.own_inventory;
+        self.interfaces(places, &common, &fragment.common, is_ours, &mut unshown);
         for (index, object) in fragment.object.iter().enumerate() {
             let index = index.to_string();
             let way = |last| vec!["fru", key.as_str(), "object", &*index, last];
@@ -43,7 +44,7 @@ impl Judge<'_> {
                 }
             }
             let table = Table { subject, keys: vec![way("interfaces")] };
-            self.interfaces(places, &table, &object.interfaces, &mut unshown);
+            self.interfaces(places, &table, &object.interfaces, is_ours, &mut unshown);
         }
         unshown
     }
@@ -53,6 +54,7 @@ impl Judge<'_> {
         places: &Places<'_>,
         table: &Table<'_>,
         interfaces: &Interfaces,
+        is_ours: bool,
         unshown: &mut Vec<String>,
     ) {
         for (interface, properties) in interfaces {
@@ -63,7 +65,12 @@ impl Judge<'_> {
             for (property, source) in properties {
                 let name = format!("{interface}.{property}");
                 match self.hosted.fate(interface, property, source) {
-                    Fate::Shown => {}
+                    Fate::Shown if is_ours => {}
+                    Fate::Shown => {
+                        if let Some(why) = self.hosted.fate_upstream(interface, property, source) {
+                            self.doubt(places, table, &[interface, property], why);
+                        }
+                    }
                     Fate::Dropped => self.drop(places, table, &[interface, property], name, unshown),
                     Fate::Refused(why) => {
                         let keys = table.ways(&[interface, property]);
@@ -74,6 +81,13 @@ impl Judge<'_> {
                 }
             }
         }
+    }
+
+    fn doubt(&mut self, places: &Places<'_>, table: &Table<'_>, below: &[&str], message: String) {
+        let keys = table.ways(below);
+        let keys: Vec<&[&str]> = keys.iter().map(Vec::as_slice).collect();
+        let (place, subject) = (places.find(&keys), table.subject.clone());
+        self.findings.warn(Warning { place, subject, unshown: String::new(), message });
     }
 
     fn drop(

@@ -9,15 +9,15 @@ use service_config::SourceFile;
 use std::path::Path;
 use system_index::SystemName;
 
-/// Compiles a folder as it will be with this text in the system's file. Result: what the inventory will not show, and why the
-/// compiler refuses it.
+/// Compiles a folder as it will be with this text in the system's file. Result: what the inventory will not show, what
+/// else the compiler warns of, and why it refuses the folder.
 pub(crate) fn compile(
     folder: &Path,
     system: &SystemName,
     file: &Path,
     text: &str,
     hosted: &Hosted,
-) -> (Vec<String>, Vec<String>) {
+) -> Verdict {
     let own = folder.join(file);
     let source = SourceFile { path: own.clone(), text: text.to_owned() };
     let mut findings = Findings::default();
@@ -26,25 +26,37 @@ pub(crate) fn compile(
     let refused = compiled.err().map_or_else(Vec::new, |problem| {
         problem.each().iter().map(|problem| reason(problem, folder, &own)).collect()
     });
-    let of_ours = |warning: &&Warning| is_at(&warning.place, &own) && !warning.unshown.is_empty();
-    let warnings: Vec<&Warning> = findings.warnings.iter().filter(of_ours).collect();
-    (grouped(&warnings), refused)
+    let of_ours = findings.warnings.iter().filter(|warning| is_at(&warning.place, &own));
+    let (unshown, others): (Vec<&Warning>, Vec<&Warning>) =
+        of_ours.partition(|warning| !warning.unshown.is_empty());
+    let not_shown = grouped(&unshown).map(|(first, more)| {
+        format!("{} of {}{more}: it is not in inventory-schema.d", first.unshown, first.subject)
+    });
+    let warned = grouped(&others).map(|(first, more)| format!("{}{more}: {}", first.subject, first.message));
+    Verdict { not_shown: not_shown.collect(), warned: warned.collect(), refused }
 }
 
-/// A line for each name, in the order of their first places.
-fn grouped(warnings: &[&Warning]) -> Vec<String> {
+/// What the compiler says, a line each.
+pub(crate) struct Verdict {
+    pub(crate) not_shown: Vec<String>,
+    pub(crate) warned: Vec<String>,
+    pub(crate) refused: Vec<String>,
+}
+
+/// The first of each that say the same, in the order of their places, and how many more there are.
+fn grouped<'a>(warnings: &[&'a Warning]) -> impl Iterator<Item = (&'a Warning, String)> {
     let mut groups: Vec<(&Warning, usize)> = Vec::new();
     for warning in warnings {
-        match groups.iter_mut().find(|(first, _)| first.unshown == warning.unshown) {
+        let is_same = |first: &Warning| first.unshown == warning.unshown && first.message == warning.message;
+        match groups.iter_mut().find(|(first, _)| is_same(first)) {
             Some((_, count)) => *count += 1,
             None => groups.push((warning, 1)),
         }
     }
-    let line = |(first, count): (&Warning, usize)| {
+    groups.into_iter().map(|(first, count)| {
         let more = if count == 1 { String::new() } else { format!(", and {} more", count - 1) };
-        format!("{} of {}{more}: it is not in inventory-schema.d", first.unshown, first.subject)
-    };
-    groups.into_iter().map(line).collect()
+        (first, more)
+    })
 }
 
 /// Why something is refused, on one line. The written file goes without its name; others are named below the folder, as

@@ -83,7 +83,7 @@ fn a_site_adds_to_the_schema_in_its_folder_or_by_name() {
     assert!(folder.build().errors.contains("a.B is not in inventory-schema.d"));
     let source = folder.source();
     let source = source.to_str().unwrap();
-    folder.write("more/20-site.toml", "[\"a.B\"]\nC = \"y\"\n");
+    folder.write("more/20-site.toml", "[\"a.B\"]\nC = \"size\"\n");
     let more = folder.source().join("more");
     let run_named = run(&["check", source, "--schema", more.to_str().unwrap()]);
     assert_eq!((run_named.status, run_named.errors.as_str()), (0, ""));
@@ -136,4 +136,48 @@ fn a_node_in_a_location_code_is_a_warning() {
 fn no_source_says_itself_what_is_not_shown() {
     let folder = Folder::with(&[("vpd.d/10-a.toml", &fru("8-0050", "not-shown = []\n"))]);
     assert_eq!(folder.build().status, 65);
+}
+
+/// Variants of `Notify` are b, size, x, q, s, ay and as; a property takes its own type alone.
+#[test]
+fn a_number_that_phosphor_inventory_manager_does_not_take_is_a_warning_unless_the_inventory_is_ours() {
+    let numbers = with(
+        "[fru.\"8-0050\".object.interfaces]\n\
+         \"xyz.openbmc_project.Inventory.Item.Cpu\" = { MaxSpeedInMhz = 3000, CoreCount = 12 }\n\
+         \"xyz.openbmc_project.Inventory.Item.Drive\" = { PredictedMediaLifeLeftPercent = 30 }\n\
+         \"xyz.openbmc_project.Inventory.Decorator.Dimension\" = { Depth = 5 }\n\
+         \"xyz.openbmc_project.Inventory.Decorator.Slot\" = { SlotNumber = 3 }\n\
+         \"a.Site\" = { Width = 3, Height = 4 }\n\
+         [common.\"xyz.openbmc_project.Inventory.Item.Cpu\"]\nMaxSpeedInMhz = 1\n",
+    );
+    let folder = Folder::with(&[
+        ("vpd.d/10-a.toml", &numbers),
+        ("inventory-schema.d/20-site.toml", "[\"a.Site\"]\nWidth = \"q\"\nHeight = \"x\"\n"),
+    ]);
+    let run = folder.build();
+    assert_eq!(run.status, 0, "{}", run.errors);
+    for (line, words) in [
+        (
+            6,
+            "object /system/fru8_0050: xyz.openbmc_project.Inventory.Item.Cpu.MaxSpeedInMhz is of type u, of which \
+             phosphor-inventory-manager takes no value",
+        ),
+        (
+            7,
+            "Drive.PredictedMediaLifeLeftPercent is of type y, of which phosphor-inventory-manager takes no value",
+        ),
+        (8, "Dimension.Depth is of type d, of which phosphor-inventory-manager takes no value"),
+        (10, "a.Site.Width is of type q, and goes out as PDI's size"),
+        (10, "a.Site.Height is of type x, and goes out as PDI's size"),
+        (12, "common: xyz.openbmc_project.Inventory.Item.Cpu.MaxSpeedInMhz is of type u"),
+    ] {
+        let found = run.errors.lines().find(|found| found.contains(words));
+        let found = found.unwrap_or_else(|| panic!("{words}: {}", run.errors));
+        assert!(found.starts_with("vpd-config: warning: "), "{found}");
+        assert!(found.contains(&format!("10-a.toml:{line}: ")), "{found}");
+        assert!(found.contains("drops the object's whole call at each reading"), "{found}");
+    }
+    assert_eq!(run.errors.lines().count(), 6, "CoreCount and SlotNumber are taken: {}", run.errors);
+    folder.write("vpd.d/20-own.toml", "own-inventory = true\n");
+    assert_eq!(folder.build().errors, "");
 }

@@ -5,6 +5,7 @@ use std::fs;
 
 const REFUSED: &str = "Refused by `vpd-config check` until it is edited";
 const NOT_SHOWN: &str = "Carried over, and not shown by the inventory";
+const WARNED: &str = "Carried over, and warned of by `vpd-config check`";
 const LOCATION: &str = "xyz.openbmc_project.Inventory.Decorator.LocationCode";
 
 fn eeproms(others: &str) -> String {
@@ -91,4 +92,23 @@ fn names_that_the_inventory_lacks_are_listed_once_each_and_written_all_the_same(
     fs::write(&site, "[\"xyz.openbmc_project.Inventory.Item.Nothing\"]\n[\"com.ibm.ipzvpd.QQQQ\"]\n")
         .unwrap();
     assert_eq!(folder.imported().0.list(NOT_SHOWN), not_shown[..1]);
+}
+
+#[test]
+fn a_number_that_phosphor_inventory_manager_does_not_take_is_listed_and_written_all_the_same() {
+    let cpu = "\"extraInterfaces\": {\"xyz.openbmc_project.Inventory.Item.Cpu\": {\"MaxSpeedInMhz\": 3000}}";
+    let json = format!(
+        "{{\"inventoryPath\": \"/system\", {cpu}}}, {{\"inventoryPath\": \"/b\", {cpu}}}, {{\"inventoryPath\": \"/c\"}}"
+    );
+    let folder = Folder::with(entries(&json));
+    let (run, text) = folder.imported();
+    let [line] = run.list(WARNED)[..] else { panic!("{}", run.output) };
+    let start = "fru 8-0050: object /system, and 1 more: xyz.openbmc_project.Inventory.Item.Cpu.MaxSpeedInMhz is of type u";
+    assert!(line.starts_with(start), "{line}");
+    assert!(text.contains(&format!("#\n# {WARNED}:\n# - {line}\n")), "{text}");
+    assert_eq!(text.matches("MaxSpeedInMhz = 3000").count(), 2, "{text}");
+    let own = folder.output().join("vpd.d/10-own.toml");
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::write(own, "own-inventory = true\n").unwrap();
+    assert!(folder.imported().0.output.ends_with("everything is carried over\n"));
 }
