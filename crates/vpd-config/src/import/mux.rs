@@ -39,7 +39,8 @@ impl Muxes {
         let path = fields.take_text("holdidlepath", losses);
         let (bus, address) = (fields.take("i2bus"), fields.take("deviceaddress"));
         fields.list_unknown(losses);
-        let of_path = path.and_then(|path| path.split('/').find_map(i2c_device));
+        // A path through several multiplexers ends at the one that is meant.
+        let of_path = path.and_then(|path| path.split('/').rev().find_map(i2c_device));
         let said = said(bus.as_ref(), address.as_ref());
         if let Some(device) = &of_path {
             let (on, at) = device.as_str().split_once('-').unwrap_or_default();

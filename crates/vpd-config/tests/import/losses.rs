@@ -222,6 +222,18 @@ fn muxes_are_kept_and_compared_with_what_else_is_said_about_them() {
 }
 
 #[test]
+fn a_multiplexer_behind_another_is_the_last_of_its_path() {
+    let nested = "{\"i2bus\": \"20\", \"deviceaddress\": \"0xE2\",
+                   \"holdidlepath\": \"/sys/bus/i2c/devices/4-0070/channel-0/20-0071/hold_idle\"}";
+    let first = "{\"i2bus\": \"4\", \"deviceaddress\": \"0xE0\",
+                  \"holdidlepath\": \"/sys/bus/i2c/devices/4-0070/hold_idle\"}";
+    let json = entry("").replacen('{', &format!("{{\"muxes\": [{first}, {nested}], "), 1);
+    let (run, text) = listed(&json, "muxes", "which buses are behind 4-0070, 20-0071 is said");
+    assert_eq!(run.losses().len(), 1, "{}", run.output);
+    assert!(text.contains("\n[[mux]]\nat = \"20-0071\"\n"), "{text}");
+}
+
+#[test]
 fn no_text_of_the_json_ends_a_comment() {
     let json = entry("\"a\\nb = 1\": 1, \"cpuType\": \"x\\ny = 2\"");
     let (_, text) = Folder::with(json).imported();
