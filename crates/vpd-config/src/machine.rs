@@ -90,6 +90,21 @@ impl Machine {
         Ok(Self { lanes, select_wait_ms, index, systems, parsers, stand_ins, held, warnings })
     }
 
+    /// The EEPROMs that selection waits for.
+    ///
+    /// What only stands in, or is no FRU, is looked at where the others say nothing, and not waited for. Where all are such,
+    /// selection would ask before any chip is there, so it waits for the first.
+    pub(crate) fn awaited(&self) -> Vec<&EepromKey> {
+        let keys = || self.index.system_eeproms.iter().map(|eeprom| &eeprom.key);
+        let is_named = |key: &&EepromKey| self.systems.iter().any(|system| system.names(key));
+        let named: Vec<&EepromKey> = keys().filter(is_named).collect();
+        if named.is_empty() {
+            keys().find(|key| key.sysfs_path().is_some()).into_iter().collect()
+        } else {
+            named
+        }
+    }
+
     /// The indices and the fragments.
     pub(crate) fn indices(&self) -> Outputs {
         let mut outputs = Outputs::from([(places::machine_index(Path::new("")), self.index.to_text())]);

@@ -18,7 +18,8 @@ const TEMPLATE: &str = include_str!("../../../udev-rules/70-vivianite-vpd.rules.
 const ABOUT: &str = "#:";
 
 /// One line per chip of any system. The chip that stands in for another one wants the other's unit. What must not be
-/// read while the chassis has power wants none: udev does not know, so collection starts its unit.
+/// read while the chassis has power wants none: udev does not know, so collection starts its unit. A chip that selection waits
+/// for has a line though it is no FRU: without one its device unit would never come.
 pub(crate) fn rules(machine: &Machine) -> Outputs {
     let mut chips: BTreeMap<&EepromKey, Vec<String>> = BTreeMap::new();
     let unit = |key: &EepromKey| {
@@ -30,6 +31,9 @@ pub(crate) fn rules(machine: &Machine) -> Outputs {
     }
     for (key, primaries) in &machine.stand_ins {
         chips.entry(key).or_default().extend(primaries.iter().filter_map(unit));
+    }
+    for key in machine.awaited() {
+        chips.entry(key).or_default();
     }
     let mut chips: Vec<_> = chips.into_iter().collect();
     chips.sort_by_key(|(key, _)| (bus_of(key), *key));

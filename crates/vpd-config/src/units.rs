@@ -35,10 +35,7 @@ pub(crate) fn drop_ins(machine: &Machine) -> Outputs {
             earlier.push(unit);
         }
     }
-    // What only stands in, or is no FRU, is looked at where the others say nothing, and not waited for.
-    let is_named = |key: &EepromKey| machine.systems.iter().any(|system| system.names(key));
-    let awaited = machine.index.system_eeproms.iter().filter(|eeprom| is_named(&eeprom.key));
-    let devices: Vec<String> = awaited.filter_map(|eeprom| units::device_unit(&eeprom.key)).collect();
+    let devices: Vec<String> = machine.awaited().into_iter().filter_map(units::device_unit).collect();
     if !devices.is_empty() {
         outputs.insert(path("vpd-select.service"), selection(&devices));
     }

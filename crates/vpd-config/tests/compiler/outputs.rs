@@ -118,6 +118,30 @@ fn selection_waits_for_the_system_eeprom_and_for_so_long() {
 }
 
 #[test]
+fn selection_waits_for_the_first_candidate_where_none_is_a_fru() {
+    let candidates = |first: &str| {
+        let defaults = format!("system-eeproms = [{first}{{ key = \"8-0050\" }}, {{ key = \"9-0050\" }}]\n");
+        let system = answers("50001001") + &fru("10-0050", "");
+        Folder::with(&[("vpd.d/10-defaults.toml", &defaults), ("systems/one/10.toml", &system)]).built()
+    };
+    let waits_for = |key: &str| format!("[Unit]\nWants=vpd-{key}.device\nAfter=vpd-{key}.device\n");
+    // A file is there in any case.
+    for first in ["", "{ key = \"file:x\", file = \"/x\" }, "] {
+        let files = candidates(first);
+        assert_eq!(drop_in(&files, "vpd-select.service"), waits_for("8\\x2d0050"), "{first}");
+        assert_eq!(drop_in(&files, r"vpd-8\x2d0050.device"), "[Unit]\nJobRunningTimeoutSec=10000ms\n");
+        let line = "KERNEL==\"8-0050\", TAG+=\"systemd\", ENV{SYSTEMD_ALIAS}+=\"/vpd/8-0050\"\n";
+        assert!(
+            text(&files, RULES).contains(line),
+            "the device comes with its rule alone: {}",
+            text(&files, RULES)
+        );
+        assert!(!files.keys().any(|path| path.contains(r"vpd-9\x2d0050.device")), "{files:#?}");
+    }
+    assert_eq!(drop_in(&candidates("\"10-0050\", "), "vpd-select.service"), waits_for("10\\x2d0050"));
+}
+
+#[test]
 fn indices_name_systems_eeproms_and_parsers() {
     let files = folder().built();
     assert_eq!(
