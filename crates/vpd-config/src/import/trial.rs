@@ -5,8 +5,8 @@ use crate::files::Sources;
 use crate::hosted::Hosted;
 use crate::machine::Machine;
 use crate::problem::{Findings, Warning};
-use service_config::SourceFile;
-use std::path::Path;
+use service_config::{ConfigError, SourceFile};
+use std::path::{Path, PathBuf};
 use system_index::SystemName;
 
 /// Compiles a folder as it will be with this text in the system's file. Result: what the inventory will not show, what
@@ -18,6 +18,8 @@ pub(crate) fn compile(
     text: &str,
     hosted: &Hosted,
 ) -> Verdict {
+    // Without a slash at its end or two in a row, so that places begin with it to the letter.
+    let folder = &folder.components().collect::<PathBuf>();
     let own = folder.join(file);
     let source = SourceFile { path: own.clone(), text: text.to_owned() };
     let mut findings = Findings::default();
@@ -62,9 +64,15 @@ fn grouped<'a>(warnings: &[&'a Warning]) -> impl Iterator<Item = (&'a Warning, S
 /// Why something is refused, on one line. The written file goes without its name; others are named below the folder, as
 /// nothing of the machine that imports is to get into the file.
 fn reason(problem: &Problem, folder: &Path, own: &Path) -> String {
+    let below = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
     let text = match problem {
         Problem::Wrong { place, message } if is_at(place, own) => message.clone(),
-        other => other.chain().replace(&format!("{}/", folder.display()), ""),
+        Problem::Wrong { place, message } => format!("{}: {message}", below(Path::new(place))),
+        Problem::Layer(ConfigError::Invalid { path, message }) => format!("{}: {message}", below(path)),
+        Problem::Layer(ConfigError::Unreadable { path, source }) | Problem::Unreadable { path, source } => {
+            format!("cannot read {}: {source}", below(path))
+        }
+        other => other.chain(),
     };
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -74,4 +82,28 @@ fn is_at(place: &str, file: &Path) -> bool {
     place
         .strip_prefix(&file.display().to_string())
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_taken_from_the_beginning_of_a_place_alone() {
+        let wrong = |place: &str| Problem::Wrong { place: place.to_owned(), message: "d/no".to_owned() };
+        for (folder, place, shown) in [
+            ("d", "d/vpd.d/10-x.toml:1", "vpd.d/10-x.toml:1: d/no"),
+            (".", "./vpd.d/10-x.toml:1", "vpd.d/10-x.toml:1: d/no"),
+            ("", "vpd.d/10-x.toml:1", "vpd.d/10-x.toml:1: d/no"),
+            ("/x/d", "/x/d/systems/a b", "systems/a b: d/no"),
+            ("d", "d/systems/a/10-a.toml:7", "d/no"),
+        ] {
+            let own = Path::new(folder).join("systems/a/10-a.toml");
+            assert_eq!(reason(&wrong(place), Path::new(folder), &own), shown, "{folder}");
+        }
+        let source = std::io::Error::other("no");
+        let unreadable = Problem::Unreadable { path: "d/vpd.d/10-x.toml".into(), source };
+        let shown = reason(&unreadable, Path::new("d"), Path::new("d/own.toml"));
+        assert_eq!(shown, "cannot read vpd.d/10-x.toml: no");
+    }
 }

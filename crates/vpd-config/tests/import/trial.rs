@@ -1,6 +1,6 @@
 //! What is written was compiled before, and what the compiler does not take is said.
 
-use crate::folder::{Folder, entries, entry};
+use crate::folder::{Folder, entries, entry, run};
 use std::fs;
 
 const REFUSED: &str = "Refused by `vpd-config check` until it is edited";
@@ -62,6 +62,31 @@ fn what_stands_beside_in_the_folder_counts_too() {
     assert_eq!(run.list(REFUSED), ["vpd.d/10-defaults.toml:1: lanes: 0 is not within 1 to 64"]);
     fs::write(&layer, "lanes = 2\n").unwrap();
     assert!(folder.imported().0.output.ends_with("everything is carried over\n"));
+}
+
+/// A place loses its folder, whatever that is called and however it is written, and nothing else does.
+#[test]
+fn places_are_named_below_the_folder_however_that_is_written() {
+    let folder = Folder::with(entry(""));
+    let json = folder.json();
+    for (name, end) in [("d", ""), ("d", "/"), ("d", "//."), ("e/../d", "/")] {
+        let output = folder.json().with_file_name(name);
+        let layers = output.join("vpd.d");
+        fs::create_dir_all(folder.json().with_file_name("e")).unwrap();
+        fs::create_dir_all(&layers).unwrap();
+        let given = format!("{}{end}", output.display());
+        for (text, reasons) in [
+            ("lanes = 0\n", ["vpd.d/10-x.toml:1: lanes: 0 is not within 1 to 64"]),
+            ("lanes = 99\n", ["vpd.d/10-x.toml:1: lanes: 99 is not within 1 to 64"]),
+            ("lane", ["vpd.d/10-x.toml: TOML parse error at line 1"]),
+        ] {
+            fs::write(layers.join("10-x.toml"), text).unwrap();
+            let run = run(&["import", json.to_str().unwrap(), "--output", &given]);
+            assert_eq!(run.status, 65, "{given}: {}{}", run.output, run.errors);
+            let found = run.list(REFUSED);
+            assert!(found.len() == 1 && found[0].starts_with(reasons[0]), "{given}: {found:?}");
+        }
+    }
 }
 
 #[test]
