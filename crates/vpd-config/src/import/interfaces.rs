@@ -33,9 +33,9 @@ pub(crate) struct Interfaces {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Located {
     pub(crate) code: String,
-    /// The node that the JSON's code names; the path tells it, and it has no place in what is written.
-    pub(crate) node: Option<Node>,
-    pub(crate) place: Place,
+    /// The nodes that the JSON names in it, each different one of the two interfaces once; the path tells the node, and it has no
+    /// place in what is written.
+    pub(crate) nodes: Vec<(Option<Node>, Place)>,
 }
 
 /// Which values are taken.
@@ -82,10 +82,16 @@ impl Interfaces {
             Some((node, plain)) => (Some(node), plain.to_string()),
             None => (None, text.to_owned()),
         };
-        if self.location.as_ref().is_some_and(|earlier| earlier.code != plain) {
-            losses.add(&code.place, format!("{} is a second location code", code.value));
-        } else {
-            self.location = Some(Located { code: plain, node, place: code.place });
+        match &mut self.location {
+            None => self.location = Some(Located { code: plain, nodes: vec![(node, code.place)] }),
+            Some(earlier) if earlier.code != plain => {
+                losses.add(&code.place, format!("{} is a second location code", code.value));
+            }
+            Some(earlier) => {
+                if earlier.nodes.iter().all(|(known, _)| *known != node) {
+                    earlier.nodes.push((node, code.place));
+                }
+            }
         }
     }
 }

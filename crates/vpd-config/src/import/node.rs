@@ -16,22 +16,26 @@ pub(crate) fn list(frus: &[Fru], losses: &mut Losses) {
         Some(LocatedObject { path: object.path.clone(), code: location.code.clone() })
     });
     let locations = Locations { object: object.collect(), ..Locations::default() };
-    let mut fixed: Vec<(&Place, Node)> = Vec::new();
+    let mut fixed: Vec<(&Place, Node, &str)> = Vec::new();
     for object in objects() {
         let Some(location) = &object.interfaces.location else { continue };
         let Some(told) = node(&locations, &object.path, &location.code) else { continue };
-        let said = location.node.or_else(|| object.is_older.then_some(Node::FIXED));
-        match said {
-            Some(Node::FIXED) => fixed.push((&location.place, told)),
-            Some(said) if said != told => {
-                let why =
-                    format!("the code names the node {said}, and its object lies in {told}, which counts");
-                losses.add(&location.place, why);
+        for (said, place) in &location.nodes {
+            match said.or_else(|| object.is_older.then_some(Node::FIXED)) {
+                // One code without a node and one with ND0 of an older file say the same of the object.
+                Some(Node::FIXED) if fixed.last().is_some_and(|(_, _, of)| *of == object.path) => {}
+                Some(Node::FIXED) => fixed.push((place, told, &object.path)),
+                Some(said) if said != told => {
+                    let why = format!(
+                        "the code names the node {said}, and its object lies in {told}, which counts"
+                    );
+                    losses.add(place, why);
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
-    if let Some((place, told)) = fixed.first() {
+    if let Some((place, told, _)) = fixed.first() {
         let others = match fixed.len() - 1 {
             0 => String::new(),
             count => format!(", as are {count} more"),

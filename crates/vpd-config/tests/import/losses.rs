@@ -233,6 +233,26 @@ fn a_multiplexer_behind_another_is_the_last_of_its_path() {
     assert!(text.contains("\n[[mux]]\nat = \"20-0071\"\n"), "{text}");
 }
 
+/// The two interfaces with a location code, in either order.
+#[test]
+fn a_contradicting_node_is_listed_whichever_interface_has_it() {
+    let (ours, ibm) = ("xyz.openbmc_project.Inventory.Decorator.LocationCode", "com.ibm.ipzvpd.Location");
+    for (first, second, wrong) in [
+        ("Ufcs-N07-P9", "Ufcs-N00-P9", ours),
+        ("Ufcs-N00-P9", "Ufcs-N07-P9", ibm),
+        ("Ufcs-N07-P9", "Ufcs-P9", ours),
+    ] {
+        let json = format!(
+            "{{\"inventoryPath\": \"/xyz/openbmc_project/inventory/system/chassis/b\", \"extraInterfaces\": {{
+               \"{ours}\": {{\"LocationCode\": \"{first}\"}}, \"{ibm}\": {{\"LocationCode\": \"{second}\"}}}}}}"
+        );
+        let place = format!("{PLACE}.extraInterfaces.\"{wrong}\".LocationCode");
+        let (run, text) = listed(&entries(&json), &place, "the code names the node N07");
+        assert_eq!(run.losses().len(), 1, "{}", run.output);
+        assert!(text.contains("location = \"Ufcs-P9\"\n"), "{text}");
+    }
+}
+
 #[test]
 fn no_text_of_the_json_ends_a_comment() {
     let json = entry("\"a\\nb = 1\": 1, \"cpuType\": \"x\\ny = 2\"");
