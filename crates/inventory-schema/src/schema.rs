@@ -109,7 +109,8 @@ impl SchemaError {
 const NAME_LIMIT: usize = 240;
 
 impl Schema {
-    /// Checks the file form. Errors: a type that cannot be hosted, a default that does not fit its type, too many of something.
+    /// Checks the file form. Errors: a type that cannot be hosted, a default that does not fit its type, too many of something, an
+    /// owner's property that the owner could not set.
     pub fn from_fragment(fragment: &Fragment) -> Result<Self, SchemaError> {
         let mut interfaces = Vec::new();
         for (interface, facts) in fragment {
@@ -247,6 +248,9 @@ fn property_schema(fact: &PropertyFact) -> Result<PropertySchema, String> {
         None => kind.zero(),
         Some(default) => initial(&kind, fact.enumeration.as_deref(), default)?,
     };
+    if fact.owner && fact.access == Access::Read {
+        return Err("it is the owner's and read-only, so that the owner could not set it".to_owned());
+    }
     Ok(PropertySchema { kind, initial, access: fact.access, owner: fact.owner })
 }
 
@@ -307,6 +311,10 @@ mod tests {
             (
                 "[\"a.B\"]\nC = { type = \"s\", owner = true }\nD = \"s\"",
                 "a.B.D: it is not the owner's, as others of the interface are: all are, or none",
+            ),
+            (
+                "[\"a.B\"]\nC = { type = \"s\", owner = true, access = \"read\" }",
+                "a.B.C: it is the owner's and read-only, so that the owner could not set it",
             ),
             (
                 "[\"a.B\"]\nC = { type = \"y\", default = 256 }",
