@@ -75,6 +75,12 @@ impl Hosted {
         Fate::Refused(format!("the inventory takes {} there, not {}", wanted(&known.kind), given(source)))
     }
 
+    /// Whether a property belongs to the machine's owner, who sets it over the bus.
+    pub(crate) fn is_owners(&self, interface: &str, property: &str) -> bool {
+        let known = self.0.interface(interface).and_then(|interface| interface.get(property));
+        known.is_some_and(|known| known.owner)
+    }
+
     /// Why phosphor-inventory-manager drops the whole call of an object with this property, though the schema takes the value;
     /// `None` if it does not.
     ///

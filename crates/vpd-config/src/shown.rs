@@ -65,9 +65,16 @@ impl Judge<'_> {
             for (property, source) in properties {
                 let name = format!("{interface}.{property}");
                 match self.hosted.fate(interface, property, source) {
-                    Fate::Shown if is_ours => {}
                     Fate::Shown => {
-                        if let Some(why) = self.hosted.fate_upstream(interface, property, source) {
+                        let upstream = self.hosted.fate_upstream(interface, property, source);
+                        if let Some(why) = upstream.filter(|_| !is_ours) {
+                            self.doubt(places, table, &[interface, property], why);
+                        }
+                        if self.hosted.is_owners(interface, property) {
+                            let why = format!(
+                                "{name} is for the machine's owner to set, and each reading overwrites what was set; leave \
+                                 it out"
+                            );
                             self.doubt(places, table, &[interface, property], why);
                         }
                     }

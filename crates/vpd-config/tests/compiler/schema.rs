@@ -181,3 +181,19 @@ fn a_number_that_phosphor_inventory_manager_does_not_take_is_a_warning_unless_th
     folder.write("vpd.d/20-own.toml", "own-inventory = true\n");
     assert_eq!(folder.build().errors, "");
 }
+
+#[test]
+fn a_property_of_the_owner_that_each_reading_overwrites_is_a_warning() {
+    let interface = "xyz.openbmc_project.Inventory.Decorator.AssetTag";
+    for value in ["\"fixed\"", "{ record = \"VINI\", keyword = \"SN\" }"] {
+        let text = with(&format!("interfaces.\"{interface}\" = {{ AssetTag = {value} }}\n"));
+        let run =
+            Folder::with(&[("vpd.d/10-a.toml", &text), ("vpd.d/20.toml", "own-inventory = true\n")]).build();
+        assert_eq!((run.status, run.errors.lines().count()), (0, 1), "{value}: {}", run.errors);
+        let words = "10-a.toml:5: fru 8-0050: object /system/fru8_0050: xyz.openbmc_project.Inventory.Decorator.AssetTag.AssetTag \
+                     is for the machine's owner to set";
+        assert!(run.errors.contains(words), "{value}: {}", run.errors);
+    }
+    let marker = with(&format!("interfaces.\"{interface}\" = {{}}\n"));
+    assert_eq!(Folder::with(&[("vpd.d/10-a.toml", &marker)]).build().errors, "");
+}
