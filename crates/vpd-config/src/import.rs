@@ -26,7 +26,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use system_index::{Levels, SystemName, SystemType};
-use upstream::System;
+use upstream::{BackupFile, System};
 
 /// First line of what is written; a file that begins otherwise belongs to somebody.
 const MARKER: &str =
@@ -120,8 +120,8 @@ impl Import {
         Ok(name)
     }
 
-    /// Name and content of the file of backups; `None` if it is not said, and there is none of its name beside the JSON.
-    fn backup(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Problem> {
+    /// The file of backups; `None` if it is not said, and there is none of its name beside the JSON.
+    fn backup(&self, name: &str) -> Result<Option<BackupFile>, Problem> {
         let beside = self.upstream.with_file_name(name);
         let is_plain = !name.is_empty() && beside.file_name().is_some_and(|last| last == name);
         let path = match &self.backup {
@@ -130,7 +130,13 @@ impl Import {
             None => return Ok(None),
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Some((name, read(&path)?)))
+        let content = match read(&path) {
+            // Without the folder, which is to get into no file.
+            Err(Problem::Wrong { message, .. }) => Err(Problem::Wrong { place: name.clone(), message }),
+            Err(unreadable) => return Err(unreadable),
+            read => read,
+        };
+        Ok(Some(BackupFile { name, content }))
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Backup {
 impl Backup {
     /// Reads a file's content; `name` is its name. `None`: what is in it is listed.
     ///
-    /// Errors: [`Problem::Wrong`] for what is no JSON.
+    /// Errors: [`Problem::Wrong`] for what is no JSON; nothing is listed then.
     pub(crate) fn read(bytes: &[u8], name: &str, losses: &mut Losses) -> Result<Option<Self>, Problem> {
         let value = Value::read(bytes, name)?;
         let root = Field { place: Place::default().key(name), value: &value };

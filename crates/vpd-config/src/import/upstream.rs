@@ -41,15 +41,15 @@ pub(crate) struct System {
 }
 
 impl System {
-    /// Reads a file's content; `file` is its name. `beside` gives name and content of the file that is called by a name and
-    /// stands beside it, if there is one.
+    /// Reads a file's content; `file` is its name. `beside` gives the file that is called by a name and stands beside it, if
+    /// there is one.
     ///
     /// Errors: [`Problem::Wrong`] for what is no JSON or has not its frame; those of `beside`.
     pub(crate) fn read(
         bytes: &[u8],
         file: &str,
         hosted: &Hosted,
-        beside: impl FnOnce(&str) -> Result<Option<(String, Vec<u8>)>, Problem>,
+        beside: impl FnOnce(&str) -> Result<Option<BackupFile>, Problem>,
     ) -> Result<Self, Problem> {
         let value = Value::read(bytes, file)?;
         let wrong = |message: &str| Problem::Wrong { place: file.to_owned(), message: message.to_owned() };
@@ -66,10 +66,10 @@ impl System {
         let backup = match top.take("backupRestoreConfigPath") {
             Some(field) => backup(&field, beside, &mut losses)?,
             // One that was named all the same.
-            None => match beside("")? {
-                Some((name, bytes)) => Backup::read(&bytes, &name, &mut losses)?,
-                None => None,
-            },
+            None => {
+                let place = Place::default().key("backupRestoreConfigPath");
+                read_backup(beside("")?, &place, &mut losses).flatten()
+            }
         };
         let frus = top.take("frus").ok_or_else(|| wrong("it has no frus"))?;
         let eeproms = Fields::of(&frus).ok_or_else(|| wrong("frus is no object"))?;
@@ -99,18 +99,35 @@ fn common(field: &Field<'_>, hosted: &Hosted, losses: &mut Losses) -> Vec<Interf
 /// What the JSON's file of backups says, which is known by its name.
 fn backup(
     field: &Field<'_>,
-    beside: impl FnOnce(&str) -> Result<Option<(String, Vec<u8>)>, Problem>,
+    beside: impl FnOnce(&str) -> Result<Option<BackupFile>, Problem>,
     losses: &mut Losses,
 ) -> Result<Option<Backup>, Problem> {
     let Some(path) = field.text(losses) else { return Ok(None) };
-    match beside(path.rsplit('/').next().unwrap_or_default())? {
-        Some((name, bytes)) => Backup::read(&bytes, &name, losses),
-        None => {
-            let why = "there is no such file beside the JSON; name it by --backup FILE, or write [[backup]] by hand";
-            losses.add(&field.place, format!("{}: {why}", field.value));
-            Ok(None)
-        }
-    }
+    let found = beside(path.rsplit('/').next().unwrap_or_default())?;
+    Ok(read_backup(found, &field.place, losses).unwrap_or_else(|| {
+        let why =
+            "there is no such file beside the JSON; name it by --backup FILE, or write [[backup]] by hand";
+        losses.add(&field.place, format!("{}: {why}", field.value));
+        None
+    }))
+}
+
+/// What a file of backups says, if there is one; that it is broken is listed, for the rest of the JSON does not need it.
+fn read_backup(file: Option<BackupFile>, place: &Place, losses: &mut Losses) -> Option<Option<Backup>> {
+    let BackupFile { name, content } = file?;
+    let read = content.and_then(|bytes| Backup::read(&bytes, &name, losses));
+    Some(read.unwrap_or_else(|problem| {
+        let why = "the file of backups is broken, so nothing of it is carried over";
+        losses.add(place, format!("{why}: {}", problem.chain()));
+        None
+    }))
+}
+
+/// A file that stands beside the JSON, or was named.
+pub(crate) struct BackupFile {
+    pub(crate) name: String,
+    /// [`Problem::Wrong`] for what is too large to be one.
+    pub(crate) content: Result<Vec<u8>, Problem>,
 }
 
 /// An EEPROM with its entries.

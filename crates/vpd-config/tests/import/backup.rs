@@ -91,8 +91,24 @@ fn what_of_a_map_has_no_place_is_listed() {
         };
         assert!(run.losses().iter().any(|loss| is_it(&loss)), "{map}: {}", run.output);
     }
-    fs::write(folder.json().with_file_name(NAME), "{").unwrap();
-    let run = folder.import(&[]);
-    assert_eq!(run.status, 65);
-    assert!(run.errors.contains(&format!("{NAME}:1:1")), "{}", run.errors);
+}
+
+#[test]
+fn a_map_that_is_broken_is_listed_and_all_else_is_carried_over() {
+    let folder = Folder::with(json());
+    let path = folder.json().with_file_name(NAME);
+    let large = " ".repeat((4 << 20) + 1);
+    for (map, why) in [("{", format!("{NAME}:1:1: EOF")), (&large, format!("{NAME}: it is larger than"))] {
+        fs::write(&path, map).unwrap();
+        let (run, text) = folder.imported();
+        let [loss] = run.losses()[..] else { panic!("{}", run.output) };
+        let start = "backupRestoreConfigPath at backupRestoreConfigPath: the file of backups is broken";
+        assert!(loss.starts_with(start) && loss.contains(&why), "{loss}");
+        assert!(run.output.contains("2 EEPROMs") && !text.contains("\n[[backup]]"), "{text}");
+        // The same where it is named.
+        let named = Folder::with(entry(""));
+        let run = named.import(&["--backup", path.to_str().unwrap()]);
+        assert_eq!((run.status, run.losses().len()), (0, 1), "{}{}", run.output, run.errors);
+        assert!(run.losses()[0].contains(&why), "{}", run.output);
+    }
 }
