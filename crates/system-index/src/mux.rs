@@ -22,22 +22,29 @@ impl Mux {
         self.at.i2c()?.0.parse().ok()
     }
 
-    /// What is wrong with the multiplexers of a system, in sentences; nothing when all is well.
-    pub fn check(muxes: &[Self]) -> Vec<String> {
+    /// What is wrong with the multiplexers of a system, in sentences, each with the place in the list of the one that it is about;
+    /// nothing when all is well.
+    pub fn check(muxes: &[Self]) -> Vec<(usize, String)> {
         let (mut problems, mut parents, mut seen) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        for mux in muxes {
+        for (index, mux) in muxes.iter().enumerate() {
             let at = mux.at.as_str();
             let Some(bus) = mux.bus() else {
-                problems.push(format!("{at} is no address on an I²C bus"));
+                problems.push((index, format!("{at} is no address on an I²C bus")));
                 continue;
             };
             if !seen.insert(at) {
-                problems.push(format!("{at} appears twice"));
+                problems.push((index, format!("{at} appears twice")));
             }
             for behind in &mux.buses {
-                if let Some((other, _)) = parents.insert(*behind, (at, bus)) {
-                    problems.push(format!("bus {behind} is behind {at}, and behind {other}"));
-                }
+                let problem = match parents.insert(*behind, (index, bus)) {
+                    None => continue,
+                    Some((other, _)) if other == index => format!("bus {behind} is named twice behind {at}"),
+                    Some((other, _)) => {
+                        let other = muxes.get(other).map_or("another", |other| other.at.as_str());
+                        format!("bus {behind} is behind {at}, and behind {other}")
+                    }
+                };
+                problems.push((index, problem));
             }
         }
         let goes_round = |start: u32| {
@@ -52,7 +59,10 @@ impl Mux {
             })
         };
         problems.extend(
-            parents.keys().find(|bus| goes_round(**bus)).map(|bus| format!("bus {bus} is behind itself")),
+            parents
+                .iter()
+                .find(|(bus, _)| goes_round(**bus))
+                .map(|(bus, (index, _))| (*index, format!("bus {bus} is behind itself"))),
         );
         problems
     }
@@ -100,13 +110,16 @@ mod tests {
     fn what_no_machine_has_is_refused() {
         for (rows, problem) in [
             (&[("4-0070", "20, 21"), ("5-0070", "22")][..], None),
-            (&[("spi1.0", "20")], Some("spi1.0 is no address on an I²C bus")),
-            (&[("4-0070", "20"), ("4-0070", "21")], Some("4-0070 appears twice")),
-            (&[("4-0070", "20"), ("5-0070", "20")], Some("bus 20 is behind 5-0070, and behind 4-0070")),
-            (&[("4-0070", "4")], Some("bus 4 is behind itself")),
-            (&[("4-0070", "20"), ("20-0070", "21"), ("21-0070", "4")], Some("bus 4 is behind itself")),
+            (&[("spi1.0", "20")], Some((0, "spi1.0 is no address on an I²C bus"))),
+            (&[("4-0070", "20"), ("4-0070", "21")], Some((1, "4-0070 appears twice"))),
+            (&[("4-0070", "20"), ("5-0070", "20")], Some((1, "bus 20 is behind 5-0070, and behind 4-0070"))),
+            (&[("4-0070", "20, 20")], Some((0, "bus 20 is named twice behind 4-0070"))),
+            (&[("4-0070", "4")], Some((0, "bus 4 is behind itself"))),
+            (&[("4-0070", "20"), ("20-0070", "21"), ("21-0070", "4")], Some((2, "bus 4 is behind itself"))),
         ] {
-            assert_eq!(Mux::check(&muxes(rows)).first().map(String::as_str), problem, "{rows:?}");
+            let found = Mux::check(&muxes(rows));
+            let found = found.first().map(|(index, problem)| (*index, problem.as_str()));
+            assert_eq!(found, problem, "{rows:?}");
         }
     }
 }

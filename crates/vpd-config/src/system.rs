@@ -314,14 +314,18 @@ impl System {
     }
 
     fn check_wires(&self, findings: &mut Findings) {
-        for problem in Mux::check(&self.muxes) {
-            findings.wrong(wrong_at(&self.files, &[&["mux"]], format!("mux: {problem}")));
+        for (index, problem) in Mux::check(&self.muxes) {
+            let index = index.to_string();
+            let ways: [&[&str]; 2] = [&["mux", &index], &["mux"]];
+            findings.wrong(wrong_at(&self.files, &ways, format!("mux: {problem}")));
         }
     }
 
     /// Both sides of a backup are FRUs with records.
     fn check_backups(&self, findings: &mut Findings) {
-        for backup in &self.backups {
+        for (index, backup) in self.backups.iter().enumerate() {
+            let index = index.to_string();
+            let ways: [&[&str]; 2] = [&["backup", &index], &["backup"]];
             let sides = [Some(&backup.source), backup.destination.as_ref()].into_iter().flatten();
             let fault = |key: &EepromKey| match self.frus.get(key).map(|fru| fru.as_system_eeprom(key)) {
                 None => Some(format!("{key} is no fru of this system")),
@@ -329,7 +333,7 @@ impl System {
                 Some(Some(_)) => None,
             };
             for problem in sides.filter_map(fault).chain(backup.check()) {
-                findings.wrong(wrong_at(&self.files, &[&["backup"]], format!("backup: {problem}")));
+                findings.wrong(wrong_at(&self.files, &ways, format!("backup: {problem}")));
             }
         }
     }

@@ -103,6 +103,19 @@ fn wires_and_backups_have_to_be_possible() {
         (&[("vpd.d/10-a.toml", &mux("at = \"4-0070\"\nbuses = [4]"))], &["mux: bus 4 is behind itself"]),
         (&[("vpd.d/10-a.toml", &mux("bus = 4"))], &["line 3", "bus"]),
         (
+            &[("vpd.d/10-a.toml", &mux("at = \"4-0070\"\n[[mux]]\nat = \"5-0070\"\nbuses = [20, 20]"))],
+            &["10-a.toml:4: mux: bus 20 is named twice behind 5-0070"],
+        ),
+        (
+            &[(
+                "vpd.d/10-a.toml",
+                &backup(&format!(
+                    "source = \"8-0050\"\n{keywords}\n[[backup]]\nsource = \"9-0050\"\n{keywords}"
+                )),
+            )],
+            &["10-a.toml:13: backup: 9-0050 is no fru of this system"],
+        ),
+        (
             &[("vpd.d/10-a.toml", &backup(&format!("source = \"9-0050\"\n{keywords}")))],
             &["10-a.toml:10", "backup: 9-0050 is no fru of this system"],
         ),
