@@ -79,6 +79,12 @@ impl Interfaces {
         }
         let split = Unexpanded::parse(text).ok().and_then(|code| code.without_node());
         let (node, plain) = match split {
+            Some((_, plain)) if plain.without_node().is_some() => {
+                let why =
+                    format!("{} names more than one node; write it as the object's `location`", code.value);
+                losses.add(&code.place, why);
+                return;
+            }
             Some((node, plain)) => (Some(node), plain.to_string()),
             None => (None, text.to_owned()),
         };

@@ -233,6 +233,19 @@ fn a_multiplexer_behind_another_is_the_last_of_its_path() {
     assert!(text.contains("\n[[mux]]\nat = \"20-0071\"\n"), "{text}");
 }
 
+#[test]
+fn a_code_with_two_nodes_is_listed_and_left_out() {
+    for code in ["Ufcs-N00-N00-P9", "Ufcs-N00-N01", "Ufcs-ND0-N00-P9"] {
+        let json = entries(&located(&format!("{ROOT}/system/chassis/b"), code));
+        let place = format!(
+            "{PLACE}.extraInterfaces.\"xyz.openbmc_project.Inventory.Decorator.LocationCode\".LocationCode"
+        );
+        let (run, text) = listed(&json, &place, "names more than one node");
+        assert_eq!(run.losses().len(), 1, "{}", run.output);
+        assert!(!text.contains("\nlocation = "), "{text}");
+    }
+}
+
 /// The two interfaces with a location code, in either order.
 #[test]
 fn a_contradicting_node_is_listed_whichever_interface_has_it() {
