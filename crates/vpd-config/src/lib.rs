@@ -146,20 +146,20 @@ pub fn run(
         Err(error) => return print(output, &error.to_string(), 0),
     };
     match perform(&arguments.action) {
-        Ok(Done { text, warnings, status }) => {
-            for warning in warnings {
-                let status = print(errors, &format!("vpd-config: warning: {warning}\n"), 0);
-                if status != 0 {
-                    return status;
-                }
-            }
-            print(output, &text, status)
-        }
+        Ok(Done { text, warnings, status }) => match print(errors, &lines_of(&warnings), 0) {
+            0 => print(output, &text, status),
+            status => status,
+        },
         Err(problem) => {
             let lines = problem.each().iter().map(|problem| format!("vpd-config: {}\n", problem.chain()));
-            print(errors, &lines.collect::<String>(), problem.status())
+            let text = lines_of(problem.warnings()) + &lines.collect::<String>();
+            print(errors, &text, problem.status())
         }
     }
+}
+
+fn lines_of(warnings: &[Warning]) -> String {
+    warnings.iter().map(|warning| format!("vpd-config: warning: {warning}\n")).collect()
 }
 
 /// What was asked for is done.

@@ -44,8 +44,13 @@ impl Machine {
     pub(crate) fn load(source: &Source<'_>) -> Result<Self, Problem> {
         let mut findings = Findings::default();
         let sources = Sources::load(source.image, source.site)?;
-        let machine = Self::of(sources, &Hosted::load(source)?, &mut findings)?;
-        Ok(Self { warnings: findings.warnings, ..machine })
+        let machine = Self::of(sources, &Hosted::load(source)?, &mut findings);
+        let warnings = findings.warnings;
+        match machine {
+            Ok(machine) => Ok(Self { warnings, ..machine }),
+            Err(problem) if warnings.is_empty() => Err(problem),
+            Err(problem) => Err(Problem::Warned { problem: Box::new(problem), warnings }),
+        }
     }
 
     /// Compiles sources; what is only to be said is left in `findings`.

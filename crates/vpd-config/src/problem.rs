@@ -33,6 +33,14 @@ pub enum Problem {
     /// More than one of these.
     #[error("{}", lines(.0))]
     Several(Vec<Problem>),
+    /// What is wrong, and what is only to be said beside.
+    #[error("{problem}")]
+    Warned {
+        /// What is wrong.
+        problem: Box<Problem>,
+        /// What else was found.
+        warnings: Vec<Warning>,
+    },
     /// A file of the result cannot be written or removed.
     #[error("cannot write {}", .path.display())]
     Unwritable {
@@ -121,7 +129,16 @@ impl Problem {
     pub(crate) fn each(&self) -> &[Self] {
         match self {
             Self::Several(problems) => problems,
+            Self::Warned { problem, .. } => problem.each(),
             one => std::slice::from_ref(one),
+        }
+    }
+
+    /// What is only to be said.
+    pub(crate) fn warnings(&self) -> &[Warning] {
+        match self {
+            Self::Warned { warnings, .. } => warnings,
+            _ => &[],
         }
     }
 
@@ -129,6 +146,7 @@ impl Problem {
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Several(problems) => problems.first().map_or(65, Self::status),
+            Self::Warned { problem, .. } => problem.status(),
             Self::Usage(_) => 64,
             Self::Wrong { .. } | Self::Layer(service_config::ConfigError::Invalid { .. }) => 65,
             Self::Unreadable { .. } | Self::Layer(_) => 66,

@@ -197,3 +197,27 @@ fn a_property_of_the_owner_that_each_reading_overwrites_is_a_warning() {
     let marker = with(&format!("interfaces.\"{interface}\" = {{}}\n"));
     assert_eq!(Folder::with(&[("vpd.d/10-a.toml", &marker)]).build().errors, "");
 }
+
+#[test]
+fn what_is_only_warned_of_is_said_beside_what_is_wrong_too() {
+    let text = with(&format!("interfaces.\"{ITEM}\" = {{ PrettyNam = \"x\", Present = 7 }}\n"));
+    for folder in [
+        Folder::with(&[("vpd.d/10-a.toml", &text)]),
+        // Wrong is what all systems together come to.
+        Folder::with(&[
+            ("vpd.d/10-a.toml", &text.replace("Present = 7", "Present = true")),
+            ("systems/a/10-a.toml", "[[match]]\nim = \"50001001\"\n"),
+        ]),
+    ] {
+        let run = folder.build();
+        assert_eq!((run.status, run.errors.lines().count()), (65, 2), "{}", run.errors);
+        let (warning, error) = run.errors.split_once('\n').unwrap();
+        assert!(
+            warning.starts_with("vpd-config: warning: ") && warning.contains("PrettyNam"),
+            "{}",
+            run.errors
+        );
+        assert!(error.starts_with("vpd-config: ") && !error.contains("warning"), "{}", run.errors);
+        assert!(folder.files().is_empty());
+    }
+}
