@@ -4,11 +4,13 @@
 //! then applied. Of an interface only what was given is held; every other property has what the schema says that it starts
 //! with.
 
+mod aside;
 mod errors;
 mod plan;
 mod planner;
 mod setting;
 
+pub use aside::Aside;
 pub use errors::{NotifyError, PlanError, SetError};
 pub use plan::{Plan, Told};
 pub use setting::Setting;
@@ -53,6 +55,8 @@ pub struct HostedObject {
 #[derive(Debug, Default)]
 pub struct Inventory {
     objects: BTreeMap<String, HostedObject>,
+    /// What is kept of interfaces without being shown; few objects have any.
+    aside: BTreeMap<String, BTreeMap<Place, Aside>>,
     totals: Totals,
 }
 
@@ -251,6 +255,7 @@ impl Inventory {
     /// Takes an object out; returns its interfaces.
     pub fn remove(&mut self, schema: &Schema, path: &str) -> Option<Vec<Place>> {
         let object = self.objects.remove(path)?;
+        self.aside.remove(path);
         let gone = object.totals(schema);
         self.totals = Totals {
             bytes: self.totals.bytes - gone.bytes,
@@ -318,17 +323,31 @@ fn size(hosted: &HostedInterface, schema: &InterfaceSchema) -> usize {
     added - replaced
 }
 
-/// What of an interface is kept: the values that were given, old ones and new ones, by name.
+/// What of an interface is kept: the values that were given, old ones and new ones, by name, and those that cannot be shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Kept<'a> {
     schema: &'a InterfaceSchema,
     old: &'a [Held],
     new: &'a [plan::New],
+    aside: Option<&'a Aside>,
+}
+
+impl Kept<'_> {
+    /// Whether a property of this name has a value that can be shown.
+    fn is_given(&self, name: &str) -> bool {
+        self.schema.place(name).is_some_and(|place| {
+            self.old.iter().any(|held| held.property == place)
+                || self.new.iter().any(|new| new.property == place)
+        })
+    }
 }
 
 impl Serialize for Kept<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
+        for (name, json) in self.aside.into_iter().flatten().filter(|(name, _)| !self.is_given(name)) {
+            map.serialize_entry(name, json)?;
+        }
         let (mut old, mut new) = (self.old.iter().peekable(), self.new.iter().peekable());
         loop {
             let next = [old.peek().map(|held| held.property), new.peek().map(|new| new.property)];

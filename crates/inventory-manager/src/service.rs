@@ -69,7 +69,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     bus::refuse_second(&connection, manager::BUS_NAME).await?;
     let mut inventory = Inventory::default();
     let mut restoring = Restoring::new(&schema, &mut inventory);
-    let mut store = Store::open(&settings.state_directory, RealDisk, &mut |entry| restoring.take(&entry))
+    let mut store = Store::open(&settings.state_directory, RealDisk, &mut |entry| restoring.take(entry))
         .with_context(|| format!("cannot use {}", settings.state_directory.display()))?;
     restoring.finish();
     if let Some(folder) = settings.adopt_from(&start.root)

@@ -216,7 +216,7 @@ fn start(folder: &Path, schema: &Schema) -> (usize, Totals) {
     ALLOCATOR.reset_peak_usage();
     let mut inventory = Inventory::default();
     let mut restoring = Restoring::new(schema, &mut inventory);
-    let store = Store::open(folder, RealDisk, &mut |entry| restoring.take(&entry)).unwrap();
+    let store = Store::open(folder, RealDisk, &mut |entry| restoring.take(entry)).unwrap();
     restoring.finish();
     let peak = ALLOCATOR.peak_usage() - before;
     drop(store);

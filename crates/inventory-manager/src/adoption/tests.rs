@@ -63,7 +63,7 @@ impl Machine {
     fn start_on<D: Disk>(&self, disk: D) -> io::Result<(Store<D>, Shown)> {
         let mut inventory = Inventory::default();
         let mut restoring = crate::restoring::Restoring::new(&self.schema, &mut inventory);
-        let mut store = Store::open(&self.state(), disk, &mut |entry| restoring.take(&entry))?;
+        let mut store = Store::open(&self.state(), disk, &mut |entry| restoring.take(entry))?;
         if store.claim() {
             adopt(&mut store, &self.source(), &mut inventory);
         }
@@ -93,7 +93,7 @@ impl Machine {
     fn kept(&self) -> Shown {
         let mut inventory = Inventory::default();
         let mut restoring = crate::restoring::Restoring::new(&self.schema, &mut inventory);
-        Store::open(&self.state(), RealDisk, &mut |entry| restoring.take(&entry)).unwrap();
+        Store::open(&self.state(), RealDisk, &mut |entry| restoring.take(entry)).unwrap();
         self.shown(&inventory)
     }
 

@@ -123,7 +123,8 @@ impl<'a> Plan<'a> {
                 let schema = schema.at(one.interface)?;
                 let old = known.and_then(|known| known.interface(one.interface));
                 let old = old.map_or(&[][..], |hosted| &hosted.held);
-                Some((object.path, schema.name(), Kept { schema, old, new: &one.new }))
+                let aside = inventory.aside(object.path, one.interface);
+                Some((object.path, schema.name(), Kept { schema, old, new: &one.new, aside }))
             })
         })
     }

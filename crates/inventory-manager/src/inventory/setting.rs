@@ -31,7 +31,8 @@ impl Setting<'_> {
     ) -> Option<(&'s str, &'s str, Kept<'s>)> {
         let schema = schema.at(self.interface).filter(|_| self.is_kept)?;
         let hosted = inventory.objects.get(self.path)?.interface(self.interface)?;
-        Some((self.path, schema.name(), Kept { schema, old: &hosted.held, new: &self.new }))
+        let aside = inventory.aside(self.path, self.interface);
+        Some((self.path, schema.name(), Kept { schema, old: &hosted.held, new: &self.new, aside }))
     }
 }
 

@@ -80,7 +80,7 @@ impl Machine {
 fn start(folder: &Path, schema: &Schema) -> (Inventory, Store) {
     let mut inventory = Inventory::default();
     let mut restoring = Restoring::new(schema, &mut inventory);
-    let store = Store::open(folder, RealDisk, &mut |entry| restoring.take(&entry)).unwrap();
+    let store = Store::open(folder, RealDisk, &mut |entry| restoring.take(entry)).unwrap();
     (inventory, store)
 }
 
@@ -288,6 +288,57 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_a_schema_does_not_know_for_a_while_is_kept_when_its_interface_is_written() {
+    let with =
+        |all: &str| Schema::from_fragment(&toml::from_str(&format!("{SCHEMA}{all}")).unwrap()).unwrap();
+    let site = |names: &[(&str, &str)]| {
+        let property =
+            |(name, kind): &(&str, &str)| format!("{name} = {{ type = \"{kind}\", owner = true }}\n");
+        with(&format!("[\"a.Site\"]\n{}", names.iter().map(property).collect::<String>()))
+    };
+    let full = || site(&[("Extra", "s"), ("Kind", "s"), ("S", "s"), ("Tag", "s")]);
+    let reduced = site(&[("Kind", "q"), ("S", "s"), ("Tag", "s")]);
+    let mut machine = Machine { schema: full(), ..Machine::new() };
+    let mut given = object("/s", "a.Site", "S", text('a', 1));
+    given.interface("a.Site").set("Extra", text('e', 3));
+    given.interface("a.Site").set("Kind", text('k', 3));
+    machine.notify(vec![given]).unwrap();
+    let shown = |machine: &Machine, property: &str| {
+        machine.inventory.value(&machine.schema, "/s", "a.Site", property).cloned()
+    };
+    let held = |text: &str| Some(crate::types::Value::Text(text.into()));
+    // The site's file breaks, and the interface is written again, each way there is.
+    machine.schema = reduced;
+    (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+    assert_eq!(shown(&machine, "Extra"), None);
+    machine.notify(vec![object("/s", "a.Site", "S", text('b', 1))]).unwrap();
+    machine.set("/s", "a.Site", "Tag", "mine").unwrap();
+    machine.expect_the_same_after_a_start();
+    // It counts, so that no call makes more of it than a start reads.
+    let bytes = machine.inventory.totals().bytes;
+    machine.schema = full();
+    (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+    let values = ["Extra", "Kind", "S", "Tag"].map(|property| shown(&machine, property));
+    assert_eq!(values, [held("eee"), held("kkk"), held("b"), held("mine")]);
+    assert!(bytes > machine.inventory.totals().bytes - 2 * crate::limits::PER_PROPERTY);
+    // A value that is given replaces what did not fit; what is deleted does not come back.
+    machine.schema = with("[\"a.Site\"]\nKind = \"q\"\n");
+    (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+    machine.notify(vec![object("/s", "a.Site", "Kind", Value::Short(7))]).unwrap();
+    let given = shown(&machine, "Kind");
+    assert!(given.is_some() && given != held("kkk"));
+    machine.expect_the_same_after_a_start();
+    assert_eq!(shown(&machine, "Kind"), given);
+    assert!(machine.inventory.remove(&machine.schema, "/s").is_some());
+    assert_eq!(machine.inventory.totals(), Inventory::default().totals());
+    machine.store.write(&|take| take(Change::Remove { path: "/s" })).unwrap();
+    machine.notify(vec![object("/s", "a.Site", "Kind", Value::Short(8))]).unwrap();
+    machine.schema = full();
+    (machine.inventory, machine.store) = start(machine.folder.path(), &machine.schema);
+    assert_eq!(shown(&machine, "Extra"), held(""));
 }
 
 #[test]
