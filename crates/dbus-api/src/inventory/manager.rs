@@ -6,8 +6,9 @@
 use super::delivery::{Delivery, watched};
 use super::notification::Notification;
 use crate::call::{self, CallError, Target};
+use crate::outstanding::Outstanding;
 use std::time::Duration;
-use zbus::Connection;
+use zbus::{Connection, Message};
 
 pub use super::delivery::{Cause, Manner, Refusal};
 
@@ -41,14 +42,44 @@ pub async fn notify_or_each<S: Future<Output = ()>>(
 ) -> Result<Vec<Refusal>, CallError> {
     let mut delivery = Delivery::new(notification);
     while let Some((path, part)) = delivery.next() {
-        let behind = async { matches!(ask(connection).await, Ok(()) | Err(CallError::Refused { .. })) };
+        let behind = async { is_answer(&ask(connection).await) };
         let answer = watched(notify(connection, &part), pause(manner.patience()), behind).await;
         delivery.take(path, answer, manner)?;
     }
     Ok(delivery.refusals())
 }
 
-/// Asks for an answer and nothing else, by the one call that a parser may make.
-async fn ask(connection: &Connection) -> Result<(), CallError> {
-    notify(connection, &Notification::default()).await
+/// Asks for an answer and nothing else, by the one call that a parser may make. Of the bus's own errors and the manager's,
+/// which can have the same names, only the message itself says whose it is.
+async fn ask(connection: &Connection) -> Result<Message, CallError> {
+    let owner = call::owner(connection, BUS_NAME).await?;
+    let empty = Notification::default();
+    let mut sent = Outstanding::send(connection, &TARGET, &owner, NOTIFY, &empty).await?;
+    sent.answer().await
+}
+
+/// Whether the manager itself has answered. That the bus does not let the call through says nothing of the calls before it.
+fn is_answer(answer: &Result<Message, CallError>) -> bool {
+    matches!(answer, Ok(_) | Err(CallError::Refused { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::answered_with_error;
+
+    #[test]
+    fn only_what_the_manager_itself_says_is_an_answer_to_the_empty_call() {
+        let call = Message::method_call(super::super::ROOT, NOTIFY).build(&()).unwrap();
+        let errors = ["LimitsExceeded", "AccessDenied", "NoReply", "ServiceUnknown", "Failed"];
+        for (sender, expected) in [(":1.7", true), ("org.freedesktop.DBus", false)] {
+            for error in errors.map(|name| format!("org.freedesktop.DBus.Error.{name}")) {
+                let message = Message::error(&call.header(), error.as_str()).sender(sender).build(&"text");
+                let answer = Err(answered_with_error(BUS_NAME, &message.unwrap()));
+                assert_eq!(is_answer(&answer), expected, "{error} of {sender}");
+            }
+        }
+        assert!(is_answer(&Ok(Message::method_return(&call.header()).build(&()).unwrap())));
+        assert!(!is_answer(&Err(CallError::TimedOut { destination: BUS_NAME })));
+    }
 }
