@@ -2,7 +2,7 @@
 
 use crate::codes::{Codes, Plan};
 use dbus_api::call::CallError;
-use dbus_api::inventory::manager::{self, Manner};
+use dbus_api::inventory::manager::{self, Manner, Refusal};
 use dbus_api::inventory::notification::{Notification, Object};
 use dbus_api::inventory::{located, property};
 use std::time::Duration;
@@ -28,15 +28,16 @@ pub async fn perform(connection: &Connection, plan: &Plan, manner: &Manner) -> R
     if codes.is_shown() {
         return Ok(Done { codes, refused: 0 });
     }
-    let refusals =
-        manager::notify_or_each(connection, &notification(&codes), manner, tokio::time::sleep).await?;
     let mut refused = 0;
-    for refusal in refusals {
+    // Told as it comes: the round may end before the last object has its answer.
+    let mut tell = |Refusal { object, cause }: Refusal| {
         // The whole counts for nothing when its objects were taken one by one.
-        let Some(object) = refusal.object else { continue };
+        let Some(object) = object else { return };
         refused += 1;
-        log::warn!("the inventory did not take a location code: {} object={object}", refusal.cause);
-    }
+        log::warn!("the inventory did not take a location code: {cause} object={object}");
+    };
+    let (notification, pause) = (notification(&codes), tokio::time::sleep);
+    manager::notify_or_each(connection, &notification, manner, pause, &mut tell).await?;
     log::info!("location codes are published count={}", codes.different.len().saturating_sub(refused));
     if let Some((object, tag)) = codes.asset_tag.as_ref().filter(|_| refused == 0) {
         log::info!("the system had no asset tag, it was given one tag={tag} object={object}");

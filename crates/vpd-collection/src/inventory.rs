@@ -2,7 +2,7 @@
 
 use crate::collection::{Extent, Power};
 use anyhow::{Context as _, bail};
-use dbus_api::inventory::manager::{self, Manner};
+use dbus_api::inventory::manager::{self, Cause, Manner, Refusal};
 use dbus_api::inventory::notification::Notification;
 use dbus_api::inventory::shown;
 use dbus_api::inventory::{AVAILABILITY, ENABLE, OPERATIONAL_STATUS};
@@ -133,13 +133,47 @@ async fn tell(inventory: &Inventory, notification: &Notification<'_>) -> anyhow:
         return Ok(());
     }
     let Inventory { connection, manner, .. } = inventory;
-    let refusals = manager::notify_or_each(connection, notification, manner, tokio::time::sleep).await?;
-    let mut refused =
-        refusals.iter().filter_map(|refusal| Some((refusal.object.as_deref()?, &refusal.cause)));
-    let Some((object, cause)) = refused.next() else { return Ok(()) };
-    match refused.count() {
-        0 => bail!("the inventory did not take {object}: {cause}"),
-        more => bail!("the inventory did not take {object} and {more} more: {cause}"),
+    let mut refused = Refused::default();
+    let mut add = |refusal| refused.add(refusal, &mut |line| log::error!("{line}"));
+    let told = manager::notify_or_each(connection, notification, manner, tokio::time::sleep, &mut add).await;
+    match (told, refused.summary()) {
+        (told, None) => Ok(told?),
+        (Ok(()), Some(summary)) => bail!(summary),
+        (Err(error), Some(summary)) => Err(anyhow::Error::new(error).context(summary)),
+    }
+}
+
+/// Objects that the inventory did not take; each is told as it becomes known, since the last may never have its answer.
+#[derive(Debug, Default)]
+struct Refused {
+    first: Option<(String, Cause)>,
+    count: usize,
+}
+
+impl Refused {
+    /// So many have a line of their own: priming tells of all objects of a machine at once.
+    const TOLD: usize = 64;
+
+    fn add(&mut self, Refusal { object, cause }: Refusal, tell: &mut dyn FnMut(String)) {
+        // The whole counts for nothing when its objects were taken one by one.
+        let Some(object) = object else { return };
+        self.count += 1;
+        match self.count {
+            ..=Self::TOLD => tell(format!("the inventory did not take an object: {cause} object={object}")),
+            count if count == Self::TOLD + 1 => {
+                tell("the inventory did not take further objects, which are only counted".to_owned())
+            }
+            _ => {}
+        }
+        self.first.get_or_insert((object, cause));
+    }
+
+    fn summary(&self) -> Option<String> {
+        let (object, cause) = self.first.as_ref()?;
+        Some(match self.count {
+            ..=1 => format!("the inventory did not take {object}: {cause}"),
+            count => format!("the inventory did not take {object} and {} more: {cause}", count - 1),
+        })
     }
 }
 
@@ -160,4 +194,25 @@ fn usable_records(report: &Report) -> BTreeSet<String> {
     let records = records.filter(|record| !matches!(record.outcome, Outcome::Bad | Outcome::Skipped));
     usable.extend(records.map(|record| record.name.clone()));
     usable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_object_that_was_not_taken_has_its_line_and_many_are_counted() {
+        let (mut refused, mut lines) = (Refused::default(), Vec::new());
+        let mut add = |object: Option<String>| {
+            refused.add(Refusal { object, cause: Cause::Dropped }, &mut |line| lines.push(line));
+        };
+        add(None);
+        (0..100).for_each(|number| add(Some(format!("/o{number}"))));
+        assert_eq!(lines.len(), Refused::TOLD + 1);
+        assert!(lines[1].contains("dropped the call") && lines[1].ends_with("object=/o1"), "{lines:?}");
+        assert!(
+            refused.summary().unwrap().starts_with("the inventory did not take /o0 and 99 more: the manager")
+        );
+        assert_eq!(Refused::default().summary(), None);
+    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use dbus_api::call::CallError;
-use dbus_api::inventory::manager::{self, Manner, Refusal};
+use dbus_api::inventory::manager::{self, Cause, Manner, Refusal};
 use dbus_api::inventory::notification::Notification;
 use dbus_api::vpd::collection::{self, InventoryAnswer, Report};
 use fru_publication::Publication;
@@ -43,60 +43,91 @@ pub(crate) async fn deliver(
             return Err(error);
         }
     };
+    // What is known when the time is over stays known.
+    let mut refused = Refused::default();
+    let publishing = publish(&connection, &report.key, &publication.notification, &mut refused);
     // The connection's own limit counts from when a call is sent; a bus that reads nothing never gets there.
-    let publishing =
-        tokio::time::timeout(PUBLISH_LIMIT, publish(&connection, &report.key, &publication.notification));
-    let outcome = publishing.await.unwrap_or(Err(CallError::TimedOut { destination: manager::BUS_NAME }));
-    report.inventory = match &outcome {
-        Ok(refused) if refused.is_empty() => InventoryAnswer::Published,
-        Ok(refused) if refused.len() < publication.notification.objects.len() => InventoryAnswer::Partly,
-        Ok(_) => InventoryAnswer::Refused,
-        Err(_) => InventoryAnswer::Unreachable,
-    };
-    if let Ok(refused) = &outcome {
-        add_reason(report, refused);
+    let outcome = tokio::time::timeout(PUBLISH_LIMIT, publishing).await;
+    let outcome = outcome.unwrap_or(Err(CallError::TimedOut { destination: manager::BUS_NAME }));
+    report.inventory = refused.answer(&outcome, publication.notification.objects.len());
+    if let Some(reason) = refused.reason(outcome.is_ok()) {
+        add_reason(report, &reason);
     }
     report.finished = now();
     hand_in(&connection, report, &image()).await;
-    let refused = outcome.context("cannot publish").context(Exit::PeerUnavailable)?;
-    Ok(if refused.is_empty() { Delivery::Published } else { Delivery::Refused })
+    outcome.context("cannot publish").context(Exit::PeerUnavailable)?;
+    Ok(if refused.objects.is_empty() { Delivery::Published } else { Delivery::Refused })
 }
 
-/// Says in the report which objects are not in the inventory, and why the first of them is not.
-fn add_reason(report: &mut Report, refused: &[Refusal]) {
-    const SHOWN: usize = 8;
-    let Some(first) = refused.first() else { return };
-    let mut paths: Vec<&str> =
-        refused.iter().take(SHOWN).filter_map(|refusal| refusal.object.as_deref()).collect();
-    if refused.len() > SHOWN {
-        paths.push("…");
-    }
+fn add_reason(report: &mut Report, reason: &str) {
     if !report.reason.is_empty() {
         report.reason.push_str("; ");
     }
-    report.reason.push_str(&format!("not in the inventory: {}: {}", paths.join(" "), first.cause));
+    report.reason.push_str(reason);
 }
 
-/// The objects that the inventory did not take. Errors: it could not be reached, or fell silent.
+/// What the inventory did not take, as far as it is known.
+#[derive(Debug, Default)]
+struct Refused {
+    /// Why it did not take the whole, if it did not.
+    whole: Option<Cause>,
+    objects: Vec<(String, Cause)>,
+}
+
+impl Refused {
+    fn add(&mut self, Refusal { object, cause }: Refusal, key: &str) {
+        match object {
+            None => {
+                log::warn!(
+                    "the inventory did not take the whole, so it is sent object by object fru={key}: {cause}"
+                );
+                self.whole = Some(cause);
+            }
+            Some(object) => {
+                log::error!("the inventory did not take an object fru={key} object={object}: {cause}");
+                self.objects.push((object, cause));
+            }
+        }
+    }
+
+    /// What the report says that the inventory made of so many objects.
+    fn answer(&self, outcome: &Result<(), CallError>, count: usize) -> InventoryAnswer {
+        match outcome {
+            Err(_) => InventoryAnswer::Unreachable,
+            Ok(()) if self.objects.is_empty() => InventoryAnswer::Published,
+            Ok(()) if self.objects.len() < count => InventoryAnswer::Partly,
+            Ok(()) => InventoryAnswer::Refused,
+        }
+    }
+
+    /// Which objects are not in the inventory, and why the first of them is not. Where the delivery did not end, that is what is
+    /// known so far, be it of the whole only.
+    fn reason(&self, is_ended: bool) -> Option<String> {
+        const SHOWN: usize = 8;
+        let so_far = if is_ended { "" } else { " when the time was over, or the inventory gone" };
+        let Some((_, cause)) = self.objects.first() else {
+            let cause = self.whole.as_ref().filter(|_| !is_ended)?;
+            return Some(format!("not in the inventory as a whole{so_far}: {cause}"));
+        };
+        let mut paths: Vec<&str> = self.objects.iter().take(SHOWN).map(|(path, _)| path.as_str()).collect();
+        if self.objects.len() > SHOWN {
+            paths.push("…");
+        }
+        Some(format!("not in the inventory{so_far}: {}: {cause}", paths.join(" ")))
+    }
+}
+
+/// Publishes; what the inventory does not take is told and added as it becomes known. Errors: it could not be reached, or fell
+/// silent.
 async fn publish(
     connection: &Connection,
     key: &str,
     notification: &Notification<'_>,
-) -> Result<Vec<Refusal>, CallError> {
+    refused: &mut Refused,
+) -> Result<(), CallError> {
     let manner = Manner::default();
-    let mut refusals = manager::notify_or_each(connection, notification, &manner, tokio::time::sleep).await?;
-    for Refusal { object, cause } in &refusals {
-        match object {
-            None => log::warn!(
-                "the inventory did not take the whole, so it was sent object by object fru={key}: {cause}"
-            ),
-            Some(object) => {
-                log::error!("the inventory did not take an object fru={key} object={object}: {cause}")
-            }
-        }
-    }
-    refusals.retain(|refusal| refusal.object.is_some());
-    Ok(refusals)
+    let mut add = |refusal| refused.add(refusal, key);
+    manager::notify_or_each(connection, notification, &manner, tokio::time::sleep, &mut add).await
 }
 
 /// When nobody collects, the report goes to standard output.
@@ -116,5 +147,31 @@ fn print(report: &Report) {
     let printed = crate::show::report(report).and_then(|line| service_runtime::print(&line));
     if let Err(error) = printed {
         log::warn!("the report cannot be printed: {error:#} fru={}", report.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_taken_is_named_also_when_the_time_is_over() {
+        let (mut refused, error) = (Refused::default(), || Err(CallError::TimedOut { destination: "a.B" }));
+        assert_eq!((refused.reason(true), refused.reason(false)), (None, None));
+        assert_eq!(refused.answer(&Ok(()), 2), InventoryAnswer::Published);
+        refused.add(Refusal { object: None, cause: Cause::Dropped }, "key");
+        assert_eq!((refused.reason(true), refused.answer(&Ok(()), 2)), (None, InventoryAnswer::Published));
+        let reason = refused.reason(false).unwrap();
+        assert!(
+            reason.starts_with("not in the inventory as a whole when") && reason.contains("dropped the call")
+        );
+        refused.add(Refusal { object: Some("/system/a".to_owned()), cause: Cause::Dropped }, "key");
+        for is_ended in [true, false] {
+            let reason = refused.reason(is_ended).unwrap();
+            assert!(reason.contains(": /system/a: the manager dropped"), "{reason}");
+        }
+        assert_eq!(refused.answer(&error(), 2), InventoryAnswer::Unreachable);
+        assert_eq!(refused.answer(&Ok(()), 2), InventoryAnswer::Partly);
+        assert_eq!(refused.answer(&Ok(()), 1), InventoryAnswer::Refused);
     }
 }

@@ -75,13 +75,12 @@ pub(super) struct Delivery<'n, 'a> {
     notification: &'n Notification<'a>,
     /// Objects that are still to be sent by themselves, once the whole was not taken.
     rest: Option<std::slice::Iter<'n, Object<'a>>>,
-    refusals: Vec<Refusal>,
     is_taken: bool,
 }
 
 impl<'n, 'a> Delivery<'n, 'a> {
     pub(super) fn new(notification: &'n Notification<'a>) -> Self {
-        Self { notification, rest: None, refusals: Vec::new(), is_taken: false }
+        Self { notification, rest: None, is_taken: false }
     }
 
     /// What is to be sent next, with the path of an object that goes by itself; nothing at the end.
@@ -95,7 +94,8 @@ impl<'n, 'a> Delivery<'n, 'a> {
         }
     }
 
-    /// What came of it: an answer, or nothing for a call that was dropped.
+    /// What came of it: an answer, or nothing for a call that was dropped. The result is what was not taken: the whole, or an
+    /// object that is at fault.
     ///
     /// Errors: the inventory could not be reached, or fell silent.
     pub(super) fn take(
@@ -103,11 +103,11 @@ impl<'n, 'a> Delivery<'n, 'a> {
         path: Option<&str>,
         answer: Option<Result<(), CallError>>,
         manner: &Manner,
-    ) -> Result<(), CallError> {
+    ) -> Result<Option<Refusal>, CallError> {
         let cause = match answer {
             Some(Ok(())) => {
                 self.is_taken = path.is_none();
-                return Ok(());
+                return Ok(None);
             }
             Some(Err(CallError::Refused { name, text, .. })) => Cause::Error { name, text },
             Some(Err(error)) => return Err(error),
@@ -116,16 +116,10 @@ impl<'n, 'a> Delivery<'n, 'a> {
                 Cause::Dropped
             }
         };
-        self.refusals.push(Refusal { object: path.map(str::to_owned), cause });
         if path.is_none() {
             self.rest = Some(self.notification.objects.iter());
         }
-        Ok(())
-    }
-
-    /// Nothing, or the whole followed by the objects that are at fault.
-    pub(super) fn refusals(self) -> Vec<Refusal> {
-        self.refusals
+        Ok(Some(Refusal { object: path.map(str::to_owned), cause }))
     }
 }
 

@@ -32,21 +32,25 @@ pub async fn notify(connection: &Connection, notification: &Notification<'_>) ->
 /// Sends one `Notify`; where that is refused or dropped, one per object, so that a bad one does not sink the rest. `pause`
 /// passes when so much time has.
 ///
-/// Result: what was not taken: nothing, or the whole followed by the objects that are at fault.
+/// What was not taken goes to `refused` as it becomes known, so that it is not lost when the caller's time is over: nothing, or
+/// the whole followed by the objects that are at fault.
 /// Errors: as [`notify`], but for refusals; what was sent before stays. A manager that is slow is waited for as in [`notify`].
 pub async fn notify_or_each<S: Future<Output = ()>>(
     connection: &Connection,
     notification: &Notification<'_>,
     manner: &Manner,
     pause: impl Fn(Duration) -> S,
-) -> Result<Vec<Refusal>, CallError> {
+    refused: &mut (dyn FnMut(Refusal) + Send),
+) -> Result<(), CallError> {
     let mut delivery = Delivery::new(notification);
     while let Some((path, part)) = delivery.next() {
         let behind = async { is_answer(&ask(connection).await) };
         let answer = watched(notify(connection, &part), pause(manner.patience()), behind).await;
-        delivery.take(path, answer, manner)?;
+        if let Some(refusal) = delivery.take(path, answer, manner)? {
+            refused(refusal);
+        }
     }
-    Ok(delivery.refusals())
+    Ok(())
 }
 
 /// Asks for an answer and nothing else, by the one call that a parser may make. Of the bus's own errors and the manager's,
