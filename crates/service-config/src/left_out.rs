@@ -5,9 +5,13 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::slice;
 
-/// As [`load`](crate::load), but a site's file that is wrong is left out, by itself or together with the others, as `fits`
-/// says too. Where it would have replaced a file of the image, that one counts. What is wrong is the second result.
+/// As [`load`](crate::load), but a site's file that is wrong is left out, as `fits` says too. Where it would have replaced a
+/// file of another tree, that one counts. What is wrong is the second result, but for files that others have replaced.
+///
+/// What is no settings by itself is left out first, and the others are tried together: some may be right only together. Where
+/// that fails they are added one by one, and what was rejected is tried again once others are there.
 ///
 /// Errors: those of the image's own files.
 pub fn load_leaving_out<T: DeserializeOwned>(
@@ -16,36 +20,68 @@ pub fn load_leaving_out<T: DeserializeOwned>(
     fits: &dyn Fn(&T) -> Result<(), String>,
 ) -> Result<(Merged<T>, Vec<ConfigError>), ConfigError> {
     let [image, site @ ..] = TREES.map(|tree| root.join(tree).join(format!("{service}.d")));
-    let mut files = BTreeMap::new();
+    let mut files = Files::new();
     for path in list(&image)? {
-        let file = read(path)?;
-        if !file.text.is_empty() {
-            files.insert(name(&file.path), file);
-        }
+        files.insert(name(&path), (0, read(path)?));
     }
-    let last = files.values().last().map(|file| file.path.clone()).unwrap_or(image);
-    let mut merged = merged(&files, &last, fits)?;
-    let mut left_out = Vec::new();
-    for folder in site {
+    let last = files.values().map(|(_, file)| file.path.clone()).last().unwrap_or(image);
+    let mut taken = merged(&files, &last, fits)?;
+    let (mut left_out, mut wrong, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    for (rank, folder) in (1..).zip(site) {
         let mut paths = list(&folder).unwrap_or_else(|error| {
             left_out.push(error);
             Vec::new()
         });
         paths.sort_unstable();
         for path in paths {
-            let mut with = files.clone();
-            let added = read(path.clone()).and_then(|file| {
-                with.insert(name(&path), file);
-                with.retain(|_, file| !file.text.is_empty());
-                self::merged(&with, &path, fits)
-            });
-            match added {
-                Ok(added) => (merged, files) = (added, with),
-                Err(error) => left_out.push(error),
+            let file = read(path.clone()).and_then(|file| alone::<T>(&file).map(|()| file));
+            match file {
+                Ok(file) => rest.push((rank, file)),
+                Err(error) => wrong.push((rank, name(&path), error)),
             }
         }
     }
-    Ok((merged, left_out))
+    let mut all = files.clone();
+    all.extend(rest.iter().map(|(rank, file)| (name(&file.path), (*rank, file.clone()))));
+    match merged(&all, &last, fits) {
+        Ok(merged) => (taken, files) = (merged, all),
+        Err(_) => loop {
+            let (before, mut rejected, mut errors) = (rest.len(), Vec::new(), Vec::new());
+            for (rank, file) in rest {
+                let mut with = files.clone();
+                let replaced = with.insert(name(&file.path), (rank, file.clone()));
+                // In a later round, what has replaced it may be there already.
+                if replaced.is_some_and(|(other, _)| other > rank) {
+                    continue;
+                }
+                match merged(&with, &file.path, fits) {
+                    Ok(merged) => (taken, files) = (merged, with),
+                    Err(error) => {
+                        errors.push((rank, name(&file.path), error));
+                        rejected.push((rank, file));
+                    }
+                }
+            }
+            if rejected.is_empty() || rejected.len() == before {
+                wrong.append(&mut errors);
+                break;
+            }
+            rest = rejected;
+        },
+    }
+    // In the order in which the files count.
+    wrong.sort_by(|(rank, name, _), (other_rank, other, _)| (rank, name).cmp(&(other_rank, other)));
+    let counts = |rank: usize, name: &OsString| files.get(name).is_none_or(|(other, _)| *other < rank);
+    left_out.extend(wrong.into_iter().filter(|(rank, name, _)| counts(*rank, name)).map(|(.., error)| error));
+    Ok((taken, left_out))
+}
+
+/// The files that count, by name, with the place of their trees; an empty one says that there is none.
+type Files = BTreeMap<OsString, (usize, SourceFile)>;
+
+/// Whether a file is settings by itself, whatever the others say.
+fn alone<T: DeserializeOwned>(file: &SourceFile) -> Result<(), ConfigError> {
+    if file.text.is_empty() { Ok(()) } else { merge::<T>(slice::from_ref(file)).map(drop) }
 }
 
 fn name(path: &Path) -> OsString {
@@ -54,11 +90,12 @@ fn name(path: &Path) -> OsString {
 
 /// All files together, of which one is new. Errors: they do not fit; unless it is another's fault, the new one is to blame.
 fn merged<T: DeserializeOwned>(
-    files: &BTreeMap<OsString, SourceFile>,
+    files: &Files,
     new: &Path,
     fits: &dyn Fn(&T) -> Result<(), String>,
 ) -> Result<Merged<T>, ConfigError> {
-    let files: Vec<SourceFile> = files.values().cloned().collect();
+    let files = files.values().map(|(_, file)| file).filter(|file| !file.text.is_empty());
+    let files: Vec<SourceFile> = files.cloned().collect();
     let blamed = |message: String| ConfigError::Invalid { path: new.to_owned(), message };
     let merged = merge::<T>(&files).map_err(|error| match error {
         ConfigError::Invalid { message, .. } => blamed(message),
