@@ -1,7 +1,7 @@
 //! Associations that machine layers configure: which objects get `Association.Definitions`, and what is in it.
 //!
 //! Shape: JSON files in `/usr/share/phosphor-inventory-manager`, as phosphor-inventory-manager
-//! reads them. An array of `{path, endpoints: [{types: {fType, rType}, paths}]}` is the default;
+//! reads them. An array of `{path, endpoints: [{types: {fType, rType}, paths}]}` is the default, to which each such file adds;
 //! an object `{condition: {path, interface, property, values}, associations: [the same]}` takes
 //! its place once its condition holds; the first of these in file name order wins for good. A condition holds while the
 //! property has one of the values: a truth, a number, a text, a list of numbers for bytes, or a list of texts, whichever is
@@ -87,20 +87,36 @@ struct Types {
 }
 
 fn definitions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Definitions, D::Error> {
-    Ok(collect(Vec::deserialize(deserializer)?))
+    Ok(collect(Definitions::new(), Vec::deserialize(deserializer)?))
 }
 
-fn collect(entries: Vec<Entry>) -> Definitions {
-    let mut definitions: BTreeMap<String, Growing> = BTreeMap::new();
+/// Adds entries to what is there; no object has an end twice.
+fn collect(mut definitions: Definitions, entries: Vec<Entry>) -> Definitions {
+    let mut ends: BTreeMap<String, Vec<[String; 3]>> = BTreeMap::new();
     for entry in entries {
-        let ends = definitions.entry(normal(&entry.path)).or_default();
+        let ends = ends.entry(normal(&entry.path)).or_default();
         for Endpoints { types, paths } in entry.endpoints {
-            for path in &paths {
-                [&types.forward, &types.reverse, path].into_iter().for_each(|text| ends.push(text));
-            }
+            ends.extend(paths.into_iter().map(|path| [types.forward.clone(), types.reverse.clone(), path]));
         }
     }
-    definitions.into_iter().map(|(path, ends)| (path, Value::Triples(ends.finish()))).collect()
+    for (path, ends) in ends {
+        let (mut all, mut seen) = (Growing::default(), BTreeSet::new());
+        let known = definitions.get(&path).map(triples).unwrap_or_default();
+        for end in known.into_iter().chain(ends) {
+            if seen.insert(end.clone()) {
+                end.iter().for_each(|text| all.push(text));
+            }
+        }
+        definitions.insert(path, Value::Triples(all.finish()));
+    }
+    definitions
+}
+
+fn triples(value: &Value) -> Vec<[String; 3]> {
+    let Value::Triples(texts) = value else { return Vec::new() };
+    let texts: Vec<&str> = texts.iter().collect();
+    let triple = |texts: &[&str; 3]| texts.map(str::to_owned);
+    texts.as_chunks().0.iter().map(triple).collect()
 }
 
 /// Paths stand with or without the root, with or without a leading slash.
@@ -155,7 +171,8 @@ impl Associations {
     /// Takes one file's text; its condition, if it has one, is the result. Errors: with line and column; nothing is taken.
     fn add(&mut self, name: &str, text: &[u8]) -> Result<Option<&Condition>, serde_json::Error> {
         if text.trim_ascii_start().starts_with(b"[") {
-            self.default.append(&mut collect(serde_json::from_slice(text)?));
+            let entries = serde_json::from_slice(text)?;
+            self.default = collect(std::mem::take(&mut self.default), entries);
             return Ok(None);
         }
         self.conditional.push((name.to_owned(), serde_json::from_slice(text)?));
@@ -324,6 +341,22 @@ mod tests {
         assert_eq!(shown(&inventory), triples(&expected));
         assert!(!is_persisted(&inventory));
         assert!(associations.apply(&schema(), &mut inventory).is_empty());
+    }
+
+    #[test]
+    fn files_without_a_condition_add_to_each_other() {
+        let mut associations = Associations::default();
+        associations.add("a.json", DEFAULT).unwrap();
+        let more = String::from_utf8_lossy(DEFAULT).replace("/s/two", "/s/three");
+        associations.add("b.json", more.as_bytes()).unwrap();
+        associations.add("c.json", more.replace("system/a", "/system/b").as_bytes()).unwrap();
+        assert!(associations.add("d.json", b"[{").is_err());
+        let mut inventory = Inventory::default();
+        inventory.restore(&schema(), "/system/a", "a.B", PropertyValues::new());
+        associations.apply(&schema(), &mut inventory);
+        let ends = ["/s/one", "/s/two", "/s/three"].map(|end| ["sensors", "inventory", end]);
+        assert_eq!(shown(&inventory), triples(ends.as_flattened()));
+        assert_eq!(associations.default.len(), 2);
     }
 
     #[test]
