@@ -35,6 +35,8 @@ pub struct Associations {
     seen: Vec<Option<Value>>,
     /// Objects whose associations there was no room for, so that each is told once.
     left_out: BTreeSet<String>,
+    /// What was said of conditions of which nothing is there.
+    told: BTreeSet<String>,
 }
 
 /// An object whose associations are others now.
@@ -206,6 +208,20 @@ impl Associations {
         }
     }
 
+    /// Conditions that cannot be judged, as the inventory has other objects and nothing of what they ask for; each once. For
+    /// when the inventory has been told what there is, as far as can be known.
+    pub fn unmet(&mut self, schema: &Schema, inventory: &Inventory) -> Vec<String> {
+        if self.chosen.is_some() || inventory.objects().is_empty() {
+            return Vec::new();
+        }
+        let unmet = |(name, one): &(String, Conditional)| {
+            let lack = one.condition.lack(schema, inventory)?;
+            Some(format!("the condition of {name} does not hold: {lack}"))
+        };
+        let unmet: Vec<String> = self.conditional.iter().filter_map(unmet).collect();
+        unmet.into_iter().filter(|line| self.told.insert(line.clone())).collect()
+    }
+
     /// Gives the objects of the inventory as it now is what they should have, within its bounds; tells which did not have it.
     ///
     /// The values are live only: the files, not the inventory's state, hold them.
@@ -266,6 +282,22 @@ impl Condition {
         let value = self.value(schema, inventory).filter(|value| **value != property.initial)?;
         let value = busctl::value(&property.kind, value);
         Some(format!("{} {}.{} is {value}", normal(&self.path), self.interface, self.property))
+    }
+
+    /// What the inventory lacks of what it asks for. Where the schema lacks it too, [`Self::doubt`] has said so.
+    fn lack(&self, schema: &Schema, inventory: &Inventory) -> Option<String> {
+        let Self { interface, property, .. } = self;
+        let (path, known) = (normal(&self.path), schema.interface(interface)?.get(property)?);
+        if !inventory.objects().contains_key(&path) {
+            return Some(format!("the inventory has no object {path}"));
+        }
+        match self.value(schema, inventory) {
+            None => Some(format!("object {path} has no interface {interface}")),
+            Some(value) if *value == known.initial => {
+                Some(format!("{interface}.{property} of {path} has no value but the one that it begins with"))
+            }
+            Some(_) => None,
+        }
     }
 
     /// Why it can never hold, if it cannot.
@@ -357,6 +389,35 @@ mod tests {
         let ends = ["/s/one", "/s/two", "/s/three"].map(|end| ["sensors", "inventory", end]);
         assert_eq!(shown(&inventory), triples(ends.as_flattened()));
         assert_eq!(associations.default.len(), 2);
+    }
+
+    #[test]
+    fn a_condition_of_which_nothing_is_there_is_named_once() {
+        let mut associations = Associations::default();
+        associations.add("machine.json", CONDITIONAL).unwrap();
+        let mut inventory = Inventory::default();
+        let model = |text: &str| [("Model", Value::Text(text.into()))];
+        // An inventory of which nothing is known yet says nothing.
+        assert_eq!(associations.unmet(&schema(), &inventory), [""; 0]);
+        inventory.restore(&schema(), "/other", "a.B", model("M1"));
+        let unmet = associations.unmet(&schema(), &inventory);
+        assert!(
+            unmet.len() == 1 && unmet[0].contains("machine.json") && unmet[0].ends_with("no object /system")
+        );
+        assert_eq!(associations.unmet(&schema(), &inventory), [""; 0]);
+        inventory.restore(&schema(), "/system", ASSOCIATION_DEFINITIONS, PropertyValues::new());
+        assert!(
+            associations.unmet(&schema(), &inventory)[0].ends_with("object /system has no interface a.B")
+        );
+        inventory.restore(&schema(), "/system", "a.B", PropertyValues::new());
+        assert!(associations.unmet(&schema(), &inventory)[0].contains("a.B.Model of /system has"));
+        inventory.restore(&schema(), "/system", "a.B", model("other"));
+        assert_eq!(associations.unmet(&schema(), &inventory), [""; 0]);
+        inventory.restore(&schema(), "/system", "a.B", model("M1"));
+        associations.apply(&schema(), &mut inventory);
+        inventory.remove(&schema(), "/system");
+        associations.told.clear();
+        assert_eq!(associations.unmet(&schema(), &inventory), [""; 0]);
     }
 
     #[test]

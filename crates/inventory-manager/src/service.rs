@@ -97,6 +97,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         began: Instant::now(),
     };
     service.tell_status(&lifecycle);
+    service.tell_unmet();
     lifecycle.ready();
     let outcome = service.serve(early, &mut messages, &mut lifecycle).await;
     lifecycle.stopping();
@@ -239,6 +240,7 @@ impl Service {
                         self.may_serve = true;
                         if checkpoint_at.is_some_and(|at| at <= Instant::now()) {
                             self.checkpoint();
+                            self.tell_unmet();
                             checkpoint_at = self.checkpoint_due();
                         }
                     }
@@ -382,6 +384,14 @@ impl Service {
                 Some(Instant::now())
             }
         };
+    }
+
+    /// Says which conditions of associations cannot be judged: at a start, by what was kept, and when nothing has been written
+    /// for a while, so that the parsers are done, most likely.
+    fn tell_unmet(&mut self) {
+        for line in self.associations.unmet(&self.schema, &self.inventory) {
+            log::warn!("associations: {line}");
+        }
     }
 
     fn tell_status(&self, lifecycle: &Lifecycle) {
