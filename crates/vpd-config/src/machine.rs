@@ -136,9 +136,11 @@ fn matches_of(name: &SystemName, layer: SystemLayer, files: &[SourceFile]) -> Re
         let message = format!("system {name} has no [[match]], so it could never be chosen");
         return Err(wrong_at(files, &[&["match"]], message));
     }
-    let rows = layer.matches.into_iter().map(|row| {
+    let rows = layer.matches.into_iter().enumerate().map(|(index, row)| {
+        let index = index.to_string();
+        let ways: [&[&str]; 2] = [&["match", &index], &["match"]];
         let levels = Levels::new(row.hw, row.not_hw)
-            .map_err(|error| wrong_at(files, &[&["match"]], format!("match: {error}")))?;
+            .map_err(|error| wrong_at(files, &ways, format!("match: {error}")))?;
         Ok(Match { system: name.clone(), im: row.im, levels })
     });
     rows.collect()

@@ -34,7 +34,7 @@ pub enum Problem {
     #[error("{}", lines(.0))]
     Several(Vec<Problem>),
     /// What is wrong, and what is only to be said beside.
-    #[error("{problem}")]
+    #[error("{}", .problem.chain())]
     Warned {
         /// What is wrong.
         problem: Box<Problem>,

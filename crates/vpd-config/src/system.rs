@@ -271,10 +271,12 @@ impl System {
     /// Before all slots no part is known.
     fn check_start(&self, findings: &mut Findings) {
         let is_about_a_part =
-            |step: &&Step| !step.ccin.is_empty() || matches!(step.action, Action::Presence(..));
-        if let Some(step) = self.start.iter().find(is_about_a_part) {
+            |step: &Step| !step.ccin.is_empty() || matches!(step.action, Action::Presence(..));
+        let found = self.start.iter().enumerate().find(|(_, step)| is_about_a_part(step));
+        if let Some((index, step)) = found {
             let message = format!("start: \"{}\" asks for a part, and none is known yet", step.action);
-            findings.wrong(wrong_at(&self.files, &[&["start"]], message));
+            let index = index.to_string();
+            findings.wrong(wrong_at(&self.files, &[&["start", &index], &["start"]], message));
         }
     }
 

@@ -38,6 +38,13 @@ fn what_a_file_may_not_say_is_named_with_its_line() {
             &[("systems/a/10-a.toml", "[[match]]\nim = \"50001001\"\nhw = [\"0001\"]\nnot-hw = []\n")],
             &["10-a.toml:1", "either hw or not-hw"],
         ),
+        (
+            &[(
+                "systems/a/10-a.toml",
+                "[[match]]\nim = \"50001001\"\n[[match]]\nim = \"50001002\"\nhw = [\"0001\"]\nnot-hw = []\n",
+            )],
+            &["10-a.toml:3: match: ", "either hw or not-hw"],
+        ),
     ]);
 }
 
@@ -247,6 +254,13 @@ fn a_slot_says_what_can_be_done() {
         (
             &[("vpd.d/10-a.toml", "start = [{ presence = \"A\", level = 1 }]\n")],
             &["10-a.toml:1", "start: \"presence A 1\" asks for a part"],
+        ),
+        (
+            &[(
+                "vpd.d/10-a.toml",
+                "[[start]]\nset = \"A\"\nlevel = 1\n[[start]]\npresence = \"A\"\nlevel = 1\n",
+            )],
+            &["10-a.toml:4: start: "],
         ),
     ]);
 }
