@@ -84,7 +84,10 @@ pub fn add_leftovers<'a>(
 ///
 /// Source: the reset of openpower-vpd-parser. Location and name say what the place is for, and stay.
 pub fn departed<'a>(path: &'a str, shown: &'a ShownInterfaces, is_own: bool) -> Object<'a> {
-    let has_times = progress::are_carried(is_own, usize::BITS);
+    emptied(path, shown, progress::are_carried(is_own, usize::BITS))
+}
+
+fn emptied<'a>(path: &'a str, shown: &'a ShownInterfaces, has_times: bool) -> Object<'a> {
     let mut object = Object { path: Cow::Borrowed(path), interfaces: Vec::new() };
     for (name, properties) in shown.iter().filter(|(name, _)| *name != IBM_LOCATION) {
         for (property, signature) in properties {
@@ -334,6 +337,23 @@ path = "/system/other"
             "/system/x OperationalStatus.Functional=Bool(true)",
         ];
         assert_eq!(said(&notification), expected);
+    }
+
+    #[test]
+    fn what_departed_has_no_times_of_its_collection_or_none_are_said() {
+        let properties = [("Status", "s"), ("StartTime", "t"), ("CompletedTime", "t")];
+        let properties = properties.map(|(name, kind)| (name.to_owned(), kind.to_owned())).to_vec();
+        let shown = ShownInterfaces::from([(PROGRESS.to_owned(), properties)]);
+        let status = ("Status", Value::Text(progress_status::NOT_STARTED.into()));
+        let times = ["StartTime", "CompletedTime"].map(|name| (name, Value::Unsigned(0)));
+        for (has_times, expected) in
+            [(true, vec![status.clone(), times[0].clone(), times[1].clone()]), (false, vec![status.clone()])]
+        {
+            let object = emptied("/system/x", &shown, has_times);
+            let said = object.interfaces[0].properties.iter();
+            let said: Vec<_> = said.map(|(name, value)| (&**name, value.clone())).collect();
+            assert_eq!(said, expected);
+        }
     }
 
     #[test]
