@@ -24,7 +24,7 @@ pub fn load_leaving_out<T: DeserializeOwned>(
     for path in list(&image)? {
         files.insert(name(&path), (0, read(path)?));
     }
-    let last = files.values().map(|(_, file)| file.path.clone()).last().unwrap_or(image);
+    let last = files.values().next_back().map_or(image, |(_, file)| file.path.clone());
     let mut taken = merged(&files, &last, fits)?;
     let (mut left_out, mut wrong, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     for (rank, folder) in (1..).zip(site) {
