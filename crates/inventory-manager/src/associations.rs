@@ -294,7 +294,7 @@ impl Condition {
         match self.value(schema, inventory) {
             None => Some(format!("object {path} has no interface {interface}")),
             Some(value) if *value == known.initial => {
-                Some(format!("{interface}.{property} of {path} has no value but the one that it begins with"))
+                Some(format!("{interface}.{property} of {path} still has its default"))
             }
             Some(_) => None,
         }
@@ -410,7 +410,7 @@ mod tests {
             associations.unmet(&schema(), &inventory)[0].ends_with("object /system has no interface a.B")
         );
         inventory.restore(&schema(), "/system", "a.B", PropertyValues::new());
-        assert!(associations.unmet(&schema(), &inventory)[0].contains("a.B.Model of /system has"));
+        assert!(associations.unmet(&schema(), &inventory)[0].contains("a.B.Model of /system still has"));
         inventory.restore(&schema(), "/system", "a.B", model("other"));
         assert_eq!(associations.unmet(&schema(), &inventory), [""; 0]);
         inventory.restore(&schema(), "/system", "a.B", model("M1"));

@@ -97,7 +97,6 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         began: Instant::now(),
     };
     service.tell_status(&lifecycle);
-    service.tell_unmet();
     lifecycle.ready();
     let outcome = service.serve(early, &mut messages, &mut lifecycle).await;
     lifecycle.stopping();
@@ -386,8 +385,8 @@ impl Service {
         };
     }
 
-    /// Says which conditions of associations cannot be judged: at a start, by what was kept, and when nothing has been written
-    /// for a while, so that the parsers are done, most likely.
+    /// Says which conditions of associations cannot be judged, when nothing has been written for a while, so that the parsers
+    /// are done, most likely.
     fn tell_unmet(&mut self) {
         for line in self.associations.unmet(&self.schema, &self.inventory) {
             log::warn!("associations: {line}");

@@ -54,7 +54,13 @@ pub fn describe(image: &[u8]) -> Result<String, BuildError> {
     line(&mut text, format_args!("format = \"{format}\"\nsize = {}\nfill = {fill}", image.len()));
     match &vpd.content {
         Content::Ipz(image) => describe_ipz(&mut text, image)?,
-        Content::Keyword(content) => describe_keyword(&mut text, content)?,
+        Content::Keyword(content) => {
+            describe_keyword(&mut text, content)?;
+            if !is_reproduced(&text, content, image) {
+                let what = "what stands behind the keywords is not as this crate writes it";
+                return Err(BuildError::Undescribable { what });
+            }
+        }
         Content::Memory(module) => describe_memory(&mut text, module, image, fill)?,
     }
     Ok(text)
@@ -89,7 +95,7 @@ fn describe_ipz(text: &mut String, image: &ipz::Image) -> Result<(), BuildError>
 
 fn describe_keyword(text: &mut String, image: &keyword::Image) -> Result<(), BuildError> {
     if !image.problems.is_empty() {
-        return Err(BuildError::Undescribable { what: "a part of the writable section is bad" });
+        return Err(BuildError::Undescribable { what: "what stands behind the keywords is bad" });
     }
     line(text, format_args!("identifier = {}", value_text(image.identifier())));
     let section = image.checksums.iter().any(|checksum| checksum.range.start > 0);
@@ -102,6 +108,16 @@ fn describe_keyword(text: &mut String, image: &keyword::Image) -> Result<(), Bui
     let Some(mut writable) = image.writable_keywords() else { return Ok(()) };
     line(text, format_args!("\n[writable]"));
     writable.try_for_each(|keyword| describe_value(text, &keyword))
+}
+
+/// Whether the text makes the same image up to its first tag behind the keywords: rooms that were never formatted, and end tags
+/// that were never programmed, cannot be described.
+fn is_reproduced(text: &str, content: &keyword::Image, image: &[u8]) -> bool {
+    let end = |keyword: Keyword<'_>| (keyword.offset as usize).saturating_add(keyword.data.len());
+    let read_only = content.read_only_keywords().map(end).max();
+    let writable = content.writable_keywords().and_then(|keywords| keywords.map(end).max());
+    let end = read_only.max(writable).unwrap_or_default().saturating_add(1);
+    crate::build(text).is_ok_and(|made| made.get(..end) == image.get(..end))
 }
 
 /// Everything that is neither `fill` nor made from the kind of module goes to `[spd]`.

@@ -37,12 +37,12 @@ pub struct Performer {
     pub events: mpsc::UnboundedSender<Event>,
     /// One for each that may be on its way: [`Performer::slots`].
     pub slots: Arc<Semaphore>,
-    /// Who tells the inventory of an EEPROM.
+    /// One for each EEPROM of which the inventory is told.
     pub turns: Turns,
 }
 
-/// What the inventory is told of one EEPROM it is told in order: to empty what was there is many calls, and a later one must
-/// not end before.
+/// Emptying takes many calls. What the inventory is told of one EEPROM is told by one task after another, so that a later one
+/// does not overtake an earlier one; tasks of the current-thread runtime begin in the order in which they are spawned.
 #[derive(Debug, Clone, Default)]
 pub struct Turns(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
 

@@ -56,9 +56,9 @@ pub async fn notify_or_each<S: Future<Output = ()>>(
 /// Asks for an answer and nothing else, by the one call that a parser may make. Of the bus's own errors and the manager's,
 /// which can have the same names, only the message itself says whose it is.
 async fn ask(connection: &Connection) -> Result<Message, CallError> {
-    let owner = call::owner(connection, BUS_NAME).await?;
     let empty = Notification::default();
-    let mut sent = Outstanding::send(connection, &TARGET, &owner, NOTIFY, &empty).await?;
+    // To the name, as the call before it: a manager that is only being started by that one has no owner yet.
+    let mut sent = Outstanding::send(connection, &TARGET, BUS_NAME, NOTIFY, &empty).await?;
     sent.answer().await
 }
 

@@ -2,7 +2,7 @@
 
 use super::number::{Difference, Number};
 use super::order::Incomparable;
-use super::tail::{Rank, pre_release, rank};
+use super::tail::{names_a_pre_release, pre_release};
 use std::cmp::Ordering;
 
 /// A number of a version, and what is around it.
@@ -46,7 +46,7 @@ pub(super) fn decide_by_value(
 impl<'a> Placed<'a> {
     /// Whether a pre-release of it follows.
     pub(super) fn is_pre_release(self) -> bool {
-        rank(self.behind) == Some(Rank::PreRelease)
+        names_a_pre_release(self.behind)
     }
 
     /// Whether it may be a part of a product's name, as the 9 of `OP9-v2.0`: a single number behind a text, and another

@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 
 /// The oldest version that is taken.
 ///
-/// Without a pattern versions are compared by [`compare_versions`]. With one, only the number is that the pattern has a `#`
-/// for, and where it is the same, whether a pre-release of it follows; of two pre-releases [`compare_versions`] says which is
+/// Without a pattern versions are compared by [`compare_versions`]. With one, only the number at the pattern's `#` is
+/// compared, and where it is the same, whether a pre-release of it follows, wherever its word stands; of two pre-releases [`compare_versions`] says which is
 /// newer, from the number on. What else follows does not count. A number that differs in a word that may be hexadecimal
 /// cannot be compared, unless the pattern itself has the letters beside the `#`. The pattern must fit each version, and in
 /// one way. `*` stands for any characters, `?` for one.
@@ -167,6 +167,16 @@ mod tests {
 
     fn judge(minimum: &str, pattern: Option<&str>, version: &str) -> Result<(), VersionFault> {
         MinimumVersion::new(minimum, pattern).unwrap().judge(version)
+    }
+
+    #[test]
+    fn a_pre_release_is_older_with_a_pattern_however_it_is_written() {
+        for version in ["2.11.0rc1", "2.11.0-rc1a", "2.11.0-2.22-rc1", "2.11.0~b1", "2.11.0_DEV_7"] {
+            assert_eq!(judge("2.11.0", Some("#*"), version), Err(VersionFault::Older), "{version}");
+        }
+        for version in ["2.11.0", "2.11.0-2.22", "2.11.0-100-gabcdef0", "2.11.1-rc1"] {
+            assert_eq!(judge("2.11.0", Some("#*"), version), Ok(()), "{version}");
+        }
     }
 
     #[test]

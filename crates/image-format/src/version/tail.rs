@@ -20,6 +20,13 @@ pub(super) fn rank(tail: &str) -> Option<Rank> {
     (tail.starts_with('~') || pre_release(tail).is_some()).then_some(Rank::PreRelease)
 }
 
+/// Whether a pre-release's word stands anywhere in a text, digits or not directly behind it.
+pub(super) fn names_a_pre_release(tail: &str) -> bool {
+    let mut words = tail.split(|character: char| !character.is_ascii_alphabetic());
+    tail.starts_with('~')
+        || words.any(|word| PRE_RELEASES.iter().any(|known| known.eq_ignore_ascii_case(word)))
+}
+
 /// What follows a pre-release's word and the digits behind it, in a text that begins with them.
 pub(super) fn pre_release(tail: &str) -> Option<&str> {
     let behind = tail.strip_prefix(['-', '_', '.', '~'])?;

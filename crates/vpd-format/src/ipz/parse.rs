@@ -26,7 +26,8 @@ pub(crate) fn read_image<R: ReadAt>(
     let bare = header::without_code(head).filter(|_| options.ecc == Ecc::Checked);
     if let Some((code, error)) = bare {
         // A header whose code alone was cleared is damaged; where the table of contents has none, there is none at all.
-        if image.fetch(code)?.iter().all(|byte| *byte == 0) {
+        let is_inside = code.is_empty() || code.end as u64 <= image.size();
+        if is_inside && image.fetch(code)?.iter().all(|byte| *byte == 0) {
             return Err(error.into());
         }
     }

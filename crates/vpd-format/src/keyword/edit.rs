@@ -2,7 +2,7 @@
 
 use super::checksum;
 use super::image::Tag;
-use super::parse::parse;
+use super::parse::{Parsed, parse};
 use crate::edit::{Change, Write, differences, new_value};
 use crate::error::VpdError;
 use crate::names::KeywordName;
@@ -27,7 +27,10 @@ pub struct Plan {
 /// which is a checksum; [`VpdError::NoSuchKeyword`]; [`VpdError::ValueLength`] when the value is empty, longer
 /// than the stored one, or shorter without a pad byte.
 pub fn plan_write(image: &[u8], change: &Change<'_>) -> Result<Plan, VpdError> {
-    let layout = parse(image)?.layout;
+    let Parsed { layout, broken_seal, .. } = parse(image)?;
+    if let Some(fault) = broken_seal {
+        return Err(fault);
+    }
     if layout.frame.tag == Tag::ReadOnly && change.keyword == KeywordName::RV {
         return Err(VpdError::ProtectedKeyword { keyword: change.keyword });
     }

@@ -28,7 +28,7 @@ pub(crate) fn read_image<R: ReadAt>(image: &mut Fetched<'_, R>) -> Result<Image,
     if let Some(writable) = frame.writable(image.fetch(0..end)?) {
         end = writable.end.saturating_add(1);
     }
-    let Parsed { layout, checksums, problems } = parse(image.fetch(0..end)?)?;
+    let Parsed { layout, checksums, problems, .. } = parse(image.fetch(0..end)?)?;
     let end = layout.writable.as_ref().map_or(frame.section.end, |writable| writable.section.end);
     let bytes = SharedBytes::new(&image.freeze(), 0..end);
     let is_covered = layout.keywords(&bytes).all(|keyword| is_covered(&keyword, &checksums));
@@ -46,6 +46,8 @@ pub(crate) struct Parsed {
     pub(crate) layout: Layout,
     checksums: Vec<Checksum>,
     problems: Vec<VpdError>,
+    /// What is wrong with the checksum of a section that has one, though RV is right.
+    pub(crate) broken_seal: Option<VpdError>,
 }
 
 /// Finds keywords and checksums in bytes that begin with an image.
@@ -57,16 +59,18 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, VpdError> {
     let rv = layout.rv_offset(bytes).map(|at| checksum::check(bytes, checksum::RV, 0..at, at)).transpose()?;
     let mut problems: Vec<VpdError> =
         layout.writable.iter().filter_map(|writable| writable.fault.clone()).collect();
-    let mut checksums = Vec::new();
+    let (mut checksums, mut broken_seal) = (Vec::new(), None);
     match check_ending(bytes, &layout.frame) {
         Ok(section) => checksums.extend(section),
         Err(fault) if rv.is_some() => {
-            problems.extend(end_fault(bytes, layout.frame.section.end).map(|_| fault));
+            let end = layout.frame.section.end;
+            broken_seal = Some(fault.clone()).filter(|_| bytes.get(end) == Some(&CHECKSUM_TAG));
+            problems.extend(end_fault(bytes, end).map(|_| fault));
         }
         Err(fault) => return Err(fault),
     }
     checksums.extend(rv);
-    Ok(Parsed { layout, checksums, problems })
+    Ok(Parsed { layout, checksums, problems, broken_seal })
 }
 
 /// Whether a checksum covers a keyword. RV, which is one itself, needs none.

@@ -515,3 +515,15 @@ fn room_that_takes_several_keywords_is_no_duplicate() {
     assert!(image.remarks.is_empty(), "{:?}", image.remarks);
     assert_eq!(image.writable_keywords().unwrap().count(), 2);
 }
+
+#[test]
+fn damage_behind_rv_is_not_sealed_with_a_fresh_checksum() {
+    let mut described = description(Tag::ReadOnly, Ending::Checksum);
+    described.keywords.push((KeywordName(*b"V0"), b"later".to_vec()));
+    let mut bytes = described.encode().unwrap();
+    let at = bytes.windows(5).position(|value| value == b"later").unwrap();
+    bytes[at] ^= 1;
+    assert_eq!(parse(&bytes).unwrap().outcome, Outcome::Bad);
+    let change = Change { keyword: SN, value: b"YVIV00000202", pad: None };
+    assert!(matches!(plan_write(&bytes, &change), Err(VpdError::ChecksumMismatch { .. })));
+}

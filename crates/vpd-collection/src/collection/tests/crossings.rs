@@ -82,7 +82,7 @@ fn a_wish_to_read_again_that_comes_while_it_is_read_is_not_lost() {
     assert_eq!(play.status().report.started, 3);
 }
 
-/// What is emptied is found out by many calls, and said by the last of them: it could take away what was read meanwhile.
+/// Emptying takes many calls, and only the last of them empties: it could take away what was read meanwhile.
 #[test]
 fn values_that_come_while_an_earlier_part_is_emptied_are_read_again() {
     for outcome in ["unreadable", "ok"] {
