@@ -181,7 +181,9 @@ fn hostile_values_reach_no_location_code() -> anyhow::Result<()> {
         (&b"78DA"[..], &b"WZS\x1b[2J"[..]),
         (b"78DA", b"\xc3\x28\xff"),
         (b"78DA", &huge),
-        (&huge, b"WZS003T"),
+        (b"78 A", b"WZS003T"),
+        (b"    -001", b"WZS003T"),
+        (b"78DA", b"W Z/03"),
         (b"\0\x01\x02\x03", b"WZS003T"),
     ] {
         bed.publish(vec![chassis(feature, serial)])?;

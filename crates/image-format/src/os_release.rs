@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 ///
 /// Shape: lines `KEY=value`, the value bare, in single or in double quotes. Of several lines with one key the last counts.
 /// A line that is no assignment, or whose quotes do not close, is as if it were not there: what it might have meant is
-/// not known, and whoever asks must do without. A value with hidden characters ([`plain_text::is_hidden`]) is none, and no
+/// not known, and the caller must do without. A value with hidden characters ([`plain_text::is_hidden`]) is none, and no
 /// earlier one counts: a machine that is not known takes no image that names one. No more than 1024 lines are read.
 ///
 /// Source: os-release(5).

@@ -276,7 +276,7 @@ impl Condition {
         self.values.iter().any(|json| of_type(kind, json).as_ref() == Some(value))
     }
 
-    /// What the property is, in words, unless nobody has said anything of it.
+    /// What the property is, in words, unless it was never set.
     fn state(&self, schema: &Schema, inventory: &Inventory) -> Option<String> {
         let property = schema.interface(&self.interface)?.get(&self.property)?;
         let value = self.value(schema, inventory).filter(|value| **value != property.initial)?;

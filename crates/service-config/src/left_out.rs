@@ -79,7 +79,7 @@ pub fn load_leaving_out<T: DeserializeOwned>(
 /// The files that count, by name, with the place of their trees; an empty one says that there is none.
 type Files = BTreeMap<OsString, (usize, SourceFile)>;
 
-/// Whether a file is settings by itself, whatever the others say.
+/// Whether a file is settings by itself, without the others.
 fn alone<T: DeserializeOwned>(file: &SourceFile) -> Result<(), ConfigError> {
     if file.text.is_empty() { Ok(()) } else { merge::<T>(slice::from_ref(file)).map(drop) }
 }

@@ -142,7 +142,7 @@ impl Import {
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     let unreadable = |source| Problem::Unreadable { path: path.to_owned(), source };
-    // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
+    // Looked at before it is opened: opening a FIFO would wait for its writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
     }

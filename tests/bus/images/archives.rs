@@ -340,7 +340,7 @@ impl Cases {
             ("other-case", "xyz.openbmc_project.Software.Version.VersionPurpose.other"),
             ("elsewhere", "xyz.openbmc_project.Other.VersionPurpose.Other"),
             ("with-more", "xyz.openbmc_project.Software.Version.VersionPurpose.Other.More"),
-            ("with-blank", "xyz.openbmc_project.Software.Version.VersionPurpose.Other "),
+            ("with-blank", "xyz.openbmc_project.Software.Version.VersionPurpose. Other"),
         ] {
             let text = good.replacen(full, purpose, 1);
             self.add(10, &format!("purpose-{name}"), with_manifest(text), FAILURE, "MANIFEST");

@@ -1,4 +1,4 @@
-//! Whatever the planar says of the machine, a location code is a short text that is printable, without a blank, and ends
+//! For any values of the planar, a location code is a short text that is printable, without a blank, and ends
 //! as it began.
 //!
 //! Input: three bytes that divide the rest into a code, a path, an identity and a serial number; the rest.

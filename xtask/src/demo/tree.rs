@@ -98,7 +98,7 @@ fn show_bytes(bytes: &[Value]) -> String {
     }
 }
 
-/// A text in quotes, on one line whatever it holds.
+/// A text in quotes, always on one line.
 fn quoted(text: &str) -> String {
     let shown = text.chars().map(|character| match character {
         '"' | '\\' => character.escape_default().to_string(),

@@ -62,7 +62,7 @@ pub fn text(facts: &Facts) -> Result<String> {
     Ok(text.replace("\npub const", "\n#[rustfmt::skip]\npub const"))
 }
 
-/// Keywords are sent as bytes, whatever their record.
+/// Keywords of all records are sent as bytes.
 fn ensure_bytes(facts: &Facts) -> Result<()> {
     for (record, properties) in records(facts) {
         let interface = format!("{RECORD_PREFIX}{record}");

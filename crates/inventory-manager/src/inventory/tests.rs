@@ -276,7 +276,7 @@ fn of_what_is_set_directly_only_the_owners_is_kept() {
     assert_eq!(kept(&mut inventory, "a.Tag", "Tag", Given::Text("mine")), Some(expected));
     assert_eq!(value(&inventory, "/s", "a.Tag", "Tag"), text("mine"));
     assert_eq!(inventory.totals(), recounted(&inventory));
-    // What is there already is written no more, by whoever says it.
+    // A value that is there already is not written again, neither for a client nor for a `Notify`.
     assert_eq!(set(&mut inventory, "/s", "a.Tag", "Tag", Given::Text("mine")), Ok(false));
     let plan = notify(&mut inventory, vec![("/s", vec![("a.Tag", vec![("Tag", Given::Text("mine"))])])]);
     assert_eq!(plan.kept, []);

@@ -64,7 +64,7 @@ fn what_stands_beside_in_the_folder_counts_too() {
     assert!(folder.imported().0.output.ends_with("everything is carried over\n"));
 }
 
-/// A place loses its folder, whatever that is called and however it is written, and nothing else does.
+/// A place loses its folder in every spelling of it, and loses nothing else.
 #[test]
 fn places_are_named_below_the_folder_however_that_is_written() {
     let folder = Folder::with(entry(""));

@@ -44,8 +44,8 @@ pub(crate) struct Header {
 
 /// Tells whether the first bytes of an image are, or can be corrected to be, an IPZ header.
 ///
-/// So is one with the names VHDR and VTOC in their places, whatever became of its tags, and one that is cut off after
-/// its start tag; no other format is that short.
+/// So is one with the names VHDR and VTOC in their places, even if its tags are wrong, and one that is cut off after its
+/// start tag; no other format is that short.
 pub(crate) fn is_ipz(head: &[u8], ecc: Ecc) -> bool {
     let Some((code, record)) = split(head) else { return head.get(ECC_LENGTH) == Some(&START_TAG) };
     if check_tags(&record, ecc).is_ok() || has_names(&record) {

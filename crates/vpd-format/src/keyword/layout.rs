@@ -99,7 +99,7 @@ impl Writable {
         let end = range.end.min(bytes.len());
         let section = range.start.min(end)..end;
         let (mut keywords, mut stray) = walk(bytes, &section);
-        // Nothing else tells keywords from whatever stands where a wrong length leads to.
+        // Nothing else tells keywords from the bytes that a wrong length leads to.
         if let Some(first) = keywords.iter().position(|(name, _)| !is_pci_name(*name)) {
             let start = keywords.get(first).map_or(0, |(_, start)| usize::from(*start));
             let (offset, found) = (section.start.saturating_add(start), section.len().saturating_sub(start));
@@ -138,8 +138,8 @@ fn rest_of<'a>(bytes: &'a [u8], section: &Range<usize>, keywords: &[(KeywordName
     section.get(end..).unwrap_or_default()
 }
 
-/// What is wrong with the end of sections whose keywords are right whatever follows: another tag than the end tag, or
-/// nothing. An end tag that was never programmed takes nothing away.
+/// What is wrong behind a section whose keywords are known to be right: another tag than the end tag, or nothing. An end tag
+/// that was never programmed takes nothing away.
 pub(crate) fn end_fault(bytes: &[u8], at: usize) -> Option<VpdError> {
     match bytes.get(at) {
         Some(0x00 | 0xff) => None,

@@ -53,7 +53,7 @@ pub(crate) struct Parsed {
 /// Finds keywords and checksums in bytes that begin with an image.
 ///
 /// Errors: any wrong tag, length or checksum before the writable section. There is no code that could tell right keywords
-/// from wrong ones, so nothing of such an image is usable; unless RV says that they are right, whatever stands behind them.
+/// from wrong ones, so nothing of such an image is usable; unless RV says that they are right.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, VpdError> {
     let layout = Layout::parse(bytes)?;
     let rv = layout.rv_offset(bytes).map(|at| checksum::check(bytes, checksum::RV, 0..at, at)).transpose()?;

@@ -473,7 +473,7 @@ fn a_writable_section_that_was_never_formatted_is_room() {
 }
 
 #[test]
-fn keywords_that_rv_says_are_right_stay_whatever_stands_behind_them() {
+fn keywords_that_rv_says_are_right_stay_with_any_byte_behind_them() {
     let bytes = description(Tag::ReadOnly, Ending::Plain).encode().unwrap();
     let end = bytes.iter().rposition(|byte| *byte == 0x78).unwrap();
     for (what, image, outcome) in [
