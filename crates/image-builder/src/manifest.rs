@@ -29,8 +29,8 @@ impl Lines {
         }
     }
 
-    /// The whole text, values without blanks around them, as they are read. A line break in a value would make a line that
-    /// nobody asked for.
+    /// The whole text, values without blanks around them, as they are read. A line break in a value would begin another
+    /// line, so it is refused.
     pub fn text(&self) -> Result<String, BuildError> {
         let mut text = String::new();
         let mut add = |key: &str, value: &str| {

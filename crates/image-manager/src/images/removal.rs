@@ -119,7 +119,7 @@ impl Images {
         !self.is_full(0) || !self.evictable(None, installers).is_empty()
     }
 
-    /// How many bytes stay free on the file system whatever is taken in.
+    /// How many bytes of the file system no image may take.
     pub fn reserve(&self) -> u64 {
         self.settings.limits.free.of(self.folder.size().unwrap_or_default())
     }
