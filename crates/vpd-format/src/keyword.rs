@@ -17,7 +17,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{Plan, plan_write};
+pub use edit::{Plan, plan_writes};
 pub use encode::{Ending, ImageDescription};
 pub use image::{Image, Tag};
 pub(crate) use parse::read_image;

@@ -38,9 +38,9 @@ fuzz_target!(|input: &[u8]| {
                 data: &image[entry.range(Part::Data)],
                 ecc: &image[entry.range(Part::Ecc)],
             };
-            ipz::plan_write(&stored, &change).map(|plan| (plan.old_value, [plan.data, plan.ecc].concat()))
+            ipz::plan_writes(&stored, &[change]).map(|plan| (plan.old_values.concat(), [plan.data, plan.ecc].concat()))
         }
-        Content::Keyword(_) => keyword::plan_write(&image, &change).map(|plan| (plan.old_value, plan.writes)),
+        Content::Keyword(_) => keyword::plan_writes(&image, &[change]).map(|plan| (plan.old_values.concat(), plan.writes)),
         Content::Memory(_) => return,
     };
     match planned {

@@ -68,8 +68,8 @@ fn is_stored(image: &[u8], keyword: &Keyword<'_>) {
 fn change(image: &[u8], keyword: &Keyword<'_>) {
     let value = vec![0x5a; keyword.data.len()];
     let wish = Change { keyword: keyword.name, value: &value, pad: None };
-    let Ok(plan) = vpd_format::keyword::plan_write(image, &wish) else { return };
-    assert_eq!((plan.new_image.len(), &*plan.old_value), (image.len(), keyword.data));
+    let Ok(plan) = vpd_format::keyword::plan_writes(image, &[wish]) else { return };
+    assert_eq!((plan.new_image.len(), &*plan.old_values.concat()), (image.len(), keyword.data));
     let start = usize::try_from(keyword.offset).unwrap();
     assert_eq!(plan.new_image[start..start + value.len()], value[..]);
     let mut written = image.to_vec();

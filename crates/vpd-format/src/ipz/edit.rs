@@ -1,4 +1,4 @@
-//! Plans the change of one keyword of a record.
+//! Plans the change of keywords of a record, or of the record as a whole.
 
 use vpd_ecc::Correction;
 
@@ -20,7 +20,7 @@ pub struct Stored<'a> {
     pub ecc: &'a [u8],
 }
 
-/// What to write to change a keyword; nothing if the EEPROM holds all of it already.
+/// What to write to change a record; nothing if the EEPROM holds all of it already.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// Writes to the record. Includes the repair of damage that was found.
@@ -31,51 +31,89 @@ pub struct Plan {
     pub new_data: Vec<u8>,
     /// The code as it is after the writes.
     pub new_ecc: Vec<u8>,
-    /// The keyword's value before the change, after correction.
-    pub old_value: Vec<u8>,
+    /// The values before the change, after correction, one for each change; none where the record is replaced as a whole.
+    pub old_values: Vec<Vec<u8>>,
     /// Damage that was found, and that the writes repair.
     pub correction: Correction,
 }
 
-/// Plans the change of one keyword.
+/// Plans the change of keywords of one record, in order: a later change of the same keyword finds the value of the earlier one.
 ///
 /// The stored code is checked before anything else, so that damage is never sealed with a fresh code.
 ///
 /// Errors: [`VpdError::ProtectedRecord`] for VHDR and VTOC; [`VpdError::ProtectedKeyword`] for RT and PF;
 /// [`VpdError::AreaLength`] when the bytes do not fit the entry; [`VpdError::Uncorrectable`] and structural
-/// errors when the stored record is bad; [`VpdError::NoSuchKeyword`]; [`VpdError::ValueLength`] when the value
+/// errors when the stored record is bad; [`VpdError::NoSuchKeyword`]; [`VpdError::ValueLength`] when a value
 /// is empty, longer than the stored one, or shorter without a pad byte.
-pub fn plan_write(stored: &Stored<'_>, change: &Change<'_>) -> Result<Plan, VpdError> {
+pub fn plan_writes(stored: &Stored<'_>, changes: &[Change<'_>]) -> Result<Plan, VpdError> {
     let record = stored.entry.name;
-    check_allowed(record, change.keyword)?;
-    check_length(stored, Part::Data, stored.data.len())?;
-    check_length(stored, Part::Ecc, stored.ecc.len())?;
+    check_record(record)?;
+    changes.iter().try_for_each(|change| check_keyword(change.keyword))?;
+    check_lengths(stored)?;
     let (mut data, mut ecc) = (stored.data.to_vec(), stored.ecc.to_vec());
     let correction = vpd_ecc::correct(&mut data, &mut ecc).map_err(|error| stored.entry.ecc_error(error))?;
-    let (start, old_value) = find(&stored.entry, &data, change.keyword)?;
-    let value = new_value(Some(record), change, old_value.len())?;
-    if let Some(place) = data.get_mut(start..start.saturating_add(value.len())) {
-        place.copy_from_slice(&value);
+    let mut old_values = Vec::with_capacity(changes.len());
+    for change in changes {
+        let (start, old_value) = find(&stored.entry, &data, change.keyword)?;
+        let value = new_value(Some(record), change, old_value.len())?;
+        if let Some(place) = data.get_mut(start..start.saturating_add(value.len())) {
+            place.copy_from_slice(&value);
+        }
+        old_values.push(old_value);
     }
-    vpd_ecc::create(&data, &mut ecc).map_err(|error| stored.entry.ecc_error(error))?;
+    plan(stored, data, correction, old_values)
+}
+
+/// Plans to put another copy of a record, whose code was right, in place of what is stored, which may be damaged.
+///
+/// Errors: [`VpdError::ProtectedRecord`] for VHDR and VTOC; [`VpdError::AreaLength`] when the stored bytes or the copy do not
+/// fit the entry; structural errors when the copy is not this record.
+pub fn plan_record(stored: &Stored<'_>, copy: &[u8]) -> Result<Plan, VpdError> {
+    check_record(stored.entry.name)?;
+    check_lengths(stored)?;
+    check_length(stored, Part::Data, copy.len())?;
+    let body = record::check_frame(&stored.entry, copy, Ecc::Checked)?;
+    record::walk(&stored.entry, body, |_, _| ())?;
+    plan(stored, copy.to_vec(), Correction::default(), Vec::new())
+}
+
+/// The writes that lead to a record with its code.
+fn plan(
+    stored: &Stored<'_>,
+    new_data: Vec<u8>,
+    correction: Correction,
+    old_values: Vec<Vec<u8>>,
+) -> Result<Plan, VpdError> {
+    let entry = &stored.entry;
+    let mut new_ecc = vec![0; stored.ecc.len()];
+    vpd_ecc::create(&new_data, &mut new_ecc).map_err(|error| entry.ecc_error(error))?;
     Ok(Plan {
-        data: differences(u64::from(stored.entry.offset), stored.data, &data),
-        ecc: differences(u64::from(stored.entry.ecc_offset), stored.ecc, &ecc),
-        new_data: data,
-        new_ecc: ecc,
-        old_value,
+        data: differences(u64::from(entry.offset), stored.data, &new_data),
+        ecc: differences(u64::from(entry.ecc_offset), stored.ecc, &new_ecc),
+        new_data,
+        new_ecc,
+        old_values,
         correction,
     })
 }
 
-fn check_allowed(record: RecordName, keyword: KeywordName) -> Result<(), VpdError> {
+fn check_record(record: RecordName) -> Result<(), VpdError> {
     if matches!(record, RecordName::VHDR | RecordName::VTOC) {
         return Err(VpdError::ProtectedRecord { record });
     }
+    Ok(())
+}
+
+fn check_keyword(keyword: KeywordName) -> Result<(), VpdError> {
     if matches!(keyword, KeywordName::RT | KeywordName::PF) {
         return Err(VpdError::ProtectedKeyword { keyword });
     }
     Ok(())
+}
+
+fn check_lengths(stored: &Stored<'_>) -> Result<(), VpdError> {
+    check_length(stored, Part::Data, stored.data.len())?;
+    check_length(stored, Part::Ecc, stored.ecc.len())
 }
 
 fn check_length(stored: &Stored<'_>, part: Part, found: usize) -> Result<(), VpdError> {

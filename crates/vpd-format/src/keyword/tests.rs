@@ -122,7 +122,7 @@ fn in_a_vendor_section_rv_is_an_ordinary_keyword() {
     let image = parse(&bytes).unwrap();
     assert_eq!((image.checksums.len(), image.keyword(KeywordName::RV).unwrap().data), (1, &[0x42][..]));
     let change = Change { keyword: KeywordName::RV, value: &[1], pad: None };
-    assert!(plan_write(&bytes, &change).is_ok());
+    assert!(plan_writes(&bytes, &[change]).is_ok());
 }
 
 #[test]
@@ -273,8 +273,8 @@ fn a_planned_change_refreshes_every_checksum() {
     ] {
         let mut bytes = description(tag, ending).encode().unwrap();
         let change = Change { keyword: SN, value: b"YVIV00000999", pad: None };
-        let plan = plan_write(&bytes, &change).unwrap();
-        assert_eq!(plan.old_value, b"YVIV00000201");
+        let plan = plan_writes(&bytes, &[change]).unwrap();
+        assert_eq!(plan.old_values, [b"YVIV00000201"]);
         assert_eq!(plan.writes.len(), writes, "{:?}", plan.writes);
         for write in &plan.writes {
             let start = write.offset as usize;
@@ -283,7 +283,7 @@ fn a_planned_change_refreshes_every_checksum() {
         assert_eq!(bytes, plan.new_image);
         let image = parse(&bytes).unwrap();
         assert_eq!((image.outcome, image.keyword(SN).unwrap().data), (Outcome::Ok, &b"YVIV00000999"[..]));
-        assert_eq!(plan_write(&bytes, &change).unwrap().writes, [], "nothing to do twice");
+        assert_eq!(plan_writes(&bytes, &[change]).unwrap().writes, [], "nothing to do twice");
     }
 }
 
@@ -291,7 +291,7 @@ fn a_planned_change_refreshes_every_checksum() {
 fn changes_that_must_not_be_made_are_refused() {
     let bytes = description(Tag::ReadOnly, Ending::Plain).encode().unwrap();
     let refused =
-        |keyword, value: &[u8]| plan_write(&bytes, &Change { keyword, value, pad: Some(0) }).unwrap_err();
+        |keyword, value: &[u8]| plan_writes(&bytes, &[Change { keyword, value, pad: Some(0) }]).unwrap_err();
     let length = |expected, found| VpdError::ValueLength { record: None, keyword: SN, expected, found };
     let none = KeywordName(*b"??");
     assert_eq!(refused(KeywordName::RV, &[1]), VpdError::ProtectedKeyword { keyword: KeywordName::RV });
@@ -301,7 +301,7 @@ fn changes_that_must_not_be_made_are_refused() {
     let mut damaged = bytes.clone();
     damaged[30] ^= 1;
     let change = Change { keyword: SN, value: b"YVIV00000999", pad: None };
-    assert!(matches!(plan_write(&damaged, &change), Err(VpdError::ChecksumMismatch { .. })));
+    assert!(matches!(plan_writes(&damaged, &[change]), Err(VpdError::ChecksumMismatch { .. })));
 }
 
 #[test]
@@ -434,13 +434,13 @@ fn a_damaged_writable_section_loses_what_is_damaged_and_nothing_else() {
 fn a_keyword_of_the_writable_section_is_changed_without_a_checksum() {
     let bytes = adapter().encode().unwrap();
     let change = |keyword, value: &'static [u8]| Change { keyword, value, pad: Some(b' ') };
-    let plan = plan_write(&bytes, &change(KeywordName(*b"YA"), b"TAG 2")).unwrap();
-    assert_eq!((plan.old_value.as_slice(), plan.writes.len()), (&b"TAG 0001"[..], 1));
+    let plan = plan_writes(&bytes, &[change(KeywordName(*b"YA"), b"TAG 2")]).unwrap();
+    assert_eq!((plan.old_values[0].as_slice(), plan.writes.len()), (&b"TAG 0001"[..], 1));
     let image = parse(&plan.new_image).unwrap();
     assert_eq!(image.keyword(KeywordName(*b"YA")).unwrap().data, b"TAG 2   ");
-    let room = plan_write(&bytes, &change(KeywordName::RW, b"x"));
+    let room = plan_writes(&bytes, &[change(KeywordName::RW, b"x")]);
     assert!(matches!(room, Err(VpdError::NoSuchKeyword { .. })), "{room:?}");
-    let writes = plan_write(&bytes, &change(SN, b"YVIV00000202")).unwrap();
+    let writes = plan_writes(&bytes, &[change(SN, b"YVIV00000202")]).unwrap();
     assert_eq!(parse(&writes.new_image).unwrap().keyword(SN).unwrap().data, b"YVIV00000202");
 }
 
@@ -525,5 +525,16 @@ fn damage_behind_rv_is_not_sealed_with_a_fresh_checksum() {
     bytes[at] ^= 1;
     assert_eq!(parse(&bytes).unwrap().outcome, Outcome::Bad);
     let change = Change { keyword: SN, value: b"YVIV00000202", pad: None };
-    assert!(matches!(plan_write(&bytes, &change), Err(VpdError::ChecksumMismatch { .. })));
+    assert!(matches!(plan_writes(&bytes, &[change]), Err(VpdError::ChecksumMismatch { .. })));
+}
+
+#[test]
+fn several_keywords_are_changed_with_one_checksum() {
+    let bytes = description(Tag::Vendor, Ending::Checksum).encode().unwrap();
+    let change = |value| Change { keyword: SN, value, pad: None };
+    let plan = plan_writes(&bytes, &[change(b"YVIV00000001"), change(b"YVIV00000002")]).unwrap();
+    assert_eq!(plan.old_values, [b"YVIV00000201", b"YVIV00000001"]);
+    assert_eq!(parse(&plan.new_image).unwrap().keyword(SN).unwrap().data, b"YVIV00000002");
+    assert!(plan_writes(&bytes, &[change(b"YVIV00000001"), change(b"1")]).is_err());
+    assert_eq!(plan_writes(&bytes, &[]).unwrap().writes, []);
 }

@@ -1,8 +1,8 @@
-//! Planned changes of keywords.
+//! Planned changes of keywords and records.
 
 use super::*;
 use crate::edit::{Change, Write};
-use crate::ipz::{Plan, Stored, plan_write};
+use crate::ipz::{Plan, Stored, plan_record, plan_writes};
 
 const SN: KeywordName = KeywordName(*b"SN");
 
@@ -12,7 +12,7 @@ fn change(value: &[u8]) -> Change<'_> {
 
 fn plan(bytes: &[u8], entry: TocEntry, change: &Change<'_>) -> Result<Plan, VpdError> {
     let (data, ecc) = (&bytes[entry.range(crate::Part::Data)], &bytes[entry.range(crate::Part::Ecc)]);
-    plan_write(&Stored { entry, data, ecc }, change)
+    plan_writes(&Stored { entry, data, ecc }, core::slice::from_ref(change))
 }
 
 fn apply(bytes: &mut [u8], writes: &[Write]) -> usize {
@@ -28,7 +28,7 @@ fn a_planned_change_reads_back_with_a_right_code() {
     let mut bytes = good();
     let entry = entry_of(&bytes, b"VINI");
     let plan = plan(&bytes, entry, &change(b"YVIV00000002")).unwrap();
-    assert_eq!(plan.old_value, b"YVIV00000001");
+    assert_eq!(plan.old_values, [b"YVIV00000001"]);
     assert_eq!(apply(&mut bytes, &plan.data), 1, "only the byte that changes is written");
     assert!(apply(&mut bytes, &plan.ecc) <= usize::from(entry.ecc_length));
     assert_eq!(bytes[entry.range(crate::Part::Data)], plan.new_data);
@@ -86,7 +86,7 @@ fn changes_that_must_not_be_made_are_refused() {
         assert_eq!(plan(&bytes, protected, &keyword(KeywordName(*b"VD"), b"02")), refused);
     }
     assert_eq!(
-        plan_write(&Stored { entry, data: &bytes[..8], ecc: &[] }, &change(b"YVIV00000002")),
+        plan_writes(&Stored { entry, data: &bytes[..8], ecc: &[] }, &[change(b"YVIV00000002")]),
         Err(VpdError::AreaLength {
             record: RecordName::VINI,
             part: crate::Part::Data,
@@ -127,4 +127,54 @@ fn a_long_keyword_is_changed_in_place() {
     apply(&mut bytes, &plan.ecc);
     let image = parse(&bytes, &STRICT).unwrap();
     assert_eq!(image.records[1].keyword(KeywordName(*b"#I")).unwrap().data, value);
+}
+
+fn stored<'a>(bytes: &'a [u8], entry: TocEntry) -> Stored<'a> {
+    let (data, ecc) = (&bytes[entry.range(crate::Part::Data)], &bytes[entry.range(crate::Part::Ecc)]);
+    Stored { entry, data, ecc }
+}
+
+#[test]
+fn several_keywords_of_a_record_are_changed_with_one_code() {
+    let mut bytes = good();
+    let entry = entry_of(&bytes, b"VINI");
+    let dr = Change { keyword: KeywordName(*b"DR"), value: b"RISER", pad: Some(b' ') };
+    let changes = [change(b"YVIV00000002"), dr, change(b"YVIV00000003")];
+    let plan = plan_writes(&stored(&bytes, entry), &changes).unwrap();
+    assert_eq!([&plan.old_values[0], &plan.old_values[2]], [&b"YVIV00000001"[..], b"YVIV00000002"]);
+    apply(&mut bytes, &plan.data);
+    apply(&mut bytes, &plan.ecc);
+    let image = parse(&bytes, &STRICT).unwrap();
+    let value = |name| image.records[0].keyword(KeywordName(name)).unwrap().data;
+    assert_eq!([value(*b"SN"), value(*b"DR")], [&b"YVIV00000003"[..], b"RISER           "]);
+    // One that must not be made keeps all others from being made.
+    let refused = plan_writes(&stored(&bytes, entry), &[change(b"YVIV00000004"), change(b"1")]);
+    assert!(matches!(refused, Err(VpdError::ValueLength { .. })));
+}
+
+#[test]
+fn a_copy_takes_the_place_of_a_record_that_is_damaged_beyond_repair() {
+    let sound = good();
+    let entry = entry_of(&sound, b"VINI");
+    let copy = sound[entry.range(crate::Part::Data)].to_vec();
+    for damage in [0x00, 0x55, 0xff] {
+        let mut bytes = sound.clone();
+        bytes[entry.range(crate::Part::Data)].fill(damage);
+        bytes[usize::from(entry.ecc_offset)] ^= 0x3c;
+        let plan = plan_record(&stored(&bytes, entry), &copy).unwrap();
+        apply(&mut bytes, &plan.data);
+        apply(&mut bytes, &plan.ecc);
+        assert_eq!(bytes, sound);
+    }
+    let other = sound[entry_of(&sound, b"VEIR").range(crate::Part::Data)].to_vec();
+    assert!(matches!(plan_record(&stored(&sound, entry), &other), Err(VpdError::AreaLength { .. })));
+    let mut renamed = copy.clone();
+    renamed[6] ^= 1;
+    assert!(matches!(
+        plan_record(&stored(&sound, entry), &renamed),
+        Err(VpdError::RecordNameMismatch { .. })
+    ));
+    let image = parse(&sound, &CHECKED).unwrap();
+    let toc = image.toc.entry;
+    assert!(matches!(plan_record(&stored(&sound, toc), &copy), Err(VpdError::ProtectedRecord { .. })));
 }
