@@ -1,0 +1,148 @@
+use super::*;
+use vpd_format::ipz::{Code, ImageDescription, RecordDescription};
+use vpd_format::{Bytes, Counted, OutOfBytes};
+
+const VINI: RecordName = RecordName::VINI;
+const UTIL: RecordName = RecordName(*b"UTIL");
+const SN: KeywordName = KeywordName(*b"SN");
+
+fn record(name: RecordName, keywords: &[(&[u8; 2], &[u8])]) -> RecordDescription {
+    let keywords = keywords.iter().map(|(name, value)| (KeywordName(**name), value.to_vec())).collect();
+    RecordDescription { name, record_type: 0xff, keywords, minimum_length: 0 }
+}
+
+/// As large as a planar's EEPROM.
+fn image() -> Vec<u8> {
+    let description = ImageDescription {
+        size: 65_536,
+        fill: 0,
+        code: Code::Computed,
+        records: vec![
+            record(VINI, &[(b"DR", b"SYSTEM BACKPLANE"), (b"SN", b"YVIV00000001"), (b"CC", b"2E2D")]),
+            record(RecordName(*b"VEIR"), &[(b"#I", &[0x45; 4000])]),
+            record(UTIL, &[(b"D0", &[1]), (b"D8", b"20221118")]),
+        ],
+    };
+    description.encode().unwrap()
+}
+
+fn place() -> ChipPlace {
+    ChipPlace {
+        key: "8-0050".to_owned(),
+        path: "/x".to_owned(),
+        window: VpdWindow::default(),
+        page_size: 128,
+        format: None,
+        policy: Policy::Recover,
+    }
+}
+
+fn edit(record: Option<RecordName>, keyword: KeywordName, value: &[u8]) -> Edit {
+    Edit::Keyword { record, keyword, value: value.to_vec(), pad: None, expected: None }
+}
+
+fn plan(cells: &[u8], edits: &[Edit]) -> Result<ChipPlan, PlanError<OutOfBytes>> {
+    plan_chip(Bytes(cells), &place(), edits)
+}
+
+fn apply(cells: &mut [u8], plan: &ChipPlan) {
+    for page in &plan.change.pages {
+        cells[page.offset as usize..][..page.new.len()].copy_from_slice(&page.new);
+    }
+}
+
+#[test]
+fn a_change_of_one_keyword_reads_a_fiftieth_of_a_large_part() {
+    let cells = image();
+    let mut counted = Counted::new(Bytes(&cells));
+    let planned = plan_chip(&mut counted, &place(), &[edit(Some(VINI), SN, b"YVIV00000002")]).unwrap();
+    assert_eq!(planned.old_values, [b"YVIV00000001"]);
+    let back: u64 = planned.change.pages.iter().map(|page| page.new.len() as u64).sum();
+    let total = counted.bytes() + back;
+    assert_eq!(planned.bytes_read, counted.bytes());
+    assert!(total * 50 <= cells.len() as u64, "{total} bytes, of which {back} read back");
+}
+
+#[test]
+fn what_is_planned_reads_back_and_only_pages_of_the_record_change() {
+    let mut cells = image();
+    let before = cells.clone();
+    let edits = [edit(Some(UTIL), KeywordName(*b"D8"), b"20261130"), edit(Some(VINI), SN, b"YVIV00000002")];
+    let planned = plan(&cells, &edits).unwrap();
+    assert_eq!(planned.old_values, [&b"20221118"[..], b"YVIV00000001"]);
+    apply(&mut cells, &planned);
+    let again = plan(&cells, &edits).unwrap();
+    assert_eq!(again.change.pages, [], "nothing to do twice");
+    let changed = cells.iter().zip(&before).filter(|(now, before)| now != before).count();
+    assert!(changed < 60, "{changed}");
+}
+
+#[test]
+fn what_must_not_be_written_is_refused_by_name() {
+    let cells = image();
+    let none = RecordName(*b"NONE");
+    let refused = |edits: &[Edit]| plan(&cells, edits).unwrap_err();
+    assert_eq!(refused(&[edit(Some(none), SN, b"1")]), PlanError::NoRecord(none));
+    assert_eq!(refused(&[edit(None, SN, b"1")]), PlanError::Addressing { is_ipz: true });
+    for record in [RecordName::VHDR, RecordName::VTOC] {
+        let error = refused(&[edit(Some(record), SN, b"1")]);
+        assert_eq!(error, PlanError::Edit(VpdError::ProtectedRecord { record }));
+    }
+    for keyword in [KeywordName::RT, KeywordName::PF] {
+        let error = refused(&[edit(Some(VINI), keyword, b"1")]);
+        assert_eq!(error, PlanError::Edit(VpdError::ProtectedKeyword { keyword }));
+    }
+    let missing = KeywordName(*b"ZZ");
+    let error = refused(&[edit(Some(VINI), missing, b"1")]);
+    assert_eq!(error, PlanError::Edit(VpdError::NoSuchKeyword { record: Some(VINI), keyword: missing }));
+    assert!(matches!(
+        refused(&[edit(Some(VINI), SN, b"short")]),
+        PlanError::Edit(VpdError::ValueLength { .. })
+    ));
+    // One edit that must not be made keeps all others from being made.
+    let mixed = [edit(Some(VINI), SN, b"YVIV00000002"), edit(Some(UTIL), SN, b"1")];
+    assert!(matches!(refused(&mixed), PlanError::Edit(VpdError::NoSuchKeyword { .. })));
+    assert!(matches!(plan(&[0xff; 1024], &mixed), Err(PlanError::Image(VpdError::Blank { .. }))));
+    assert!(matches!(plan(&cells[..4000], &mixed), Err(PlanError::Image(VpdError::OutOfImage { .. }))));
+}
+
+#[test]
+fn another_value_than_the_expected_one_changes_nothing() {
+    let cells = image();
+    let expecting = |expected: &[u8]| Edit::Keyword {
+        record: Some(VINI),
+        keyword: SN,
+        value: b"YVIV00000002".to_vec(),
+        pad: None,
+        expected: Some(expected.to_vec()),
+    };
+    assert!(plan(&cells, &[expecting(b"YVIV00000001")]).is_ok());
+    assert_eq!(plan(&cells, &[expecting(b"YVIV00000009")]), Err(PlanError::Mismatch { keyword: SN }));
+}
+
+#[test]
+fn damage_is_never_sealed_and_is_scrubbed_where_the_code_corrects_it() {
+    let sound = image();
+    let at = sound.windows(4).position(|bytes| bytes == b"YVIV").unwrap();
+    let mut cells = sound.clone();
+    cells[at] ^= 4;
+    let planned = plan(&cells, &[Edit::Scrub]).unwrap();
+    assert_eq!(planned.corrected_bits, 1);
+    apply(&mut cells, &planned);
+    assert_eq!(cells, sound);
+    assert_eq!(plan(&sound, &[Edit::Scrub]).unwrap().change.pages, []);
+    cells[at..at + 12].fill(0x55);
+    assert!(matches!(
+        plan(&cells, &[edit(Some(VINI), SN, b"YVIV00000002")]),
+        Err(PlanError::Edit(VpdError::Uncorrectable { .. }))
+    ));
+    // Another record can be written all the same.
+    assert!(plan(&cells, &[edit(Some(UTIL), KeywordName(*b"D0"), &[2])]).is_ok());
+}
+
+#[test]
+fn a_module_of_memory_is_not_written() {
+    let mut cells = vec![0; 512];
+    cells[..4].copy_from_slice(&[0x23, 0x11, 0x0c, 0x02]);
+    assert!(matches!(plan(&cells, &[Edit::Scrub]), Err(PlanError::Memory | PlanError::Image(_))));
+}
