@@ -295,6 +295,30 @@ fn an_inventory_that_is_slow_is_waited_for_and_drops_nothing() -> anyhow::Result
 }
 
 #[test]
+fn an_eeprom_stays_locked_until_the_inventory_has_answered() -> anyhow::Result<()> {
+    let Some(machine) = Machine::bare()? else { return Ok(()) };
+    let _peers = machine.start_peers(&["phosphor-inventory slow 4000"])?;
+    machine.fragment(KEY, FRAGMENT)?;
+    let image = machine.image("eeprom.bin", &fixture("card"))?;
+    let writer = std::fs::File::options().write(true).open(&image)?;
+    let mut command = machine.parser_command("ipz-vpd-parser", &image, KEY)?;
+    let parser = std::thread::spawn(move || test_bus::run(&mut command));
+    let calls = || -> anyhow::Result<String> {
+        Ok(machine.command_peers("Calls", &"phosphor-inventory")?.body().deserialize()?)
+    };
+    let began = Instant::now();
+    while !calls()?.contains(".Notify ") {
+        anyhow::ensure!(began.elapsed() < test_bus::LIMIT, "no Notify came: {}", calls()?);
+    }
+    // A write now would be followed by the values that were read before it.
+    assert!(matches!(writer.try_lock(), Err(std::fs::TryLockError::WouldBlock)), "Notify is unanswered");
+    let finished = parser.join().expect("no panic")?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    writer.try_lock().context("the parser has ended")?;
+    Ok(())
+}
+
+#[test]
 fn an_interface_that_the_inventory_does_not_know_is_passed_over() -> anyhow::Result<()> {
     let Some(machine) = Machine::with_inventory()? else { return Ok(()) };
     let extra = "[object.interfaces.\"xyz.example.Unknown\"]\nName = \"x\"\n";

@@ -42,10 +42,19 @@ pub(crate) enum Verdict {
     Absent(String),
 }
 
-/// Reads what the fragment needs, from the EEPROM that stands in where the first is of no use.
+/// The EEPROMs that were opened, locked against writers until this is dropped: what is published of them must not be changed
+/// before it is in the inventory, or the inventory would show the old value after the new one was written.
+#[derive(Debug, Default)]
+pub(crate) struct Locks {
+    _first: Option<Eeprom>,
+    _second: Option<Eeprom>,
+}
+
+/// Reads what the fragment needs, from the EEPROM that stands in where the first is of no use. Both stay locked as long as
+/// the locks are kept.
 ///
 /// Errors: only what is not the EEPROM's fault: configuration, a writer that never ends.
-pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Result<Collected> {
+pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Result<(Collected, Locks)> {
     let file = arguments
         .file
         .as_ref()
@@ -57,21 +66,24 @@ pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Res
 }
 
 /// The first is locked until the second has been read: whoever writes locks in the same order.
-fn collect_from(first: &Path, second: Option<&Path>, fragment: &Fragment) -> anyhow::Result<Collected> {
-    let mut opened = open(first)?;
-    let collected = match &mut opened {
-        Ok(eeprom) => Collected { file: first.to_owned(), ..read(eeprom, fragment) },
-        Err(verdict) => Collected::without(verdict.clone()),
-    };
-    let Some(second) = second else { return Ok(collected) };
-    if collected.is_good() && !fragment.compare_redundant {
-        return Ok(collected);
-    }
-    let other = match open(second)? {
-        Ok(eeprom) => Collected { file: second.to_owned(), ..read(eeprom, fragment) },
-        Err(verdict) => Collected::without(verdict),
-    };
-    Ok(redundant::choose(collected, other))
+fn collect_from(
+    first: &Path,
+    second: Option<&Path>,
+    fragment: &Fragment,
+) -> anyhow::Result<(Collected, Locks)> {
+    let (collected, first) = open_and_read(first, fragment)?;
+    let second = second.filter(|_| !collected.is_good() || fragment.compare_redundant);
+    let Some(second) = second else { return Ok((collected, Locks { _first: first, _second: None })) };
+    let (other, second) = open_and_read(second, fragment)?;
+    Ok((redundant::choose(collected, other), Locks { _first: first, _second: second }))
+}
+
+/// Reads one EEPROM, and gives it back locked, if it could be opened.
+fn open_and_read(file: &Path, fragment: &Fragment) -> anyhow::Result<(Collected, Option<Eeprom>)> {
+    Ok(match open(file)? {
+        Ok(mut eeprom) => (Collected { file: file.to_owned(), ..read(&mut eeprom, fragment) }, Some(eeprom)),
+        Err(verdict) => (Collected::without(verdict), None),
+    })
 }
 
 /// Opens an EEPROM, or says what its absence or silence means for it.

@@ -1,5 +1,6 @@
 //! Handing a publication to the inventory, and a report to whoever collects.
 
+use crate::collect::Locks;
 use anyhow::Context as _;
 use dbus_api::call::CallError;
 use dbus_api::inventory::manager::{self, Cause, Manner, Refusal};
@@ -25,13 +26,15 @@ pub(crate) enum Delivery {
 }
 
 /// Publishes with one call, or object by object where that is refused, and reports; `image` gives what is to be kept
-/// of a damaged image, once it is published.
+/// of a damaged image, once it is published. The EEPROMs stay locked until the inventory has answered, or is waited for no
+/// longer: what is written after that is read and published by a later run.
 ///
 /// Errors: marked [`Exit::PeerUnavailable`] when there is no bus or no inventory; the report is
 /// delivered all the same.
 pub(crate) async fn deliver(
     publication: &Publication<'_>,
     report: &mut Report,
+    locks: Locks,
     image: impl FnOnce() -> Vec<u8>,
     now: fn() -> i64,
 ) -> anyhow::Result<Delivery> {
@@ -49,6 +52,7 @@ pub(crate) async fn deliver(
     // The connection's own limit counts from when a call is sent; a bus that reads nothing never gets there.
     let outcome = tokio::time::timeout(PUBLISH_LIMIT, publishing).await;
     let outcome = outcome.unwrap_or(Err(CallError::TimedOut { destination: manager::BUS_NAME }));
+    drop(locks);
     report.inventory = refused.answer(&outcome, publication.notification.objects.len());
     if let Some(reason) = refused.reason(outcome.is_ok()) {
         add_reason(report, &reason);

@@ -1,7 +1,7 @@
 //! What the parser services share: read one EEPROM, publish its FRU, report, end.
 //!
 //! The life of a run: find the fragment by the EEPROM's key, open and lock the EEPROM, read what
-//! the fragment needs, publish it with one `Notify`, report to the collection service. A parser
+//! the fragment needs, publish it with one `Notify`, unlock, report to the collection service. A parser
 //! started on the other family's format replaces itself by its sibling. What is wrong with the
 //! device or its bytes is an outcome with an exit status of its own, not a failure.
 //!
@@ -19,7 +19,7 @@ mod show;
 
 use anyhow::Context as _;
 use arguments::Arguments;
-use collect::{Collected, Verdict};
+use collect::{Collected, Locks, Verdict};
 use deliver::Delivery;
 use fru_publication::{Fragment, WantedFormat, publish};
 use service_runtime::{Exit, Invocation, clock};
@@ -64,13 +64,13 @@ fn run(invocation: &Invocation, family: Family, arguments: &Arguments) -> anyhow
     {
         return Err(hand_over::to(family.sibling(), invocation, format));
     }
-    let collected = collect::collect(arguments, &fragment)?;
+    let (collected, locks) = collect::collect(arguments, &fragment)?;
     if let Verdict::Usable(vpd) = &collected.verdict
         && !family.takes(vpd.format)
     {
         return Err(hand_over::to(family.sibling(), invocation, vpd.format));
     }
-    conclude(arguments, &fragment, &collected, started)
+    conclude(arguments, &fragment, &collected, locks, started)
 }
 
 fn load_fragment(arguments: &Arguments) -> anyhow::Result<Fragment> {
@@ -91,6 +91,7 @@ fn conclude(
     arguments: &Arguments,
     fragment: &Fragment,
     collected: &Collected,
+    locks: Locks,
     started: i64,
 ) -> anyhow::Result<Exit> {
     let times = fru_publication::Times { started, completed: clock::wall() };
@@ -105,6 +106,7 @@ fn conclude(
     let delivery = service_runtime::runtime()?.block_on(deliver::deliver(
         &publication,
         &mut report,
+        locks,
         || keep::image(collected, fragment),
         clock::wall,
     ))?;

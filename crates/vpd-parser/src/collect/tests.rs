@@ -129,3 +129,21 @@ fn a_ccin_that_is_none_is_not_reported() {
         assert_eq!((report.outcome.as_str(), report.ccin.as_str()), ("ok", reported), "{ccin}");
     }
 }
+
+#[test]
+fn both_eeproms_stay_locked_until_the_locks_are_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["first", "second"].map(|name| folder.path().join(name));
+    let writers = paths.clone().map(|path| {
+        std::fs::write(&path, [0xff; 64]).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap()
+    });
+    let (_, locks) = collect_from(&paths[0], Some(&paths[1]), &Fragment::parse(FRAGMENT).unwrap()).unwrap();
+    for writer in &writers {
+        assert!(matches!(writer.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+    }
+    drop(locks);
+    for writer in &writers {
+        writer.try_lock().unwrap();
+    }
+}
