@@ -8,6 +8,7 @@ mod left_out;
 mod machine;
 mod overlay;
 mod play;
+mod regions;
 mod scenario;
 mod upstream;
 mod userland;

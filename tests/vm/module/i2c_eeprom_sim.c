@@ -6,13 +6,16 @@
  * comes by the file "add". A transfer takes as long as it would on the wire, and a write is followed by the chip's write
  * cycle. Tests decide in debugfs what becomes of it:
  *
- *   i2c_eeprom_sim/add             "BUS ADDRESS SIZE" (10 50 4096) makes a chip, and its bus if there is none
+ *   i2c_eeprom_sim/add             "BUS ADDRESS SIZE PAGE" (10 50 4096 0) makes a chip, and its bus if there is none; a page
+ *                                  of 0 is what parts of the size usually have. "BUS ADDRESS SIZE PAGE MUX CHANNEL"
+ *                                  (30 50 4096 0 4-0070 2) makes one on bus 30, which is behind a channel of a multiplexer
  *   i2c_eeprom_sim/BUS/khz         wire speed; 0 makes transfers take no time
- *   i2c_eeprom_sim/BUS/twr_us      length of a write cycle
  *   i2c_eeprom_sim/BUS/busy_us     time that transfers have held the wire
  *   i2c_eeprom_sim/BUS-ADDR/       the chip, see chip_sim.c
  *
- * A chip of 256 bytes does for one with registers, too.
+ * A chip of 256 bytes does for one with registers, too. It is a multiplexer once a chip is behind it: it has one register
+ * then, with a bit for each channel that is joined to the wire, and chips behind the others are out of reach. The adapters
+ * of its channels come and go with its client, whose driver is in chip_drivers_sim.c.
  */
 
 #include <linux/debugfs.h>
@@ -32,6 +35,7 @@
 #define FIRST_ADDRESS	0x50
 #define CHIPS_IN_ROW	8
 #define BUSES_IN_ROW	64
+#define CHANNELS	8
 
 /* Lower and higher ones are reserved. */
 #define LOWEST_ADDRESS	0x08
@@ -45,11 +49,19 @@ struct sim_chip {
 	struct chip_sim common;
 	struct list_head list;
 	struct sim_bus *bus;
+	/* The number of its adapter, which is the bus's own or that of a channel. */
+	int number;
 	u16 address;
+	/* The multiplexer that it is behind, if any. */
+	struct sim_chip *mux;
+	u32 channel;
 	/* Guarded by the bus's lock. */
 	u32 offset;
-	struct i2c_client *client;
-	struct property_entry properties[2];
+	/* Of a multiplexer: the numbers of its channels' adapters, 0 for none, and its register. */
+	bool is_mux;
+	u32 channels[CHANNELS];
+	u8 joined;
+	struct property_entry properties[3];
 	struct software_node node;
 };
 
@@ -60,7 +72,6 @@ struct sim_bus {
 	struct mutex lock;
 	struct list_head chips;
 	u32 khz;
-	u32 twr_us;
 	u64 busy_us;
 };
 
@@ -99,12 +110,32 @@ static u32 offset_bytes(const struct sim_chip *chip)
 	return chip->common.size > 256 ? 2 : 1;
 }
 
+static struct sim_chip *chip_of(struct sim_bus *bus, int number, u16 address)
+{
+	struct sim_chip *chip;
+
+	list_for_each_entry(chip, &bus->chips, list)
+		if (chip->number == number && chip->address == address)
+			return chip;
+	return NULL;
+}
+
+/* Whether multiplexers join it to the wire. */
+static bool is_joined(const struct sim_chip *chip)
+{
+	for (; chip->mux; chip = chip->mux)
+		if (!chip_sim_is_alive(&chip->mux->common) || !(chip->mux->joined & BIT(chip->channel)))
+			return false;
+	return true;
+}
+
+/* The chip that hears this address now. */
 static struct sim_chip *chip_at(struct sim_bus *bus, u16 address)
 {
 	struct sim_chip *chip;
 
 	list_for_each_entry(chip, &bus->chips, list)
-		if (chip->address == address)
+		if (chip->address == address && is_joined(chip))
 			return chip;
 	return NULL;
 }
@@ -117,8 +148,21 @@ static int read_message(struct sim_chip *chip, struct i2c_msg *msg, u64 *bits)
 		*bits += BITS_BYTE;
 		if (!chip_sim_move_byte(&chip->common))
 			return -ENXIO;
-		msg->buf[i] = chip->common.cells[chip->offset];
+		msg->buf[i] = chip->is_mux ? chip->joined : chip->common.cells[chip->offset];
 		chip->offset = (chip->offset + 1) % chip->common.size;
+	}
+	return 0;
+}
+
+static int write_register(struct sim_chip *chip, const struct i2c_msg *msg, u64 *bits)
+{
+	u16 i;
+
+	for (i = 0; i < msg->len; i++) {
+		*bits += BITS_BYTE;
+		if (!chip_sim_move_byte(&chip->common))
+			return -ENXIO;
+		chip->joined = msg->buf[i];
 	}
 	return 0;
 }
@@ -137,9 +181,11 @@ static int write_message(struct sim_chip *chip, const struct i2c_msg *msg, u64 *
 		chip->offset = offset % chip->common.size;
 	for (; i < msg->len; i++) {
 		*bits += BITS_BYTE;
-		if (!chip_sim_move_byte(&chip->common))
+		if (chip->common.protection == PROTECTION_REFUSE || !chip_sim_move_byte(&chip->common)) {
+			chip_sim_forget_write(&chip->common);
 			return -ENXIO;
-		chip->offset = chip_sim_program(&chip->common, chip->offset, msg->buf[i]);
+		}
+		chip->offset = chip_sim_load(&chip->common, chip->offset, msg->buf[i]);
 	}
 	return 0;
 }
@@ -149,11 +195,13 @@ static int one_message(struct sim_bus *bus, struct i2c_msg *msg, u64 *bits)
 	struct sim_chip *chip = chip_at(bus, msg->addr);
 
 	*bits += BITS_CONDITION + BITS_BYTE;
-	if (!chip || !chip_sim_answers(&chip->common))
+	if (!chip || chip->common.busy || !chip_sim_is_alive(&chip->common))
 		return -ENXIO;
 	chip->common.transfers++;
 	if (msg->flags & I2C_M_RD)
 		return read_message(chip, msg, bits);
+	if (chip->is_mux)
+		return write_register(chip, msg, bits);
 	return write_message(chip, msg, bits);
 }
 
@@ -181,7 +229,7 @@ static int sim_transfer(struct i2c_adapter *adapter, struct i2c_msg *msgs, int n
 	/* Write cycles begin at STOP. */
 	mutex_lock(&bus->lock);
 	list_for_each_entry(chip, &bus->chips, list)
-		chip_sim_finish_write(&chip->common, bus->twr_us);
+		chip_sim_finish_write(&chip->common);
 	mutex_unlock(&bus->lock);
 	return result ? result : num;
 }
@@ -196,28 +244,47 @@ static const struct i2c_algorithm sim_algorithm = {
 	.functionality = sim_functionality,
 };
 
-/* Makes or removes the chip's client. The property gives the driver the page size, which new_device cannot. */
+/* The client, if it is one that we made; a reference. */
+static struct i2c_client *client_of(const struct sim_chip *chip)
+{
+	struct device *device = bus_find_device_by_name(&i2c_bus_type, NULL, chip->common.key);
+
+	if (!device)
+		return NULL;
+	if (dev_fwnode(device) == software_node_fwnode(&chip->node) && i2c_verify_client(device))
+		return to_i2c_client(device);
+	put_device(device);
+	return NULL;
+}
+
+/*
+ * Makes or removes the chip's client, which also goes with its adapter, so that it is looked for each time. The properties
+ * give the driver the page size, which new_device cannot, and that of a multiplexer what is behind it.
+ */
 static int replug(struct chip_sim *common, const char *type)
 {
 	struct sim_chip *chip = container_of(common, struct sim_chip, common);
 	struct i2c_board_info info = { .addr = chip->address, .swnode = &chip->node };
-	struct i2c_client *client;
+	struct i2c_client *client = client_of(chip);
+	struct i2c_adapter *adapter;
 
+	if (client)
+		put_device(&client->dev);
 	if (!strcmp(type, "-")) {
-		if (!chip->client)
+		if (!client)
 			return -ENODEV;
-		i2c_unregister_device(chip->client);
-		chip->client = NULL;
+		i2c_unregister_device(client);
 		return 0;
 	}
-	if (chip->client)
+	if (client)
 		return -EBUSY;
+	adapter = i2c_get_adapter(chip->number);
+	if (!adapter)
+		return -ENODEV;
 	strscpy(info.type, type, sizeof(info.type));
-	client = i2c_new_client_device(&chip->bus->adapter, &info);
-	if (IS_ERR(client))
-		return PTR_ERR(client);
-	chip->client = client;
-	return 0;
+	client = i2c_new_client_device(adapter, &info);
+	i2c_put_adapter(adapter);
+	return PTR_ERR_OR_ZERO(client);
 }
 
 static bool is_size(unsigned int bytes)
@@ -225,32 +292,81 @@ static bool is_size(unsigned int bytes)
 	return bytes == 256 || (bytes >= 4096 && bytes <= 65536 && is_power_of_2(bytes));
 }
 
-static int add_chip(struct sim_bus *bus, u16 address, u32 bytes)
+/* What is to be made. */
+struct order {
+	unsigned int number;
+	unsigned int address;
+	unsigned int bytes;
+	unsigned int page;
+	struct sim_chip *mux;
+	unsigned int channel;
+};
+
+static void describe(struct sim_chip *chip)
+{
+	chip->properties[0] = PROPERTY_ENTRY_U32("pagesize", chip->common.page);
+	if (chip->is_mux)
+		chip->properties[1] = PROPERTY_ENTRY_U32_ARRAY_LEN("channels", chip->channels, CHANNELS);
+	chip->node.properties = chip->properties;
+}
+
+/* Makes a chip a multiplexer, or one of more channels. */
+static int join(const struct order *order)
+{
+	struct sim_chip *mux = order->mux;
+	struct i2c_client *client;
+
+	if (order->channel >= CHANNELS || mux->common.size != 256)
+		return -EINVAL;
+	if (mux->channels[order->channel] == order->number)
+		return 0;
+	client = client_of(mux);
+	if (client)
+		put_device(&client->dev);
+	if (client || mux->channels[order->channel])
+		return -EBUSY;
+	mutex_lock(&mux->bus->lock);
+	mux->is_mux = true;
+	mutex_unlock(&mux->bus->lock);
+	mux->channels[order->channel] = order->number;
+	describe(mux);
+	return 0;
+}
+
+static int add_chip(struct sim_bus *bus, const struct order *order)
 {
 	struct sim_chip *chip;
-	char name[16];
+	char key[16];
 	int result;
 
-	if (address < LOWEST_ADDRESS || address > HIGHEST_ADDRESS || !is_size(bytes) || page > bytes)
+	if (order->address < LOWEST_ADDRESS || order->address > HIGHEST_ADDRESS || !is_size(order->bytes) ||
+	    order->page > order->bytes || (order->page && !is_power_of_2(order->page)))
 		return -EINVAL;
+	if (chip_of(bus, order->number, order->address))
+		return -EEXIST;
+	result = order->mux ? join(order) : 0;
+	if (result)
+		return result;
 	chip = kzalloc(sizeof(*chip), GFP_KERNEL);
 	if (!chip)
 		return -ENOMEM;
 	chip->bus = bus;
-	chip->address = address;
+	chip->number = order->number;
+	chip->address = order->address;
+	chip->mux = order->mux;
+	chip->channel = order->channel;
 	chip->common.plug = replug;
-	result = chip_sim_init(&chip->common, &bus->lock, bytes, page);
+	scnprintf(key, sizeof(key), "%d-%04x", chip->number, chip->address);
+	result = chip_sim_init(&chip->common, key, &bus->lock, order->bytes, order->page, twr_us);
 	if (result) {
 		kfree(chip);
 		return result;
 	}
-	chip->properties[0] = PROPERTY_ENTRY_U32("pagesize", chip->common.page);
-	chip->node.properties = chip->properties;
+	describe(chip);
 	mutex_lock(&bus->lock);
 	list_add_tail(&chip->list, &bus->chips);
 	mutex_unlock(&bus->lock);
-	scnprintf(name, sizeof(name), "%d-%04x", bus->adapter.nr, address);
-	chip_sim_show(&chip->common, debugfs_create_dir(name, debug_root));
+	chip_sim_show(&chip->common, debugfs_create_dir(key, debug_root));
 	return 0;
 }
 
@@ -267,7 +383,6 @@ static struct sim_bus *add_bus(unsigned int number)
 	mutex_init(&bus->lock);
 	INIT_LIST_HEAD(&bus->chips);
 	bus->khz = khz;
-	bus->twr_us = twr_us;
 	bus->adapter.owner = THIS_MODULE;
 	bus->adapter.algo = &sim_algorithm;
 	bus->adapter.nr = number;
@@ -282,7 +397,6 @@ static struct sim_bus *add_bus(unsigned int number)
 	scnprintf(name, sizeof(name), "%u", number);
 	folder = debugfs_create_dir(name, debug_root);
 	debugfs_create_u32("khz", 0600, folder, &bus->khz);
-	debugfs_create_u32("twr_us", 0600, folder, &bus->twr_us);
 	debugfs_create_u64("busy_us", 0600, folder, &bus->busy_us);
 	return bus;
 }
@@ -294,36 +408,61 @@ static int add_row(unsigned int number)
 
 	if (IS_ERR(bus))
 		return PTR_ERR(bus);
-	for (i = 0; i < CHIPS_IN_ROW && !result; i++)
+	for (i = 0; i < CHIPS_IN_ROW && !result; i++) {
+		struct order order = {
+			.number = number, .address = FIRST_ADDRESS + i, .bytes = size[i], .page = page,
+		};
+
 		if (size[i])
-			result = add_chip(bus, FIRST_ADDRESS + i, size[i]);
+			result = add_chip(bus, &order);
+	}
 	return result;
 }
 
-static int add_one(unsigned int number, unsigned int address, unsigned int bytes)
+static struct sim_chip *find_chip(int number, u16 address)
+{
+	struct sim_bus *bus;
+	struct sim_chip *chip;
+
+	list_for_each_entry(bus, &all_buses, list) {
+		chip = chip_of(bus, number, address);
+		if (chip)
+			return chip;
+	}
+	return NULL;
+}
+
+static int add_one(const struct order *order)
 {
 	struct sim_bus *bus;
 
+	if (order->mux)
+		return add_chip(order->mux->bus, order);
 	list_for_each_entry(bus, &all_buses, list)
-		if (bus->adapter.nr == number)
-			return chip_at(bus, address) ? -EEXIST : add_chip(bus, address, bytes);
-	bus = add_bus(number);
-	return IS_ERR(bus) ? PTR_ERR(bus) : add_chip(bus, address, bytes);
+		if (bus->adapter.nr == order->number)
+			return add_chip(bus, order);
+	bus = add_bus(order->number);
+	return IS_ERR(bus) ? PTR_ERR(bus) : add_chip(bus, order);
 }
 
 static ssize_t add_write(struct file *file, const char __user *from, size_t count, loff_t *position)
 {
-	unsigned int number, address, bytes;
-	char buffer[32];
+	unsigned int mux_number, mux_address;
+	struct order order = {};
+	char buffer[64];
 	char *line = chip_sim_take_line(buffer, sizeof(buffer), from, count);
-	int result;
+	int result, fields;
 
 	if (IS_ERR(line))
 		return PTR_ERR(line);
-	if (sscanf(line, "%u %x %u", &number, &address, &bytes) != 3 || address > HIGHEST_ADDRESS || number > INT_MAX)
+	fields = sscanf(line, "%u %x %u %u %u-%x %u", &order.number, &order.address, &order.bytes, &order.page,
+			&mux_number, &mux_address, &order.channel);
+	if ((fields != 4 && fields != 7) || order.address > HIGHEST_ADDRESS || order.number > INT_MAX)
 		return -EINVAL;
 	mutex_lock(&add_lock);
-	result = add_one(number, address, bytes);
+	if (fields == 7)
+		order.mux = find_chip(mux_number, mux_address);
+	result = fields == 7 && !order.mux ? -ENODEV : add_one(&order);
 	mutex_unlock(&add_lock);
 	return result ? result : count;
 }
@@ -339,9 +478,7 @@ static void drop_bus(struct sim_bus *bus)
 {
 	struct sim_chip *chip, *next;
 
-	list_for_each_entry(chip, &bus->chips, list)
-		if (chip->client)
-			i2c_unregister_device(chip->client);
+	/* Its clients go with it, and with those of multiplexers what is behind them. */
 	i2c_del_adapter(&bus->adapter);
 	list_for_each_entry_safe(chip, next, &bus->chips, list) {
 		chip_sim_drop(&chip->common);

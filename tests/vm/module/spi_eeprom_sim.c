@@ -3,7 +3,8 @@
  * Simulated SPI buses with one serial EEPROM each, for tests in a virtual machine. Transfers take no time. The parts know
  * READ, WRITE, WREN, WRDI and RDSR, with two bytes of address up to 64 KiB and three above:
  *
- *   spi_eeprom_sim/add        "BUS SIZE" (12 262144) makes a bus and its chip
+ *   spi_eeprom_sim/add        "BUS SIZE PAGE" (12 262144 0) makes a bus and its chip; a page of 0 is what parts of the size
+ *                             usually have
  *   spi_eeprom_sim/spiBUS.0/  the chip, see chip_sim.c; its type for "plug" is the driver's, at25
  *
  * A chip that does not answer leaves its wire high: what is read is all ones.
@@ -66,24 +67,20 @@ static u32 offset_bytes(const struct sim_bus *bus)
 	return bus->chip.size > 65536 ? 3 : 2;
 }
 
-/* What the chip, while it is in a write cycle, says to everything but a question about its status. */
-static bool is_busy(const struct sim_bus *bus)
-{
-	return ktime_before(ktime_get(), bus->chip.busy_until);
-}
-
 static u8 data_byte(struct sim_bus *bus, u8 out)
 {
 	struct chip_sim *chip = &bus->chip;
 	u8 in = 0xff;
 
-	if (is_busy(bus) || !chip_sim_move_byte(chip))
+	if (!chip_sim_move_byte(chip)) {
+		chip_sim_forget_write(chip);
 		return in;
+	}
 	if (bus->command == COMMAND_READ) {
 		in = chip->cells[bus->offset];
 		bus->offset = (bus->offset + 1) % chip->size;
 	} else if (bus->enabled) {
-		bus->offset = chip_sim_program(chip, bus->offset, out);
+		bus->offset = chip_sim_load(chip, bus->offset, out);
 		bus->moved = true;
 	}
 	return in;
@@ -94,14 +91,20 @@ static u8 one_byte(struct sim_bus *bus, u8 out)
 {
 	u32 position = bus->position++;
 
-	if (!position) {
+	if (!position)
 		bus->command = out;
-		if (out == COMMAND_WRITE_ENABLE || out == COMMAND_WRITE_DISABLE)
-			bus->enabled = out == COMMAND_WRITE_ENABLE;
+	if (bus->command == COMMAND_READ_STATUS && position)
+		return (bus->chip.busy ? STATUS_BUSY : 0) | (bus->enabled ? STATUS_ENABLED : 0);
+	/* In a write cycle the chip hears nothing else. */
+	if (bus->chip.busy)
+		return 0xff;
+	if (!position) {
+		if (out == COMMAND_WRITE_ENABLE)
+			bus->enabled = bus->chip.protection != PROTECTION_REFUSE;
+		else if (out == COMMAND_WRITE_DISABLE)
+			bus->enabled = false;
 		return 0xff;
 	}
-	if (bus->command == COMMAND_READ_STATUS)
-		return (is_busy(bus) ? STATUS_BUSY : 0) | (bus->enabled ? STATUS_ENABLED : 0);
 	if (bus->command != COMMAND_READ && bus->command != COMMAND_WRITE)
 		return 0xff;
 	if (position <= offset_bytes(bus)) {
@@ -123,13 +126,7 @@ static void deselect_chip(struct sim_bus *bus)
 {
 	if (bus->moved)
 		bus->enabled = false;
-	chip_sim_finish_write(&bus->chip, WRITE_CYCLE_US);
-}
-
-/* A chip in a write cycle answers, if only about its status. */
-static bool answers(struct sim_bus *bus)
-{
-	return is_busy(bus) || chip_sim_answers(&bus->chip);
+	chip_sim_finish_write(&bus->chip);
 }
 
 static int sim_transfer(struct spi_controller *controller, struct spi_message *message)
@@ -145,7 +142,7 @@ static int sim_transfer(struct spi_controller *controller, struct spi_message *m
 		u8 *in = transfer->rx_buf;
 
 		for (i = 0; i < transfer->len; i++) {
-			u8 got = answers(bus) ? one_byte(bus, out ? out[i] : 0) : 0xff;
+			u8 got = chip_sim_is_alive(&bus->chip) ? one_byte(bus, out ? out[i] : 0) : 0xff;
 
 			if (in)
 				in[i] = got;
@@ -209,13 +206,14 @@ static int register_bus(struct sim_bus *bus, unsigned int number)
 	return result;
 }
 
-static int add_bus(unsigned int number, u32 size)
+static int add_bus(unsigned int number, u32 size, u32 page)
 {
 	struct sim_bus *bus;
 	char name[16];
 	int result;
 
-	if (number > S16_MAX || size < SMALLEST || size > LARGEST || !is_power_of_2(size))
+	if (number > S16_MAX || size < SMALLEST || size > LARGEST || !is_power_of_2(size) ||
+	    page > size || (page && !is_power_of_2(page)))
 		return -EINVAL;
 	list_for_each_entry(bus, &all_buses, list)
 		if (bus->controller->bus_num == number)
@@ -225,35 +223,37 @@ static int add_bus(unsigned int number, u32 size)
 		return -ENOMEM;
 	mutex_init(&bus->lock);
 	bus->chip.plug = replug;
-	result = chip_sim_init(&bus->chip, &bus->lock, size, 0);
-	if (!result) {
-		describe(bus);
-		result = register_bus(bus, number);
+	scnprintf(name, sizeof(name), "spi%u.0", number);
+	result = chip_sim_init(&bus->chip, name, &bus->lock, size, page, WRITE_CYCLE_US);
+	if (result) {
+		kfree(bus);
+		return result;
 	}
+	describe(bus);
+	result = register_bus(bus, number);
 	if (result) {
 		chip_sim_drop(&bus->chip);
 		kfree(bus);
 		return result;
 	}
 	list_add_tail(&bus->list, &all_buses);
-	scnprintf(name, sizeof(name), "spi%u.0", number);
 	chip_sim_show(&bus->chip, debugfs_create_dir(name, debug_root));
 	return 0;
 }
 
 static ssize_t add_write(struct file *file, const char __user *from, size_t count, loff_t *position)
 {
-	unsigned int number, size;
+	unsigned int number, size, page;
 	char buffer[32];
 	char *line = chip_sim_take_line(buffer, sizeof(buffer), from, count);
 	int result;
 
 	if (IS_ERR(line))
 		return PTR_ERR(line);
-	if (sscanf(line, "%u %u", &number, &size) != 2)
+	if (sscanf(line, "%u %u %u", &number, &size, &page) != 3)
 		return -EINVAL;
 	mutex_lock(&add_lock);
-	result = add_bus(number, size);
+	result = add_bus(number, size, page);
 	mutex_unlock(&add_lock);
 	return result ? result : count;
 }

@@ -49,6 +49,9 @@ pub struct I2c {
     /// Length of a write cycle.
     #[serde(default = "usual_write_cycle")]
     pub write_cycle_us: u32,
+    /// Bytes of a page of all parts of the row; 0 for what parts of the size usually have.
+    #[serde(default)]
+    pub page: u32,
     /// What the cells hold at the first boot, by key; the others are blank. The name of a description in
     /// `tests/data/vpd`.
     #[serde(default)]
@@ -74,6 +77,11 @@ pub struct Chip {
     pub present: bool,
     /// The line that has to have a level for it to have power.
     pub powered_by: Option<Power>,
+    /// Bytes of a page, which a write cycle is for and a cut one ruins; 0 for what parts of the size usually have.
+    #[serde(default)]
+    pub page: u32,
+    /// The multiplexer that its bus is behind, if any; the same for all chips of the bus.
+    pub behind: Option<Channel>,
 }
 
 /// How the client of a chip comes about.
@@ -102,6 +110,16 @@ pub struct Power {
     pub level: u8,
 }
 
+/// A channel of a multiplexer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Channel {
+    /// The key of the multiplexer, one of the chips.
+    pub mux: String,
+    /// From 0.
+    pub channel: u8,
+}
+
 impl I2c {
     /// The part with this key.
     pub fn part(&self, key: &str) -> Result<&str> {
@@ -120,12 +138,26 @@ impl I2c {
     /// The module's options.
     pub fn options(&self) -> Result<String> {
         let sizes: Vec<String> = self.sizes()?.iter().map(usize::to_string).collect();
-        let Self { buses, khz, write_cycle_us, .. } = self;
-        Ok(format!("buses={buses} size={} khz={khz} twr_us={write_cycle_us}", sizes.join(",")))
+        let Self { buses, khz, write_cycle_us, page, .. } = self;
+        let sizes = sizes.join(",");
+        Ok(format!("buses={buses} size={sizes} khz={khz} twr_us={write_cycle_us} page={page}"))
     }
 }
 
 impl Chip {
+    /// A blank chip that is there when udev starts.
+    pub fn of(part: String) -> Self {
+        Self {
+            part,
+            image: None,
+            client: Client::default(),
+            present: true,
+            powered_by: None,
+            page: 0,
+            behind: None,
+        }
+    }
+
     /// Checks what its form does not say.
     pub fn check(&self, key: &str, lines: &[String]) -> Result<()> {
         ensure!(part(&self.part)?.bus == bus(key)?, "{key}: {} is for another bus", self.part);
@@ -133,6 +165,9 @@ impl Chip {
             ensure!(lines.contains(&power.line), "{key}: there is no line {}", power.line);
             ensure!(power.level <= 1, "{key}: {} is no level", power.level);
         }
+        let fits =
+            self.page == 0 || self.page.is_power_of_two() && self.page as usize <= part(&self.part)?.bytes;
+        ensure!(fits, "{key}: a page of {} bytes cannot be", self.page);
         Ok(())
     }
 
@@ -144,7 +179,10 @@ impl Chip {
             .map(|power| format!("{} {}", power.line, power.level))
             .unwrap_or_default();
         let present = if self.present { "Y" } else { "N" };
-        Ok(format!("{key} {} {present} {power}\n", size_of_part(&self.part)?))
+        let behind = self.behind.as_ref().map(|Channel { mux, channel }| format!("{mux} {channel}"));
+        let behind = behind.unwrap_or_else(|| "- -".to_owned());
+        let bytes = size_of_part(&self.part)?;
+        Ok(format!("{key} {bytes} {} {behind} {present} {power}\n", self.page))
     }
 
     /// The line of `/etc/bed/eeproms`: what makes its client when the machine starts, if anything does.
@@ -156,6 +194,59 @@ impl Chip {
             Client::Unbound => Some(format!("{key} {kind} unbound\n")),
             Client::Absent => None,
         })
+    }
+}
+
+/// Checks what chips on the same buses, and multiplexers, say about each other.
+pub fn check_buses(chips: &BTreeMap<String, Chip>, row: Option<&I2c>) -> Result<()> {
+    let mut joined: BTreeMap<u32, Option<&Channel>> =
+        row.iter().flat_map(|i2c| 10..10 + i2c.buses).map(|bus| (bus, None)).collect();
+    let mut channels = BTreeMap::new();
+    for (key, chip) in chips {
+        if bus(key)? == Bus::Spi {
+            ensure!(chip.behind.is_none(), "{key}: an SPI bus is behind no multiplexer");
+            continue;
+        }
+        let (number, _) = i2c_key(key)?;
+        let behind = chip.behind.as_ref();
+        let known = joined.entry(number).or_insert(behind);
+        ensure!(*known == behind, "{key}: other chips of bus {number} are not behind the same");
+        let Some(Channel { mux, channel }) = behind else { continue };
+        ensure!(number > 0, "{key}: the number of a bus behind a multiplexer is not 0");
+        let known = *channels.entry((mux, channel)).or_insert(number);
+        ensure!(known == number, "{key}: channel {channel} of {mux} is bus {known}");
+        let there = chips.get(mux).with_context(|| format!("{key}: there is no chip {mux}"))?;
+        let width = channels_of(&there.part);
+        ensure!(*channel < width, "{key}: {mux} has {width} channels");
+        let is_late = matches!(there.client, Client::Unbound | Client::Absent);
+        ensure!(
+            chip.client == Client::Absent || !is_late,
+            "{key}: its bus comes with the driver of {mux}, which is not there at first"
+        );
+    }
+    in_order(chips).map(|_| ())
+}
+
+/// The chips, none before the multiplexer that it is behind.
+pub fn in_order(chips: &BTreeMap<String, Chip>) -> Result<Vec<(&String, &Chip)>> {
+    let mut ordered: Vec<(usize, &String, &Chip)> = Vec::new();
+    for (key, chip) in chips {
+        let above = |chip: &&Chip| chips.get(&chip.behind.as_ref()?.mux);
+        let depth = std::iter::successors(Some(chip), above).take(chips.len() + 1).count();
+        ensure!(depth <= chips.len(), "{key} is behind itself");
+        ordered.push((depth, key, chip));
+    }
+    // Those of the same depth keep their order.
+    ordered.sort_by_key(|(depth, ..)| *depth);
+    Ok(ordered.into_iter().map(|(_, key, chip)| (key, chip)).collect())
+}
+
+/// How many buses can be behind a part.
+fn channels_of(part: &str) -> u8 {
+    match part {
+        "pca9546" => 4,
+        "pca9548" => 8,
+        _ => 0,
     }
 }
 
@@ -237,25 +328,68 @@ mod tests {
     #[test]
     fn a_chip_becomes_the_lines_that_the_bed_reads() {
         for (key, text, line, client) in [
-            ("20-0050", "part = \"24c64\"", "20-0050 8192 Y \n", Some("20-0050 24c64\n")),
-            ("spi12.0", "part = \"25m02\"", "spi12.0 262144 Y \n", Some("spi12.0 at25\n")),
+            ("20-0050", "part = \"24c64\"", "20-0050 8192 0 - - Y \n", Some("20-0050 24c64\n")),
+            ("spi12.0", "part = \"25m02\"", "spi12.0 262144 0 - - Y \n", Some("spi12.0 at25\n")),
             (
                 "20-0060",
                 "part = \"pca9552\"\nclient = \"unbound\"\npowered-by = { line = \"A\", level = 0 }",
-                "20-0060 256 Y A 0\n",
+                "20-0060 256 0 - - Y A 0\n",
                 Some("20-0060 pca9552 unbound\n"),
             ),
             (
                 "417-0050",
                 "part = \"24c32\"\nclient = \"absent\"\npresent = false",
-                "417-0050 4096 N \n",
+                "417-0050 4096 0 - - N \n",
                 None,
+            ),
+            (
+                "30-0050",
+                "part = \"24c512\"\npage = 256\nbehind = { mux = \"4-0070\", channel = 2 }",
+                "30-0050 65536 256 4-0070 2 Y \n",
+                Some("30-0050 24c512\n"),
             ),
         ] {
             let chip: Chip = toml::from_str(text).unwrap();
             chip.check(key, &["A".to_owned()]).unwrap();
             assert_eq!(chip.line(key).unwrap(), line);
             assert_eq!(chip.client(key).unwrap().as_deref(), client, "{key}");
+        }
+    }
+
+    #[test]
+    fn multiplexers_come_before_what_is_behind_them() {
+        let nested = chips(
+            "\"2-0050\" = { part = \"24c64\", behind = { mux = \"3-0071\", channel = 7 } }\n\
+             \"3-0071\" = { part = \"pca9548\", behind = { mux = \"9-0070\", channel = 3 } }\n\
+             \"9-0070\" = { part = \"pca9546\" }",
+        );
+        let order: Vec<_> = in_order(&nested).unwrap().into_iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(order, ["9-0070", "3-0071", "2-0050"]);
+    }
+
+    #[test]
+    fn what_chips_say_about_buses_has_to_fit() {
+        let mux = "\"4-0070\" = { part = \"pca9546\" }";
+        let at = |key: &str, mux: &str, channel: u8| {
+            format!("\"{key}\" = {{ part = \"24c64\", behind = {{ mux = \"{mux}\", channel = {channel} }} }}")
+        };
+        let check = |lines: &[&str]| check_buses(&chips(&lines.join("\n")), None);
+        check(&[mux, &at("30-0050", "4-0070", 0), &at("30-0051", "4-0070", 0), &at("31-0050", "4-0070", 3)])
+            .unwrap();
+        for (lines, complaint) in [
+            (vec![at("30-0050", "4-0070", 0)], "no chip 4-0070"),
+            (vec![mux.to_owned(), at("30-0050", "4-0070", 4)], "has 4 channels"),
+            (vec![mux.to_owned(), at("30-0050", "4-0070", 0), at("31-0050", "4-0070", 0)], "is bus 30"),
+            (vec![mux.to_owned(), at("4-0050", "4-0070", 0)], "not behind the same"),
+            (vec![at("30-0050", "30-0050", 0)], "has 0 channels"),
+            (
+                vec![mux.replace(" }", ", client = \"unbound\" }"), at("30-0050", "4-0070", 0)],
+                "not there at first",
+            ),
+        ] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let error = format!("{:#}", check(&lines).unwrap_err());
+            assert!(error.contains(complaint), "{lines:?}: {error}");
         }
     }
 

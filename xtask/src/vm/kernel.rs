@@ -16,9 +16,7 @@ const RECIPE: &str = "1";
 
 /// Modules that a machine may load; what they depend on comes along. `crc32c_generic` is one that ext4 asks for by name
 /// only while it mounts, which no index tells.
-const MODULES: [&str; 17] = [
-    "9p",
-    "9pnet_virtio",
+const MODULES: [&str; 16] = [
     "at24",
     "at25",
     "autofs4",
@@ -27,6 +25,7 @@ const MODULES: [&str; 17] = [
     "dummy_hcd",
     "ext4",
     "i2c-dev",
+    "i2c-mux",
     "libcomposite",
     "loop",
     "mtdram",

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::regions;
 use super::scenario::{Clock, End};
 use crate::output;
 use crate::process;
@@ -27,7 +28,7 @@ const KERNEL: &str = "console=ttyS0 rdinit=/init panic=-1 oops=panic panic_on_wa
 /// literally; with `la57` each look-up of an address goes through one more table.
 const EMULATED: &str = "max,erms=off,la57=off";
 
-/// How often the live log is looked at for a wish to have the power cut.
+/// How often the logs are looked at for a wish to have the power cut.
 const LOOK_FOR_CUT: Duration = Duration::from_millis(20);
 
 /// How often it is looked at otherwise.
@@ -45,6 +46,9 @@ const PACE: &str = "bed: pace ";
 /// A line of the live log by which a script has the power cut.
 const CUT: &str = "\nbed: cut power\n";
 
+/// On the console when a simulated chip has had the power cut in a write cycle.
+const CUT_IN_CYCLE: &str = "bed: the power went in a write cycle";
+
 /// Signs of a kernel in trouble, on its console.
 const TROUBLE: [&str; 5] = ["Kernel panic", "Oops", "BUG:", "WARNING:", "soft lockup"];
 
@@ -59,8 +63,8 @@ pub struct Machine<'a> {
     pub initrd: &'a Path,
     /// The disk with `/var`, if any.
     pub disk: Option<&'a Path>,
-    /// The folder that the guest sees as `share`.
-    pub share: &'a Path,
+    /// The file of memory that outlives the machine.
+    pub regions: &'a Path,
     /// The folder for logs and results.
     pub out: PathBuf,
     /// Which boot this is, from 1.
@@ -145,7 +149,8 @@ impl Machine<'_> {
                     Err(RecvTimeoutError::Timeout) => {}
                 }
                 let log = read(&self.out.join("live.log"));
-                if end == End::PowerCut && log.contains(CUT) {
+                let is_cut = end == End::PowerCut && log.contains(CUT);
+                if is_cut || read(&self.out.join("console.log")).contains(CUT_IN_CYCLE) {
                     break Finish::Cut;
                 }
                 let is_late = || started.elapsed() > self.limit * pace(&log) / 100 + self.margin;
@@ -181,8 +186,9 @@ impl Machine<'_> {
             add("-chardev", format!("file,id={name},path={}", plain(&self.out.join(file))?));
             add("-device", format!("virtserialport,chardev={name},name=bed.{name}"));
         }
-        let share = plain(self.share)?;
-        add("-virtfs", format!("local,path={share},mount_tag=share,security_model=none,multidevs=remap"));
+        let (regions, bytes) = (plain(self.regions)?, regions::BYTES);
+        add("-object", format!("memory-backend-file,id=regions,share=on,mem-path={regions},size={bytes}"));
+        add("-device", "ivshmem-plain,memdev=regions".to_owned());
         if let Some(disk) = self.disk {
             add("-drive", format!("file={},format=raw,if=virtio,cache=writeback", plain(disk)?));
         }
@@ -233,7 +239,8 @@ enum Finish {
 /// The guest writes its status plus 16 to a port, from which QEMU makes its own, `2 * value + 1`.
 fn judge(finish: &Finish, end: End, console: &str) -> Result<()> {
     let status = match finish {
-        Finish::Cut => return Ok(()),
+        Finish::Cut if end == End::PowerCut => return Ok(()),
+        Finish::Cut => bail!("the power went in a write cycle, where it was not to"),
         Finish::Late(time) => bail!("the machine hung and was ended after {}", output::seconds(*time)),
         Finish::Exited(status) => status,
     };
@@ -343,6 +350,7 @@ mod tests {
             (exited(33), End::PowerOff, down, Err("power was to go")),
             (exited(33), End::PowerCut, "", Err("power was to go")),
             (Finish::Cut, End::PowerCut, "", Ok(())),
+            (Finish::Cut, End::Verdict, "", Err("the power went")),
             (Finish::Late(Duration::ZERO), End::PowerCut, "", Err("hung")),
         ] {
             let judged = judge(&finish, end, console).map_err(|error| error.to_string());

@@ -172,7 +172,7 @@ fn describe_chips(archive: &mut Archive, plan: &Plan) -> Result<()> {
     for (key, i2c) in plan.i2c.iter().flat_map(|i2c| i2c.coldplug.iter().map(move |key| (key, i2c))) {
         coldplug += &format!("{key} {}\n", i2c.part(key)?);
     }
-    for (key, chip) in &plan.chips {
+    for (key, chip) in chips::in_order(&plan.chips)? {
         made += &chip.line(key)?;
         coldplug += &chip.client(key)?.unwrap_or_default();
     }
@@ -208,25 +208,25 @@ fn install_helper(workspace: &Workspace, name: &str, profile: Profile, installed
     Ok(())
 }
 
-/// Writes what the cells of the EEPROMs hold where the guest takes it from; swaps parts.
+/// Writes what the cells of the EEPROMs hold where the machine takes it from; swaps parts.
 pub fn write_images<'a>(
     workspace: &Workspace,
     scenario: &Scenario,
     images: impl IntoIterator<Item = (&'a String, &'a String)>,
-    share: &Path,
+    eeproms: &Path,
 ) -> Result<()> {
     for (key, name) in images {
         let image = crate::fixtures::image(&workspace.root, name)?;
-        write_cells(scenario, key, image, share).with_context(|| format!("{name} in {key}"))?;
+        write_cells(scenario, key, image, eeproms).with_context(|| format!("{name} in {key}"))?;
     }
     Ok(())
 }
 
 /// Writes what the cells of one EEPROM hold.
-pub fn write_cells(scenario: &Scenario, key: &str, image: Vec<u8>, share: &Path) -> Result<()> {
+pub fn write_cells(scenario: &Scenario, key: &str, image: Vec<u8>, eeproms: &Path) -> Result<()> {
     let room = chips::size_of_part(scenario.plan.part(key)?)?;
     let cells = fit(image, room).with_context(|| format!("{key} has {room} bytes"))?;
-    let path = share.join(format!("{key}.bin"));
+    let path = eeproms.join(format!("{key}.bin"));
     std::fs::write(&path, cells).with_context(|| format!("writing {}", path.display()))
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::machine::Machine;
 use super::scenario::{Boot, Clock, Extent, Scenario};
-use super::{Guest, overlay, upstream};
+use super::{Guest, overlay, regions, upstream};
 use crate::build::Profile;
 use crate::output;
 use crate::workspace::Workspace;
@@ -18,7 +18,8 @@ use crate::workspace::Workspace;
 struct Stage {
     folder: PathBuf,
     initrd: PathBuf,
-    share: PathBuf,
+    eeproms: PathBuf,
+    regions: PathBuf,
     disk: Option<PathBuf>,
     clock: Clock,
 }
@@ -36,9 +37,12 @@ pub fn play(
     output::progress(format!("logs and results: {}", stage.folder.display()));
     let mut total = Duration::ZERO;
     for (number, boot) in scenario.plan.boots(extent) {
-        overlay::write_images(workspace, scenario, &boot.swap, &stage.share)?;
+        overlay::write_images(workspace, scenario, &boot.swap, &stage.eeproms)?;
         let started = Instant::now();
-        let ended = stage.machine(guest, number, boot, extent)?.run(boot.end);
+        let machine = stage.machine(guest, number, boot, extent)?;
+        regions::load(&stage.eeproms, &stage.regions)?;
+        let ended = machine.run(boot.end);
+        regions::save(&stage.regions, &stage.eeproms)?;
         judge(ended, boot.expect.as_deref())
             .with_context(|| format!("{}, boot {}", scenario.name, number))?;
         let time = started.elapsed();
@@ -48,6 +52,7 @@ pub fn play(
     }
     // The archives are the same for every boot and large; what tells about the run stays.
     fs::remove_file(&stage.initrd)?;
+    fs::remove_file(&stage.regions)?;
     if let Some(judge) = &scenario.judge {
         upstream::compare(judge, &results(workspace, scenario)).with_context(|| scenario.name.clone())?;
     }
@@ -86,6 +91,7 @@ pub fn shell(workspace: &Workspace, guest: &Guest, scenario: &Scenario, profile:
         "the shell's end is the machine's; Ctrl-A X ends it at once, Ctrl-A C is QEMU's monitor",
     );
     let machine = stage.machine(guest, 1, boot, Extent::Quick)?;
+    regions::load(&stage.eeproms, &stage.regions)?;
     machine.shell()?;
     Ok(fs::remove_file(&stage.initrd)?)
 }
@@ -101,11 +107,11 @@ impl Stage {
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
         }
-        let share = folder.join("eeproms");
-        fs::create_dir_all(&share).with_context(|| format!("creating {}", share.display()))?;
-        overlay::write_images(workspace, scenario, scenario.plan.images(), &share)?;
+        let eeproms = folder.join("eeproms");
+        fs::create_dir_all(&eeproms).with_context(|| format!("creating {}", eeproms.display()))?;
+        overlay::write_images(workspace, scenario, scenario.plan.images(), &eeproms)?;
         for (key, cells) in &scenario.cells {
-            overlay::write_cells(scenario, key, cells.clone(), &share)?;
+            overlay::write_cells(scenario, key, cells.clone(), &eeproms)?;
         }
         let initrd = folder.join("initrd.cpio");
         join(&[&guest.userland, &guest.modules], &overlay::build(workspace, scenario, profile)?, &initrd)?;
@@ -114,7 +120,8 @@ impl Stage {
             // Full of holes, so it takes what the guest writes; the guest makes the file system.
             File::create(disk)?.set_len(scenario.plan.disk_mib << 20)?;
         }
-        Ok(Self { folder, initrd, share, disk, clock: scenario.clock })
+        let regions = folder.join("regions");
+        Ok(Self { folder, initrd, eeproms, regions, disk, clock: scenario.clock })
     }
 
     fn machine<'a>(
@@ -130,7 +137,7 @@ impl Stage {
             kernel: &guest.kernel,
             initrd: &self.initrd,
             disk: self.disk.as_deref(),
-            share: &self.share,
+            regions: &self.regions,
             out,
             number,
             clock: self.clock,

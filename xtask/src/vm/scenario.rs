@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use upstream_judge::Judge;
 
-use super::chips::{Chip, I2c};
+use super::chips::{self, Chip, I2c};
 
 /// Where scenarios lie, below the root of the workspace.
 const FOLDER: &str = "tests/vm/scenarios";
@@ -171,7 +171,7 @@ pub enum End {
     Verdict,
     /// The script calls `power_off`: systemd stops everything.
     PowerOff,
-    /// The script calls `cut_power`: nothing is stopped.
+    /// The script calls `cut_power`, or a write cycle comes that it has named by `cut_in_cycle`: nothing is stopped.
     PowerCut,
 }
 
@@ -311,6 +311,7 @@ impl Plan {
         for (key, chip) in &self.chips {
             chip.check(key, &self.gpio)?;
         }
+        chips::check_buses(&self.chips, self.i2c.as_ref())?;
         let unknown = self.pulled_up.iter().find(|line| !self.gpio.contains(line));
         ensure!(unknown.is_none(), "{} is pulled up, and no line", unknown.map_or("", String::as_str));
         ensure!(

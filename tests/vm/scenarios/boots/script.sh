@@ -6,7 +6,7 @@ settle
 
 for key in 10-0050 10-0051; do
     expect "at24" "$(udevadm info --query=property --property=DRIVER --value "$(device "$key")")" "driver of $key"
-    cmp "$(device "$key")/eeprom" "$SHARE/$key.bin" || fail "$key was read back wrong"
+    cmp "$(device "$key")/eeprom" "$(chip "$key")/image" || fail "$key was read back wrong"
 done
 expect 256 "$(stat -c %s "$(device 10-0050)/eeprom")" "size of a 24c02"
 expect 32768 "$(stat -c %s "$(device 10-0051)/eeprom")" "size of a 24c256"

@@ -74,7 +74,7 @@ say "a chip that is added later has a bus of its own number"
 add_chip 300-0050 4096
 plug 300-0050 24c32
 shows 300-0050
-expect_status 1 bash -c 'echo "300 50 4096" > /sys/kernel/debug/i2c_eeprom_sim/add'
+expect_status 1 bash -c 'echo "300 50 4096 0" > /sys/kernel/debug/i2c_eeprom_sim/add'
 unplug spi13.0
 [ ! -e "$(device spi13.0)" ] || fail "spi13.0 is still there"
 plug spi13.0 at25

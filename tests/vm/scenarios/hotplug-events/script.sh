@@ -41,7 +41,7 @@ expect_events "unbinding" remove/nvmem unbind/i2c
 
 echo $key > /sys/bus/i2c/drivers/at24/bind
 expect_events "binding again" add/nvmem bind/i2c
-cmp "$(device $key)/eeprom" "$SHARE/$key.bin" || fail "the chip was read back wrong"
+cmp "$(device $key)/eeprom" "$(chip "$key")/image" || fail "the chip was read back wrong"
 
 unplug $key
 expect_events "unplugging" remove/nvmem unbind/i2c remove/i2c

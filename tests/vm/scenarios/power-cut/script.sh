@@ -22,7 +22,8 @@ case $BOOT in
 3)
     expect "in order" "$(cat /var/lib/bed/in-order)" "the file before the orderly end"
     # Another part was put in while the power was off: nothing of the first is left.
-    cmp "$eeprom" "$SHARE/10-0050.bin" || fail "the swapped part was read back wrong"
+    cmp "$eeprom" "$(chip 10-0050)/image" || fail "the swapped part was read back wrong"
+    expect 82 "$(head -c 1 "$eeprom" | od -An -tx1 | tr -d " ")" "the first byte of the other part"
     expect 0 "$(grep -c kept "$eeprom" || true)" "traces of the first part"
     ;;
 esac

@@ -99,7 +99,7 @@ impl Population {
         };
         let usual = Kind::of(eeprom).part();
         let part = smallest_part(key, usual, bytes)?.to_owned();
-        let chip = Chip { part, image: None, client, present, powered_by };
+        let chip = Chip { client, present, powered_by, ..Chip::of(part) };
         if self.chips.insert(key.to_owned(), chip).is_some() {
             bail!("{key} is in the JSON twice");
         }
@@ -179,7 +179,7 @@ fn power(eeprom: &Eeprom) -> Option<Power> {
 }
 
 fn other_chip(part: &str, present: bool, powered_by: Option<Power>) -> Chip {
-    Chip { part: part.to_owned(), image: None, client: Client::Coldplug, present, powered_by }
+    Chip { present, powered_by, ..Chip::of(part.to_owned()) }
 }
 
 fn at_offset(image: Vec<u8>, offset: usize) -> Vec<u8> {

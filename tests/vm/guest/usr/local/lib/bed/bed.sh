@@ -3,7 +3,7 @@
 EEPROMS=/sys/kernel/debug/i2c_eeprom_sim
 SPI_EEPROMS=/sys/kernel/debug/spi_eeprom_sim
 GPIO=/sys/kernel/debug/gpio_lines_sim
-SHARE=/run/bed/eeproms
+CYCLES=/sys/kernel/debug/chip_sim
 
 # say TEXT...: a line of the log, with the seconds since boot.
 say() {
@@ -70,15 +70,16 @@ chip() {
     esac
 }
 
-# add_chip KEY BYTES: a chip on a bus of any number, which is made if there is none. It has no client yet.
+# add_chip KEY BYTES [PAGE [MUX CHANNEL]]: a chip on a bus of any number, which is made if there is none. It has no client
+# yet. A page of 0 bytes is the usual one.
 add_chip() {
     local bus
     case $1 in
     spi*)
         bus=${1#spi}
-        echo "${bus%.0} $2" > "$SPI_EEPROMS/add"
+        echo "${bus%.0} $2 ${3:-0}" > "$SPI_EEPROMS/add"
         ;;
-    *) echo "${1%-*} ${1#*-} $2" > "$EEPROMS/add" ;;
+    *) echo "${1%-*} ${1#*-} $2 ${3:-0} ${4-} ${5-}" > "$EEPROMS/add" ;;
     esac
 }
 
@@ -163,18 +164,43 @@ unmap() {
     control Unmap s "$1"
 }
 
-# save_eeproms: what the chips hold goes outside, for the next boot. A cut of power loses what was not saved.
-save_eeproms() {
-    local chip
-    [ -d "$EEPROMS" ] || return 0
-    for chip in "$EEPROMS"/*-* "$SPI_EEPROMS"/spi*; do
-        [ ! -e "$chip" ] || cat "$chip/image" > "$SHARE/${chip##*/}.bin"
-    done
+# cycles [KEY]: write cycles that a chip has begun, or all have. cycle_bytes KEY: the bytes that they were for. cycle_log:
+# the last ones of all chips, a line each: number, chip, offset, bytes.
+cycles() {
+    if [ $# = 0 ]; then cat "$CYCLES/cycles"; else cat "$(chip "$1")/cycles"; fi
+}
+cycle_bytes() {
+    cat "$(chip "$1")/programmed"
+}
+cycle_log() {
+    cat "$CYCLES/log"
+}
+
+# write_protect KEY off|refuse|ignore: what becomes of bytes that are written: nothing special; they are not acknowledged;
+# they are acknowledged and forgotten.
+write_protect() {
+    echo "$2" > "$(chip "$1")/write_protect"
+}
+
+# fail_in_cycle KEY N before|during|after: the chip stops answering in its Nth write cycle from now, before a cell has
+# changed, while the page is torn, or when the new bytes are in. revive KEY: it answers again.
+fail_in_cycle() {
+    echo "$2 $3" > "$(chip "$1")/fail_in_cycle"
+}
+revive() {
+    echo never > "$(chip "$1")/fail_after"
+}
+
+# cut_in_cycle N before|during|after [SEED]: the power goes in the Nth write cycle from now, counted over all chips. The
+# script goes on until then; a cycle that does not come cuts nothing. The seed says what the page is torn into, its
+# remainder by 5 which kind: 0 old, new, 0xff or random for each byte; 1 the old page, 2 the new, 3 0xff, 4 random.
+cut_in_cycle() {
+    echo "${3:-0}" > "$CYCLES/seed"
+    echo "$1 $2" > "$CYCLES/cut"
 }
 
 # power_off: the orderly way. cut_power: the other. Neither returns.
 power_off() {
-    save_eeproms
     echo "bed: power off"
     systemctl poweroff
     exec sleep infinity
