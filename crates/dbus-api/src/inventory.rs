@@ -1,6 +1,7 @@
 //! The inventory: `xyz.openbmc_project.Inventory.*`, the decorators beside it, and the record
 //! interfaces `com.ibm.ipzvpd.*`.
 
+pub mod codes;
 pub mod deletion;
 mod delivery;
 pub mod located;
@@ -43,6 +44,8 @@ pub const PROGRESS: &str = "xyz.openbmc_project.Common.Progress";
 pub mod progress_status {
     /// Nothing has been tried yet.
     pub const NOT_STARTED: &str = "xyz.openbmc_project.Common.Progress.OperationStatus.NotStarted";
+    /// The operation is under way.
+    pub const IN_PROGRESS: &str = "xyz.openbmc_project.Common.Progress.OperationStatus.InProgress";
     /// The operation ended well.
     pub const COMPLETED: &str = "xyz.openbmc_project.Common.Progress.OperationStatus.Completed";
     /// The operation ended without a usable result.

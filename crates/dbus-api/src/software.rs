@@ -149,10 +149,9 @@ pub fn parse_apply_time(text: &str) -> Option<ApplyTime> {
 pub mod error {
     /// The image cannot be read, or is none.
     pub const INVALID_IMAGE: &str = "xyz.openbmc_project.Software.Update.Error.InvalidImage";
-    /// Not now.
-    pub const UNAVAILABLE: &str = "xyz.openbmc_project.Common.Error.Unavailable";
-    /// Not ever, in this state.
-    pub const NOT_ALLOWED: &str = "xyz.openbmc_project.Common.Error.NotAllowed";
+    pub use crate::standard::error::{
+        OPENBMC_NOT_ALLOWED as NOT_ALLOWED, OPENBMC_UNAVAILABLE as UNAVAILABLE,
+    };
 }
 
 /// Ids of entries in the event log.

@@ -39,6 +39,10 @@ pub mod error {
     pub const IO_ERROR: &str = "org.freedesktop.DBus.Error.IOError";
     /// OpenBMC: an argument has a value that cannot be accepted.
     pub const OPENBMC_INVALID_ARGUMENT: &str = "xyz.openbmc_project.Common.Error.InvalidArgument";
+    /// OpenBMC: not now.
+    pub const OPENBMC_UNAVAILABLE: &str = "xyz.openbmc_project.Common.Error.Unavailable";
+    /// OpenBMC: not in this state, or never.
+    pub const OPENBMC_NOT_ALLOWED: &str = "xyz.openbmc_project.Common.Error.NotAllowed";
     /// OpenBMC: something inside the service failed.
     pub const OPENBMC_INTERNAL_FAILURE: &str = "xyz.openbmc_project.Common.Error.InternalFailure";
 }

@@ -2,3 +2,5 @@
 
 pub mod collection;
 pub mod location;
+pub mod manager;
+pub mod writer;

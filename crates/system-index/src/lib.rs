@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+mod eeproms;
 mod identity;
 mod locations;
 mod machine;
@@ -23,6 +24,7 @@ mod system;
 pub mod units;
 
 pub use backup::{BackedUp, Backup};
+pub use eeproms::{Chip, Eeproms};
 pub use identity::{HardwareLevel, IdentityError, SystemName, SystemType};
 pub use locations::{Enclosure, LocatedObject, Locations, NodeNaming, Whereabouts};
 pub use machine::{Levels, MachineIndex, Match, SystemEeprom};

@@ -131,6 +131,11 @@ impl Locations {
         Ok(())
     }
 
+    /// The objects with a code that is not expanded, in their order.
+    pub fn with_code<'a>(&'a self, code: &str) -> impl Iterator<Item = &'a LocatedObject> {
+        self.object.iter().filter(move |object| object.code == code)
+    }
+
     /// In which enclosure an object is; `None` when there is none at all.
     pub fn enclosure_of(&self, path: &str) -> Option<Whereabouts> {
         let containing = self.enclosure.iter().filter(|enclosure| is_below(path, &enclosure.path));

@@ -111,3 +111,14 @@ fn malformed_texts_say_what_is_wrong() {
         assert!(message.contains(complaint), "{text}: {message}");
     }
 }
+
+#[test]
+fn objects_are_found_by_their_codes() {
+    let text = "[[object]]\npath = \"/system/chassis\"\ncode = \"Ufcs\"\n[[object]]\npath = \"/system/chassis/a\"\n\
+                code = \"Ufcs-P0\"\n[[object]]\npath = \"/system/chassis/b\"\ncode = \"Ufcs-P0\"\n";
+    let locations = Locations::parse(text).unwrap();
+    let found = |code: &str| locations.with_code(code).map(|object| &*object.path).collect::<Vec<_>>();
+    assert_eq!(found("Ufcs-P0"), ["/system/chassis/a", "/system/chassis/b"]);
+    assert_eq!(found("Ufcs"), ["/system/chassis"]);
+    assert_eq!(found("Ufcs-P"), [""; 0]);
+}
