@@ -6,7 +6,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAcc
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use vpd_format::{Ecc, Format, PartNumbers, Policy, RecordName};
+use vpd_format::{Ecc, Format, PartNumbers, Policy, ReadOptions, RecordName, Wanted};
 
 /// Interfaces with their properties and where the values come from.
 pub type Interfaces = BTreeMap<String, BTreeMap<String, Source>>;
@@ -212,6 +212,22 @@ impl Fragment {
             }
         }
         Ok(())
+    }
+}
+
+impl Fragment {
+    /// How its EEPROM is read, for these records.
+    pub fn read_options<'a>(&self, wanted: Wanted<'a>) -> ReadOptions<'a> {
+        ReadOptions {
+            format: match self.format {
+                WantedFormat::Auto => None,
+                WantedFormat::Pinned(format) => Some(format),
+            },
+            policy: self.policy,
+            ecc: self.ecc,
+            part_numbers: self.part_numbers,
+            wanted,
+        }
     }
 }
 

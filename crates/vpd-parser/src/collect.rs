@@ -5,15 +5,13 @@ use crate::redundant;
 use anyhow::Context as _;
 use dbus_api::vpd::collection::{self, InventoryAnswer, RecordReport, Redundant, Report};
 use device_io::{Eeprom, EepromError};
-use fru_publication::{EepromKey, Fragment, Keywords, Publication, Reading, Times, WantedFormat};
+use fru_publication::{EepromKey, Fragment, Keywords, Publication, Reading, Times};
 use service_runtime::Exit;
 use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use vpd_format::{
-    Content, Counted, Outcome, ReadAt, ReadError, ReadOptions, Shortfall, Vpd, VpdError, Wanted, Window,
-};
+use vpd_format::{Content, Counted, Outcome, ReadAt, ReadError, Shortfall, Vpd, VpdError, Wanted, Window};
 
 /// What reading an EEPROM gave.
 #[derive(Debug)]
@@ -107,16 +105,7 @@ fn open(file: &Path) -> anyhow::Result<Result<Eeprom, Verdict>> {
 
 pub(crate) fn read<R: ReadAt>(eeprom: R, fragment: &Fragment) -> Collected {
     let needed = fragment.needed_records();
-    let options = ReadOptions {
-        format: match fragment.format {
-            WantedFormat::Auto => None,
-            WantedFormat::Pinned(format) => Some(format),
-        },
-        policy: fragment.policy,
-        ecc: fragment.ecc,
-        part_numbers: fragment.part_numbers,
-        wanted: needed.as_deref().map_or(Wanted::All, Wanted::Records),
-    };
+    let options = fragment.read_options(needed.as_deref().map_or(Wanted::All, Wanted::Records));
     let window = Window::new(eeprom, fragment.offset, fragment.size);
     let shortfall = window.shortfall();
     let mut source = Counted::new(window);

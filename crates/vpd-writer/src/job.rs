@@ -1,0 +1,185 @@
+//! What is done to one EEPROM, after all that can be said about a call without reading the EEPROM.
+
+use dbus_api::vpd::manager::Parsed;
+use dbus_api::vpd::writer::{Copies, Copy, CopyState, Difference};
+use fru_publication::{EepromKey, Fragment};
+use std::path::PathBuf;
+use std::sync::Arc;
+use vpd_format::{KeywordName, RecordName};
+
+/// Something to be done to one EEPROM, by a thread that may wait.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// It is read.
+    Read(ReadJob),
+    /// Keywords get other values.
+    Write(WriteJob),
+    /// It is put right, or its backup.
+    Mend(MendJob),
+}
+
+/// An EEPROM is read.
+#[derive(Debug, Clone)]
+pub struct ReadJob {
+    /// The FRU's.
+    pub key: EepromKey,
+    /// The one that counts, then the one that stands in.
+    pub chips: Vec<PathBuf>,
+    /// How it is read.
+    pub fragment: Arc<Fragment>,
+    /// What is wanted.
+    pub what: Wanted,
+}
+
+/// What is wanted of an EEPROM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// One keyword.
+    Keyword {
+        /// The chip's place in the list.
+        chip: usize,
+        /// The record; none for VPD without records.
+        record: Option<RecordName>,
+        /// The keyword.
+        keyword: KeywordName,
+    },
+    /// All keywords.
+    All {
+        /// The chip's place in the list.
+        chip: usize,
+    },
+    /// Whether both chips say the same.
+    Agreement,
+    /// How its chips are, what each says that the others do not, and what the inventory has to be compared with.
+    Comparison,
+}
+
+/// Keywords of an EEPROM get other values, all of them or none.
+#[derive(Debug, Clone)]
+pub struct WriteJob {
+    /// The FRU's.
+    pub key: EepromKey,
+    /// The one that counts, then the one that stands in.
+    pub chips: Vec<PathBuf>,
+    /// The place in the list of the only chip that is to be written, and nothing else anywhere.
+    pub on_hardware_only: Option<usize>,
+    /// How it is read.
+    pub fragment: Arc<Fragment>,
+    /// It cannot be reached while the chassis has power.
+    pub power_off_only: bool,
+    /// What is to change, at least one.
+    pub changes: Vec<KeywordChange>,
+    /// Which chips.
+    pub copies: Copies,
+    /// Nothing is written.
+    pub dry_run: bool,
+}
+
+/// One keyword's new value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeywordChange {
+    /// The record; none for VPD without records.
+    pub record: Option<RecordName>,
+    /// The keyword.
+    pub keyword: KeywordName,
+    /// Never empty.
+    pub value: Vec<u8>,
+    /// Fills what the value leaves.
+    pub pad: Option<u8>,
+    /// What it has to hold before.
+    pub expected: Option<Vec<u8>>,
+}
+
+/// An EEPROM is put right, or its backup.
+#[derive(Debug, Clone)]
+pub struct MendJob {
+    /// The FRU's.
+    pub key: EepromKey,
+    /// The one that counts, then the one that stands in.
+    pub chips: Vec<PathBuf>,
+    /// How it is read.
+    pub fragment: Arc<Fragment>,
+    /// It cannot be reached while the chassis has power.
+    pub power_off_only: bool,
+    /// What is done.
+    pub what: Mend,
+}
+
+/// How something is put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mend {
+    /// Records are replaced as a whole.
+    Repair {
+        /// Which; all that are damaged when there is none.
+        records: Vec<RecordName>,
+        /// From where; from the first place that has them when it is not said.
+        source: Option<Copy>,
+    },
+    /// What had to be corrected is written back.
+    Scrub,
+    /// The backup takes the EEPROM's values.
+    Backup,
+    /// The EEPROM takes the backup's values.
+    Restore,
+}
+
+/// What a write came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes of the keywords that were to be written, pads included.
+    pub bytes: usize,
+    /// Bytes that differed, over all chips; none when there was nothing to change.
+    pub changed: usize,
+}
+
+/// What a job came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// A keyword's bytes.
+    Keyword(Vec<u8>),
+    /// All keywords.
+    All(Parsed),
+    /// Whether the chips agree.
+    Agreement(bool),
+    /// How copies are, and in what they differ.
+    Compared(Comparison),
+    /// It was written.
+    Written(Written),
+}
+
+/// How the copies of an EEPROM's VPD stand to each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Each copy that was looked at.
+    pub copies: Vec<CopyState>,
+    /// Each keyword of which they differ.
+    pub differences: Vec<Difference>,
+    /// What the one that counts says, for the comparison with the inventory.
+    pub says: crate::reading::Values,
+}
+
+impl Job {
+    /// The FRU's.
+    pub fn key(&self) -> &EepromKey {
+        match self {
+            Self::Read(job) => &job.key,
+            Self::Write(job) => &job.key,
+            Self::Mend(job) => &job.key,
+        }
+    }
+
+    /// The chips that it may use.
+    pub fn chips(&self) -> &[PathBuf] {
+        match self {
+            Self::Read(job) => &job.chips,
+            Self::Write(job) => &job.chips,
+            Self::Mend(job) => &job.chips,
+        }
+    }
+
+    /// Whether it has to come after the FRU's first reading: what changes an EEPROM under the parser that reads it first would
+    /// be told twice, or not at all.
+    pub fn follows_first_reading(&self) -> bool {
+        !matches!(self, Self::Read(_))
+    }
+}

@@ -1,0 +1,143 @@
+//! Who goes when: order and limits of what is done to EEPROMs. Pure, on a clock that the caller has.
+//!
+//! - What is asked of one EEPROM is done in the order in which it came.
+//! - One thing at a time is done on a [`Wire`], and on four wires at once.
+//! - What has to come after an EEPROM's first reading waits for that; what stands behind it in the same EEPROM's line waits too, and
+//!   nothing else does.
+//! - A job that only waits for its wires keeps them from those behind it, so that it is not passed for ever.
+
+use crate::wire::Wire;
+use fru_publication::EepromKey;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// So many wires are busy at once, at most.
+pub const WIRES: usize = 4;
+/// So many callers wait at once, those included whose job is under way.
+pub const CALLERS: usize = 64;
+
+/// Names a job from its arrival to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u64);
+
+/// What the queue has to know of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The EEPROM.
+    pub key: EepromKey,
+    /// The wires of its chips.
+    pub wires: BTreeSet<Wire>,
+    /// It comes after the EEPROM's first reading.
+    pub first_reading: bool,
+    /// It is not begun any more from then on.
+    pub deadline: Duration,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    ticket: Ticket,
+    needs: Needs,
+    job: T,
+}
+
+/// Jobs of a kind that the queue need not know.
+#[derive(Debug)]
+pub struct Queue<T> {
+    next: u64,
+    /// In the order of arrival.
+    waiting: VecDeque<Waiting<T>>,
+    running: BTreeMap<Ticket, (EepromKey, BTreeSet<Wire>)>,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self { next: 0, waiting: VecDeque::new(), running: BTreeMap::new() }
+    }
+}
+
+impl<T> Queue<T> {
+    /// Takes a job.
+    ///
+    /// Errors: the job, when so many callers wait already.
+    pub fn push(&mut self, needs: Needs, job: T) -> Result<Ticket, T> {
+        if self.callers() >= CALLERS {
+            return Err(job);
+        }
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.waiting.push_back(Waiting { ticket, needs, job });
+        Ok(ticket)
+    }
+
+    /// How many callers wait for an answer.
+    pub fn callers(&self) -> usize {
+        self.waiting.len() + self.running.len()
+    }
+
+    /// How many jobs are under way.
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// The next job that may begin, which is under way from now on; nothing while none may.
+    pub fn next(&mut self, was_read: &dyn Fn(&EepromKey) -> bool) -> Option<(Ticket, T)> {
+        let mut taken: BTreeSet<&Wire> = self.running.values().flat_map(|(_, wires)| wires).collect();
+        let room = WIRES.saturating_sub(taken.len());
+        let mut busy: BTreeSet<&EepromKey> = self.running.values().map(|(key, _)| key).collect();
+        let mut found = None;
+        for (index, waiting) in self.waiting.iter().enumerate() {
+            let Needs { key, wires, first_reading, .. } = &waiting.needs;
+            if busy.contains(key) || (*first_reading && !was_read(key)) {
+                // What is behind it in the same line waits too.
+                busy.insert(key);
+                continue;
+            }
+            let is_free = wires.iter().all(|wire| !taken.contains(wire));
+            if is_free {
+                // Without room for it there is none for those behind it either, or it would be passed for ever.
+                found = (wires.len() <= room).then_some(index);
+                break;
+            }
+            busy.insert(key);
+            taken.extend(wires);
+        }
+        let Waiting { ticket, needs, job } = self.waiting.remove(found?)?;
+        self.running.insert(ticket, (needs.key, needs.wires));
+        Some((ticket, job))
+    }
+
+    /// A job has ended, and its wires are free.
+    pub fn ended(&mut self, ticket: Ticket) {
+        self.running.remove(&ticket);
+    }
+
+    /// Jobs that have waited too long, in the order of arrival. They are not begun any more.
+    pub fn overdue(&mut self, now: Duration) -> Vec<(Ticket, T)> {
+        let mut overdue = Vec::new();
+        let mut kept = VecDeque::with_capacity(self.waiting.len());
+        for waiting in self.waiting.drain(..) {
+            if waiting.needs.deadline <= now {
+                overdue.push((waiting.ticket, waiting.job));
+            } else {
+                kept.push_back(waiting);
+            }
+        }
+        self.waiting = kept;
+        overdue
+    }
+
+    /// All jobs that wait, in the order of arrival; none of them is begun any more.
+    pub fn drain(&mut self) -> Vec<(Ticket, T)> {
+        self.waiting.drain(..).map(|waiting| (waiting.ticket, waiting.job)).collect()
+    }
+
+    /// When [`Self::overdue`] has something, if nothing begins before.
+    pub fn wake_at(&self) -> Option<Duration> {
+        self.waiting.iter().map(|waiting| waiting.needs.deadline).min()
+    }
+}
+
+#[cfg(test)]
+mod exploration;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+use super::*;
+
+pub(super) fn wire(name: &str) -> Wire {
+    Wire::of_key(&EepromKey::parse(&format!("file:{name}")).unwrap(), &[])
+}
+
+pub(super) fn needs(key: &str, wires: &[&str]) -> Needs {
+    Needs {
+        key: EepromKey::parse(&format!("file:{key}")).unwrap(),
+        wires: wires.iter().map(|name| wire(name)).collect(),
+        first_reading: false,
+        deadline: Duration::from_secs(10),
+    }
+}
+
+fn begun(queue: &mut Queue<&'static str>, was_read: &dyn Fn(&EepromKey) -> bool) -> Vec<&'static str> {
+    std::iter::from_fn(|| queue.next(was_read).map(|(_, job)| job)).collect()
+}
+
+#[test]
+fn what_is_asked_of_one_eeprom_is_done_in_order_and_one_at_a_time() {
+    let mut queue = Queue::default();
+    for job in ["first", "second"] {
+        queue.push(needs("a", &["1"]), job).unwrap();
+    }
+    let (ticket, job) = queue.next(&|_| true).unwrap();
+    assert_eq!((job, queue.next(&|_| true)), ("first", None));
+    queue.ended(ticket);
+    assert_eq!(begun(&mut queue, &|_| true), ["second"]);
+}
+
+#[test]
+fn a_wire_has_one_job_and_four_wires_are_busy_at_once() {
+    let mut queue = Queue::default();
+    for (key, wires, job) in [
+        ("a", &["1"][..], "a"),
+        ("b", &["1"], "same wire"),
+        ("c", &["2", "3"], "two wires"),
+        ("d", &["4"], "d"),
+        ("e", &["5"], "fifth wire"),
+    ] {
+        queue.push(needs(key, wires), job).unwrap();
+    }
+    assert_eq!(begun(&mut queue, &|_| true), ["a", "two wires", "d"]);
+}
+
+#[test]
+fn a_job_for_two_wires_is_not_passed_for_ever_by_those_for_one() {
+    let mut queue = Queue::default();
+    queue.push(needs("a", &["1"]), "a").unwrap();
+    queue.push(needs("b", &["1", "2"]), "two wires").unwrap();
+    queue.push(needs("c", &["2"]), "behind").unwrap();
+    let (ticket, _) = queue.next(&|_| true).unwrap();
+    assert_eq!(queue.next(&|_| true), None);
+    queue.ended(ticket);
+    assert_eq!(begun(&mut queue, &|_| true), ["two wires"]);
+}
+
+#[test]
+fn what_waits_for_a_first_reading_holds_its_own_line_and_no_other() {
+    let mut queue = Queue::default();
+    queue.push(Needs { first_reading: true, ..needs("a", &["1"]) }, "write").unwrap();
+    queue.push(needs("a", &["1"]), "read behind it").unwrap();
+    queue.push(Needs { first_reading: true, ..needs("b", &["1"]) }, "other").unwrap();
+    let is_b = |key: &EepromKey| key.as_str() == "file:b";
+    let (ticket, job) = queue.next(&is_b).unwrap();
+    assert_eq!((job, queue.next(&is_b)), ("other", None));
+    queue.ended(ticket);
+    assert_eq!(begun(&mut queue, &|_| true), ["write"]);
+}
+
+#[test]
+fn the_sixty_fifth_caller_is_refused_until_one_is_answered() {
+    let mut queue = Queue::default();
+    for _ in 0..CALLERS {
+        queue.push(needs("a", &["1"]), "job").unwrap();
+    }
+    let (ticket, _) = queue.next(&|_| true).unwrap();
+    assert_eq!(queue.push(needs("b", &["2"]), "one more"), Err("one more"));
+    queue.ended(ticket);
+    assert!(queue.push(needs("b", &["2"]), "one more").is_ok());
+}
+
+#[test]
+fn what_waits_too_long_is_given_back_and_what_is_under_way_goes_on() {
+    let mut queue = Queue::default();
+    for job in ["under way", "late"] {
+        queue.push(needs("a", &["1"]), job).unwrap();
+    }
+    assert_eq!(queue.wake_at(), Some(Duration::from_secs(10)));
+    let (ticket, _) = queue.next(&|_| true).unwrap();
+    assert!(queue.overdue(Duration::from_secs(9)).is_empty());
+    let late: Vec<_> = queue.overdue(Duration::from_secs(10)).into_iter().map(|(_, job)| job).collect();
+    assert_eq!((late, queue.wake_at(), queue.running()), (vec!["late"], None, 1));
+    queue.ended(ticket);
+    assert_eq!(queue.callers(), 0);
+}
