@@ -1,4 +1,4 @@
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -49,22 +49,28 @@ impl Eeprom {
     /// Opens and locks an EEPROM for reading.
     pub fn open(path: &Path) -> Result<Self, EepromError> {
         let unreadable = |source| EepromError::Unreadable { path: path.to_owned(), source };
-        // Looked at before it is opened: opening a FIFO would wait for whoever writes to it.
-        match std::fs::metadata(path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Err(EepromError::Absent { path: path.to_owned() });
-            }
-            Err(error) => return Err(unreadable(error)),
-            Ok(metadata) if !metadata.is_file() => {
-                return Err(unreadable(io::Error::other("it is neither a file nor a sysfs attribute")));
-            }
-            Ok(_) => {}
-        }
-        let file = File::open(path).map_err(unreadable)?;
+        let file = open_regular(path, OpenOptions::new().read(true))?;
         let size = file.metadata().map_err(unreadable)?.len();
         lock(&file, path)?;
         Ok(Self { file, size })
     }
+}
+
+/// Opens what is a file or an attribute of sysfs, and nothing else.
+pub(crate) fn open_regular(path: &Path, options: &OpenOptions) -> Result<File, EepromError> {
+    let unreadable = |source| EepromError::Unreadable { path: path.to_owned(), source };
+    // Looked at before it is opened: opening a FIFO would wait for its writer.
+    match std::fs::metadata(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Err(EepromError::Absent { path: path.to_owned() });
+        }
+        Err(error) => return Err(unreadable(error)),
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(unreadable(io::Error::other("it is neither a file nor a sysfs attribute")));
+        }
+        Ok(_) => {}
+    }
+    options.open(path).map_err(unreadable)
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), EepromError> {

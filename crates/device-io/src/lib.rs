@@ -1,4 +1,4 @@
-//! EEPROMs as the kernel shows them: found by key or path, locked, read at offsets. With feature `lines`, GPIO lines.
+//! EEPROMs as the kernel shows them: found by key or path, locked, read and written at offsets. With feature `lines`, GPIO lines.
 //!
 //! Must not know what the bytes mean.
 //!
@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod eeprom;
+mod exclusive;
 #[cfg(feature = "lines")]
 pub mod lines;
 mod locate;
 
 pub use eeprom::{Eeprom, EepromError};
+pub use exclusive::ExclusiveEeprom;
 pub use locate::{Location, locate};
