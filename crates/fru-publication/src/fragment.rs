@@ -34,6 +34,9 @@ pub struct Fragment {
     pub offset: u64,
     /// How much of the EEPROM it may use, bytes; all of it when not said.
     pub size: Option<u64>,
+    /// Size of a physical page of the EEPROM, bytes, for who writes it: what a cut write cycle may ruin. A power of two from 8 to
+    /// 4096; as large as any such chip has it when not said.
+    pub page_size: Option<u32>,
     /// For a key `file:NAME`: the file.
     pub file: Option<PathBuf>,
     /// A second EEPROM with the same data, in the same window; it is read when this one is of no use.
@@ -168,6 +171,9 @@ pub enum FragmentError {
     /// An interface or property has a name that the bus does not allow.
     #[error("{0:?} is no name of an interface or property")]
     Name(String),
+    /// A page size that no chip has.
+    #[error("page-size {0}: a page has a power of two of bytes, from 8 to 4096")]
+    PageSize(u32),
     /// A comparison with nothing.
     #[error("compare-redundant: there is nothing to compare with")]
     NothingToCompare,
@@ -197,6 +203,11 @@ impl Fragment {
         }
         if self.compare_redundant && self.redundant.is_none() {
             return Err(FragmentError::NothingToCompare);
+        }
+        if let Some(size) = self.page_size
+            && !(size.is_power_of_two() && (8..=4096).contains(&size))
+        {
+            return Err(FragmentError::PageSize(size));
         }
         check_interfaces(&self.common)?;
         for (index, object) in self.object.iter().enumerate() {

@@ -139,6 +139,7 @@ pub(crate) struct FruSource {
     part_numbers: PartNumbers,
     offset: Option<u64>,
     size: Option<u64>,
+    page_size: Option<u32>,
     file: Option<PathBuf>,
     /// The EEPROM that stands in for it.
     pub(crate) redundant: Option<EepromKey>,

@@ -9,6 +9,7 @@
 //! | [`queue`] | who goes when: order and limits. Pure |
 //! | [`job`] | what is done to one EEPROM |
 //! | [`reading`] | reads and compares EEPROMs, on a thread that may wait |
+//! | [`work`] | changes EEPROMs and recovers them, on a thread that may wait |
 //! | [`refusal`] | why a call is answered with an error, and its name |
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
@@ -20,3 +21,4 @@ pub mod refusal;
 pub mod request;
 pub mod resolve;
 pub mod wire;
+pub mod work;

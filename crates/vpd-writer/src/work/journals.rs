@@ -1,0 +1,299 @@
+//! The journals on disk: one file for each EEPROM of which a write is not settled.
+
+use durable_state::{Disk, Document, LoadError, RealDisk, Reserve, StateFolder, Step, is_full};
+use fru_publication::EepromKey;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use vpd_transaction::{Direction, Journal, JournalError};
+
+/// The folder of journals in the service's state, which the parsers' units name too.
+pub const FOLDER: &str = "journals";
+/// The folder of those whose EEPROM is whole, and whose redundant one cannot be reached. No unit waits for these.
+const COPIES: &str = "journals-of-copies";
+/// The folder of those that fit no part.
+const REJECTED: &str = "rejected";
+const JOURNAL: &str = ".journal";
+/// So many rejected ones stay, the newest.
+const REJECTED_KEPT: usize = 16;
+/// Room for a journal that is turned while the disk is full, bytes.
+const RESERVED: u64 = 64 * 1024;
+
+/// A journal's file.
+#[derive(Debug, Serialize, Deserialize)]
+struct File {
+    /// Lines of the journal's text.
+    lines: Vec<String>,
+}
+
+impl Document for File {
+    const FORMAT: u32 = 1;
+    // Two chips, each with all of 64 KiB, before and after, in hexadecimal digits.
+    const LONGEST: u64 = 2 * 1024 * 1024;
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// The file cannot be read or is not believed.
+    #[error(transparent)]
+    File(#[from] LoadError),
+    /// The text is none of a journal, though its checksum is right.
+    #[error("{key}: {source}")]
+    Text {
+        /// Whose it is.
+        key: EepromKey,
+        /// What is wrong.
+        source: JournalError,
+    },
+}
+
+/// All journals of the machine.
+#[derive(Debug)]
+pub struct Journals<D = RealDisk> {
+    journals: StateFolder<D>,
+    copies: StateFolder<D>,
+    rejected: PathBuf,
+    disk: D,
+    reserve: Mutex<Reserve>,
+}
+
+impl<D: Disk + Clone> Journals<D> {
+    /// The journals in the service's state folder.
+    pub fn at(state: &Path, disk: D) -> Self {
+        let reserve = Mutex::new(Reserve::at(state.join("reserve"), RESERVED));
+        let journals = StateFolder::on(state.join(FOLDER), disk.clone());
+        let copies = StateFolder::on(state.join(COPIES), disk.clone());
+        Self { journals, copies, rejected: state.join(REJECTED), disk, reserve }
+    }
+
+    /// Makes the folders if need be.
+    ///
+    /// Errors: as the kernel says.
+    pub fn open(&self) -> io::Result<()> {
+        self.journals.open()?;
+        self.copies.open()?;
+        durable_state::create_folder(&self.disk, &self.rejected)?;
+        if let Ok(mut reserve) = self.reserve.lock() {
+            reserve.take(&self.disk);
+        }
+        Ok(())
+    }
+
+    /// The EEPROMs that have a journal, sorted; none when there is no folder yet.
+    ///
+    /// Errors: as the kernel says.
+    pub fn keys(&self) -> io::Result<Vec<EepromKey>> {
+        let mut keys = Vec::new();
+        for folder in self.folders() {
+            let names = match folder.names() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                names => names?,
+            };
+            keys.extend(names.iter().filter_map(|name| EepromKey::parse(name.strip_suffix(JOURNAL)?).ok()));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    fn folders(&self) -> [&StateFolder<D>; 2] {
+        [&self.journals, &self.copies]
+    }
+
+    /// Whether an EEPROM has a journal.
+    pub fn has(&self, key: &EepromKey) -> bool {
+        self.folders().iter().any(|folder| folder.file(&name(key)).symlink_metadata().is_ok())
+    }
+
+    /// The journal of an EEPROM, if there is one. One that is damaged was set aside: it was not durable, so nothing was
+    /// written by it.
+    ///
+    /// Errors: [`Unusable`].
+    pub fn load(&self, key: &EepromKey) -> Result<Option<Journal>, Unusable> {
+        let file = match self.journals.load::<File>(&name(key))? {
+            Some(file) => file,
+            None => match self.copies.load::<File>(&name(key))? {
+                Some(file) => file,
+                None => return Ok(None),
+            },
+        };
+        let journal = Journal::parse(file.lines.iter().map(String::as_str));
+        journal.map(Some).map_err(|source| Unusable::Text { key: key.clone(), source })
+    }
+
+    /// Keeps a journal, durably, in place of an earlier one.
+    ///
+    /// Errors: as the kernel says; the earlier one stays then. For a journal that was turned there is room in reserve.
+    pub fn save(&self, key: &EepromKey, journal: &Journal) -> io::Result<()> {
+        let file = File { lines: journal.to_text() };
+        let saved = self.journals.save(&name(key), &file);
+        match saved {
+            Err(error) if is_full(&error) && journal.direction == Direction::Back => {
+                if let Ok(mut reserve) = self.reserve.lock() {
+                    reserve.give_back(&self.disk)?;
+                }
+                self.journals.save(&name(key), &file)
+            }
+            saved => saved,
+        }
+    }
+
+    /// Lets a journal go, durably.
+    ///
+    /// Errors: as the kernel says.
+    pub fn drop(&self, key: &EepromKey) -> io::Result<()> {
+        // First the one that a copy of it may stand behind, or that would be believed when the power goes.
+        for folder in self.folders() {
+            if folder.file(&name(key)).symlink_metadata().is_ok() {
+                folder.remove(&name(key))?;
+            }
+        }
+        if let Ok(mut reserve) = self.reserve.lock() {
+            reserve.take(&self.disk);
+        }
+        Ok(())
+    }
+
+    /// Keeps only what a journal says of redundant chips, and lets the EEPROM itself be read.
+    ///
+    /// Errors: as the kernel says.
+    pub fn keep_copies(&self, key: &EepromKey, journal: &Journal) -> io::Result<()> {
+        self.copies.save(&name(key), &File { lines: journal.to_text() })?;
+        if self.journals.file(&name(key)).symlink_metadata().is_ok() {
+            self.journals.remove(&name(key))?;
+        }
+        Ok(())
+    }
+
+    /// Puts a journal that fits another part aside, as `KEY.rejected`, to be looked into by people; returns where it is.
+    ///
+    /// Errors: as the kernel says.
+    pub fn reject(&self, key: &EepromKey) -> io::Result<PathBuf> {
+        self.forget_rejected();
+        let to = self.rejected.join(format!("{key}.rejected"));
+        for folder in self.folders() {
+            let from = folder.file(&name(key));
+            if from.symlink_metadata().is_ok() {
+                self.disk.perform(&Step::Rename { from, to: to.clone() })?;
+                self.disk.perform(&Step::SyncFolder(folder.path().to_owned()))?;
+            }
+        }
+        Ok(to)
+    }
+
+    /// Room for one more, of keys that do not come back.
+    fn forget_rejected(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.rejected) else { return };
+        let mut kept: Vec<_> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+            })
+            .collect();
+        kept.sort_unstable();
+        let superfluous = (kept.len() + 1).saturating_sub(REJECTED_KEPT);
+        for (_, path) in kept.into_iter().take(superfluous) {
+            let _ = self.disk.perform(&Step::RemoveFile(path));
+        }
+    }
+}
+
+fn name(key: &EepromKey) -> String {
+    format!("{key}{JOURNAL}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use durable_state::simulation::every_cut;
+    use std::fs;
+    use vpd_transaction::{Check, ChipChange, PageChange, Rest, VpdWindow};
+
+    pub(crate) fn journal(fill: u8) -> Journal {
+        Journal {
+            key: "8-0050".to_owned(),
+            power_off_only: false,
+            direction: Direction::Forward,
+            chips: vec![ChipChange {
+                key: "8-0050".to_owned(),
+                path: "/sys/bus/i2c/devices/8-0050/eeprom".to_owned(),
+                window: VpdWindow::default(),
+                page_size: 16,
+                check: Check::Keyword(16),
+                rest: Rest { ranges: Vec::new(), digest: [0; 32] },
+                pages: vec![PageChange { offset: 0, old: vec![0; 16], new: vec![fill; 16] }],
+                failed: Vec::new(),
+            }],
+        }
+    }
+
+    fn key(text: &str) -> EepromKey {
+        EepromKey::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_cut_leaves_the_earlier_or_the_new_journal_whole_and_what_was_answered_stays() {
+        let load = |folder: &Path| Journals::at(folder, RealDisk).load(&key("8-0050")).unwrap();
+        let begin = |folder: &Path| {
+            let journals = Journals::at(folder, RealDisk);
+            journals.open().unwrap();
+            journals.save(&key("8-0050"), &journal(1)).unwrap();
+        };
+        let cuts = every_cut(
+            begin,
+            |folder, disk| Journals::at(folder, disk).save(&key("8-0050"), &journal(2)).is_ok(),
+            |folder, cut, was_answered| {
+                let found = load(folder);
+                let is_right = found == Some(journal(2)) || found == Some(journal(1)) && !was_answered;
+                assert!(is_right, "{cut:?}: {found:?}");
+            },
+        );
+        assert!(cuts > 10, "{cuts}");
+        every_cut(
+            begin,
+            |folder, disk| Journals::at(folder, disk).drop(&key("8-0050")).is_ok(),
+            |folder, cut, was_answered| {
+                let found = load(folder);
+                assert!(found.is_none() || found == Some(journal(1)) && !was_answered, "{cut:?}");
+            },
+        );
+    }
+
+    #[test]
+    fn a_damaged_journal_is_set_aside_and_holds_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::at(folder.path(), RealDisk);
+        journals.open().unwrap();
+        assert_eq!(journals.keys().unwrap(), []);
+        for name in ["spi12.0", "8-0050", "file:a board"] {
+            journals.save(&key(name), &journal(1)).unwrap();
+        }
+        fs::write(folder.path().join("journals/README"), "x").unwrap();
+        assert_eq!(journals.keys().unwrap(), [key("8-0050"), key("file:a board"), key("spi12.0")]);
+        let path = folder.path().join("journals/8-0050.journal");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 20]).unwrap();
+        assert!(matches!(journals.load(&key("8-0050")), Err(Unusable::File(LoadError::Damaged { .. }))));
+        assert!(!journals.has(&key("8-0050")));
+        assert!(journals.load(&key("8-0050")).unwrap().is_none());
+        assert!(journals.has(&key("spi12.0")));
+    }
+
+    #[test]
+    fn only_the_newest_rejected_journals_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::at(folder.path(), RealDisk);
+        journals.open().unwrap();
+        for number in 0..REJECTED_KEPT + 4 {
+            let key = key(&format!("{number}-0050"));
+            journals.save(&key, &journal(1)).unwrap();
+            let kept = journals.reject(&key).unwrap();
+            assert!(kept.ends_with(format!("rejected/{key}.rejected")) && kept.exists());
+            assert!(!journals.has(&key));
+        }
+        assert_eq!(fs::read_dir(folder.path().join("rejected")).unwrap().count(), REJECTED_KEPT);
+    }
+}

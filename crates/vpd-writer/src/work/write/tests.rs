@@ -1,0 +1,279 @@
+use super::*;
+use crate::work::recovery::{Recovered, recover_one};
+use durable_state::RealDisk;
+use std::fs;
+use std::sync::Arc;
+use tempfile::TempDir;
+use vpd_format::{KeywordName, RecordName};
+
+const CARD: &str = include_str!("../../../../../tests/data/vpd/card.toml");
+
+/// An EEPROM and a redundant one, as files, and a folder for the state.
+struct Bed {
+    folder: TempDir,
+    journals: Journals<RealDisk>,
+}
+
+fn key() -> EepromKey {
+    EepromKey::parse("8-0050").unwrap()
+}
+
+impl Bed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::at(folder.path(), RealDisk);
+        journals.open().unwrap();
+        let bed = Self { folder, journals };
+        for chip in bed.chips() {
+            fs::write(chip, vpd_builder::build(CARD).unwrap()).unwrap();
+        }
+        bed
+    }
+
+    fn chips(&self) -> Vec<PathBuf> {
+        ["primary", "redundant"].map(|name| self.folder.path().join(name)).to_vec()
+    }
+
+    fn bytes(&self) -> [Vec<u8>; 2] {
+        [0, 1].map(|chip| fs::read(&self.chips()[chip]).unwrap())
+    }
+
+    fn job(&self, value: &[u8]) -> WriteJob {
+        let text = "redundant = \"9-0050\"\n[[object]]\npath = \"/x\"\nrecords = \"all\"\n";
+        WriteJob {
+            key: key(),
+            chips: self.chips(),
+            on_hardware_only: None,
+            fragment: Arc::new(Fragment::parse(text).unwrap()),
+            power_off_only: false,
+            changes: vec![KeywordChange {
+                record: Some(RecordName::VINI),
+                keyword: KeywordName(*b"SN"),
+                value: value.to_vec(),
+                pad: None,
+                expected: None,
+            }],
+            copies: Copies::Both,
+            dry_run: false,
+        }
+    }
+
+    fn write(&self, job: &WriteJob) -> Result<Outcome, Cause> {
+        perform(job, &self.journals).map_err(|refusal| {
+            assert!(!refusal.text.is_empty());
+            refusal.cause
+        })
+    }
+}
+
+fn holds(bytes: &[u8], value: &[u8]) -> bool {
+    bytes.windows(value.len()).any(|window| window == value)
+}
+
+const NEW: &[u8; 12] = b"ZWJW00000007";
+
+#[test]
+fn a_write_reaches_both_chips_and_leaves_no_journal() {
+    let bed = Bed::new();
+    let before = bed.bytes();
+    let outcome = bed.write(&bed.job(NEW)).unwrap();
+    assert_eq!((outcome.written.bytes, &outcome.left_out), (12, &None));
+    assert!(outcome.written.changed > 12 && outcome.writes >= 2, "{outcome:?}");
+    let after = bed.bytes();
+    assert!(after.iter().all(|bytes| holds(bytes, NEW)));
+    assert_eq!((after[0] == after[1], before[0] == after[0]), (true, false));
+    assert!(!bed.journals.has(&key()));
+    let again = bed.write(&bed.job(NEW)).unwrap();
+    assert_eq!((again.written, again.writes), (Written { bytes: 12, changed: 0 }, 0), "no write cycle");
+    assert_eq!(again.old_values, [NEW]);
+}
+
+#[test]
+fn a_dry_run_says_what_would_change_and_writes_nothing() {
+    let bed = Bed::new();
+    let before = bed.bytes();
+    let outcome = bed.write(&WriteJob { dry_run: true, ..bed.job(NEW) }).unwrap();
+    assert!(outcome.written.changed > 0);
+    assert_eq!((bed.bytes(), outcome.writes), (before, 0));
+}
+
+#[test]
+fn a_redundant_chip_that_fails_keeps_the_first_from_being_written_unless_it_may_be_left_out() {
+    for damage in ["absent", "blank", "damaged"] {
+        let bed = Bed::new();
+        let redundant = &bed.chips()[1];
+        match damage {
+            "absent" => fs::remove_file(redundant).unwrap(),
+            "blank" => fs::write(redundant, [0xff; 4096]).unwrap(),
+            _ => {
+                let mut bytes = fs::read(redundant).unwrap();
+                let at = bytes.windows(4).position(|window| window == b"YVIV").unwrap();
+                bytes[at..at + 8].fill(0x11);
+                fs::write(redundant, bytes).unwrap();
+            }
+        }
+        let before = fs::read(&bed.chips()[0]).unwrap();
+        let left = fs::read(redundant).ok();
+        bed.write(&bed.job(NEW)).unwrap_err();
+        assert_eq!(fs::read(&bed.chips()[0]).unwrap(), before, "{damage}");
+        for copies in [Copies::GoOn, Copies::One] {
+            let value: &[u8] = if copies == Copies::One { b"ZWJW00000008" } else { NEW };
+            let outcome = bed.write(&WriteJob { copies, ..bed.job(value) }).unwrap();
+            assert_eq!(outcome.left_out.is_some(), copies == Copies::GoOn, "{damage}");
+            assert!(holds(&fs::read(&bed.chips()[0]).unwrap(), value));
+            assert_eq!(fs::read(redundant).ok(), left, "{damage}");
+        }
+    }
+}
+
+#[test]
+fn one_chip_alone_is_written_on_request() {
+    let bed = Bed::new();
+    let before = bed.bytes();
+    bed.write(&WriteJob { on_hardware_only: Some(1), ..bed.job(NEW) }).unwrap();
+    let after = bed.bytes();
+    assert_eq!((&after[0], holds(&after[1], NEW)), (&before[0], true));
+}
+
+#[test]
+fn what_a_caller_expects_counts_for_the_first_chip_only() {
+    let bed = Bed::new();
+    bed.write(&WriteJob { on_hardware_only: Some(1), ..bed.job(b"QQQQ00000009") }).unwrap();
+    let expecting = |expected: &[u8]| {
+        let mut job = bed.job(NEW);
+        job.changes[0].expected = Some(expected.to_vec());
+        job
+    };
+    assert_eq!(bed.write(&expecting(b"QQQQ00000009")), Err(Cause::Mismatch));
+    let old = {
+        let options = vpd_format::ReadOptions::default();
+        let bytes = bed.bytes();
+        let vpd = vpd_format::read(&mut vpd_format::Bytes(&bytes[0]), &options).unwrap();
+        let vpd_format::Content::Ipz(image) = vpd.content else { panic!() };
+        image.record(RecordName::VINI).unwrap().keyword(KeywordName(*b"SN")).unwrap().data.to_vec()
+    };
+    bed.write(&expecting(&old)).unwrap();
+    assert!(bed.bytes().iter().all(|bytes| holds(bytes, NEW)));
+}
+
+#[test]
+fn refusals_have_the_causes_of_the_table_and_change_nothing() {
+    let bed = Bed::new();
+    let before = bed.bytes();
+    let with = |change: &dyn Fn(&mut KeywordChange)| {
+        let mut job = bed.job(NEW);
+        change(&mut job.changes[0]);
+        job
+    };
+    for (job, cause) in [
+        (with(&|change| change.record = Some(RecordName(*b"NONE"))), Cause::RecordNotFound),
+        (with(&|change| change.keyword = KeywordName(*b"ZZ")), Cause::KeywordNotFound),
+        (with(&|change| change.value.truncate(3)), Cause::InvalidArgument),
+        (with(&|change| change.value = vec![1; 40]), Cause::InvalidArgument),
+        (with(&|change| change.record = Some(RecordName::VTOC)), Cause::NotAllowed),
+        (with(&|change| change.keyword = KeywordName::RT), Cause::NotAllowed),
+        (with(&|change| change.record = None), Cause::InvalidArgument),
+        (with(&|change| change.expected = Some(b"something".to_vec())), Cause::Mismatch),
+    ] {
+        assert_eq!(bed.write(&job), Err(cause), "{:?}", job.changes);
+    }
+    let ignored = "ecc = \"ignored\"\n[[object]]\npath = \"/x\"\n";
+    let job = WriteJob { fragment: Arc::new(Fragment::parse(ignored).unwrap()), ..bed.job(NEW) };
+    assert_eq!(bed.write(&job), Err(Cause::UnsupportedRequest));
+    let no_second =
+        WriteJob { on_hardware_only: Some(1), chips: vec![bed.chips()[0].clone()], ..bed.job(NEW) };
+    assert_eq!(bed.write(&no_second), Err(Cause::InvalidArgument));
+    assert_eq!(bed.bytes(), before);
+    fs::write(&bed.chips()[0], vec![0xff; 4096]).unwrap();
+    assert_eq!(bed.write(&bed.job(NEW)), Err(Cause::InvalidVpd));
+    fs::remove_file(&bed.chips()[0]).unwrap();
+    assert_eq!(bed.write(&bed.job(NEW)), Err(Cause::ReadFailure));
+}
+
+#[test]
+fn a_pending_write_refuses_the_next_one_until_it_is_recovered() {
+    let bed = Bed::new();
+    // As if the power had gone right after the journal.
+    let job = bed.job(NEW);
+    let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
+    let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
+    let mut locked = Locked::open(&place, Which::All { goes_on: false }).unwrap();
+    let plans = locked.plan(&place, &edits).unwrap();
+    assert_eq!(plans.iter().map(|plan| plan.change.key.as_str()).collect::<Vec<_>>(), ["9-0050", "8-0050"]);
+    let journal = Journal {
+        key: key().to_string(),
+        power_off_only: true,
+        direction: Direction::Forward,
+        chips: plans.into_iter().map(|plan| plan.change).collect(),
+    };
+    drop(locked);
+    bed.journals.save(&key(), &journal).unwrap();
+    assert_eq!(bed.write(&bed.job(b"ZWJW00000008")), Err(Cause::Unavailable));
+    assert!(matches!(recover_one(&key(), &bed.journals, false), Recovered::Pending(_)), "the chassis is on");
+    // The redundant chip is away: the other one is whole, and can be read.
+    let (here, away) = (&bed.chips()[1], bed.folder.path().join("away"));
+    fs::rename(here, &away).unwrap();
+    assert!(matches!(recover_one(&key(), &bed.journals, true), Recovered::CopyPending(_)));
+    assert!(holds(&fs::read(&bed.chips()[0]).unwrap(), NEW));
+    assert!(!bed.folder.path().join("journals/8-0050.journal").exists(), "no unit waits");
+    assert_eq!(bed.journals.keys().unwrap(), [key()]);
+    assert_eq!(bed.write(&bed.job(b"ZWJW00000008")), Err(Cause::Unavailable));
+    fs::rename(&away, here).unwrap();
+    assert!(matches!(recover_one(&key(), &bed.journals, true), Recovered::Settled(_)));
+    assert!(bed.bytes().iter().all(|bytes| holds(bytes, NEW)));
+    assert_eq!(recover_one(&key(), &bed.journals, true), Recovered::Nothing);
+    bed.write(&bed.job(b"ZWJW00000008")).unwrap();
+}
+
+#[test]
+fn another_part_is_left_alone_and_its_journal_is_kept_aside() {
+    let bed = Bed::new();
+    let job = bed.job(NEW);
+    let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
+    let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
+    let mut locked = Locked::open(&place, Which::Only(0)).unwrap();
+    let plans = locked.plan(&place, &edits).unwrap();
+    drop(locked);
+    let journal = Journal {
+        key: key().to_string(),
+        power_off_only: false,
+        direction: Direction::Forward,
+        chips: plans.into_iter().map(|plan| plan.change).collect(),
+    };
+    bed.journals.save(&key(), &journal).unwrap();
+    let other = vpd_builder::build(&CARD.replace("YVIV", "QQQQ")).unwrap();
+    fs::write(&bed.chips()[0], &other).unwrap();
+    let Recovered::Rejected { kept: Some(kept), .. } = recover_one(&key(), &bed.journals, true) else {
+        panic!()
+    };
+    assert!(kept.exists() && !bed.journals.has(&key()));
+    assert_eq!(fs::read(&bed.chips()[0]).unwrap(), other);
+}
+
+#[test]
+fn a_full_disk_refuses_the_write_before_any_chip_is_touched() {
+    let bed = Bed::new();
+    let before = bed.bytes();
+    fs::remove_dir_all(bed.folder.path().join("journals")).unwrap();
+    assert_eq!(bed.write(&bed.job(NEW)), Err(Cause::JournalUnwritable));
+    assert_eq!(bed.bytes(), before);
+}
+
+#[test]
+fn the_window_of_an_eeprom_is_where_it_is_written() {
+    let bed = Bed::new();
+    let image = vpd_builder::build(CARD).unwrap();
+    let around = [&[0x5a; 100][..], &image, &[0xa5; 100]].concat();
+    fs::write(&bed.chips()[0], &around).unwrap();
+    let text = format!("offset = 100\nsize = {}\npage-size = 64\n[[object]]\npath = \"/x\"\n", image.len());
+    let job = WriteJob {
+        fragment: Arc::new(Fragment::parse(&text).unwrap()),
+        chips: vec![bed.chips()[0].clone()],
+        ..bed.job(NEW)
+    };
+    bed.write(&job).unwrap();
+    let after = fs::read(&bed.chips()[0]).unwrap();
+    assert!(holds(&after[100..], NEW));
+    let changed: Vec<usize> = (0..after.len()).filter(|at| after[*at] != around[*at]).collect();
+    assert!(changed.iter().all(|at| (100..100 + image.len()).contains(at)), "{changed:?}");
+}
