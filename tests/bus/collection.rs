@@ -4,6 +4,7 @@ pub mod bed;
 pub mod process_1;
 
 use bed::{Bed, object};
+use dbus_api::call::CallError;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::records::interface_of;
 use dbus_api::inventory::{ASSET, AVAILABILITY, ITEM, OPERATIONAL_STATUS, PROGRESS, manager};
@@ -282,4 +283,84 @@ fn an_idle_collection_wakes_only_for_its_watchdog() -> anyhow::Result<()> {
     bed.machine.start_inventory()?;
     std::fs::write(bed.image("card"), fixture("card"))?;
     bed.machine.expect_idle("vpd-collection")
+}
+
+/// The name of an error, and its text.
+fn refusal<T: std::fmt::Debug>(answer: Result<T, CallError>) -> (String, String) {
+    match answer {
+        Err(CallError::Refused { name, text, .. }) => {
+            (name.trim_start_matches("xyz.openbmc_project.Common.Error.").to_owned(), text)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_reading_that_is_asked_for_is_in_the_inventory_when_it_is_answered_and_its_slot_does_nothing()
+-> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", "slot = true"), ("none", "")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    bed.collect()?;
+    bed.await_status("card", |status| status.state == "collected")?;
+    bed.process_1.started();
+    let serial = || bed.machine.property(&object("card"), "com.ibm.ipzvpd.VINI", "SN");
+    for (image, outcome) in [(vec![0xff; 256], "blank"), (vec![0x55; 256], "bad"), (fixture("card"), "ok")] {
+        std::fs::write(bed.image("card"), image)?;
+        let (answer, changes) = bed.reread("card")?;
+        assert_eq!(answer, outcome);
+        assert_eq!(serial()?.is_some_and(|serial| !serial.is_empty()), outcome == "ok");
+        let said: Vec<&str> = changes.iter().map(|change| change.state.as_str()).collect();
+        assert!(said.starts_with(&["queued"]) && said.ends_with(&["collected"]), "{said:?}");
+        assert!(changes.iter().all(|change| change.key == "file:card"), "{changes:?}");
+        assert_eq!(changes.last().map(|change| change.outcome.as_str()), Some(outcome));
+    }
+    assert_eq!(bed.process_1.started(), ["RestartUnit ipz-vpd-parser@file:card.service"; 3]);
+    let key = "file:none".to_owned();
+    bed.machine.run(async |connection| {
+        let state = collection::state(&connection, &key).await?;
+        assert_eq!((state.0.as_str(), state.1.as_str()), ("absent", ""));
+        let (name, text) = refusal(collection::reread(&connection, &key).await);
+        assert_eq!((&*name, &*text), ("Unavailable", "file:none: it is absent"));
+        for answer in [
+            collection::reread(&connection, "file:odd").await.map(drop),
+            collection::state(&connection, "file:odd").await.map(drop),
+        ] {
+            assert_eq!(refusal(answer).0, "InvalidArgument");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_wish_that_nothing_follows_is_refused_and_else_it_is_said_what_follows() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new(&[("card", ""), ("late", ""), ("none", ""), ("slot", "slot = true")])?
+    else {
+        return Ok(());
+    };
+    bed.machine.start_inventory()?;
+    std::fs::write(bed.image("card"), fixture("card"))?;
+    bed.collect()?;
+    bed.machine.run(async |connection| {
+        let keys = |names: &[&str]| names.iter().map(|name| format!("file:{name}")).collect::<Vec<_>>();
+        for answer in [
+            collection::recollect(&connection, &keys(&["card", "none"])).await,
+            collection::remove(&connection, &keys(&["none"])).await,
+        ] {
+            assert_eq!(refusal(answer), ("Unavailable".to_owned(), "file:none: it is absent".to_owned()));
+        }
+        assert_eq!(refusal(collection::remove(&connection, &[]).await).0, "InvalidArgument");
+        // Nothing is done if there is one of which nothing follows.
+        assert_eq!(collection::state(&connection, "file:card").await?.0.as_str(), "collected");
+        let followed = collection::recollect(&connection, &[]).await?;
+        let words: Vec<&str> = followed.iter().map(|(_, follows)| follows.as_str()).collect();
+        assert_eq!(words, ["reading", "absent", "absent", "preparing"]);
+        Ok(())
+    })?;
+    // Of a file no news comes.
+    std::fs::write(bed.image("late"), fixture("card"))?;
+    let keys = ["file:late".to_owned()];
+    bed.machine.run(async |connection| Ok(collection::recollect(&connection, &keys).await?))?;
+    bed.await_status("late", |status| status.report.outcome == "ok")?;
+    Ok(())
 }

@@ -1,7 +1,10 @@
 //! The bus face: calls become requests to the owner of the collection.
 
+use crate::collection::Wish;
 use crate::reporter::Reporters;
-use dbus_api::vpd::collection::{Collection, RecordReport, Refusal, Report, Status};
+use dbus_api::vpd::collection::{
+    Collection, Followed, FruState, Outcome, RecordReport, Refusal, Report, Status,
+};
 use plain_text::is_hidden;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,10 +19,12 @@ pub enum Request {
     Report(Box<Report>, Vec<u8>, oneshot::Sender<()>),
     /// Where the collection stands.
     Status(oneshot::Sender<Status>),
-    /// These are to be read again.
-    Recollect(Vec<String>, oneshot::Sender<Result<(), Refusal>>),
-    /// The parts of these are to be taken out.
-    Remove(Vec<String>, oneshot::Sender<Result<(), Refusal>>),
+    /// Something is wished for these.
+    Wish(Wish, Vec<String>, oneshot::Sender<Result<Followed, Refusal>>),
+    /// This one is to be read again without its slot, by a run that begins after this.
+    Reread(String, oneshot::Sender<Result<Outcome, Refusal>>),
+    /// How it stands with one EEPROM.
+    State(String, oneshot::Sender<Result<(FruState, Outcome), Refusal>>),
 }
 
 /// The way from the bus to the owner.
@@ -100,13 +105,25 @@ impl Collection for Line {
         self.ask(Request::Status).await.unwrap_or_default()
     }
 
-    async fn recollect(&self, keys: Vec<String>) -> Result<(), Refusal> {
-        self.ask(|answer| Request::Recollect(keys, answer)).await.unwrap_or(Ok(()))
+    async fn recollect(&self, keys: Vec<String>) -> Result<Followed, Refusal> {
+        self.ask(|answer| Request::Wish(Wish::Recollect, keys, answer)).await.unwrap_or_else(|| Err(ending()))
     }
 
-    async fn remove(&self, keys: Vec<String>) -> Result<(), Refusal> {
-        self.ask(|answer| Request::Remove(keys, answer)).await.unwrap_or(Ok(()))
+    async fn remove(&self, keys: Vec<String>) -> Result<Followed, Refusal> {
+        self.ask(|answer| Request::Wish(Wish::Remove, keys, answer)).await.unwrap_or_else(|| Err(ending()))
     }
+
+    async fn reread(&self, key: String) -> Result<Outcome, Refusal> {
+        self.ask(|answer| Request::Reread(key, answer)).await.unwrap_or_else(|| Err(ending()))
+    }
+
+    async fn state(&self, key: String) -> Result<(FruState, Outcome), Refusal> {
+        self.ask(|answer| Request::State(key, answer)).await.unwrap_or_else(|| Err(ending()))
+    }
+}
+
+fn ending() -> Refusal {
+    Refusal::Unavailable("the service is about to end".to_owned())
 }
 
 /// Reports at work at once, of which each asks bus and PID 1 one question at a time: dbus-daemon lets a service wait for 128

@@ -5,19 +5,24 @@ mod exploration;
 mod fru;
 mod plan;
 mod power;
+mod rereads;
 mod slot;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod wishes;
 
-use dbus_api::vpd::collection::{CollectionState, FruStatus, Report};
-use fru::{Fru, Phase};
+use dbus_api::vpd::collection::{CollectionState, FruState, FruStatus, Outcome, Report};
+pub use fru::Reread;
+use fru::{Awaited, Fru, Phase};
 pub use plan::Plan;
 pub use power::{Host, Power};
+use rereads::Rereads;
 use slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use unit_jobs::{EndedJob, JobResult, UnitState, Verb};
+pub use wishes::Wish;
 
 /// How long things may take, and how often they are tried.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +41,8 @@ pub struct Limits {
     pub attempts: u32,
     /// Before the second run; doubled for each further one.
     pub back_off: Duration,
+    /// For what somebody wants read again and waits for.
+    pub reread: Duration,
 }
 
 /// A moment: on the clock that only goes forward, from the service's start, and on the wall's.
@@ -87,6 +94,8 @@ pub enum Event {
     Recollect(Vec<String>),
     /// Somebody wants the parts of these taken out.
     Remove(Vec<String>),
+    /// The call of this number waits for a reading of this one that has yet to begin.
+    Reread(String, u64),
     /// Whether the chassis has power.
     Power(Power),
     /// What the host does.
@@ -126,6 +135,19 @@ pub enum Presence {
     Away,
 }
 
+/// Why a call of `Reread` gets no outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// The system has no such EEPROM.
+    Unknown,
+    /// It cannot be read, or its reading is not in the inventory, and why.
+    Unavailable(String),
+    /// Nothing has come of it in time.
+    TimedOut,
+    /// So many calls wait already.
+    TooMany,
+}
+
 /// For whom an answer is; one that is out of date is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
@@ -157,6 +179,8 @@ pub enum Effect {
     LookAgain,
     /// Tell the inventory of objects that it lacks, then say [`Event::Primed`].
     Prime(Vec<(String, Extent)>, Power),
+    /// Answer the call of this number.
+    Answer(u64, Result<Reread, Unread>),
     /// Everything is collected, or given up.
     Ready,
 }
@@ -178,6 +202,8 @@ pub struct Collection {
     plans: BTreeMap<String, Plan>,
     frus: BTreeMap<String, Fru>,
     slots: BTreeMap<String, Slot>,
+    /// Calls that wait for a reading.
+    rereads: Rereads,
     /// Taken out, though their devices may be there.
     out: BTreeSet<String>,
     /// What the lines said last.
@@ -216,6 +242,7 @@ impl Collection {
             frus,
             slots,
             plans: by_key,
+            rereads: Rereads::default(),
             out: BTreeSet::new(),
             lines: BTreeMap::new(),
             priming: Priming::NotYet,
@@ -275,6 +302,7 @@ impl Collection {
             Event::Primed(result) => self.primed(result, now),
             Event::Recollect(keys) => self.recollect(&keys, now, &mut effects),
             Event::Remove(keys) => keys.iter().for_each(|key| self.remove(key, now)),
+            Event::Reread(key, call) => self.reread(&key, call, now, &mut effects),
             Event::Power(power) => self.power_changed(power, now, &mut effects),
             Event::Host(host) => self.host_changed(host, now, &mut effects),
             Event::Told(key, told) => self.told(&key, told, now, &mut effects),
@@ -303,6 +331,7 @@ impl Collection {
         if self.frus.values().any(Fru::is_with_systemd) || self.slots.values().any(Slot::is_working) {
             limits.push(self.progress_at + self.limits.progress);
         }
+        limits.extend(self.rereads.until());
         // A limit that has passed has had its effect.
         limits.retain(|limit| *limit > now.elapsed);
         limits.into_iter().chain(self.frus.values().filter_map(|fru| fru.due(self.inventory))).min()
@@ -333,6 +362,12 @@ impl Collection {
     /// When everything was collected first, microseconds since 1970, and whether nothing had been given up.
     pub fn ready(&self) -> Option<(i64, bool)> {
         self.ready_at.map(|now| (now.wall, self.complete))
+    }
+
+    /// How far it is with one EEPROM, and the outcome of its last report; none where the system has no such.
+    pub fn standing(&self, key: &str) -> Option<(FruState, Outcome)> {
+        let fru = self.frus.get(key).filter(|_| self.has(key))?;
+        Some((fru.state(), fru.outcome()))
     }
 
     /// Every EEPROM, in the order of their keys.
@@ -429,7 +464,7 @@ impl Collection {
         let Some((key, fru)) = self.frus.iter_mut().find(|(_, fru)| fru.unit == *unit) else { return };
         self.progress_at = now.elapsed;
         if fru.job_ended(job, *result) {
-            if fru.has_fresh_report() && *result == JobResult::Done {
+            if fru.has_fresh_report() && *result == JobResult::Done && fru.awaited == Awaited::Nothing {
                 fru.conclude(&self.limits, now);
             } else {
                 fru.phase = Phase::Inspecting;
@@ -474,7 +509,7 @@ impl Collection {
 
     fn recollect(&mut self, keys: &[String], now: Now, effects: &mut Vec<Effect>) {
         let is_meant =
-            |key: &&String| if keys.is_empty() { self.refusal(key).is_none() } else { keys.contains(key) };
+            |key: &&String| if keys.is_empty() { self.obstacle(key).is_none() } else { keys.contains(key) };
         let all: Vec<String> = self.frus.keys().filter(is_meant).cloned().collect();
         for key in all {
             self.read_again(&key, now, effects);
@@ -497,6 +532,7 @@ impl Collection {
         self.give_up(now, effects);
         self.tell_slots();
         self.work_on_slots(now, effects);
+        self.work_on_rereads(now, effects);
         for (key, fru) in &mut self.frus {
             if fru.due(self.inventory).is_none_or(|due| due > now.elapsed) {
                 continue;

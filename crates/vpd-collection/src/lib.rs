@@ -12,6 +12,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod announcer;
 mod bus;
 pub mod collection;
 mod departed;

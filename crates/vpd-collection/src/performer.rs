@@ -78,7 +78,7 @@ impl Performer {
                 Effect::Inspect(ticket, unit) => performer.inspect(ticket, &unit).await,
                 Effect::Tidy(ticket, report) => performer.tidy(ticket, report.as_deref(), power).await,
                 Effect::Prime(wanted, power) => performer.prime(&wanted, power).await,
-                Effect::Look(_) | Effect::LookAgain | Effect::Ready => return,
+                Effect::Look(_) | Effect::LookAgain | Effect::Answer(..) | Effect::Ready => return,
             };
             // Nobody listens at the service's end.
             let _ = performer.events.send(event);

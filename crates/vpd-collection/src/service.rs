@@ -1,8 +1,9 @@
 //! The owner of the collection: one task, one thing at a time.
 
 use crate::NAME;
+use crate::announcer::Announcer;
 use crate::bus::{Line, Request};
-use crate::collection::{Collection, Effect, Event, Now, Plan, Presence, Sight};
+use crate::collection::{Collection, Effect, Event, Now, Plan, Presence, Reread, Sight, Unread, Wish};
 use crate::departed::{self, Objects};
 use crate::devices::{self, Devices, News};
 use crate::events::{Facts, Wrongs};
@@ -17,7 +18,7 @@ use crate::status::{self, Choice};
 use crate::watchers;
 use anyhow::Context as _;
 use dbus_api::inventory::manager::{self, Manner};
-use dbus_api::vpd::collection::{self, CollectionObject, Refusal};
+use dbus_api::vpd::collection::{self, CollectionObject, Outcome, Refusal};
 use event_log::EventLog;
 use fru_publication::{EepromKey, Fragment};
 use peer::Peer;
@@ -28,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use system_index::{Cause, MachineIndex, SystemFru, SystemIndex, places};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use unit_jobs::{JobNews, Jobs};
 use zbus::Connection;
@@ -94,6 +95,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let mut index = BTreeMap::new();
     index.extend(frus.into_iter().map(|fru| (fru.key.to_string(), fru)));
     let service = Service {
+        announcer: Announcer::start(&connection, &collection.statuses()),
+        rereads: BTreeMap::new(),
+        calls: 0,
         event_log: EventLog::start(&connection, state.clone(), event_log::Limits::default()),
         images: Images::below(state),
         wrongs: Wrongs::default(),
@@ -176,6 +180,11 @@ struct Sources {
 }
 
 struct Service {
+    announcer: Announcer,
+    /// Who waits for a reading, by the number of the call.
+    rereads: BTreeMap<u64, (String, oneshot::Sender<Result<Outcome, Refusal>>)>,
+    /// Calls of that kind so far.
+    calls: u64,
     event_log: EventLog,
     images: Images,
     wrongs: Wrongs,
@@ -242,6 +251,7 @@ impl Service {
                         }
                         effects.extend(self.collection.step(Event::LookedAgain, self.now()));
                     }
+                    Effect::Answer(call, result) => self.answer_reread(call, result),
                     Effect::Ready => self.become_ready(lifecycle),
                     effect => self.performer.perform(effect, self.collection.power()),
                 }
@@ -252,6 +262,7 @@ impl Service {
         }
         let status = self.status();
         self.records.update(&status.frus);
+        self.announcer.update(&status.frus);
         lifecycle.status(&status::one_line(&status));
         // Before everything was dealt with once, what is not wrong may just not be known.
         if self.collection.ready().is_some() {
@@ -323,34 +334,52 @@ impl Service {
             Request::Status(answer) => {
                 let _ = answer.send(self.status());
             }
-            Request::Recollect(keys, answer) => {
-                let refusal = self.refusal(&keys);
-                if refusal.is_none() {
-                    log::info!(
-                        "to be read again: {}",
-                        if keys.is_empty() { "all".to_owned() } else { keys.join(" ") }
-                    );
-                    self.take(Event::Recollect(keys), lifecycle);
+            Request::Wish(wish, keys, answer) => {
+                let mut judged = self.collection.judge(wish, &keys);
+                if wish == Wish::Recollect && matches!(judged, Err(Refusal::Unavailable(_))) {
+                    // A file, say, of which no news comes.
+                    self.look_at_all(lifecycle);
+                    judged = self.collection.judge(wish, &keys);
                 }
-                let _ = answer.send(refusal.map_or(Ok(()), Err));
+                if judged.is_ok() {
+                    let named = if keys.is_empty() { "all".to_owned() } else { keys.join(" ") };
+                    let (what, event) = match wish {
+                        Wish::Recollect => ("read again", Event::Recollect(keys)),
+                        Wish::Remove => ("taken out", Event::Remove(keys)),
+                    };
+                    log::info!("to be {what}: {named}");
+                    self.take(event, lifecycle);
+                }
+                let _ = answer.send(judged);
             }
-            Request::Remove(keys, answer) => {
-                let refusal = self.refusal(&keys);
-                if refusal.is_none() {
-                    log::info!("to be taken out: {}", keys.join(" "));
-                    self.take(Event::Remove(keys), lifecycle);
-                }
-                let _ = answer.send(refusal.map_or(Ok(()), Err));
+            Request::Reread(key, answer) => {
+                self.calls += 1;
+                self.rereads.insert(self.calls, (key.clone(), answer));
+                self.take(Event::Reread(key, self.calls), lifecycle);
+            }
+            Request::State(key, answer) => {
+                let _ = answer.send(self.collection.standing(&key).ok_or(Refusal::Unknown(key)));
             }
         }
     }
 
-    /// Why something is not done to these, if it is not. Without any key, what may not be done is left out instead.
-    fn refusal(&self, keys: &[String]) -> Option<Refusal> {
-        if let Some(unknown) = keys.iter().find(|key| !self.collection.has(key)) {
-            return Some(Refusal::Unknown(unknown.clone()));
+    fn answer_reread(&mut self, call: u64, result: Result<Reread, Unread>) {
+        let Some((key, answer)) = self.rereads.remove(&call) else { return };
+        let said = match result {
+            Ok(Reread { outcome, run }) => {
+                log::info!("read again, as it was asked for fru={key} outcome={outcome} run={run}");
+                Ok(outcome)
+            }
+            Err(Unread::Unknown) => Err(Refusal::Unknown(key)),
+            Err(Unread::TimedOut) => Err(Refusal::TimedOut(key)),
+            Err(Unread::TooMany) => Err(Refusal::TooMany),
+            Err(Unread::Unavailable(reason)) => Err(Refusal::Unavailable(format!("{key}: {reason}"))),
+        };
+        if let Err(refusal) = &said {
+            log::warn!("not read again, though it was asked for: {refusal:?}");
         }
-        keys.iter().find_map(|key| Some(Refusal::NotNow(key.clone(), self.collection.refusal(key)?)))
+        // The caller may have given up waiting.
+        let _ = answer.send(said);
     }
 
     fn status(&self) -> collection::Status {

@@ -15,6 +15,7 @@ pub struct Fragment {
     collection_limit_ms: Option<u64>,
     attempts: Option<u32>,
     back_off_ms: Option<u64>,
+    reread_limit_ms: Option<u64>,
 }
 
 impl Fragment {
@@ -29,6 +30,7 @@ impl Fragment {
             collection: milliseconds(self.collection_limit_ms, 600_000),
             attempts: self.attempts.unwrap_or(4).max(1),
             back_off: milliseconds(self.back_off_ms, 500),
+            reread: milliseconds(self.reread_limit_ms, 60_000),
         }
     }
 }

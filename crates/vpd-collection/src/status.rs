@@ -2,7 +2,7 @@
 
 use dbus_api::call::CallError;
 use dbus_api::vpd::collection::{
-    self, CollectionState, FruState, FruStatus, InventoryAnswer, Outcome, Redundant, Report, Status,
+    self, CollectionState, Followed, FruState, FruStatus, InventoryAnswer, Outcome, Redundant, Report, Status,
 };
 use lexopt::Arg;
 use service_runtime::bus::Accepts;
@@ -148,15 +148,21 @@ fn keys(invocation: &Invocation, help: &str) -> anyhow::Result<Option<Vec<String
     Ok(goes_on.then_some(keys))
 }
 
-/// Asks the service for something that it may refuse.
-fn ask(call: impl AsyncFn(&zbus::Connection) -> Result<(), CallError>) -> anyhow::Result<Exit> {
-    service_runtime::runtime()?.block_on(async {
+/// Asks the service for something that it may refuse, and shows what follows for each EEPROM.
+fn ask(call: impl AsyncFn(&zbus::Connection) -> Result<Followed, CallError>) -> anyhow::Result<Exit> {
+    let followed = service_runtime::runtime()?.block_on(async {
         let connection = bus::connect(CALL_LIMIT, &Accepts::SHORT).await?;
         call(&connection).await.map_err(|error| match error {
             CallError::Refused { text, .. } => anyhow::anyhow!(text).context(Exit::Usage),
             error => unavailable(error),
         })
     })?;
+    let mut text = String::new();
+    for (key, follows) in followed {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{key} {follows}");
+    }
+    service_runtime::print(&text)?;
     Ok(Exit::Done)
 }
 
@@ -183,12 +189,13 @@ const STATUS_HELP: &str = "Usage: vpd-collection status [--json]\n\n\
     75 still collecting, or nobody answers, 64 usage.\n";
 
 const RECOLLECT_HELP: &str = "Usage: vpd-collection recollect [KEY]...\n\n\
-    Has EEPROMs read again, all that are present when none is named; status shows what came of it.\n\n\
+    Has EEPROMs read again, all that may be when none is named, by way of their slots. Shows what follows for each;\n\
+    status shows what came of it.\n\n\
     Exit status: 0 accepted, 64 no such EEPROM or not now, 75 nobody answers.\n";
 
 const REMOVE_HELP: &str = "Usage: vpd-collection remove KEY...\n\n\
     Has the parts of these EEPROMs taken out: what their slots do first is done, then they count as absent.\n\
-    recollect brings them back.\n\n\
+    recollect brings them back. Shows what follows for each.\n\n\
     Exit status: 0 accepted, 64 no such EEPROM or not now, 75 nobody answers.\n";
 
 fn table(status: &Status) -> String {

@@ -2,12 +2,13 @@
 
 use super::process_1::{Process1, Work};
 use anyhow::Context as _;
-use dbus_api::vpd::collection::{self, FruStatus};
-use house_tests::{EventEar, Machine};
+use dbus_api::vpd::collection::{self, FruState, FruStatus, Outcome, StateChange};
+use house_tests::{EventEar, Machine, next};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 use test_bus::{Daemon, LIMIT};
+use zbus::{MatchRule, MessageStream};
 
 /// The keys of a machine's EEPROMs, with what its index says of them beside that.
 pub type Frus = [(&'static str, &'static str)];
@@ -137,7 +138,24 @@ impl Bed {
 
     pub fn remove(&self, name: &str) -> anyhow::Result<()> {
         let keys = [format!("file:{name}")];
-        self.machine.run(async |connection| Ok(collection::remove(&connection, &keys).await?))
+        self.machine.run(async |connection| Ok(collection::remove(&connection, &keys).await.map(drop)?))
+    }
+
+    /// Has an EEPROM read again without its slot, and waits for the outcome; with what is said of it until it is dealt with.
+    pub fn reread(&self, name: &str) -> anyhow::Result<(Outcome, Vec<StateChange>)> {
+        let key = format!("file:{name}");
+        self.machine.run(async |connection| {
+            let signal = zbus::message::Type::Signal;
+            let rule = MatchRule::builder().msg_type(signal).sender(collection::BUS_NAME);
+            let rule = rule.member(collection::STATE_CHANGED).build()?;
+            let mut signals = MessageStream::for_match_rule(rule, &connection, None).await?;
+            let outcome = collection::reread(&connection, &key).await?;
+            let mut changes: Vec<StateChange> = Vec::new();
+            while changes.last().is_none_or(|change| change.state != FruState::Collected) {
+                changes.push(next(&mut signals).await?.body().deserialize()?);
+            }
+            Ok((outcome, changes))
+        })
     }
 
     /// Begins to hear what the event log is asked for.

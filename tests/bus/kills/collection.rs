@@ -67,11 +67,11 @@ impl Collection {
         match numbers.below(8) {
             0 | 1 => {
                 self.is_wanted_again |= chosen == "card";
-                machine.run(async |connection| Ok(collection::recollect(&connection, &keys).await))
+                machine.run(async |connection| Ok(answered(collection::recollect(&connection, &keys).await)))
             }
             2 => {
                 self.is_wanted_again |= chosen == "card";
-                machine.run(async |connection| Ok(collection::remove(&connection, &keys).await))
+                machine.run(async |connection| Ok(answered(collection::remove(&connection, &keys).await)))
             }
             3 => {
                 if self.is_guest_there {
@@ -81,7 +81,7 @@ impl Collection {
                 }
                 self.is_guest_there = !self.is_guest_there;
                 let keys = [format!("file:{COMES_AND_GOES}")];
-                machine.run(async |connection| Ok(collection::recollect(&connection, &keys).await))
+                machine.run(async |connection| Ok(answered(collection::recollect(&connection, &keys).await)))
             }
             4 => {
                 // As an administrator has it run, so that a report comes that was not waited for.
@@ -89,6 +89,10 @@ impl Collection {
                 let unit = format!("ipz-vpd-parser@file:{chosen}.service");
                 self.bed.process_1.restart(machine, &unit)?;
                 Ok(Ok(()))
+            }
+            5 => {
+                self.is_wanted_again |= chosen == "card";
+                machine.run(async |connection| Ok(answered(collection::reread(&connection, &keys[0]).await)))
             }
             _ => {
                 let answer = machine.run(async |connection| Ok(collection::status(&connection).await))?;
@@ -102,6 +106,14 @@ impl Collection {
                 Ok(answer.map(drop))
             }
         }
+    }
+}
+
+/// That a part is absent, or has gone meanwhile, is an answer too.
+fn answered<T>(answer: Result<T, CallError>) -> Result<(), CallError> {
+    match answer {
+        Err(CallError::Refused { name, .. }) if name.ends_with(".Unavailable") => Ok(()),
+        answer => answer.map(drop),
     }
 }
 

@@ -15,11 +15,20 @@ pub const INTERFACE: &str = "io.vivianite.Vpd.Collection1";
 pub const REPORT: &str = "Report";
 /// `Status() → (ssssbxxa(…))`: one [`Status`].
 pub const STATUS: &str = "Status";
-/// `Recollect(as)`: reads these EEPROMs again; all that are there when none is named. No result: `Status` shows it.
+/// `Recollect(as) → a(ss)`: reads these EEPROMs again, by way of their slots; all that may be when none is named. For each its
+/// key and what follows, a [`Follows`].
 pub const RECOLLECT: &str = "Recollect";
-
-/// `Remove(as)`: has the parts of these EEPROMs taken out: power off, drivers away, absent in the inventory. No result.
+/// `Remove(as) → a(ss)`: has the parts of these EEPROMs taken out: power off, drivers away, absent in the inventory. For each
+/// its key and what follows, a [`Follows`].
 pub const REMOVE: &str = "Remove";
+/// `Reread(s) → s`: reads an EEPROM again and publishes it, without any step of its slot. The [`Outcome`] of a run that began
+/// after the call was taken.
+pub const REREAD: &str = "Reread";
+/// `State(s) → ss`: how far the collection of an EEPROM is, a [`FruState`], and the [`Outcome`] of its last report.
+pub const STATE: &str = "State";
+/// `StateChanged(sss)`: one [`StateChange`], each time that state or outcome of an EEPROM is another. What is so at the
+/// service's start is not said: follow first, then ask [`STATE`].
+pub const STATE_CHANGED: &str = "StateChanged";
 
 const TARGET: Target = Target { destination: BUS_NAME, path: PATH, interface: INTERFACE };
 
@@ -108,6 +117,35 @@ words! {
         Overdue = "overdue",
         /// Left as it was, since it cannot be read while the host runs.
         Kept = "kept",
+    }
+}
+
+words! {
+    /// What follows a wish to have an EEPROM read again, or its part taken out.
+    Follows {
+        /// It is read again.
+        Reading = "reading",
+        /// Its slot is prepared, then it is read if a part is there.
+        Preparing = "preparing",
+        /// A reading that has yet to begin follows anyway.
+        UnderWay = "under-way",
+        /// The steps of its slot, then its absence.
+        Removing = "removing",
+        /// Its absence; it has no slot.
+        Leaving = "leaving",
+        /// Nothing: it has no device and no slot.
+        Absent = "absent",
+        /// Nothing: the host runs, and its part cannot be replaced meanwhile.
+        HostRunning = "host-running",
+        /// Nothing: it cannot be read while the chassis has power, and that it has none nobody says.
+        ChassisOn = "chassis-on",
+    }
+}
+
+impl Follows {
+    /// Whether anything follows.
+    pub fn is_something(self) -> bool {
+        !matches!(self, Self::Absent | Self::HostRunning | Self::ChassisOn)
     }
 }
 
@@ -242,26 +280,73 @@ pub struct FruStatus {
     pub report: Report,
 }
 
+/// What the service says when an EEPROM's state, or the outcome of its last report, is another.
+///
+/// Shape: `(sss)`. Its first reading has ended once it is `collected`, `failed`, `absent` or `kept`; `overdue` is not waited
+/// for any longer, and may still be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct StateChange {
+    /// The EEPROM's key.
+    pub key: String,
+    /// How far it is.
+    pub state: FruState,
+    /// The outcome of the last report; empty when there is none.
+    pub outcome: Outcome,
+}
+
 /// Asks the collection service where it stands; does not start it.
 ///
 /// Errors: as [`report`].
 pub async fn status(connection: &Connection) -> Result<Status, CallError> {
-    let reply = call::call_running(connection, &TARGET, STATUS, &()).await?;
-    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS_NAME, source })
+    answer(&call::call_running(connection, &TARGET, STATUS, &()).await?)
 }
 
-/// Asks the collection service to read EEPROMs again, all when none is named.
+/// Asks the collection service to read EEPROMs again by way of their slots, all that may be when none is named. What follows
+/// for each.
+///
+/// Errors: as [`report`]; refused, and nothing is done, for a key that the system does not have, and where nothing would
+/// follow for one that is named, or for any.
+pub async fn recollect(
+    connection: &Connection,
+    keys: &[String],
+) -> Result<Vec<(String, Follows)>, CallError> {
+    answer(&call::call_running(connection, &TARGET, RECOLLECT, &(keys,)).await?)
+}
+
+/// Asks the collection service to have parts taken out. What follows for each.
+///
+/// Errors: as [`report`]; refused, and nothing is done, for a key that the system does not have, while the host needs the
+/// part, and for one without a slot that is absent.
+pub async fn remove(connection: &Connection, keys: &[String]) -> Result<Vec<(String, Follows)>, CallError> {
+    answer(&call::call_running(connection, &TARGET, REMOVE, &(keys,)).await?)
+}
+
+/// Asks the collection service to read an EEPROM again and publish it, without any step of its slot, and waits for the
+/// outcome. Whoever has it locked must unlock it first.
+///
+/// Errors: as [`report`]; refused with `Common.Error.InvalidArgument` for a key that the system does not have, `Unavailable`
+/// when it cannot be read or its reading is not in the inventory, `Timeout`, `TooManyResources`.
+pub async fn reread(connection: &Connection, key: &str) -> Result<Outcome, CallError> {
+    answer(&call::call_running(connection, &TARGET, REREAD, &key).await?)
+}
+
+/// Asks the collection service how far it is with one EEPROM, and for the outcome of its last report.
 ///
 /// Errors: as [`report`]; refused for a key that the system does not have.
-pub async fn recollect(connection: &Connection, keys: &[String]) -> Result<(), CallError> {
-    call::call_running(connection, &TARGET, RECOLLECT, &(keys,)).await.map(drop)
+pub async fn state(connection: &Connection, key: &str) -> Result<(FruState, Outcome), CallError> {
+    answer(&call::call_running(connection, &TARGET, STATE, &key).await?)
 }
 
-/// Asks the collection service to have parts taken out.
-///
-/// Errors: as [`report`]; refused for a key that the system does not have, and while the host needs the part.
-pub async fn remove(connection: &Connection, keys: &[String]) -> Result<(), CallError> {
-    call::call_running(connection, &TARGET, REMOVE, &(keys,)).await.map(drop)
+/// Says that state or outcome of an EEPROM is another.
+pub async fn say_state_changed(connection: &Connection, change: &StateChange) -> zbus::Result<()> {
+    connection.emit_signal(None::<&str>, PATH, INTERFACE, STATE_CHANGED, change).await
+}
+
+fn answer<T>(reply: &zbus::Message) -> Result<T, CallError>
+where
+    T: serde::de::DeserializeOwned + Type,
+{
+    reply.body().deserialize().map_err(|source| CallError::Bus { destination: BUS_NAME, source })
 }
 
 /// Hands a report, and what was read of a damaged image, to the collection service and waits until it has them.
@@ -273,13 +358,14 @@ pub async fn report(connection: &Connection, report: &Report, image: &[u8]) -> R
 }
 
 #[cfg(feature = "service")]
-pub use serve::{Collection, CollectionObject, Refusal};
+pub use serve::{Collection, CollectionObject, Followed, Refusal};
 
 #[cfg(feature = "service")]
 mod serve {
-    use super::{Report, Status};
+    use super::{Follows, FruState, Outcome, Report, Status};
     use zbus::Connection;
     use zbus::message::Header;
+    use zbus::object_server::SignalEmitter;
 
     /// What the collection service does with calls.
     pub trait Collection: Send + Sync + 'static {
@@ -294,19 +380,34 @@ mod serve {
         ) -> impl Future<Output = Result<(), Refusal>> + Send;
         /// Where the collection stands.
         fn status(&self) -> impl Future<Output = Status> + Send;
-        /// Reads EEPROMs again.
-        fn recollect(&self, keys: Vec<String>) -> impl Future<Output = Result<(), Refusal>> + Send;
-        /// Has parts taken out.
-        fn remove(&self, keys: Vec<String>) -> impl Future<Output = Result<(), Refusal>> + Send;
+        /// Reads EEPROMs again, by way of their slots; what follows for each.
+        fn recollect(&self, keys: Vec<String>) -> impl Future<Output = Result<Followed, Refusal>> + Send;
+        /// Has parts taken out; what follows for each.
+        fn remove(&self, keys: Vec<String>) -> impl Future<Output = Result<Followed, Refusal>> + Send;
+        /// Reads an EEPROM again, without its slot; the outcome of a run that began after the call.
+        fn reread(&self, key: String) -> impl Future<Output = Result<Outcome, Refusal>> + Send;
+        /// How far it is with an EEPROM.
+        fn state(&self, key: String) -> impl Future<Output = Result<(FruState, Outcome), Refusal>> + Send;
     }
+
+    /// Keys of EEPROMs, each with what follows for it.
+    pub type Followed = Vec<(String, Follows)>;
 
     /// Why the service does not do what it is asked to.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub enum Refusal {
         /// The system does not have this EEPROM.
         Unknown(String),
+        /// No EEPROM is named.
+        NoneNamed,
         /// This one cannot be touched now, and why.
         NotNow(String, &'static str),
+        /// Nothing would follow, or a reading has come to nothing, and why.
+        Unavailable(String),
+        /// Nothing has come of reading this one within the limit.
+        TimedOut(String),
+        /// So many calls wait already.
+        TooMany,
         /// The caller may not report for this EEPROM, and who it is.
         NotTheirs(String, String),
         /// It cannot be told whether the caller may report for this EEPROM, and why.
@@ -326,8 +427,12 @@ mod serve {
         NotAllowed(String),
         /// Not for this caller.
         InsufficientPermission(String),
-        /// Not now, as another service does not answer.
+        /// Not now, as another service does not answer, or there is nothing to do it to.
         Unavailable(String),
+        /// It has taken too long.
+        Timeout(String),
+        /// Too much is asked at once.
+        TooManyResources(String),
     }
 
     impl From<Refusal> for Error {
@@ -341,7 +446,13 @@ mod serve {
                 Refusal::Unclear(key, reason) => {
                     Self::Unavailable(format!("no report for {key:?}: whose it is cannot be told: {reason}"))
                 }
+                Refusal::NoneNamed => Self::InvalidArgument("no EEPROM is named".to_owned()),
                 Refusal::NotNow(key, reason) => Self::NotAllowed(format!("{key}: {reason}")),
+                Refusal::Unavailable(reason) => Self::Unavailable(reason),
+                Refusal::TimedOut(key) => {
+                    Self::Timeout(format!("{key}: its reading has not ended in time; it goes on"))
+                }
+                Refusal::TooMany => Self::TooManyResources("too many calls wait for readings".to_owned()),
             }
         }
     }
@@ -367,13 +478,31 @@ mod serve {
             self.0.status().await
         }
 
-        async fn recollect(&self, keys: Vec<String>) -> Result<(), Error> {
+        async fn recollect(&self, keys: Vec<String>) -> Result<Followed, Error> {
             Ok(self.0.recollect(keys).await?)
         }
 
-        async fn remove(&self, keys: Vec<String>) -> Result<(), Error> {
+        async fn remove(&self, keys: Vec<String>) -> Result<Followed, Error> {
             Ok(self.0.remove(keys).await?)
         }
+
+        async fn reread(&self, key: String) -> Result<Outcome, Error> {
+            Ok(self.0.reread(key).await?)
+        }
+
+        #[zbus(out_args("state", "outcome"))]
+        async fn state(&self, key: String) -> Result<(FruState, Outcome), Error> {
+            Ok(self.0.state(key).await?)
+        }
+
+        // Said by `say_state_changed`; here for the object's description.
+        #[zbus(signal)]
+        async fn state_changed(
+            emitter: &SignalEmitter<'_>,
+            key: &str,
+            state: FruState,
+            outcome: Outcome,
+        ) -> zbus::Result<()>;
     }
 }
 
@@ -385,5 +514,6 @@ mod tests {
     fn wire_shape_of_a_report_is_frozen() {
         assert_eq!(Report::SIGNATURE, "(sssssssa(ssus)asttxxs)");
         assert_eq!(Status::SIGNATURE, "(ssssbxxa(ssssusxx(sssssssa(ssus)asttxxs)))");
+        assert_eq!(StateChange::SIGNATURE, "(sss)");
     }
 }

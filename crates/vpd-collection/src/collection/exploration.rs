@@ -26,6 +26,8 @@ fn walk(seed: u64, faults: Faults, place: Place) {
     let mut wrong = if is_left_alone { Vec::new() } else { machine.lies() };
     machine.read_again(&mut dice);
     wrong.extend(machine.lies());
+    machine.reread(&mut dice);
+    wrong.extend(machine.lies());
     wrong.extend(machine.is_unread().then(|| "a wish to read again comes to nothing".to_owned()));
     assert!(wrong.is_empty(), "seed {seed}: {wrong:?}\n{}", machine.log.join("\n"));
 }

@@ -1,8 +1,10 @@
 //! One EEPROM's way from its device's appearance to its collection, and back.
 
+mod awaited;
 mod ends;
 
 use super::{Limits, Now, Plan, Presence, Sight};
+pub use awaited::{Awaited, Reread};
 use dbus_api::vpd::collection::{FruState, FruStatus, Outcome, Report};
 use std::time::Duration;
 use unit_jobs::{Job, JobResult, Verb};
@@ -89,6 +91,12 @@ pub struct Fru {
     lacks_peer: bool,
     /// Its unit ends with its device, so that a new device begins a new run.
     is_bound: bool,
+    /// It is being read for `Reread` alone: its slot hears nothing of that.
+    is_reread: bool,
+    /// The last report is of such a run.
+    is_of_reread: bool,
+    /// What calls of `Reread` wait for.
+    pub awaited: Awaited,
 }
 
 impl Fru {
@@ -114,6 +122,9 @@ impl Fru {
             lacks_peer: false,
             is_emptied: false,
             reading: 0,
+            is_reread: false,
+            is_of_reread: false,
+            awaited: Awaited::Nothing,
         }
     }
 
@@ -136,9 +147,9 @@ impl Fru {
         }
     }
 
-    /// What the world is told of it.
-    pub fn status(&self, key: &str) -> FruStatus {
-        let state = match &self.phase {
+    /// How far it is.
+    pub fn state(&self) -> FruState {
+        match &self.phase {
             _ if self.is_overdue => FruState::Overdue,
             Phase::Unsettled => FruState::Unsettled,
             Phase::Leaving(_) | Phase::Vanishing(_) | Phase::Clearing(_) => FruState::Clearing,
@@ -148,11 +159,20 @@ impl Fru {
             Phase::Collected => FruState::Collected,
             Phase::Failed => FruState::Failed,
             Phase::Kept => FruState::Kept,
-        };
+        }
+    }
+
+    /// The outcome of the last report.
+    pub fn outcome(&self) -> Outcome {
+        self.report.as_ref().map(|report| report.outcome).unwrap_or_default()
+    }
+
+    /// What the world is told of it.
+    pub fn status(&self, key: &str) -> FruStatus {
         FruStatus {
             key: key.to_owned(),
             unit: self.unit.clone(),
-            state,
+            state: self.state(),
             reason: self.reason.clone(),
             attempts: self.attempts,
             job: self.job.map_or("", JobResult::as_str).to_owned(),
@@ -309,6 +329,7 @@ impl Fru {
         (self.attempts, self.tries, self.seen, self.settled) = (0, 0, seen, 0);
         (self.is_overdue, self.is_back) = (false, false);
         (self.is_wanted_again, self.lacks_peer, self.is_emptied) = (false, false, false);
+        (self.is_reread, self.awaited) = (false, Awaited::Nothing);
         self.reason.clear();
         self.job = None;
     }
@@ -332,6 +353,7 @@ impl Fru {
 
     /// It is to be read again. What is read by a run that has begun may have been changed since.
     pub fn recollect(&mut self, now: Now) {
+        self.is_reread = false;
         match self.phase {
             // What is being emptied could take away what a run publishes that begins now.
             Phase::Clearing(None) => self.is_wanted_again = true,
@@ -387,9 +409,11 @@ impl Fru {
             // Which of the two the inventory takes last is not known.
             self.absent_until = report.started.max(self.absent_until);
         }
-        if is_news {
+        // What is read for `Reread` alone is no reading that its slot is told of.
+        if is_news && !self.is_reread {
             self.reading += 1;
         }
+        self.is_of_reread = self.is_reread;
         // Values that came in between have to be emptied again.
         self.is_emptied &= is_silent(&report);
         self.report = Some(report);
@@ -432,7 +456,7 @@ impl Fru {
         }
     }
 
-    /// The number of the last report, unless it will not be dealt with any more.
+    /// The number of the last reading, unless it will not be dealt with any more.
     pub fn reading(&self) -> Option<u64> {
         let is_over = self.is_overdue || matches!(self.phase, Phase::Failed | Phase::Kept);
         self.report.as_ref().filter(|_| !is_over).map(|_| self.reading)
@@ -444,6 +468,11 @@ impl Fru {
         let is_usable = !matches!(report.outcome, Outcome::Blank | Outcome::Unreadable | Outcome::Absent)
             && !report.format.is_empty();
         Some((self.reading, is_usable, &report.ccin))
+    }
+
+    /// The last report is of a run for `Reread` alone.
+    pub fn is_of_reread(&self) -> bool {
+        self.is_of_reread
     }
 
     /// Nobody waits for it any longer.

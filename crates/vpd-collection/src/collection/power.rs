@@ -131,16 +131,6 @@ impl Collection {
         }
     }
 
-    /// Why an EEPROM may not be read again now, if it may not.
-    pub fn refusal(&self, key: &str) -> Option<&'static str> {
-        let plan = self.plans.get(key)?;
-        if matches!(self.host, Host::Starting | Host::Running) && !plan.is_replaceable_at_runtime {
-            return Some("the host runs, and its part cannot be replaced meanwhile");
-        }
-        (plan.power_off_only && self.power != Power::Off)
-            .then_some("it cannot be read while the chassis has power")
-    }
-
     /// Whether the chassis has power, as far as anybody says.
     pub fn power(&self) -> Power {
         self.power

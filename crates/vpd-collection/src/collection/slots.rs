@@ -236,6 +236,7 @@ impl Collection {
             slot.forget_others(fru.reading());
             if let Some((reading, is_usable, ccin)) = fru.dealt_with()
                 && !slot.is_leaving()
+                && !fru.is_of_reread()
             {
                 slot.hear(reading, is_usable, ccin);
             }

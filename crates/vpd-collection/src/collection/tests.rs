@@ -2,10 +2,12 @@ mod coming;
 mod crossings;
 mod power;
 mod priming;
+mod rereads;
 mod slots;
+mod wishes;
 
 use super::*;
-use dbus_api::vpd::collection::{InventoryAnswer, Outcome, Report};
+use dbus_api::vpd::collection::{InventoryAnswer, Outcome, Refusal, Report};
 use fru_publication::EepromKey;
 use system_index::{Phase as SlotPhase, units};
 use unit_jobs::{ActiveState, RunResult};
@@ -24,6 +26,7 @@ pub(super) fn limits() -> Limits {
         collection: seconds(600),
         attempts: 3,
         back_off: seconds(1),
+        reread: seconds(90),
     }
 }
 

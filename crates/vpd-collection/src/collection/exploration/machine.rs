@@ -116,6 +116,11 @@ pub struct Machine {
     pub(super) is_overtaken: bool,
     /// Values of the part that it shows were emptied, as those of an earlier one.
     pub(super) is_spoiled: bool,
+    /// Calls for another reading that wait, with the runs that had begun by then.
+    pub(super) calls: BTreeMap<u64, u64>,
+    asked: u64,
+    /// The runs by which such calls were answered.
+    pub(super) answers: Vec<Result<Reread, Unread>>,
 }
 
 impl Machine {
@@ -159,6 +164,9 @@ impl Machine {
             leftover: true,
             is_overtaken: false,
             is_spoiled: false,
+            calls: BTreeMap::new(),
+            asked: 0,
+            answers: Vec::new(),
         }
     }
 
@@ -181,6 +189,7 @@ impl Machine {
                     effects.extend(self.collection.step(Event::Device(KEY.to_owned(), self.sight()), now));
                     effects.extend(self.collection.step(Event::LookedAgain, now));
                 }
+                Effect::Answer(call, result) => self.call_is_answered(call, result),
                 Effect::Ready => self.readies += 1,
                 // It lacks nothing: a machine that was on before has every object.
                 Effect::Prime(..) => effects.extend(self.collection.step(Event::Primed(Ok(())), now)),
@@ -202,7 +211,8 @@ impl Machine {
 
     /// One thing happens, whichever.
     pub fn happen(&mut self, dice: &mut Dice) {
-        match dice.below(28) {
+        match dice.below(29) {
+            28 if dice.one_in(2) => self.ask_for_reading(),
             0 => self.plug_or_unplug(),
             1 => self.swap(),
             24 => self.line_is_looked_at(),
@@ -239,6 +249,24 @@ impl Machine {
             }
             _ => self.go_on(dice),
         }
+    }
+
+    pub(super) fn ask_for_reading(&mut self) {
+        self.asked += 1;
+        self.calls.insert(self.asked, self.invocation);
+        self.tell(Event::Reread(KEY.to_owned(), self.asked));
+    }
+
+    fn call_is_answered(&mut self, call: u64, result: Result<Reread, Unread>) {
+        let Some(begun) = self.calls.remove(&call) else {
+            return self.misdeeds.push(format!("call {call} is answered though it does not wait"));
+        };
+        if let Ok(reread) = &result
+            && reread.run.parse::<u64>().is_ok_and(|run| run <= begun)
+        {
+            self.misdeeds.push(format!("call {call} is answered by a run that began before it"));
+        }
+        self.answers.push(result);
     }
 
     /// Nobody does that with the chassis on where it must be off to read a part.
@@ -292,6 +320,8 @@ impl Machine {
         self.said.clear();
         self.tidied.clear();
         self.orders.clear();
+        // Who waits for an answer hears of the restart from the bus.
+        self.calls.clear();
         if self.is_inventory_here {
             self.tell(Event::Inventory(Presence::Here));
         }
@@ -500,6 +530,30 @@ impl Machine {
         self.slot.is_certain = true;
         self.tell(Event::Recollect(Vec::new()));
         self.let_arrive(dice);
+    }
+
+    /// Who asks for another reading when all is calm gets one; two who ask while that has begun share the next; nothing else is
+    /// done.
+    pub fn reread(&mut self, dice: &mut Dice) {
+        self.answers.clear();
+        let (runs, slot_units, shown) = (self.invocation, self.slot.started, self.shown);
+        (0..3).for_each(|_| self.ask_for_reading());
+        self.let_arrive(dice);
+        let is_there = self.slot.inserted.is_some();
+        let is_right = match self.answers.as_slice() {
+            [Ok(first), Ok(second), Ok(third)] => {
+                is_there && second == third && first.run != second.run && self.invocation == runs + 2
+            }
+            [Err(Unread::Unavailable(_)), Err(Unread::Unavailable(_)), Err(Unread::Unavailable(_))] => {
+                let is_shut = self.collection.slots.values().any(Slot::is_shut);
+                (!is_there || is_shut) && self.invocation == runs
+            }
+            _ => false,
+        };
+        if !is_right || self.slot.started != slot_units || self.shown != shown {
+            let answers = &self.answers;
+            self.misdeeds.push(format!("who asked for a reading got {answers:?}, or something was done"));
+        }
     }
 
     fn let_arrive(&mut self, dice: &mut Dice) {

@@ -18,6 +18,8 @@ pub struct SlotModel {
     pub is_prepared: bool,
     /// The part after whose reading all was done.
     pub followed: Option<String>,
+    /// How many of its units were started.
+    pub started: u64,
     /// The unit that runs, with its job.
     run: Option<(String, String)>,
     result: &'static str,
@@ -52,6 +54,7 @@ impl SlotModel {
             inserted: None,
             is_prepared: !place.has_slot,
             followed: None,
+            started: 0,
             run: None,
             result: "success",
             status: 0,
@@ -94,6 +97,7 @@ impl Machine {
             self.said.push_back(Event::JobRefused(ticket, "no".to_owned()));
             return;
         }
+        self.slot.started += 1;
         // One that was given up on is at its end by then.
         self.slot_unit_ends(dice);
         self.jobs += 1;

@@ -39,6 +39,7 @@ impl Machine {
             }
         };
         must(self.readies == 1, "ready is said once");
+        must(self.calls.is_empty(), "each call for another reading is answered");
         must(
             matches!(&*status.state, "absent" | "collected" | "failed" | "overdue" | "kept"),
             "it is not stuck in between",

@@ -24,8 +24,11 @@ impl Fru {
             }
         };
         let is_of_this_run = self.report.as_ref().is_some_and(|report| report.invocation == state.invocation);
-        if self.has_fresh_report() || (is_of_this_run && state.active == ActiveState::Active) {
+        // A report may be of a run that was ended for the one that is waited for.
+        let is_heard = self.has_fresh_report() && (is_of_this_run || !self.is_awaited());
+        if is_heard || (is_of_this_run && state.active == ActiveState::Active) {
             self.is_fresh = true;
+            self.heard();
             self.conclude(limits, now);
         } else if self.job.is_none() {
             // What an earlier run of the service knew does not hold any more.
@@ -115,6 +118,8 @@ impl Fru {
             self.fail(reason, now);
         } else {
             self.reason = format!("{reason}; to be tried again");
+            // A start could join a run that began before somebody asked.
+            let verb = if self.is_awaited() { Verb::Restart } else { verb };
             self.phase = Phase::Waiting(now.elapsed + back_off(limits, self.attempts), verb);
         }
     }
@@ -128,6 +133,7 @@ impl Fru {
         self.reason = reason.to_owned();
         self.settled = now.wall;
         self.is_overdue = false;
+        self.conclude_awaited();
     }
 
     /// The inventory has what it was to be told, or not.
@@ -187,7 +193,9 @@ impl Fru {
             self.reason = reason;
         } else {
             self.phase = Phase::Collected;
+            self.is_reread = false;
         }
+        self.conclude_awaited();
     }
 
     /// The report's reason names the objects.
