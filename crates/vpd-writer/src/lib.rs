@@ -4,21 +4,50 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`request`] | what a call asks for, made of its arguments. Pure |
+//! | [`refusal`] | why a call is answered with an error, and its name. Pure |
 //! | [`resolve`] | which EEPROM a caller means. Pure |
-//! | [`wire`] | which chips get in each other's way. Pure |
-//! | [`queue`] | who goes when: order and limits. Pure |
-//! | [`job`] | what is done to one EEPROM |
+//! | [`queue`], [`wire`] | who goes when, and which chips get in each other's way. Pure |
+//! | [`codes`] | the location codes that the inventory shows, looked up in memory. Pure |
+//! | [`collection`] | how far the collection is, and which EEPROMs have been read. Pure |
+//! | [`known`], [`plan`] | the chosen system; from a request to a job |
+//! | [`job`] | what is done to one EEPROM, and what it comes to |
 //! | [`reading`] | reads and compares EEPROMs, on a thread that may wait |
 //! | [`work`] | changes EEPROMs and recovers them, on a thread that may wait |
-//! | [`refusal`] | why a call is answered with an error, and its name |
+//! | [`history`], [`caller`] | who has written what |
+//! | `face`, `reply` | the object on the bus, by hand, and replies |
+//! | `running`, `peers` | one job from its turn to its answer; what other services are asked |
+//! | `service` | the owner of all state |
+//! | `settings` | what is configured |
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod caller;
+pub mod codes;
+pub mod collection;
+mod face;
+pub mod history;
 pub mod job;
+pub mod known;
+mod peers;
+pub mod plan;
 pub mod queue;
 pub mod reading;
 pub mod refusal;
+mod reply;
 pub mod request;
 pub mod resolve;
+mod running;
+mod service;
+mod settings;
 pub mod wire;
 pub mod work;
+
+use std::process::ExitCode;
+
+/// The service's name.
+const NAME: &str = "vpd-writer";
+
+/// Runs the service.
+pub fn main() -> ExitCode {
+    service_runtime::daemon::run(NAME, service::start)
+}

@@ -47,11 +47,13 @@ pub struct Queue<T> {
     /// In the order of arrival.
     waiting: VecDeque<Waiting<T>>,
     running: BTreeMap<Ticket, (EepromKey, BTreeSet<Wire>)>,
+    /// Their EEPROMs and wires are free again, and they are not answered yet.
+    settling: BTreeSet<Ticket>,
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { next: 0, waiting: VecDeque::new(), running: BTreeMap::new() }
+        Self { next: 0, waiting: VecDeque::new(), running: BTreeMap::new(), settling: BTreeSet::new() }
     }
 }
 
@@ -71,7 +73,7 @@ impl<T> Queue<T> {
 
     /// How many callers wait for an answer.
     pub fn callers(&self) -> usize {
-        self.waiting.len() + self.running.len()
+        self.waiting.len() + self.running.len() + self.settling.len()
     }
 
     /// How many jobs are under way.
@@ -106,9 +108,17 @@ impl<T> Queue<T> {
         Some((ticket, job))
     }
 
-    /// A job has ended, and its wires are free.
-    pub fn ended(&mut self, ticket: Ticket) {
+    /// A job is done with its chips: EEPROM and wires are free for the next one. Its caller waits until [`Self::answered`].
+    pub fn released(&mut self, ticket: Ticket) {
+        if self.running.remove(&ticket).is_some() {
+            self.settling.insert(ticket);
+        }
+    }
+
+    /// A caller has its answer; what its job may still hold is free.
+    pub fn answered(&mut self, ticket: Ticket) {
         self.running.remove(&ticket);
+        self.settling.remove(&ticket);
     }
 
     /// Jobs that have waited too long, in the order of arrival. They are not begun any more.

@@ -1,7 +1,13 @@
 //! `com.ibm.ipzvpd.RRRR`: one interface per IPZ record, one property per keyword.
 
+use super::{ROOT, manager};
+use crate::call::{CallError, classify};
 use crate::generated::record_keywords::RECORD_KEYWORDS;
+use crate::skim::Plain;
+use crate::standard::{PROPERTIES, error};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use zbus::Connection;
 
 /// Prefix of the record interfaces; the record's name follows.
 pub const INTERFACE_PREFIX: &str = "com.ibm.ipzvpd.";
@@ -39,6 +45,38 @@ pub fn properties_of(record: &str) -> Option<impl Iterator<Item = &'static str>>
 /// on the bus that tools can name.
 pub fn is_publishable(property: &str) -> bool {
     !property.is_empty() && property.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// What an object, by its path relative to the inventory's root, shows of a record: properties with their bytes. `None` for an
+/// object, or a record, that the inventory does not have.
+///
+/// Errors: as [`super::manager::notify`].
+pub async fn shown(
+    connection: &Connection,
+    path: &str,
+    record: &str,
+) -> Result<Option<BTreeMap<String, Vec<u8>>>, CallError> {
+    let (path, interface) = (format!("{ROOT}{path}"), interface_of(record));
+    let called = connection
+        .call_method(Some(manager::BUS_NAME), path.as_str(), Some(PROPERTIES), "GetAll", &interface)
+        .await
+        .map_err(|error| classify(manager::BUS_NAME, error));
+    let reply = match called {
+        Err(CallError::Refused { name, .. })
+            if [error::UNKNOWN_OBJECT, error::UNKNOWN_INTERFACE].contains(&&*name) =>
+        {
+            return Ok(None);
+        }
+        other => other?,
+    };
+    let body = reply.body();
+    let values: BTreeMap<&str, Plain<'_>> =
+        body.deserialize().map_err(|source| CallError::Bus { destination: manager::BUS_NAME, source })?;
+    let bytes = values.into_iter().filter_map(|(name, value)| match value {
+        Plain::Bytes(bytes) => Some((name.to_owned(), bytes.to_owned())),
+        _ => None,
+    });
+    Ok(Some(bytes.collect()))
 }
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ pub const INTERFACE: &str = "io.vivianite.Vpd.Writer1";
 /// `Write(s path, a(ssayayay) changes, a{sv} options) → a{sv}`: all [`Change`]s of one EEPROM, or none of them; options are those of [`option`],
 /// the answer's those of [`answer`].
 pub const WRITE: &str = "Write";
-/// `Repair(s path, as records, s source)`: replaces damaged records (all, when none is named) and their code as a whole, from a
+/// `Repair(s path, as records, s source) → a{sv}`: replaces damaged records (all, when none is named) and their code as a whole, from a
 /// [`Copy`], or from the first that has them when the source is empty.
 pub const REPAIR: &str = "Repair";
-/// `Scrub(s path)`: writes back what the code had to correct, and makes the redundant EEPROM say the same.
+/// `Scrub(s path) → a{sv}`: writes back what the code had to correct, and makes the redundant EEPROM say the same.
 pub const SCRUB: &str = "Scrub";
-/// `Backup(s path)`: takes what is kept a second time from the EEPROM.
+/// `Backup(s path) → a{sv}`: takes what is kept a second time from the EEPROM.
 pub const BACKUP: &str = "Backup";
-/// `Restore(s path)`: puts what is kept a second time into the EEPROM.
+/// `Restore(s path) → a{sv}`: puts what is kept a second time into the EEPROM.
 pub const RESTORE: &str = "Restore";
 /// `Verify(s path) → (a(sss), a(sssayay))`: [`CopyState`]s and [`Difference`]s.
 pub const VERIFY: &str = "Verify";
@@ -35,7 +35,7 @@ pub mod option {
     pub const COPIES: &str = "copies";
 }
 
-/// Keys of the answer of [`WRITE`].
+/// Keys of the answer of [`WRITE`] and of what mends.
 pub mod answer {
     /// `u`: bytes of the keywords that were written or have their values already.
     pub const BYTES: &str = "bytes";

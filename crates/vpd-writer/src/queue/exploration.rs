@@ -120,7 +120,7 @@ impl Walk {
         }
         let index = self.random.below(self.running.len());
         let (ticket, job) = self.running.swap_remove(index);
-        self.queue.ended(ticket);
+        self.queue.answered(ticket);
         assert!(self.answered.insert(job.number), "answered twice");
     }
 
@@ -147,7 +147,7 @@ impl Walk {
 #[test]
 fn order_wires_and_answers_hold_on_every_walk() {
     let (mut taken, mut refused) = (0, 0);
-    for seed in 0..120 {
+    for seed in 0..60 {
         let mut walk = Walk::new(seed);
         // Some walks begin with a crowd that nothing thins.
         if seed % 4 == 0 {
@@ -158,5 +158,5 @@ fn order_wires_and_answers_hold_on_every_walk() {
         taken += took;
         refused += turned_away;
     }
-    assert!(taken > 5_000 && refused > 100, "{taken} {refused}");
+    assert!(taken > 3_000 && refused > 100, "{taken} {refused}");
 }

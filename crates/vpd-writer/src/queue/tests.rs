@@ -25,7 +25,7 @@ fn what_is_asked_of_one_eeprom_is_done_in_order_and_one_at_a_time() {
     }
     let (ticket, job) = queue.next(&|_| true).unwrap();
     assert_eq!((job, queue.next(&|_| true)), ("first", None));
-    queue.ended(ticket);
+    queue.answered(ticket);
     assert_eq!(begun(&mut queue, &|_| true), ["second"]);
 }
 
@@ -52,7 +52,7 @@ fn a_job_for_two_wires_is_not_passed_for_ever_by_those_for_one() {
     queue.push(needs("c", &["2"]), "behind").unwrap();
     let (ticket, _) = queue.next(&|_| true).unwrap();
     assert_eq!(queue.next(&|_| true), None);
-    queue.ended(ticket);
+    queue.answered(ticket);
     assert_eq!(begun(&mut queue, &|_| true), ["two wires"]);
 }
 
@@ -65,7 +65,7 @@ fn what_waits_for_a_first_reading_holds_its_own_line_and_no_other() {
     let is_b = |key: &EepromKey| key.as_str() == "file:b";
     let (ticket, job) = queue.next(&is_b).unwrap();
     assert_eq!((job, queue.next(&is_b)), ("other", None));
-    queue.ended(ticket);
+    queue.answered(ticket);
     assert_eq!(begun(&mut queue, &|_| true), ["write"]);
 }
 
@@ -77,7 +77,7 @@ fn the_sixty_fifth_caller_is_refused_until_one_is_answered() {
     }
     let (ticket, _) = queue.next(&|_| true).unwrap();
     assert_eq!(queue.push(needs("b", &["2"]), "one more"), Err("one more"));
-    queue.ended(ticket);
+    queue.answered(ticket);
     assert!(queue.push(needs("b", &["2"]), "one more").is_ok());
 }
 
@@ -92,6 +92,20 @@ fn what_waits_too_long_is_given_back_and_what_is_under_way_goes_on() {
     assert!(queue.overdue(Duration::from_secs(9)).is_empty());
     let late: Vec<_> = queue.overdue(Duration::from_secs(10)).into_iter().map(|(_, job)| job).collect();
     assert_eq!((late, queue.wake_at(), queue.running()), (vec!["late"], None, 1));
-    queue.ended(ticket);
+    queue.answered(ticket);
     assert_eq!(queue.callers(), 0);
+}
+
+#[test]
+fn what_is_done_with_its_chips_holds_nothing_but_its_callers_place() {
+    let mut queue = Queue::default();
+    for job in ["first", "second"] {
+        queue.push(needs("a", &["1"]), job).unwrap();
+    }
+    let (ticket, _) = queue.next(&|_| true).unwrap();
+    queue.released(ticket);
+    assert_eq!(begun(&mut queue, &|_| true), ["second"]);
+    assert_eq!((queue.callers(), queue.running()), (2, 1));
+    queue.answered(ticket);
+    assert_eq!(queue.callers(), 1);
 }

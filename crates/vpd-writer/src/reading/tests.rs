@@ -66,11 +66,11 @@ fn a_keyword_comes_from_the_chip_as_its_format_names_it() {
 #[test]
 fn what_is_wrong_with_a_chip_is_told_apart() {
     let bed = Bed::new();
-    let mut header = image(CARD);
-    header[20..44].fill(0x55);
+    let mut contents = image(CARD);
+    contents[60..90].fill(0x55);
     for (name, bytes, cause) in [
         ("damaged", damaged(), Cause::EccCheckFailed),
-        ("header", header, Cause::EccCheckFailed),
+        ("table of contents", contents, Cause::EccCheckFailed),
         ("blank", vec![0xff; 512], Cause::InvalidVpd),
         ("other", b"no VPD at all".repeat(40), Cause::InvalidVpd),
         ("short", vec![], Cause::InvalidVpd),

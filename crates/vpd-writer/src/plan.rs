@@ -1,0 +1,125 @@
+//! From what a caller asks for to what is done to an EEPROM.
+
+use crate::job::{Job, Mend, MendJob, ReadJob, Wanted, WriteJob};
+use crate::known::{Eeprom, Known};
+use crate::queue::Needs;
+use crate::refusal::{Cause, Refusal};
+use crate::request::{Reading, WriteRequest};
+use std::time::Duration;
+use vpd_format::Ecc;
+
+/// A reading of the EEPROM that a caller names.
+///
+/// Errors: as [`Known::eeprom`].
+pub fn reading(known: &Known, named: &str, reading: Reading, deadline: Duration) -> Planned {
+    let eeprom = known.eeprom(named)?;
+    let chip = eeprom.chip;
+    let what = match reading {
+        Reading::Keyword(record, keyword) => Wanted::Keyword { chip, record, keyword },
+        Reading::All => Wanted::All { chip },
+        Reading::Agreement => Wanted::Agreement,
+        Reading::Comparison => Wanted::Comparison,
+    };
+    let needs = needs(&eeprom, false, deadline);
+    let Eeprom { key, chips, fragment, .. } = eeprom;
+    Ok((needs, Job::Read(ReadJob { key, chips, fragment, what })))
+}
+
+/// New values for keywords of the EEPROM that a caller names.
+///
+/// Errors: as [`Known::eeprom`]; [`Cause::UnsupportedRequest`] for an EEPROM whose code is not looked at.
+pub fn write(known: &Known, named: &str, request: WriteRequest, deadline: Duration) -> Planned {
+    let eeprom = writable(known, named)?;
+    let needs = needs(&eeprom, true, deadline);
+    let WriteRequest { on_hardware_only, changes, copies, dry_run } = request;
+    let on_hardware_only = on_hardware_only.then_some(eeprom.chip);
+    let Eeprom { key, chips, fragment, power_off_only, .. } = eeprom;
+    let job = WriteJob { key, chips, on_hardware_only, fragment, power_off_only, changes, copies, dry_run };
+    Ok((needs, Job::Write(job)))
+}
+
+/// What puts the EEPROM right that a caller names.
+///
+/// Errors: as [`write`].
+pub fn mend(known: &Known, named: &str, what: Mend, deadline: Duration) -> Planned {
+    let eeprom = writable(known, named)?;
+    let needs = needs(&eeprom, true, deadline);
+    let Eeprom { key, chips, fragment, power_off_only, .. } = eeprom;
+    Ok((needs, Job::Mend(MendJob { key, chips, fragment, power_off_only, what })))
+}
+
+/// A job with what the queue has to know of it, or why there is none.
+pub type Planned = Result<(Needs, Job), Refusal>;
+
+fn writable(known: &Known, named: &str) -> Result<Eeprom, Refusal> {
+    let eeprom = known.eeprom(named)?;
+    if eeprom.fragment.ecc == Ecc::Ignored {
+        let text = format!("{} is read without its code, and so is not written", eeprom.key);
+        return Err(Cause::UnsupportedRequest.because(text));
+    }
+    Ok(eeprom)
+}
+
+fn needs(eeprom: &Eeprom, first_reading: bool, deadline: Duration) -> Needs {
+    Needs { key: eeprom.key.clone(), wires: eeprom.wires.clone(), first_reading, deadline }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::KeywordChange;
+    use dbus_api::vpd::writer::Copies;
+
+    fn known(fragment: &str) -> (tempfile::TempDir, Known) {
+        let root = tempfile::tempdir().unwrap();
+        let frus = root.path().join("run/vivianite/vpd/active/frus");
+        std::fs::create_dir_all(&frus).unwrap();
+        let index = "[[fru]]\nkey = \"8-0050\"\nparser = \"ipz-vpd-parser\"\n";
+        std::fs::write(frus.parent().unwrap().join("index.toml"), index).unwrap();
+        let fragment = format!("redundant = \"9-0051\"\n{fragment}[[object]]\npath = \"/card\"\n");
+        std::fs::write(frus.join("8-0050.toml"), fragment).unwrap();
+        let known = Known::load(root.path()).unwrap();
+        (root, known)
+    }
+
+    fn request(on_hardware_only: bool) -> WriteRequest {
+        let (record, keyword) = (None, "SN".parse().unwrap());
+        let change = KeywordChange { record, keyword, value: vec![1], pad: None, expected: None };
+        WriteRequest { on_hardware_only, changes: vec![change], copies: Copies::Both, dry_run: false }
+    }
+
+    #[test]
+    fn only_a_write_to_the_hardware_is_for_the_chip_that_was_named() {
+        let (_root, known) = known("");
+        for (on_hardware_only, named, expected) in [
+            (false, "/card", None),
+            (false, "9-0051", None),
+            (true, "/card", Some(0)),
+            (true, "8-0050", Some(0)),
+            (true, "/sys/bus/i2c/drivers/at24/9-0051/eeprom", Some(1)),
+        ] {
+            let (needs, job) = write(&known, named, request(on_hardware_only), Duration::ZERO).unwrap();
+            let Job::Write(job) = job else { panic!("it is no write") };
+            assert_eq!((job.on_hardware_only, job.chips.len()), (expected, 2), "{named}");
+            assert!(needs.first_reading && needs.key == job.key && needs.wires.len() == 2);
+        }
+    }
+
+    #[test]
+    fn a_reading_waits_for_no_other_and_is_of_the_chip_that_was_named() {
+        let (_root, known) = known("");
+        let (needs, job) = reading(&known, "9-0051", Reading::All, Duration::ZERO).unwrap();
+        let Job::Read(job) = job else { panic!("it is no reading") };
+        assert_eq!((job.what, needs.first_reading), (Wanted::All { chip: 1 }, false));
+    }
+
+    #[test]
+    fn what_is_read_without_its_code_is_not_written() {
+        let (_root, known) = known("ecc = \"ignored\"\n");
+        let refused = write(&known, "/card", request(false), Duration::ZERO).unwrap_err();
+        assert_eq!(refused.cause, Cause::UnsupportedRequest);
+        let refused = mend(&known, "/card", Mend::Scrub, Duration::ZERO).unwrap_err();
+        assert_eq!(refused.cause, Cause::UnsupportedRequest);
+        assert!(reading(&known, "/card", Reading::All, Duration::ZERO).is_ok());
+    }
+}
