@@ -1,5 +1,5 @@
-//! Drop-ins of units: what binds a parser's instance to its chip, what keeps it in its lane, and how long selection
-//! waits for the system EEPROM.
+//! Drop-ins of units: what binds a parser's instance to its chip, what keeps it in its lane, and how long recovery
+//! and selection wait for the system EEPROM.
 
 use crate::Outputs;
 use crate::lanes::lanes;
@@ -37,7 +37,10 @@ pub(crate) fn drop_ins(machine: &Machine) -> Outputs {
     }
     let devices: Vec<String> = machine.awaited().into_iter().filter_map(units::device_unit).collect();
     if !devices.is_empty() {
-        outputs.insert(path("vpd-select.service"), selection(&devices));
+        // What was interrupted is recovered before the choice is made by it.
+        for unit in ["vpd-recover.service", "vpd-select.service"] {
+            outputs.insert(path(unit), selection(&devices));
+        }
     }
     for device in devices {
         let text = format!("[Unit]\nJobRunningTimeoutSec={}ms\n", machine.select_wait_ms);

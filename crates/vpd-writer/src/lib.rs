@@ -12,6 +12,7 @@
 //! | [`known`], [`plan`] | the chosen system; from a request to a job |
 //! | [`job`] | what is done to one EEPROM, and what it comes to |
 //! | [`reading`] | reads and compares EEPROMs, on a thread that may wait |
+//! | [`recover`] | the program run once, before anything reads EEPROMs |
 //! | [`work`] | changes EEPROMs and recovers them, on a thread that may wait |
 //! | [`history`], [`caller`] | who has written what |
 //! | `face`, `reply` | the object on the bus, by hand, and replies |
@@ -32,6 +33,7 @@ mod peers;
 pub mod plan;
 pub mod queue;
 pub mod reading;
+pub mod recover;
 pub mod refusal;
 mod reply;
 pub mod request;
@@ -49,5 +51,9 @@ const NAME: &str = "vpd-writer";
 
 /// Runs the service.
 pub fn main() -> ExitCode {
+    let is_recovery = std::env::args_os().skip(1).any(|argument| argument == recover::OPTION);
+    if is_recovery {
+        return service_runtime::run(NAME, recover::start);
+    }
     service_runtime::daemon::run(NAME, service::start)
 }

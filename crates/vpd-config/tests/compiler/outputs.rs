@@ -179,7 +179,7 @@ fn whose_the_inventory_is_stands_where_it_is_asked_for_and_only_the_image_says_i
 #[test]
 fn everything_that_is_written_says_where_it_comes_from() {
     let files = folder().built();
-    assert_eq!(files.len(), 1 + 3 + 7 + 1 + 5 + 2);
+    assert_eq!(files.len(), 1 + 3 + 7 + 1 + 5 + 3);
     for (path, text) in files {
         assert!(text.starts_with(MARKER), "{path}");
     }

@@ -85,11 +85,11 @@ fn a_file_that_is_not_ours_is_neither_replaced_nor_half_of_the_rest_written() {
 fn check_says_what_build_would_and_writes_nothing() {
     let folder = demo();
     let checked = run(&["check", folder.source().to_str().unwrap()]);
-    assert_eq!((checked.status, checked.output.as_str()), (0, "1 systems, 3 EEPROMs, 13 files\n"));
+    assert_eq!((checked.status, checked.output.as_str()), (0, "1 systems, 3 EEPROMs, 14 files\n"));
     assert!(folder.files().is_empty());
     let built = folder.build();
     assert_eq!(built.output, checked.output);
-    assert_eq!(folder.files().len(), 13);
+    assert_eq!(folder.files().len(), 14);
 }
 
 #[test]
