@@ -364,3 +364,29 @@ fn a_wish_that_nothing_follows_is_refused_and_else_it_is_said_what_follows() -> 
     bed.await_status("late", |status| status.report.outcome == "ok")?;
     Ok(())
 }
+
+#[test]
+fn an_eeprom_that_is_being_written_is_read_when_its_writer_is_done_and_causes_no_error() -> anyhow::Result<()>
+{
+    let Some(mut bed) = Bed::new(&[("blank", ""), ("card", "")])? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    bed.start_peers(&["event-log"])?;
+    bed.listen()?;
+    bed.configure("attempts = 1\n")?;
+    for (name, image) in [("blank", vec![0xff; 256]), ("card", fixture("card"))] {
+        std::fs::write(bed.image(name), image)?;
+    }
+    let writer = std::fs::File::options().write(true).open(bed.image("card"))?;
+    writer.try_lock()?;
+    bed.collect()?;
+    let status = bed.status("card")?;
+    assert_eq!((status.state.as_str(), status.report.outcome.as_str()), ("overdue", ""));
+    assert_eq!(status.reason, "the EEPROM is being written; to be tried again");
+    assert_eq!(bed.machine.property(&object("card"), "com.ibm.ipzvpd.VINI", "SN")?, None);
+    drop(writer);
+    let status = bed.await_status("card", |status| status.state == "collected")?;
+    assert_eq!(status.report.outcome, "ok");
+    let events = bed.await_events(2)?;
+    assert!(events.iter().all(|event| event.contains("Entry.Level.Warning")), "{events:?}");
+    Ok(())
+}

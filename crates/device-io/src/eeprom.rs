@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use vpd_format::ReadAt;
 
-/// Longest wait for a writer; it holds the lock for one record and its code, a fraction of a second.
+/// Longest wait for a writer; it holds the lock for one record and its code, a fraction of a second, and longer for a repair.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
 /// How often the lock is tried meanwhile; `flock` has no time limit of its own.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
@@ -37,7 +37,7 @@ pub enum EepromError {
         #[source]
         source: io::Error,
     },
-    /// A writer held it longer than any write takes.
+    /// A writer held it as long as it was waited for.
     #[error("{} is locked by a writer", .path.display())]
     Locked {
         /// The path.
@@ -46,12 +46,17 @@ pub enum EepromError {
 }
 
 impl Eeprom {
-    /// Opens and locks an EEPROM for reading.
+    /// Opens and locks an EEPROM for reading; a writer is waited for at most ten seconds.
     pub fn open(path: &Path) -> Result<Self, EepromError> {
+        Self::open_within(path, LOCK_LIMIT)
+    }
+
+    /// As [`Self::open`], with another limit; none is to look once whether a writer holds it.
+    pub fn open_within(path: &Path, limit: Duration) -> Result<Self, EepromError> {
         let unreadable = |source| EepromError::Unreadable { path: path.to_owned(), source };
         let file = open_regular(path, OpenOptions::new().read(true))?;
         let size = file.metadata().map_err(unreadable)?.len();
-        lock(&file, path)?;
+        lock(&file, path, limit)?;
         Ok(Self { file, size })
     }
 }
@@ -73,8 +78,8 @@ pub(crate) fn open_regular(path: &Path, options: &OpenOptions) -> Result<File, E
     options.open(path).map_err(unreadable)
 }
 
-fn lock(file: &File, path: &Path) -> Result<(), EepromError> {
-    let deadline = Instant::now() + LOCK_LIMIT;
+fn lock(file: &File, path: &Path, limit: Duration) -> Result<(), EepromError> {
+    let deadline = Instant::now() + limit;
     loop {
         match file.try_lock_shared() {
             Ok(()) => return Ok(()),
@@ -134,5 +139,9 @@ mod tests {
         assert!(matches!(writer.try_lock(), Err(TryLockError::WouldBlock)));
         drop(readers);
         assert!(writer.try_lock().is_ok());
+        let refused = Eeprom::open_within(&path, Duration::ZERO).unwrap_err();
+        assert!(matches!(refused, EepromError::Locked { .. }), "{refused}");
+        writer.unlock().unwrap();
+        Eeprom::open_within(&path, Duration::ZERO).unwrap();
     }
 }

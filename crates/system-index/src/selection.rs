@@ -24,6 +24,10 @@ pub struct Selection {
     pub eeprom: Option<EepromKey>,
     /// What there is to say to people; empty when all went well.
     pub reason: String,
+    /// No system EEPROM could be read, and one of them not since a writer held it: later it can be, and nothing else says that the
+    /// choice was made without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_locked: bool,
 }
 
 /// What led to a choice.
@@ -78,6 +82,7 @@ mod tests {
             hw: HardwareLevel::of_keyword(&[0, 1]),
             eeprom: Some(EepromKey::parse("10-0050").unwrap()),
             reason: String::new(),
+            is_locked: false,
         };
         assert_eq!(
             full.to_text(),
@@ -91,6 +96,7 @@ mod tests {
             hw: None,
             eeprom: None,
             reason,
+            is_locked: true,
         };
         for selection in [full, bare] {
             assert_eq!(Selection::parse(&selection.to_text()), Ok(selection));

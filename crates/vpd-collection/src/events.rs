@@ -27,6 +27,8 @@ pub struct Wrongs {
     frus: BTreeMap<String, Known>,
     /// EEPROMs that were not dealt with yet.
     undealt: BTreeSet<String>,
+    /// The system was chosen without its EEPROM, since a writer held that.
+    is_locked: bool,
 }
 
 /// What is known of one EEPROM.
@@ -50,6 +52,11 @@ enum Extent {
 const OF_STATE: [&str; 5] = ["failed", "overdue", "absent", "missing", "slot"];
 
 impl Wrongs {
+    /// Nothing is known yet but whether the system was chosen without its EEPROM, since a writer held that.
+    pub fn new(is_locked: bool) -> Self {
+        Self { is_locked, ..Self::default() }
+    }
+
     /// Whether it is not known if this is still wrong.
     pub fn is_unknown(&self, pair: &Pair) -> bool {
         match self.frus.get(&pair.subject).map(|known| known.extent) {
@@ -74,7 +81,7 @@ impl Wrongs {
         self.undealt.extend(keys.filter(|key| !self.frus.contains_key(*key)).cloned());
         let is_told = status.frus.iter().any(|fru| facts(&fru.key).is_system);
         let of_frus = self.frus.values().flat_map(|known| &known.events).cloned();
-        of_frus.chain(of_selection(status, is_told)).collect()
+        of_frus.chain(of_selection(status, is_told, self.is_locked)).collect()
     }
 }
 
@@ -86,21 +93,34 @@ fn is_dealt_with(state: FruState) -> bool {
 fn extent_of(fru: &FruStatus) -> Extent {
     match fru.state {
         FruState::Kept if fru.report.key.is_empty() => Extent::Nothing,
-        FruState::Failed | FruState::Overdue if fru.report.key.is_empty() => Extent::WithoutContents,
+        FruState::Failed if fru.report.key.is_empty() => Extent::WithoutContents,
+        // Its last report may be of an earlier reading.
+        FruState::Overdue => Extent::WithoutContents,
         _ => Extent::All,
     }
 }
 
-/// No system was recognised. Where the system EEPROM is one of the EEPROMs, what is wrong with it is said with it.
-fn of_selection(status: &Status, is_told: bool) -> Option<Event> {
+/// No system was recognised. Where the system EEPROM is one of the EEPROMs, what is wrong with it is said with it; that a writer
+/// held it is not.
+fn of_selection(status: &Status, is_told: bool, is_locked: bool) -> Option<Event> {
+    let mut severity = Severity::Critical;
     let (id, text) = match &*status.selection {
         "unknown-system-type" => (message_id::UNKNOWN_SYSTEM_TYPE, "the image does not know this system"),
+        "last-choice" | "no-choice" if is_locked => {
+            if status.selection == "last-choice" {
+                severity = Severity::Warning;
+            }
+            (
+                message_id::INVALID_EEPROM_PATH,
+                "what system this is could not be read, as it was being written",
+            )
+        }
         "last-choice" | "no-choice" if !is_told && !status.selection_reason.is_empty() => {
             (message_id::INVALID_EEPROM_PATH, "what system this is could not be read")
         }
         _ => return None,
     };
-    let event = Event::new("system", status.selection.clone(), id, Severity::Critical);
+    let event = Event::new("system", status.selection.clone(), id, severity);
     let text = format!("{text}: {}; {} is used", status.selection_reason, status.system);
     Some(event.with(data_key::DESCRIPTION, text))
 }
@@ -384,5 +404,40 @@ mod tests {
         // Its own EEPROM says it.
         assert_eq!(of("last-choice", vec![fru("absent", "")], true), 1);
         assert_eq!(of("matched", vec![], false), 0);
+    }
+
+    #[test]
+    fn a_system_that_was_chosen_while_its_eeprom_was_written_is_an_entry_though_it_can_be_read_by_now() {
+        for (is_locked, selection, expected) in [
+            (true, "last-choice", vec![Severity::Warning]),
+            (true, "no-choice", vec![Severity::Critical]),
+            (true, "matched", vec![]),
+            (false, "last-choice", vec![]),
+        ] {
+            let status = Status {
+                selection: selection.to_owned(),
+                selection_reason: "8-0050: it is locked by a writer".to_owned(),
+                frus: vec![fru("collected", "ok")],
+                ..Status::default()
+            };
+            let facts = Facts { is_system: true, ..Facts::default() };
+            let events = Wrongs::new(is_locked).update(&status, |_| facts.clone());
+            let severities: Vec<Severity> = events.iter().map(|event| event.severity).collect();
+            assert_eq!(severities, expected, "{selection}");
+            for event in events {
+                assert!(event.data[data_key::DESCRIPTION].contains("locked by a writer"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_wrong_with_an_eeprom_has_not_cleared_while_it_is_written() {
+        let mut wrongs = Wrongs::default();
+        let mut overdue = fru("overdue", "blank");
+        overdue.reason = "the EEPROM is being written".to_owned();
+        let status = Status { frus: vec![overdue], ..Status::default() };
+        let events = wrongs.update(&status, |_| Facts::default());
+        assert_eq!(events.iter().map(|event| event.severity).collect::<Vec<_>>(), [Severity::Warning]);
+        assert!(wrongs.is_unknown(&Pair { subject: "8-0050".to_owned(), cause: "blank".to_owned() }));
     }
 }

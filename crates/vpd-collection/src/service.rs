@@ -100,7 +100,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         calls: 0,
         event_log: EventLog::start(&connection, state.clone(), event_log::Limits::default()),
         images: Images::below(state),
-        wrongs: Wrongs::default(),
+        wrongs: Wrongs::new(choice.is_locked),
         index,
         collection,
         choice,

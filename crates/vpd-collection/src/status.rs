@@ -25,6 +25,8 @@ pub struct Choice {
     pub cause: String,
     /// Why it, in a sentence; empty when it was simply recognised.
     pub reason: String,
+    /// It was made without the system EEPROM, since a writer held that.
+    pub is_locked: bool,
 }
 
 impl Choice {
@@ -38,6 +40,7 @@ impl Choice {
                 system: selection.system.to_string(),
                 cause: selection.cause.to_string(),
                 reason: selection.reason,
+                is_locked: selection.is_locked,
             },
             Err(error) => {
                 Self { reason: format!("cannot read {}: {error}", path.display()), ..Self::default() }

@@ -38,6 +38,8 @@ pub(crate) enum Verdict {
     Unreadable(String),
     /// It is not there.
     Absent(String),
+    /// A writer has held it all the time; nothing is known of it.
+    Busy(String),
 }
 
 /// The EEPROMs that were opened, locked against writers until this is dropped: what is published of them must not be changed
@@ -51,7 +53,7 @@ pub(crate) struct Locks {
 /// Reads what the fragment needs, from the EEPROM that stands in where the first is of no use. Both stay locked as long as
 /// the locks are kept.
 ///
-/// Errors: only what is not the EEPROM's fault: configuration, a writer that never ends.
+/// Errors: only what is neither the EEPROM's fault nor its writer's: configuration.
 pub(crate) fn collect(arguments: &Arguments, fragment: &Fragment) -> anyhow::Result<(Collected, Locks)> {
     let file = arguments
         .file
@@ -70,7 +72,8 @@ fn collect_from(
     fragment: &Fragment,
 ) -> anyhow::Result<(Collected, Locks)> {
     let (collected, first) = open_and_read(first, fragment)?;
-    let second = second.filter(|_| !collected.is_good() || fragment.compare_redundant);
+    let is_enough = collected.is_good() && !fragment.compare_redundant;
+    let second = second.filter(|_| !is_enough && !collected.is_busy());
     let Some(second) = second else { return Ok((collected, Locks { _first: first, _second: None })) };
     let (other, second) = open_and_read(second, fragment)?;
     Ok((redundant::choose(collected, other), Locks { _first: first, _second: second }))
@@ -89,7 +92,7 @@ fn open(file: &Path) -> anyhow::Result<Result<Eeprom, Verdict>> {
     match Eeprom::open(file) {
         Ok(eeprom) => Ok(Ok(eeprom)),
         Err(error @ EepromError::Absent { .. }) => Ok(Err(Verdict::Absent(error.to_string()))),
-        Err(error @ EepromError::Locked { .. }) => Err(error).context(Exit::PeerUnavailable),
+        Err(error @ EepromError::Locked { .. }) => Ok(Err(Verdict::Busy(error.to_string()))),
         // The chip is not to blame, and no later run of this unit will be allowed more.
         Err(EepromError::Unreadable { path, source }) if source.kind() == io::ErrorKind::PermissionDenied => {
             Err(source)
@@ -135,12 +138,17 @@ impl Collected {
         matches!(&self.verdict, Verdict::Usable(vpd) if vpd.outcome != Outcome::Bad)
     }
 
+    /// It is to be read again when its writer is done.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.verdict, Verdict::Busy(_))
+    }
+
     /// Somebody will want to see its bytes: they are there and wrong.
     pub(crate) fn is_damaged(&self) -> bool {
         match &self.verdict {
             Verdict::Usable(vpd) => vpd.outcome == Outcome::Bad,
             Verdict::Unusable(error) => error.outcome() != Outcome::Blank,
-            Verdict::Unreadable(_) | Verdict::Absent(_) => false,
+            Verdict::Unreadable(_) | Verdict::Absent(_) | Verdict::Busy(_) => false,
         }
     }
 
@@ -148,7 +156,7 @@ impl Collected {
         match &self.verdict {
             Verdict::Usable(vpd) => Reading::Usable(vpd),
             Verdict::Absent(_) => Reading::Absent,
-            Verdict::Unusable(_) | Verdict::Unreadable(_) => Reading::Unusable,
+            Verdict::Unusable(_) | Verdict::Unreadable(_) | Verdict::Busy(_) => Reading::Unusable,
         }
     }
 
@@ -158,6 +166,7 @@ impl Collected {
             Verdict::Usable(_) => Exit::Done,
             Verdict::Unusable(_) => Exit::BadData,
             Verdict::Unreadable(_) | Verdict::Absent(_) => Exit::DeviceAbsent,
+            Verdict::Busy(_) => Exit::PeerUnavailable,
         }
     }
 
@@ -167,6 +176,7 @@ impl Collected {
             Verdict::Unusable(error) => said(error.outcome()),
             Verdict::Unreadable(_) => collection::Outcome::Unreadable,
             Verdict::Absent(_) => collection::Outcome::Absent,
+            Verdict::Busy(_) => collection::Outcome::Busy,
         }
     }
 
@@ -177,7 +187,7 @@ impl Collected {
                 Some(shortfall) => format!("{error}: {shortfall}"),
                 None => error.to_string(),
             },
-            Verdict::Unreadable(reason) | Verdict::Absent(reason) => reason.clone(),
+            Verdict::Unreadable(reason) | Verdict::Absent(reason) | Verdict::Busy(reason) => reason.clone(),
         }
     }
 }
@@ -289,6 +299,8 @@ pub(crate) fn log(key: &EepromKey, collected: &Collected, publication: &Publicat
         }
         Verdict::Unreadable(reason) => log::error!("this EEPROM does not answer: {reason} fru={key}"),
         Verdict::Absent(reason) => log::warn!("this EEPROM is absent: {reason} fru={key}"),
+        // Nothing of it is published.
+        Verdict::Busy(_) => {}
     }
 }
 

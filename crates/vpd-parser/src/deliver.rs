@@ -63,6 +63,22 @@ pub(crate) async fn deliver(
     Ok(if refused.objects.is_empty() { Delivery::Published } else { Delivery::Refused })
 }
 
+/// Reports, where there is nothing to publish.
+///
+/// Errors: marked [`Exit::PeerUnavailable`] when there is no bus.
+pub(crate) async fn report(report: &Report) -> anyhow::Result<()> {
+    match bus::connect(REPORT_LIMIT, &bus::Accepts::SHORT).await {
+        Ok(connection) => {
+            hand_in(&connection, report, &[]).await;
+            Ok(())
+        }
+        Err(error) => {
+            print(report);
+            Err(error)
+        }
+    }
+}
+
 fn add_reason(report: &mut Report, reason: &str) {
     if !report.reason.is_empty() {
         report.reason.push_str("; ");

@@ -95,6 +95,9 @@ fn conclude(
     started: i64,
 ) -> anyhow::Result<Exit> {
     let times = fru_publication::Times { started, completed: clock::wall() };
+    if collected.is_busy() {
+        return tell_busy(arguments, collected, times);
+    }
     let publication = publish(fragment, collected.reading(), times);
     collect::log(&arguments.key, collected, &publication);
     let mut report = collect::report(&arguments.key, collected, times);
@@ -115,4 +118,18 @@ fn conclude(
         Delivery::Refused => Exit::Configuration,
     };
     Ok(exit)
+}
+
+/// Nothing was read, so nothing is published: the inventory keeps what it shows.
+fn tell_busy(
+    arguments: &Arguments,
+    collected: &Collected,
+    times: fru_publication::Times,
+) -> anyhow::Result<Exit> {
+    let report = collect::report(&arguments.key, collected, times);
+    log::warn!("this EEPROM is being written, so it is not read: {} fru={}", report.reason, arguments.key);
+    if !arguments.print {
+        service_runtime::runtime()?.block_on(deliver::report(&report))?;
+    }
+    Ok(collected.exit())
 }

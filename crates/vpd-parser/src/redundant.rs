@@ -10,6 +10,8 @@ use vpd_format::Vpd;
 pub(crate) fn choose(first: Collected, second: Collected) -> Collected {
     let bytes_read = first.bytes_read + second.bytes_read;
     let (chosen, redundant) = match (&first.verdict, &second.verdict) {
+        // What the two have in common is not known before both can be read.
+        (_, Verdict::Busy(_)) => (second, Redundant::Nothing),
         (Verdict::Usable(ours), Verdict::Usable(theirs)) if first.is_good() == second.is_good() => {
             let redundant = if say_the_same(ours, theirs) { Redundant::Equal } else { Redundant::Differs };
             (first, redundant)

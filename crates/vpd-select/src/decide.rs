@@ -33,7 +33,8 @@ pub(crate) fn decide(
             Decision { selection: fallback(Cause::NoChoice, reason), exit: Exit::Done }
         }
         None => {
-            let selection = unread(troubles, last, foreign, exists);
+            let is_locked = reading.troubles.iter().any(|trouble| trouble.kind == Kind::Locked);
+            let selection = Selection { is_locked, ..unread(troubles, last, foreign, exists) };
             Decision { selection, exit: exit_of(&reading.troubles) }
         }
     }
@@ -95,13 +96,22 @@ fn adopted(troubles: String, foreign: Foreign, exists: &dyn Fn(&SystemName) -> b
 }
 
 fn fallback(cause: Cause, reason: String) -> Selection {
-    Selection { system: SystemName::common(), cause, im: None, hw: None, eeprom: None, reason }
+    Selection {
+        system: SystemName::common(),
+        cause,
+        im: None,
+        hw: None,
+        eeprom: None,
+        reason,
+        is_locked: false,
+    }
 }
 
 /// What is worst decides, since absence is no news where something else is wrong too.
 fn exit_of(troubles: &[Trouble]) -> Exit {
     match troubles.iter().map(|trouble| trouble.kind).max() {
         Some(Kind::Denied) => Exit::Configuration,
+        Some(Kind::Locked) => Exit::PeerUnavailable,
         Some(Kind::Bad) => Exit::BadData,
         Some(Kind::Absent) | None => Exit::DeviceAbsent,
     }

@@ -6,6 +6,7 @@ use plain_text::is_programmed;
 use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use system_index::{HardwareLevel, MachineIndex, SystemEeprom, SystemType};
 use vpd_format::{
     Content, Format, KeywordName, ReadAt, ReadError, ReadOptions, RecordName, Wanted, Window, ipz,
@@ -48,15 +49,22 @@ pub(crate) enum Kind {
     Absent,
     /// Its bytes are of no use.
     Bad,
+    /// A writer holds it.
+    Locked,
     /// It may not be opened.
     Denied,
 }
 
-/// Reads system EEPROMs, in order of preference, until one says what system this is.
-pub(crate) fn read(index: &MachineIndex, root: &Path) -> Reading {
+/// Longest wait for writers, of all system EEPROMs together: boot waits for the choice, and the unit's own limit is longer.
+pub(crate) const LOCK_LIMIT: Duration = Duration::from_secs(20);
+
+/// Reads system EEPROMs, in order of preference, until one says what system this is; writers are waited for no longer than
+/// the limit.
+pub(crate) fn read(index: &MachineIndex, root: &Path, limit: Duration) -> Reading {
+    let until = Instant::now() + limit;
     let mut reading = Reading::default();
     for eeprom in &index.system_eeproms {
-        match identify(index, eeprom, root) {
+        match identify(index, eeprom, root, until.saturating_duration_since(Instant::now())) {
             Ok(identity) => {
                 reading.identity = Some(identity);
                 break;
@@ -69,9 +77,14 @@ pub(crate) fn read(index: &MachineIndex, root: &Path) -> Reading {
     reading
 }
 
-fn identify(index: &MachineIndex, eeprom: &SystemEeprom, root: &Path) -> Result<Identity, (Kind, String)> {
+fn identify(
+    index: &MachineIndex,
+    eeprom: &SystemEeprom,
+    root: &Path,
+    limit: Duration,
+) -> Result<Identity, (Kind, String)> {
     let path = path_of(eeprom, root).ok_or_else(|| (Kind::Denied, "the index names no file".to_owned()))?;
-    let source = Eeprom::open(&path).map_err(|error| explain(&error))?;
+    let source = Eeprom::open_within(&path, limit).map_err(|error| explain(&error))?;
     let image = read_image(source, eeprom)?;
     let (im, hw) = facts(&image).map_err(|reason| (Kind::Bad, reason))?;
     if hw.is_none() && index.knows(im) && index.choose(im, hw).is_none() {
@@ -93,6 +106,7 @@ fn path_of(eeprom: &SystemEeprom, root: &Path) -> Option<PathBuf> {
 fn explain(error: &EepromError) -> (Kind, String) {
     let kind = match error {
         EepromError::Absent { .. } => Kind::Absent,
+        EepromError::Locked { .. } => Kind::Locked,
         EepromError::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             Kind::Denied
         }
@@ -142,5 +156,30 @@ fn usable(image: &ipz::Image, name: RecordName) -> Result<&ipz::Record, String> 
     match &record.reason {
         Some(reason) => Err(reason.to_string()),
         None => Ok(record),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_eeprom_that_a_writer_holds_is_locked_and_not_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("planar");
+        std::fs::write(&path, [0xff; 64]).unwrap();
+        let index = "[[system-eeprom]]\nkey = \"file:planar\"\nfile = \"/planar\"\n";
+        let index = MachineIndex::parse(index).unwrap();
+        let kind = || {
+            let reading = read(&index, folder.path(), Duration::ZERO);
+            (reading.troubles[0].kind, reading.troubles[0].reason.clone())
+        };
+        let writer = std::fs::File::options().write(true).open(&path).unwrap();
+        writer.try_lock().unwrap();
+        let (locked, reason) = kind();
+        assert_eq!(locked, Kind::Locked);
+        assert!(reason.ends_with("planar is locked by a writer"), "{reason}");
+        drop(writer);
+        assert_eq!(kind().0, Kind::Bad);
     }
 }

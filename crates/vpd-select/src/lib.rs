@@ -1,7 +1,7 @@
 //! Chooses the system that this machine is: reads type and hardware level from the system EEPROM, finds the system
 //! that answers to them, and links its fragments.
 //!
-//! It never waits: that the device is there is systemd's to see to. Whatever the EEPROM says or fails to say, a choice
+//! It waits for writers only, and not for long: that the device is there is systemd's to see to. Whatever the EEPROM says or fails to say, a choice
 //! is made, so that nothing after it has to wonder.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
@@ -27,7 +27,7 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     let Some(arguments) = Arguments::parse(&invocation)? else { return Ok(Exit::Done) };
     let root = &arguments.root;
     let index = load_index(root)?;
-    let reading = identify::read(&index, root);
+    let reading = identify::read(&index, root, identify::LOCK_LIMIT);
     let last = memory::recall(&arguments.state);
     let exists = |system: &SystemName| places::system_index(&places::system(root, system)).is_file();
     let decision = decide::decide(&index, reading, last, upstream::recall(root), &exists);

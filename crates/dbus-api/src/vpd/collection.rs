@@ -55,6 +55,8 @@ words! {
         Absent = "absent",
         /// A device that does not answer.
         Unreadable = "unreadable",
+        /// A writer held it as long as its reader waits: nothing was read, and nothing published.
+        Busy = "busy",
     }
 }
 

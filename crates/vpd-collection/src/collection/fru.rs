@@ -69,6 +69,10 @@ pub struct Fru {
     /// How the last job ended.
     pub job: Option<JobResult>,
     attempts: u32,
+    /// Those of these runs that found a writer at work.
+    busy: u32,
+    /// A writer held it when its last run wanted to read it.
+    is_busy: bool,
     reason: String,
     seen: i64,
     settled: i64,
@@ -110,6 +114,8 @@ impl Fru {
             is_overdue: false,
             job: None,
             attempts: 0,
+            busy: 0,
+            is_busy: false,
             reason: String::new(),
             seen: 0,
             settled: 0,
@@ -246,7 +252,8 @@ impl Fru {
     pub fn go(&mut self) -> Step {
         match self.phase {
             Phase::Waiting(_, verb) => {
-                self.attempts += 1;
+                self.attempts = self.attempts.saturating_add(1);
+                self.is_busy = false;
                 // A first start may join a run that has reported already; any other must report again.
                 if verb == Verb::Restart || self.attempts > 1 {
                     self.is_fresh = false;
@@ -327,6 +334,7 @@ impl Fru {
 
     fn forget(&mut self, seen: i64) {
         (self.attempts, self.tries, self.seen, self.settled) = (0, 0, seen, 0);
+        (self.busy, self.is_busy) = (0, false);
         (self.is_overdue, self.is_back) = (false, false);
         (self.is_wanted_again, self.lacks_peer, self.is_emptied) = (false, false, false);
         (self.is_reread, self.awaited) = (false, Awaited::Nothing);
@@ -342,7 +350,7 @@ impl Fru {
         }
         match self.phase {
             Phase::Failed if self.lacks_peer || self.was_unreachable() => {
-                (self.attempts, self.is_fresh) = (0, false);
+                (self.attempts, self.busy, self.is_fresh) = (0, 0, false);
                 self.phase = Phase::Waiting(now.elapsed, Verb::Start);
             }
             Phase::Absent if self.tries > 0 => self.phase = Phase::Vanishing(Some(now.elapsed)),
@@ -372,7 +380,7 @@ impl Fru {
     }
 
     fn begin_again(&mut self, now: Now) {
-        (self.attempts, self.tries, self.settled) = (0, 0, 0);
+        (self.attempts, self.busy, self.tries, self.settled) = (0, 0, 0, 0);
         (self.is_wanted_again, self.lacks_peer, self.is_emptied) = (false, false, false);
         self.reason.clear();
         self.ticket = 0;
@@ -404,6 +412,11 @@ impl Fru {
 
     /// A parser has reported; whether that is the last word, as no job of ours is waited for.
     pub fn reported(&mut self, report: Report) -> bool {
+        self.is_busy = report.outcome == Outcome::Busy;
+        if self.is_busy {
+            // Nothing was read or published: what was known of it stands.
+            return self.is_overdue && matches!(self.phase, Phase::Queued(_) | Phase::Queueing(..));
+        }
         let is_news = self.report.as_ref() != Some(&report);
         if matches!(self.phase, Phase::Vanishing(None)) || (is_news && self.phase == Phase::Clearing(None)) {
             // Which of the two the inventory takes last is not known.

@@ -1,3 +1,4 @@
+mod busy;
 mod coming;
 mod crossings;
 mod power;

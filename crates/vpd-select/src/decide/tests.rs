@@ -79,6 +79,19 @@ fn without_a_reading_the_last_choice_counts_as_long_as_the_image_has_it() {
 }
 
 #[test]
+fn of_an_eeprom_that_a_writer_holds_the_record_says_so() {
+    for (kind, is_locked, status) in
+        [(Kind::Locked, true, Exit::PeerUnavailable), (Kind::Bad, false, Exit::BadData)]
+    {
+        let troubles = vec![trouble("8-0050", kind), trouble("9-0050", Kind::Absent)];
+        let Decision { selection, exit } = decide_on(None, troubles, "demo");
+        assert_eq!((selection.cause, selection.is_locked, exit), (Cause::LastChoice, is_locked, status));
+    }
+    let troubles = vec![trouble("8-0050", Kind::Locked)];
+    assert!(!decide_on(said("50001001", 1), troubles, "").selection.is_locked, "another one said it");
+}
+
+#[test]
 fn the_choice_of_upstream_counts_as_long_as_there_is_none_of_our_own() {
     let named = |name: &str| Ok(Some(name.parse().unwrap()));
     for (remembered, foreign, system, cause, reason) in [

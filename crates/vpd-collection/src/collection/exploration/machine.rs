@@ -85,6 +85,8 @@ pub struct Machine {
     pub(super) part: Option<u64>,
     parts: u64,
     pub(super) is_silent: bool,
+    /// A writer holds it.
+    pub(super) is_locked: bool,
     pub(super) udev: VecDeque<Sight>,
     is_settling: bool,
     pub(super) slot: super::slot::SlotModel,
@@ -141,6 +143,7 @@ impl Machine {
             part: None,
             parts: 0,
             is_silent: false,
+            is_locked: false,
             udev: VecDeque::new(),
             is_settling: true,
             active: "inactive",
@@ -211,7 +214,8 @@ impl Machine {
 
     /// One thing happens, whichever.
     pub fn happen(&mut self, dice: &mut Dice) {
-        match dice.below(29) {
+        match dice.below(30) {
+            29 => self.is_locked = dice.one_in(3),
             28 if dice.one_in(2) => self.ask_for_reading(),
             0 => self.plug_or_unplug(),
             1 => self.swap(),
@@ -512,7 +516,7 @@ impl Machine {
     pub fn calm_down(&mut self, dice: &mut Dice) {
         self.log.push(format!("{} calm", self.seconds));
         self.faults = Faults::None;
-        self.is_silent = false;
+        (self.is_silent, self.is_locked) = (false, false);
         if !self.is_inventory_here {
             self.inventory_comes_or_goes();
         }

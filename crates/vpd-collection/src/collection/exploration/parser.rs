@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::Dice;
-use super::machine::{Faults, KEY, Machine, Notice};
+use super::machine::{Faults, KEY, Machine, Notice, Run};
 use dbus_api::vpd::collection::{InventoryAnswer, Outcome, Report};
 
 impl Machine {
@@ -13,6 +13,20 @@ impl Machine {
             return;
         }
         let Some(read) = run.read else {
+            if self.is_locked && run.report.is_none() {
+                run.report = Some(Report {
+                    key: KEY.to_owned(),
+                    outcome: Outcome::Busy,
+                    started: run.started,
+                    finished: self.wall(),
+                    invocation: run.invocation.to_string(),
+                    ..Report::default()
+                });
+            }
+            if let Some(report) = run.report.clone() {
+                self.parser_reports(run, report, dice);
+                return;
+            }
             run.read = Some(self.part.filter(|_| !self.is_silent));
             self.run = Some(run);
             return;
@@ -42,7 +56,11 @@ impl Machine {
             self.run = Some(run);
             return;
         };
-        // It reports only when the inventory has answered.
+        self.parser_reports(run, report, dice);
+    }
+
+    /// It reports only when the inventory has answered.
+    fn parser_reports(&mut self, mut run: Run, report: Report, dice: &mut Dice) {
         if self.notices.iter().any(|notice| !matches!(notice, Notice::Tidy(..))) {
             self.run = Some(run);
         } else if !run.is_reported && !self.reports.contains(&report) {
@@ -54,7 +72,7 @@ impl Machine {
             self.run = Some(run);
         } else if !run.is_reported {
             self.run = Some(run);
-        } else if report.inventory == "unreachable" {
+        } else if report.inventory == "unreachable" || report.outcome == Outcome::Busy {
             self.end_run("failed", "exit-code", 75, "failed");
         } else {
             self.end_run("active", "success", 0, "done");

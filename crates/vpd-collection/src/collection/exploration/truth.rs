@@ -39,6 +39,7 @@ impl Machine {
             }
         };
         must(self.readies == 1, "ready is said once");
+        must(status.report.outcome != "busy", "no report is of a reading that there was not");
         must(self.calls.is_empty(), "each call for another reading is answered");
         must(
             matches!(&*status.state, "absent" | "collected" | "failed" | "overdue" | "kept"),

@@ -16,6 +16,10 @@ impl Fru {
         if self.phase != Phase::Inspecting {
             return false;
         }
+        if self.is_busy {
+            self.wait_for_writer(limits, now);
+            return false;
+        }
         let state = match state {
             Ok(state) => state,
             Err(reason) => {
@@ -73,6 +77,10 @@ impl Fru {
 
     /// Takes the report as the last word, unless another run may give a better one.
     pub fn conclude(&mut self, limits: &Limits, now: Now) {
+        if self.is_busy {
+            self.wait_for_writer(limits, now);
+            return;
+        }
         if self.report.is_none() {
             return;
         }
@@ -100,6 +108,21 @@ impl Fru {
         }
     }
 
+    /// Waits until its writer is done, however long that takes; when it has taken long, nobody else waits for it.
+    fn wait_for_writer(&mut self, limits: &Limits, now: Now) {
+        self.busy = self.busy.saturating_add(1);
+        // What somebody asked for meanwhile, the run that follows is.
+        (self.is_busy, self.is_wanted_again) = (false, false);
+        self.is_overdue |= self.busy >= limits.attempts;
+        self.reason = "the EEPROM is being written; to be tried again".to_owned();
+        self.phase = Phase::Waiting(now.elapsed + back_off(limits, self.busy), Verb::Restart);
+    }
+
+    /// Runs that could have given something.
+    fn tries_used(&self) -> u32 {
+        self.attempts.saturating_sub(self.busy)
+    }
+
     /// Waits for another run of a part that was silent.
     fn ask_again(&mut self, limits: &Limits, now: Now) {
         let Some(report) = &self.report else { return };
@@ -109,18 +132,18 @@ impl Fru {
 
     /// The last run got no answer, and another may.
     fn is_to_be_asked_again(&self, limits: &Limits) -> bool {
-        self.attempts < limits.attempts && self.report.as_ref().is_some_and(is_silent)
+        self.tries_used() < limits.attempts && self.report.as_ref().is_some_and(is_silent)
     }
 
     /// Waits for another run, or fails when there were enough.
     pub fn try_again(&mut self, limits: &Limits, reason: &str, verb: Verb, now: Now) {
-        if self.attempts >= limits.attempts {
+        if self.tries_used() >= limits.attempts {
             self.fail(reason, now);
         } else {
             self.reason = format!("{reason}; to be tried again");
             // A start could join a run that began before somebody asked.
             let verb = if self.is_awaited() { Verb::Restart } else { verb };
-            self.phase = Phase::Waiting(now.elapsed + back_off(limits, self.attempts), verb);
+            self.phase = Phase::Waiting(now.elapsed + back_off(limits, self.tries_used()), verb);
         }
     }
 
