@@ -98,24 +98,28 @@ static void say(const char *text)
 }
 
 /* One processor does this, the others are held with interrupts off. */
-static int stop(void *unused)
+static int stop(void *text)
 {
-	say("\r\nbed: the power went in a write cycle\r\n");
+	say(text);
 	for (;;)
 		cpu_relax();
 	return 0;
 }
 
-/* A moment of cycle "number" of all has come. */
-static void machine_reaches(u64 number, enum chip_sim_phase phase)
+/* A moment of a chip's cycle has come, which is "number" of all. */
+static void machine_reaches(const struct chip_sim *chip, u64 number, enum chip_sim_phase phase)
 {
+	char text[128];
 	bool is_cut;
 
 	mutex_lock(&cycle_lock);
 	is_cut = cut.cycle == number && cut.phase == phase;
 	mutex_unlock(&cycle_lock);
-	if (is_cut)
-		stop_machine(stop, NULL, NULL);
+	if (!is_cut)
+		return;
+	scnprintf(text, sizeof(text), "\r\nbed: the power went in a write cycle, number %llu, %s page at %u, %s, seed %u\r\n",
+		  number, chip->key, chip->buffer_start, phase_names[phase], seed);
+	stop_machine(stop, text, NULL);
 }
 
 /* The same for a chip, by its own count; whether it lives on. */
@@ -191,17 +195,18 @@ static void begin_cycle(struct chip_sim *chip)
 	for (i = 0; i < chip->page; i++)
 		if (!test_bit(i, chip->loaded))
 			chip->buffer[i] = chip->cells[chip->buffer_start + i];
-	machine_reaches(number, PHASE_BEFORE);
+	machine_reaches(chip, number, PHASE_BEFORE);
 	if (!chip_reaches(chip, PHASE_BEFORE))
 		return;
 	tear(chip, number);
-	machine_reaches(number, PHASE_DURING);
+	machine_reaches(chip, number, PHASE_DURING);
 	if (!chip_reaches(chip, PHASE_DURING))
 		return;
 	chip->number = number;
 	chip->busy = true;
 	chip->busy_since = ktime_get();
-	hrtimer_start(&chip->timer, ns_to_ktime((u64)chip->twr_us * NSEC_PER_USEC), HRTIMER_MODE_REL);
+	chip->busy_until = ktime_add_us(chip->busy_since, chip->twr_us);
+	hrtimer_start(&chip->timer, chip->busy_until, HRTIMER_MODE_ABS);
 }
 
 static enum hrtimer_restart time_is_over(struct hrtimer *timer)
@@ -212,17 +217,31 @@ static enum hrtimer_restart time_is_over(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static void end_cycle(struct work_struct *work)
+static void end_cycle(struct chip_sim *chip)
 {
-	struct chip_sim *chip = container_of(work, struct chip_sim, end);
-
-	mutex_lock(chip->lock);
 	if (chip_sim_is_alive(chip))
 		memcpy(chip->cells + chip->buffer_start, chip->buffer, chip->page);
 	chip->busy = false;
 	chip->busy_us += ktime_us_delta(ktime_get(), chip->busy_since);
-	machine_reaches(chip->number, PHASE_AFTER);
+	machine_reaches(chip, chip->number, PHASE_AFTER);
 	chip_reaches(chip, PHASE_AFTER);
+}
+
+bool chip_sim_is_busy(struct chip_sim *chip)
+{
+	if (chip->busy && !ktime_before(ktime_get(), chip->busy_until))
+		end_cycle(chip);
+	return chip->busy;
+}
+EXPORT_SYMBOL_GPL(chip_sim_is_busy);
+
+/* The cells change in time, even if the chip is not asked. */
+static void look_at_time(struct work_struct *work)
+{
+	struct chip_sim *chip = container_of(work, struct chip_sim, end);
+
+	mutex_lock(chip->lock);
+	chip_sim_is_busy(chip);
 	mutex_unlock(chip->lock);
 }
 
@@ -283,9 +302,9 @@ int chip_sim_init(struct chip_sim *chip, const char *key, struct mutex *lock, u3
 	chip->present = true;
 	chip->fail_after = NEVER;
 	chip->power_line = -1;
-	hrtimer_init(&chip->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_init(&chip->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 	chip->timer.function = time_is_over;
-	INIT_WORK(&chip->end, end_cycle);
+	INIT_WORK(&chip->end, look_at_time);
 	if (strscpy(chip->key, key, sizeof(chip->key)) < 0 || size % chip->page)
 		return -EINVAL;
 	chip->buffer = kmalloc(chip->page, GFP_KERNEL);
@@ -324,7 +343,7 @@ EXPORT_SYMBOL_GPL(chip_sim_take_line);
 static void lock_idle(struct chip_sim *chip)
 {
 	mutex_lock(chip->lock);
-	while (chip->busy) {
+	while (chip_sim_is_busy(chip)) {
 		mutex_unlock(chip->lock);
 		usleep_range(200, 500);
 		mutex_lock(chip->lock);

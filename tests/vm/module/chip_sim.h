@@ -42,11 +42,12 @@ struct chip_sim {
 	u32 buffer_start;
 	u8 *buffer;
 	unsigned long *loaded;
-	/* The write cycle, which ends when the timer says so, and its number among those of all chips. */
+	/* The write cycle, and its number among those of all chips. */
 	u32 twr_us;
 	bool busy;
 	u64 number;
 	ktime_t busy_since;
+	ktime_t busy_until;
 	struct hrtimer timer;
 	struct work_struct end;
 	u64 transfers;
@@ -73,6 +74,8 @@ void chip_sim_show(struct chip_sim *chip, struct dentry *folder);
 
 /* The rest is for the bus, with the lock held. Whether there is a chip that has power and works: */
 bool chip_sim_is_alive(const struct chip_sim *chip);
+/* Whether a write cycle is under way, in which it is busy. One whose time has passed ends here, or a moment later by itself. */
+bool chip_sim_is_busy(struct chip_sim *chip);
 /* Counts one data byte; false when the chip no longer takes or gives it. */
 bool chip_sim_move_byte(struct chip_sim *chip);
 /* Forgets what a write has brought. */

@@ -195,7 +195,7 @@ static int one_message(struct sim_bus *bus, struct i2c_msg *msg, u64 *bits)
 	struct sim_chip *chip = chip_at(bus, msg->addr);
 
 	*bits += BITS_CONDITION + BITS_BYTE;
-	if (!chip || chip->common.busy || !chip_sim_is_alive(&chip->common))
+	if (!chip || chip_sim_is_busy(&chip->common) || !chip_sim_is_alive(&chip->common))
 		return -ENXIO;
 	chip->common.transfers++;
 	if (msg->flags & I2C_M_RD)

@@ -94,9 +94,9 @@ static u8 one_byte(struct sim_bus *bus, u8 out)
 	if (!position)
 		bus->command = out;
 	if (bus->command == COMMAND_READ_STATUS && position)
-		return (bus->chip.busy ? STATUS_BUSY : 0) | (bus->enabled ? STATUS_ENABLED : 0);
+		return (chip_sim_is_busy(&bus->chip) ? STATUS_BUSY : 0) | (bus->enabled ? STATUS_ENABLED : 0);
 	/* In a write cycle the chip hears nothing else. */
-	if (bus->chip.busy)
+	if (chip_sim_is_busy(&bus->chip))
 		return 0xff;
 	if (!position) {
 		if (out == COMMAND_WRITE_ENABLE)
