@@ -151,6 +151,11 @@ pub struct Boot {
     /// Left out unless scenarios are played in full.
     #[serde(default)]
     pub soak: bool,
+    /// How often it is played, one after another: each is a boot of its own number.
+    #[serde(default = "once")]
+    pub times: usize,
+    /// How often where scenarios are played in full; no less.
+    pub soak_times: Option<usize>,
 }
 
 /// How much of a scenario is played.
@@ -252,6 +257,7 @@ impl Plan {
         ensure!(other.bus == Bus::default() || other.bus == self.bus, "both want another bus");
         let [boot] = self.boots.as_mut_slice() else { bail!("a boot that is shared is the only one") };
         ensure!(boot.end == End::Verdict, "a boot that is shared ends with a verdict");
+        ensure!(boot.times(Extent::Full) == 1, "a boot that is shared is played once");
         boot.limit_s += other.boots.first().map_or(0, |boot| boot.limit_s);
         boot.takes_s += other.boots.first().map_or(0, |boot| boot.takes_s);
         for (ours, theirs) in [
@@ -270,7 +276,11 @@ impl Plan {
     /// Whether nothing in it needs a machine of its own.
     fn shares_alone(&self) -> bool {
         let is_plain = |boot: &Boot| {
-            boot.end == End::Verdict && boot.expect.is_none() && boot.mask.is_empty() && boot.swap.is_empty()
+            boot.end == End::Verdict
+                && boot.expect.is_none()
+                && boot.mask.is_empty()
+                && boot.swap.is_empty()
+                && boot.times(Extent::Full) == 1
         };
         self.i2c.is_none()
             && self.chips.is_empty()
@@ -282,11 +292,12 @@ impl Plan {
 
     /// The boots that are played, each with its number, which is the same in every extent.
     pub fn boots(&self, extent: Extent) -> impl Iterator<Item = (usize, &Boot)> {
-        self.boots
-            .iter()
-            .enumerate()
-            .filter(move |(_, boot)| extent == Extent::Full || !boot.soak)
-            .map(|(index, boot)| (index + 1, boot))
+        let mut next = 1;
+        self.boots.iter().flat_map(move |boot| {
+            let first = next;
+            next += boot.times(Extent::Full);
+            (first..first + boot.times(extent)).map(move |number| (number, boot))
+        })
     }
 
     /// Seconds that the boots of an extent take on a machine that has nothing else to do.
@@ -300,6 +311,10 @@ impl Plan {
             let last = self.boots(extent).last().map(|(_, boot)| boot.end);
             ensure!(last.is_some(), "a scenario boots at least once");
             ensure!(last == Some(End::Verdict), "the last boot ends with a verdict");
+        }
+        for boot in &self.boots {
+            ensure!(boot.times > 0, "a boot is played at least once");
+            ensure!(boot.times <= boot.times(Extent::Full), "in full a boot is played no less often");
         }
         let keys = self.i2c.iter().flat_map(|i2c| i2c.images.keys().chain(&i2c.coldplug));
         for key in keys.chain(self.boots.iter().flat_map(|boot| boot.swap.keys())) {
@@ -336,6 +351,17 @@ impl Plan {
     }
 }
 
+impl Boot {
+    /// How often it is played in an extent.
+    fn times(&self, extent: Extent) -> usize {
+        match extent {
+            Extent::Quick if self.soak => 0,
+            Extent::Quick => self.times,
+            Extent::Full => self.soak_times.unwrap_or(self.times),
+        }
+    }
+}
+
 /// Every scenario, by name.
 pub fn all(root: &Path) -> Result<Vec<Scenario>> {
     let folder = root.join(FOLDER);
@@ -369,7 +395,13 @@ fn one_boot() -> Vec<Boot> {
         expect: None,
         swap: BTreeMap::new(),
         soak: false,
+        times: once(),
+        soak_times: None,
     }]
+}
+
+fn once() -> usize {
+    1
 }
 
 fn usual_time() -> u64 {
@@ -428,6 +460,8 @@ mod tests {
             ("", "gpio = [\"A\"]"),
             ("", "disk-mib = 64"),
             ("", "[[boot]]\n[[boot]]"),
+            ("", "[[boot]]\ntimes = 2"),
+            ("[[boot]]\nsoak-times = 2", ""),
             ("", "[[boot]]\nmask = [\"a.service\"]"),
             ("", "bus = \"dbus-daemon\""),
             ("[[boot]]\n[[boot]]", ""),
@@ -447,11 +481,24 @@ mod tests {
     }
 
     #[test]
+    fn a_boot_that_is_played_several_times_is_as_many_boots() {
+        let text = "protects = \"x\"\n[[boot]]\ntimes = 2\nsoak-times = 4\ntakes-s = 7\n[[boot]]\ntimes = 2\nsoak = true\n[[boot]]\ntakes-s = 5";
+        let plan: Plan = toml::from_str(text).unwrap();
+        plan.check().unwrap();
+        let numbers = |extent| plan.boots(extent).map(|(number, _)| number).collect::<Vec<_>>();
+        assert_eq!(numbers(Extent::Quick), [1, 2, 7]);
+        assert_eq!(numbers(Extent::Full), [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(plan.takes_s(Extent::Quick), 19);
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_before_anything_is_built() {
         for (text, complaint) in [
             ("[[boot]]\nend = \"power-cut\"", "verdict"),
             ("[[boot]]\nend = \"power-cut\"\n[[boot]]\nsoak = true", "verdict"),
             ("[[boot]]\nsoak = true", "at least once"),
+            ("[[boot]]\ntimes = 0\n[[boot]]", "at least once"),
+            ("[[boot]]\ntimes = 3\nsoak-times = 2", "no less often"),
             ("[i2c]\nparts = [\"24c99\"]", "24c99"),
             ("[i2c]\nparts = [\"24c02\"]\ncoldplug = [\"10-0051\"]", "does not go that far"),
             ("[i2c]\nparts = [\"24c02\"]\ncoldplug = [\"11-0050\"]", "buses are 10 to 10"),
