@@ -45,6 +45,29 @@ pub fn fixture(name: &str) -> Vec<u8> {
     vpd_builder::build(&text).expect("the fixture's description is right")
 }
 
+/// A stream to a bus whose socket is in this folder, of a user that is not this one; `None` where this is not root, and says so.
+#[expect(clippy::print_stdout, reason = "the test harness shows it")]
+pub fn stream_as_nobody(address: &str, folder: &Path) -> anyhow::Result<Option<UnixStream>> {
+    if !rustix::process::getuid().is_root() {
+        anyhow::ensure!(std::env::var("CI").as_deref() != Ok("true"), "this is not root");
+        println!("SKIPPED connections of another user: this is not root");
+        return Ok(None);
+    }
+    let path = address.split(',').next().and_then(|part| part.strip_prefix("unix:path="));
+    let path = path.context("the bus has no path")?.to_owned();
+    std::fs::set_permissions(folder, Permissions::from_mode(0o711))?;
+    // The kernel keeps with a stream whose thread has connected it, and tells the bus.
+    let connecting = std::thread::spawn(move || {
+        let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+        set_thread_groups(&[])?;
+        set_thread_res_gid(group, group, group)?;
+        set_thread_res_uid(user, user, user)?;
+        UnixStream::connect(path)
+    });
+    let stream = connecting.join().map_err(|_| anyhow::anyhow!("the thread has panicked"))?;
+    Ok(Some(stream.context("cannot connect to the bus")?))
+}
+
 /// A machine: a bus, an inventory on it, and a folder for fragments, images and state.
 #[derive(Debug)]
 pub struct Machine {
@@ -189,26 +212,8 @@ impl Machine {
     }
 
     /// A stream to the bus, of a user that is not this one; `None` where this is not root, and says so.
-    #[expect(clippy::print_stdout, reason = "the test harness shows it")]
     pub fn stream_of_another_user(&self) -> anyhow::Result<Option<UnixStream>> {
-        if !rustix::process::getuid().is_root() {
-            anyhow::ensure!(std::env::var("CI").as_deref() != Ok("true"), "this is not root");
-            println!("SKIPPED connections of another user: this is not root");
-            return Ok(None);
-        }
-        let path = self.bus.address().split(',').next().and_then(|part| part.strip_prefix("unix:path="));
-        let path = path.context("the bus has no path")?.to_owned();
-        std::fs::set_permissions(self.folder.path(), Permissions::from_mode(0o711))?;
-        // The kernel keeps with a stream whose thread has connected it, and tells the bus.
-        let connecting = std::thread::spawn(move || {
-            let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-            set_thread_groups(&[])?;
-            set_thread_res_gid(group, group, group)?;
-            set_thread_res_uid(user, user, user)?;
-            UnixStream::connect(path)
-        });
-        let stream = connecting.join().map_err(|_| anyhow::anyhow!("the thread has panicked"))?;
-        Ok(Some(stream.context("cannot connect to the bus")?))
+        stream_as_nobody(self.bus.address(), self.folder.path())
     }
 
     /// Writes an EEPROM's fragment.

@@ -11,3 +11,4 @@ mod memory_of;
 mod parser;
 mod small_disk;
 mod software_tool;
+mod writer;

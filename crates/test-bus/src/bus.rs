@@ -26,8 +26,21 @@ pub struct PrivateBus {
 impl PrivateBus {
     /// Starts a bus whose socket, configuration and log lie in this folder.
     pub fn start(folder: &Path) -> Result<Self> {
+        Self::start_as(folder, OPEN)
+    }
+
+    /// As [`Self::start`], of a bus that is as closed as a machine's, but for what these policies allow.
+    pub fn start_with_policies(folder: &Path, policies: &[&Path]) -> Result<Self> {
+        let mut policy = CLOSED.to_owned();
+        for path in policies {
+            policy += &format!("<include>{}</include>", path.display());
+        }
+        Self::start_as(folder, &policy)
+    }
+
+    fn start_as(folder: &Path, policy: &str) -> Result<Self> {
         let configuration = folder.join("bus.conf");
-        fs::write(&configuration, configuration_text(&folder.join("bus.socket"))?)
+        fs::write(&configuration, configuration_text(&folder.join("bus.socket"), policy)?)
             .with_context(|| format!("writing {}", configuration.display()))?;
         let mut command = Command::new(PROGRAM);
         command.arg("--config-file").arg(&configuration).args([
@@ -83,14 +96,23 @@ impl PrivateBus {
     }
 }
 
-fn configuration_text(socket: &Path) -> Result<String> {
+/// Anyone may own and call anything.
+const OPEN: &str = "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>\
+     <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/></policy>";
+/// What dbus-daemon's own configuration of a system's bus lets everybody do.
+const CLOSED: &str = "<policy context=\"default\"><allow user=\"*\"/><deny own=\"*\"/>\
+     <deny send_type=\"method_call\"/><allow send_type=\"signal\"/>\
+     <allow send_requested_reply=\"true\" send_type=\"method_return\"/>\
+     <allow send_requested_reply=\"true\" send_type=\"error\"/><allow receive_type=\"method_call\"/>\
+     <allow receive_type=\"method_return\"/><allow receive_type=\"error\"/><allow receive_type=\"signal\"/>\
+     <allow send_destination=\"org.freedesktop.DBus\" send_interface=\"org.freedesktop.DBus\"/></policy>";
+
+fn configuration_text(socket: &Path, policy: &str) -> Result<String> {
     let socket = socket.to_str().context("the socket's path is not UTF-8")?;
     Ok(format!(
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n \
          \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n<busconfig><type>custom</type>\
-         <listen>unix:path={socket}</listen><auth>EXTERNAL</auth><policy context=\"default\">\
-         <allow user=\"*\"/><allow own=\"*\"/><allow send_destination=\"*\" eavesdrop=\"true\"/>\
-         <allow eavesdrop=\"true\"/></policy></busconfig>\n"
+         <listen>unix:path={socket}</listen><auth>EXTERNAL</auth>{policy}</busconfig>\n"
     ))
 }
 
