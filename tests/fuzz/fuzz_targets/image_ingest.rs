@@ -108,7 +108,8 @@ fuzz_target!(|input: &[u8]| {
         ..Limits::default()
     };
     let policy = if mode & 2 != 0 { SignaturePolicy::Required } else { SignaturePolicy::Advisory };
-    let rules = Rules { limits, signature: policy, trust: TrustStore::of(vec![set]), ..Rules::default() };
+    let rules =
+        Rules { limits, signature: policy, trust: TrustStore::of(vec![set]), ..Rules::default() };
     let mut memory = Memory::default();
     let length = (mode & 4 != 0).then_some(archive.len() as u64);
     let taken = ingest(Incoming { source: &*archive, length }, &mut memory, &rules, &());

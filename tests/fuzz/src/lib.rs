@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use vpd_format::ipz::TocEntry;
 use vpd_format::{
-    Content, Ecc, Format, Keyword, Outcome, Part, PartNumbers, Policy, ReadAt, ReadError, ReadOptions,
-    RecordName, Vpd, VpdError, Wanted,
+    Content, Ecc, Format, Keyword, Outcome, Part, PartNumbers, Policy, ReadAt, ReadError, ReadOptions, RecordName, Vpd,
+    VpdError, Wanted,
 };
 
 /// Many times more reads than any image needs: three at the front, two for each of 512 entries.
