@@ -24,8 +24,13 @@ pub const BACKUP: &str = "Backup";
 pub const RESTORE: &str = "Restore";
 /// `Verify(s path) → (a(sss), a(sssayay))`: [`CopyState`]s and [`Difference`]s.
 pub const VERIFY: &str = "Verify";
+/// `RepairFrom(s path, as records, ay image) → a{sv}`: as [`REPAIR`], from an image that the caller has and vouches for; its offset
+/// is that of the VPD, not of the chip.
+pub const REPAIR_FROM: &str = "RepairFrom";
 /// `Pending() → a(ss)`: keys of EEPROMs of which a write is not settled, and why.
 pub const PENDING: &str = "Pending";
+/// `History() → a(xsssa(sts)ts)`: the last writes, a [`PastWrite`] each, the latest at the end.
+pub const HISTORY: &str = "History";
 
 /// Keys of the options of [`WRITE`].
 pub mod option {
@@ -123,6 +128,40 @@ pub struct Difference {
     pub theirs: Vec<u8>,
 }
 
+/// A write that was asked for, whatever came of it. Values are not told: what is secret must not be found in a log.
+///
+/// Shape: `(xsssa(sts)ts)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct PastWrite {
+    /// When it ended, microseconds since 1970.
+    pub time: i64,
+    /// The caller: user, process and what that is called.
+    pub caller: String,
+    /// The EEPROM's key.
+    pub fru: String,
+    /// What was asked for: `write`, `repair`, `scrub`, `backup`, `restore`.
+    pub action: String,
+    /// The first keywords of it.
+    pub keywords: Vec<PastKeyword>,
+    /// How many keywords there were.
+    pub count: u64,
+    /// `done`, or the name of the error.
+    pub outcome: String,
+}
+
+/// A keyword of a [`PastWrite`].
+///
+/// Shape: `(sts)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct PastKeyword {
+    /// `VINI.SN`; `SN` of VPD without records.
+    pub name: String,
+    /// Bytes of the value.
+    pub length: u64,
+    /// The first sixteen hex digits of the value's SHA-256.
+    pub digest: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +171,7 @@ mod tests {
         assert_eq!(Change::SIGNATURE, "(ssayayay)");
         assert_eq!(CopyState::SIGNATURE, "(sss)");
         assert_eq!(Difference::SIGNATURE, "(sssayay)");
+        assert_eq!(PastWrite::SIGNATURE, "(xsssa(sts)ts)");
     }
 
     #[test]
