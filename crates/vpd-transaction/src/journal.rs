@@ -31,6 +31,8 @@ pub enum Direction {
 pub struct ChipChange {
     /// Its own key.
     pub key: String,
+    /// The key of the FRU that it belongs to: its own, or that of the chip that it stands in for.
+    pub fru: String,
     /// The file that is the device.
     pub path: String,
     /// The part of the device that has the VPD.

@@ -10,6 +10,8 @@ use vpd_format::{
 pub struct ChipPlace {
     /// Its key.
     pub key: String,
+    /// The key of the FRU that it belongs to.
+    pub fru: String,
     /// The file that is the device.
     pub path: String,
     /// The part of it that has the VPD.
@@ -119,6 +121,7 @@ pub fn plan_chip<R: ReadAt>(
     let rest = Rest::of(&mut seen, &pages).map_err(PlanError::Device)?;
     let change = ChipChange {
         key: place.key.clone(),
+        fru: place.fru.clone(),
         path: place.path.clone(),
         window: place.window,
         page_size: place.page_size,

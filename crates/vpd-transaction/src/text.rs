@@ -28,7 +28,7 @@ pub struct JournalError {
 impl Journal {
     /// Writes the text, lines without their ends.
     ///
-    /// Shape: `key`, `power-off-only`, `direction`; for each chip `chip KEY`, `path PATH`, `window OFFSET SIZE|rest`, `page-size`,
+    /// Shape: `key`, `power-off-only`, `direction`; for each chip `chip KEY`, `fru KEY`, `path PATH`, `window OFFSET SIZE|rest`, `page-size`,
     /// then `record` with the 14 bytes of each entry or `keyword LENGTH`, `beside DIGEST RANGE…`, `page OFFSET OLD NEW` in the
     /// order of writing, and `failed PLACE`.
     pub fn to_text(&self) -> Vec<String> {
@@ -39,6 +39,7 @@ impl Journal {
         ];
         for chip in &self.chips {
             lines.push(format!("chip {}", chip.key));
+            lines.push(format!("fru {}", chip.fru));
             lines.push(format!("path {}", chip.path));
             let size = chip.window.size.map_or("rest".to_owned(), |size| size.to_string());
             lines.push(format!("window {} {size}", chip.window.offset));
@@ -150,6 +151,7 @@ impl<'a, I: Iterator<Item = &'a str>> Reader<'a, I> {
     }
 
     fn chip(&mut self, key: String) -> Result<ChipChange, JournalError> {
+        let fru = self.take("fru", "the key of a FRU", short)?;
         let path = self.take("path", "a path is absolute", path)?;
         let window = self.take("window", "a window is an offset and a size", window)?;
         let page_size = self.take("page-size", "a page size is a power of two", page_size)?;
@@ -172,7 +174,7 @@ impl<'a, I: Iterator<Item = &'a str>> Reader<'a, I> {
         let known = pages.len();
         let place = |text| number(text).filter(|place| *place < known);
         let failed = self.list("failed", "the place of a page", known, place)?;
-        Ok(ChipChange { key, path, window, page_size, check, rest, pages, failed })
+        Ok(ChipChange { key, fru, path, window, page_size, check, rest, pages, failed })
     }
 
     fn list<T>(
@@ -279,6 +281,7 @@ mod tests {
         let page = |offset, old, new| PageChange { offset, old: vec![old; 8], new: vec![new; 8] };
         let chip = ChipChange {
             key: "8-0050".to_owned(),
+            fru: "8-0050".to_owned(),
             path: "/sys/bus/i2c/devices/8-0050/eeprom".to_owned(),
             window: VpdWindow { offset: 16, size: Some(4096) },
             page_size: 8,
@@ -311,7 +314,7 @@ mod tests {
     fn a_journal_goes_both_ways() {
         let lines = journal().to_text();
         assert_eq!(parse(&lines), Ok(journal()));
-        assert_eq!(lines[8].len(), "beside ".len() + 64 + " 0-16 20-24".len());
+        assert_eq!(lines[9].len(), "beside ".len() + 64 + " 0-16 20-24".len());
     }
 
     #[test]
@@ -333,20 +336,21 @@ mod tests {
             (1, "power-off-only maybe"),
             (2, "direction up"),
             (3, "chip "),
-            (4, "path eeprom"),
-            (5, "window 1"),
-            (5, "window -1 rest"),
-            (6, "page-size 12"),
-            (6, "page-size 0"),
-            (6, "page-size 8192"),
-            (7, "record 0011"),
-            (8, "beside 00"),
-            (9, "page 16 0000000000000000 ffffff"),
-            (9, "page 17 0000000000000000 ffffffffffffffff"),
-            (9, "page 16 000000000000000000 ffffffffffffffffff"),
-            (9, "page 16 000000 FFFFFF"),
-            (10, "page 16 0000000000000000 ffffffffffffffff"),
-            (11, "failed 2"),
+            (4, "fru "),
+            (5, "path eeprom"),
+            (6, "window 1"),
+            (6, "window -1 rest"),
+            (7, "page-size 12"),
+            (7, "page-size 0"),
+            (7, "page-size 8192"),
+            (8, "record 0011"),
+            (9, "beside 00"),
+            (10, "page 16 0000000000000000 ffffff"),
+            (10, "page 17 0000000000000000 ffffffffffffffff"),
+            (10, "page 16 000000000000000000 ffffffffffffffffff"),
+            (10, "page 16 000000 FFFFFF"),
+            (11, "page 16 0000000000000000 ffffffffffffffff"),
+            (12, "failed 2"),
         ] {
             let mut changed = lines.clone();
             assert!(changed[at].starts_with(line.split(' ').next().unwrap()), "{line}");

@@ -198,6 +198,7 @@ mod tests {
             changes: vec![change; changes],
             copies: Copies::Both,
             dry_run,
+            partner: None,
         })
     }
 

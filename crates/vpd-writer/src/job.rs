@@ -5,6 +5,7 @@ use dbus_api::vpd::writer::{Copies, Copy, CopyState, Difference};
 use fru_publication::{EepromKey, Fragment};
 use std::path::PathBuf;
 use std::sync::Arc;
+use system_index::Backup;
 use vpd_format::{KeywordName, RecordName};
 
 /// Something to be done to one EEPROM, by a thread that may wait.
@@ -73,6 +74,30 @@ pub struct WriteJob {
     pub copies: Copies,
     /// Nothing is written.
     pub dry_run: bool,
+    /// Where its keywords are kept a second time.
+    pub partner: Option<Partner>,
+}
+
+/// Where keywords of an EEPROM are kept a second time, or what it keeps of another one.
+#[derive(Debug, Clone)]
+pub struct Partner {
+    /// Which keywords.
+    pub map: Arc<Backup>,
+    /// The EEPROM at hand has the second copies.
+    pub is_backup: bool,
+    /// The other EEPROM; none when the service keeps the copies itself.
+    pub other: Option<PartnerEeprom>,
+}
+
+/// The other EEPROM of a backup.
+#[derive(Debug, Clone)]
+pub struct PartnerEeprom {
+    /// Its key.
+    pub key: EepromKey,
+    /// The chip that counts, then the one that stands in.
+    pub chips: Vec<PathBuf>,
+    /// How it is read.
+    pub fragment: Arc<Fragment>,
 }
 
 /// One keyword's new value.
@@ -101,6 +126,8 @@ pub struct MendJob {
     pub fragment: Arc<Fragment>,
     /// It cannot be reached while the chassis has power.
     pub power_off_only: bool,
+    /// Where its keywords are kept a second time.
+    pub partner: Option<Partner>,
     /// What is done.
     pub what: Mend,
 }
@@ -114,6 +141,8 @@ pub enum Mend {
         records: Vec<RecordName>,
         /// From where; from the first place that has them when it is not said.
         source: Option<Copy>,
+        /// The image to repair with, from where the VPD begins, if the caller has one.
+        image: Option<Vec<u8>>,
     },
     /// What had to be corrected is written back.
     Scrub,

@@ -1,5 +1,6 @@
 //! What the chosen system is made of, as `vpd-select` has linked it.
 
+use crate::job::{Partner, PartnerEeprom};
 use crate::refusal::{Cause, Refusal};
 use crate::resolve::{Resolved, resolve};
 use crate::wire::Wire;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use system_index::{Eeproms, Locations, Moment, SystemFru, SystemIndex, places};
+use system_index::{Backup, Eeproms, Locations, Moment, SystemFru, SystemIndex, places};
 
 /// The system of this boot. Empty where none was chosen.
 #[derive(Debug, Default)]
@@ -40,6 +41,8 @@ pub struct Eeprom {
     pub wires: BTreeSet<Wire>,
     /// It cannot be reached while the chassis has power.
     pub power_off_only: bool,
+    /// Where its keywords are kept a second time.
+    pub partner: Option<Partner>,
 }
 
 impl Known {
@@ -96,18 +99,46 @@ impl Known {
     /// Errors: as [`resolve`]; [`Cause::Internal`] when its fragment cannot be read any more.
     pub fn eeprom(&self, named: &str) -> Result<Eeprom, Refusal> {
         let Resolved { key, chip } = self.find(named)?;
-        let fragment = self.fragment(&key)?;
+        let partner = self.partner(&key)?;
+        let (chips, mut wires, fragment) = self.chips(&key)?;
+        if let Some(other) = partner.as_ref().and_then(|partner| partner.other.as_ref()) {
+            wires.extend(self.chips(&other.key)?.1);
+        }
+        let chip = (chip as usize).min(chips.len().saturating_sub(1));
+        let power_off_only = self.index.find(&key).is_some_and(|fru| fru.power_off_only);
+        Ok(Eeprom { key, chip, chips, fragment: Arc::new(fragment), wires, power_off_only, partner })
+    }
+
+    /// Where keywords of an EEPROM are kept a second time, or what it keeps of another one.
+    fn partner(&self, key: &EepromKey) -> Result<Option<Partner>, Refusal> {
+        let concerns = |backup: &&Backup| backup.source == *key || backup.destination.as_ref() == Some(key);
+        let Some(map) = self.index.backup.iter().find(concerns) else { return Ok(None) };
+        let is_backup = map.source != *key;
+        let other = if is_backup { Some(&map.source) } else { map.destination.as_ref() };
+        let other = other.map(|other| -> Result<PartnerEeprom, Refusal> {
+            let (chips, _, fragment) = self.chips(other)?;
+            Ok(PartnerEeprom { key: other.clone(), chips, fragment: Arc::new(fragment) })
+        });
+        Ok(Some(Partner { map: Arc::new(map.clone()), is_backup, other: other.transpose()? }))
+    }
+
+    /// Keys of EEPROMs of which keywords are kept a second time.
+    pub fn backed_up(&self) -> Vec<EepromKey> {
+        self.index.backup.iter().map(|backup| backup.source.clone()).collect()
+    }
+
+    /// The chips of an EEPROM, first the one that counts, their wires, and how they are read.
+    fn chips(&self, key: &EepromKey) -> Result<(Vec<PathBuf>, BTreeSet<Wire>, Fragment), Refusal> {
+        let fragment = self.fragment(key)?;
         let first = key.sysfs_path().map(PathBuf::from).or_else(|| fragment.file.clone());
         let first = first.ok_or_else(|| Cause::Internal.because(format!("{key} has no file")))?;
         let mut chips = vec![first];
-        let mut wires = BTreeSet::from([self.wire(&key, &chips)]);
+        let mut wires = BTreeSet::from([self.wire(key, &chips)]);
         if let Some(redundant) = &fragment.redundant {
             chips.extend(redundant.sysfs_path().map(PathBuf::from));
             wires.insert(self.wire(redundant, &chips));
         }
-        let chip = (chip as usize).min(chips.len().saturating_sub(1));
-        let power_off_only = self.index.find(&key).is_some_and(|fru| fru.power_off_only);
-        Ok(Eeprom { key, chip, chips, fragment: Arc::new(fragment), wires, power_off_only })
+        Ok((chips, wires, fragment))
     }
 
     /// By the device where it is there, which knows multiplexers that the configuration may not.

@@ -33,8 +33,18 @@ pub fn write(known: &Known, named: &str, request: WriteRequest, deadline: Durati
     let needs = needs(&eeprom, true, deadline);
     let WriteRequest { on_hardware_only, changes, copies, dry_run } = request;
     let on_hardware_only = on_hardware_only.then_some(eeprom.chip);
-    let Eeprom { key, chips, fragment, power_off_only, .. } = eeprom;
-    let job = WriteJob { key, chips, on_hardware_only, fragment, power_off_only, changes, copies, dry_run };
+    let Eeprom { key, chips, fragment, power_off_only, partner, .. } = eeprom;
+    let job = WriteJob {
+        key,
+        chips,
+        on_hardware_only,
+        fragment,
+        power_off_only,
+        changes,
+        copies,
+        dry_run,
+        partner,
+    };
     Ok((needs, Job::Write(job)))
 }
 
@@ -44,8 +54,8 @@ pub fn write(known: &Known, named: &str, request: WriteRequest, deadline: Durati
 pub fn mend(known: &Known, named: &str, what: Mend, deadline: Duration) -> Planned {
     let eeprom = writable(known, named)?;
     let needs = needs(&eeprom, true, deadline);
-    let Eeprom { key, chips, fragment, power_off_only, .. } = eeprom;
-    Ok((needs, Job::Mend(MendJob { key, chips, fragment, power_off_only, what })))
+    let Eeprom { key, chips, fragment, power_off_only, partner, .. } = eeprom;
+    Ok((needs, Job::Mend(MendJob { key, chips, fragment, power_off_only, partner, what })))
 }
 
 /// A job with what the queue has to know of it, or why there is none.

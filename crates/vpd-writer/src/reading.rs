@@ -61,7 +61,7 @@ fn no_second(job: &ReadJob) -> Refusal {
 }
 
 /// Why a chip gave nothing: as a copy among others, and as the answer to a call.
-struct Fault {
+pub(crate) struct Fault {
     outcome: Outcome,
     refusal: Refusal,
 }
@@ -84,7 +84,7 @@ fn open(path: &Path) -> Result<Eeprom, Fault> {
     })
 }
 
-fn read(path: &Path, fragment: &Fragment, wanted: WantedRecords<'_>) -> Result<Vpd, Fault> {
+pub(crate) fn read(path: &Path, fragment: &Fragment, wanted: WantedRecords<'_>) -> Result<Vpd, Fault> {
     let mut window = Window::new(open(path)?, fragment.offset, fragment.size);
     let shortfall = window.shortfall().map(|shortfall| format!(": {shortfall}")).unwrap_or_default();
     vpd_format::read(&mut window, &fragment.read_options(wanted)).map_err(|error| {

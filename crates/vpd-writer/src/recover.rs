@@ -1,6 +1,7 @@
 //! `vpd-writer --recover`: recovers, before anything reads EEPROMs, what a loss of power has interrupted. It knows no
 //! configuration and no bus: `vpd-select` may not have run.
 
+use crate::work::backup::Backups;
 use crate::work::journals::Journals;
 use crate::work::recovery::{Recovered, recover_one};
 use anyhow::Context as _;
@@ -44,7 +45,7 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     }
     let only = only.map(|key| EepromKey::parse(&key)).transpose().context(Exit::Usage)?;
     let state: PathBuf = folders::state().unwrap_or_else(|| root.join(STATE));
-    let journals = Journals::at(&state, RealDisk);
+    let (journals, backups) = (Journals::at(&state, RealDisk), Backups::at(&state, RealDisk));
     let unreadable = || format!("cannot read the journals in {}", state.display());
     let keys = match only {
         Some(key) => vec![key],
@@ -52,7 +53,7 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     };
     for key in keys {
         // Whether the chassis has power is not known yet, as there is no bus: such EEPROMs are left to the daemon.
-        log(&key, &recover_one(&key, &journals, false));
+        log(&key, &recover_one(&key, &journals, &backups, false));
     }
     Ok(Exit::Done)
 }

@@ -131,7 +131,10 @@ impl<'a> Arguments<'a> {
             writer::REPAIR => {
                 let (path, records, source): (&str, Vec<&str>, &str) = self.take()?;
                 let records = records.into_iter().map(record_to_write).collect::<Result<_, _>>()?;
-                Request::Mend(checked_path(path)?, Mend::Repair { records, source: source_of(source)? })
+                Request::Mend(
+                    checked_path(path)?,
+                    Mend::Repair { records, source: source_of(source)?, image: None },
+                )
             }
             writer::SCRUB => Request::Mend(self.path()?, Mend::Scrub),
             writer::BACKUP => Request::Mend(self.path()?, Mend::Backup),

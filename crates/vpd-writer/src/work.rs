@@ -6,10 +6,14 @@
 //! | [`journals`] | the journals on disk |
 //! | [`chips`] | the chips of a journal, locked |
 //! | [`write`] | keywords get other values |
+//! | [`mend`] | puts records and backups right |
+//! | [`backup`] | what is kept a second time |
 //! | [`recovery`] | finishes or takes back what was interrupted |
 
+pub mod backup;
 pub mod chips;
 pub mod journals;
+pub mod mend;
 pub mod recovery;
 pub mod write;
 

@@ -29,6 +29,7 @@ fn image() -> Vec<u8> {
 fn place() -> ChipPlace {
     ChipPlace {
         key: "8-0050".to_owned(),
+        fru: "8-0050".to_owned(),
         path: "/x".to_owned(),
         window: VpdWindow::default(),
         page_size: 128,

@@ -419,6 +419,7 @@ fn case(make: &Make, page_size: u32, offset: usize, chips: usize) -> Case {
         let cells = placed(&(make.old)(chip), offset);
         let place = ChipPlace {
             key: format!("{chip}-0050"),
+            fru: format!("{}-0050", chips - 1),
             path: format!("/sys/bus/i2c/devices/{chip}-0050/eeprom"),
             window: VpdWindow { offset: offset as u64, size: Some((cells.len() - offset - 37) as u64) },
             page_size,

@@ -147,7 +147,8 @@ fn location_codes_are_looked_at_before_anything_is_looked_up() {
 #[test]
 fn a_repair_names_records_and_a_source() {
     let repair = |records: &[&str], source: &str| asked(writer::REPAIR, &("/a", records, source));
-    let mend = |records, source| Request::Mend("/a".to_owned(), Mend::Repair { records, source });
+    let mend =
+        |records, source| Request::Mend("/a".to_owned(), Mend::Repair { records, source, image: None });
     assert_eq!(repair(&[], "").unwrap(), mend(vec![], None));
     let golden = repair(&["VINI"], "golden").unwrap();
     assert_eq!(golden, mend(vec![RecordName::VINI], Some(Copy::Golden)));

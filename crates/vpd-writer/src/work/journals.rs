@@ -92,7 +92,9 @@ impl<D: Disk + Clone> Journals<D> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 names => names?,
             };
-            keys.extend(names.iter().filter_map(|name| EepromKey::parse(name.strip_suffix(JOURNAL)?).ok()));
+            let is_own = |name: &&String| !folder.file(name).is_symlink();
+            let key = |name: &String| EepromKey::parse(name.strip_suffix(JOURNAL)?).ok();
+            keys.extend(names.iter().filter(is_own).filter_map(key));
         }
         keys.sort_unstable();
         keys.dedup();
@@ -103,9 +105,16 @@ impl<D: Disk + Clone> Journals<D> {
         [&self.journals, &self.copies]
     }
 
-    /// Whether an EEPROM has a journal.
+    /// Whether an EEPROM has a journal, or is part of another one's.
     pub fn has(&self, key: &EepromKey) -> bool {
-        self.folders().iter().any(|folder| folder.file(&name(key)).symlink_metadata().is_ok())
+        self.folders().iter().any(|folder| folder.file(&name(key)).exists())
+    }
+
+    /// The EEPROM whose journal has this one's change: itself, but for a backup that is written with what it keeps.
+    pub fn owner(&self, key: &EepromKey) -> EepromKey {
+        let target = std::fs::read_link(self.journals.file(&name(key))).ok();
+        let owner = target.and_then(|target| EepromKey::parse(target.to_str()?.strip_suffix(JOURNAL)?).ok());
+        owner.unwrap_or_else(|| key.clone())
     }
 
     /// The journal of an EEPROM, if there is one. One that is damaged was set aside: it was not durable, so nothing was
@@ -128,6 +137,7 @@ impl<D: Disk + Clone> Journals<D> {
     ///
     /// Errors: as the kernel says; the earlier one stays then. For a journal that was turned there is room in reserve.
     pub fn save(&self, key: &EepromKey, journal: &Journal) -> io::Result<()> {
+        self.link_others(key, journal)?;
         let file = File { lines: journal.to_text() };
         let saved = self.journals.save(&name(key), &file);
         match saved {
@@ -145,16 +155,44 @@ impl<D: Disk + Clone> Journals<D> {
     ///
     /// Errors: as the kernel says.
     pub fn drop(&self, key: &EepromKey) -> io::Result<()> {
-        // First the one that a copy of it may stand behind, or that would be believed when the power goes.
+        // A link to what is not there any more holds nothing up.
         for folder in self.folders() {
             if folder.file(&name(key)).symlink_metadata().is_ok() {
                 folder.remove(&name(key))?;
             }
         }
+        self.unlink_others(key);
         if let Ok(mut reserve) = self.reserve.lock() {
             reserve.take(&self.disk);
         }
         Ok(())
+    }
+
+    /// Other FRUs whose chips the journal has get a link to it under their own keys, so that their units wait too.
+    fn link_others(&self, key: &EepromKey, journal: &Journal) -> io::Result<()> {
+        for chip in &journal.chips {
+            let other = EepromKey::parse(&chip.fru).map_err(io::Error::other)?;
+            let path = self.journals.file(&name(&other));
+            let target = PathBuf::from(name(key));
+            if other == *key || std::fs::read_link(&path).is_ok_and(|found| found == target) {
+                continue;
+            }
+            if path.is_symlink() {
+                // To a journal that is settled.
+                self.disk.perform(&Step::RemoveFile(path.clone()))?;
+            }
+            self.disk.perform(&Step::Link { path, target })?;
+        }
+        Ok(())
+    }
+
+    fn unlink_others(&self, key: &EepromKey) {
+        let names = self.journals.names().unwrap_or_default();
+        for path in names.iter().map(|name| self.journals.file(name)) {
+            if std::fs::read_link(&path).is_ok_and(|target| target == Path::new(&name(key))) {
+                let _ = self.disk.perform(&Step::RemoveFile(path));
+            }
+        }
     }
 
     /// Keeps only what a journal says of redundant chips, and lets the EEPROM itself be read.
@@ -181,6 +219,7 @@ impl<D: Disk + Clone> Journals<D> {
                 self.disk.perform(&Step::SyncFolder(folder.path().to_owned()))?;
             }
         }
+        self.unlink_others(key);
         Ok(to)
     }
 
@@ -219,6 +258,7 @@ mod tests {
             direction: Direction::Forward,
             chips: vec![ChipChange {
                 key: "8-0050".to_owned(),
+                fru: "8-0050".to_owned(),
                 path: "/sys/bus/i2c/devices/8-0050/eeprom".to_owned(),
                 window: VpdWindow::default(),
                 page_size: 16,
@@ -232,6 +272,34 @@ mod tests {
 
     fn key(text: &str) -> EepromKey {
         EepromKey::parse(text).unwrap()
+    }
+
+    /// The same of another EEPROM.
+    fn of(key: &EepromKey) -> Journal {
+        let mut journal = Journal { key: key.to_string(), ..journal(1) };
+        journal.chips[0].fru = key.to_string();
+        journal
+    }
+
+    #[test]
+    fn the_units_of_all_fru_of_a_journal_wait_until_it_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::at(folder.path(), RealDisk);
+        journals.open().unwrap();
+        let mut both = journal(1);
+        both.chips.insert(0, of(&key("7-0050")).chips.remove(0));
+        for _ in 0..2 {
+            journals.save(&key("8-0050"), &both).unwrap();
+            assert!(folder.path().join("journals/7-0050.journal").exists());
+            assert_eq!(journals.keys().unwrap(), [key("8-0050")], "it is one journal");
+            assert!(journals.has(&key("7-0050")));
+            assert_eq!(journals.owner(&key("7-0050")), key("8-0050"));
+            journals.drop(&key("8-0050")).unwrap();
+            assert!(!journals.has(&key("7-0050")) && !folder.path().join("journals/7-0050.journal").exists());
+            // A link that a cut has left is to nothing, and is in the way of nothing.
+            let link = folder.path().join("journals/7-0050.journal");
+            std::os::unix::fs::symlink("12-0050.journal", link).unwrap();
+        }
     }
 
     #[test]
@@ -269,7 +337,7 @@ mod tests {
         journals.open().unwrap();
         assert_eq!(journals.keys().unwrap(), []);
         for name in ["spi12.0", "8-0050", "file:a board"] {
-            journals.save(&key(name), &journal(1)).unwrap();
+            journals.save(&key(name), &of(&key(name))).unwrap();
         }
         fs::write(folder.path().join("journals/README"), "x").unwrap();
         assert_eq!(journals.keys().unwrap(), [key("8-0050"), key("file:a board"), key("spi12.0")]);
@@ -289,7 +357,7 @@ mod tests {
         journals.open().unwrap();
         for number in 0..REJECTED_KEPT + 4 {
             let key = key(&format!("{number}-0050"));
-            journals.save(&key, &journal(1)).unwrap();
+            journals.save(&key, &of(&key)).unwrap();
             let kept = journals.reject(&key).unwrap();
             assert!(kept.ends_with(format!("rejected/{key}.rejected")) && kept.exists());
             assert!(!journals.has(&key));

@@ -1,5 +1,6 @@
 //! Finishes or takes back what a loss of power, a kill or a silent chip has interrupted.
 
+use super::backup::Backups;
 use super::chips::{Chips, LOCK_LIMIT};
 use super::journals::{Journals, Unusable};
 use device_io::{EepromError, ExclusiveEeprom};
@@ -7,7 +8,7 @@ use durable_state::Disk;
 use fru_publication::EepromKey;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vpd_transaction::{ChipEnd, Direction, Journal, recover};
+use vpd_transaction::{Check, ChipEnd, Direction, Journal, recover};
 
 /// What became of an EEPROM's journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,13 @@ impl Recovered {
 ///
 /// `is_off` tells whether the chassis has no power; a journal of an EEPROM that can be reached only then is left alone
 /// otherwise.
-pub fn recover_one<D: Disk + Clone>(key: &EepromKey, journals: &Journals<D>, is_off: bool) -> Recovered {
+pub fn recover_one<D: Disk + Clone>(
+    key: &EepromKey,
+    journals: &Journals<D>,
+    backups: &Backups<D>,
+    is_off: bool,
+) -> Recovered {
+    let key = &journals.owner(key);
     let journal = match journals.load(key) {
         Ok(None) => return Recovered::Nothing,
         Ok(Some(journal)) => journal,
@@ -69,8 +76,15 @@ pub fn recover_one<D: Disk + Clone>(key: &EepromKey, journals: &Journals<D>, is_
     let ends = recover(&mut journal, &mut chips);
     let names: Vec<&str> = journal.chips.iter().map(|chip| chip.key.as_str()).collect();
     let outcome = judge(&names, &ends, journal.direction);
-    if let (Recovered::Pending(why), Some(ChipEnd::New | ChipEnd::Old)) = (&outcome, ends.last()) {
+    if let Recovered::Pending(why) = &outcome
+        && only_copies_are_pending(key, &journal, &ends)
+    {
         return wait_for_copies(key, journals, journal, &ends, why);
+    }
+    if let (Recovered::Settled(_), Direction::Forward) = (&outcome, journal.direction)
+        && let Err(error) = follow(key, &journal, &mut chips, backups)
+    {
+        return Recovered::Pending(format!("the backup cannot follow: {error}"));
     }
     let settled = match outcome {
         Recovered::Settled(_) => journals.drop(key).map(|()| outcome),
@@ -80,6 +94,31 @@ pub fn recover_one<D: Disk + Clone>(key: &EepromKey, journals: &Journals<D>, is_
         other => Ok(other),
     };
     settled.unwrap_or_else(|error| Recovered::Pending(format!("its journal cannot be removed: {error}")))
+}
+
+/// Whether each FRU's own chip has arrived, and only those that stand in are missing.
+fn only_copies_are_pending<E>(key: &EepromKey, journal: &Journal, ends: &[ChipEnd<E>]) -> bool {
+    let mut chips = journal.chips.iter().zip(ends);
+    let is_here = |end: &ChipEnd<E>| matches!(end, ChipEnd::New | ChipEnd::Old);
+    chips.all(|(chip, end)| {
+        is_here(end) || (end.is_pending() && chip.key != chip.fru && chip.fru == key.as_str())
+    })
+}
+
+/// What is kept a second time of the EEPROM takes over what was written to it.
+fn follow<D: Disk + Clone>(
+    key: &EepromKey,
+    journal: &Journal,
+    chips: &mut Chips<'_, D>,
+    backups: &Backups<D>,
+) -> std::io::Result<()> {
+    let places = journal.chips.iter().zip(&mut chips.eeproms);
+    for (chip, eeprom) in places.filter(|(chip, _)| chip.key == key.as_str()) {
+        let (Check::Ipz(records), Some(eeprom)) = (&chip.check, eeprom) else { continue };
+        let records: Vec<_> = records.iter().map(|entry| entry.name).collect();
+        backups.follow_recovery(key, &records, chip.window, eeprom)?;
+    }
+    Ok(())
 }
 
 /// The EEPROM is whole; only for a redundant chip the journal is still needed.

@@ -1,5 +1,6 @@
 //! Keywords of an EEPROM get other values: all of them, in all copies, or none.
 
+use super::backup::{self, Backups};
 use super::chips::{Chips, LOCK_LIMIT};
 use super::journals::Journals;
 use crate::job::{KeywordChange, WriteJob, Written};
@@ -9,6 +10,7 @@ use device_io::{EepromError, ExclusiveEeprom};
 use durable_state::Disk;
 use fru_publication::{EepromKey, Fragment, WantedFormat};
 use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vpd_format::{Ecc, Format};
@@ -33,24 +35,52 @@ pub struct Outcome {
 ///
 /// Errors: those of the table in the service's README. After [`Cause::WriteFailure`] the EEPROM has its earlier content, or is
 /// pending, which [`Journals::has`] tells.
-pub fn perform<D: Disk + Clone>(job: &WriteJob, journals: &Journals<D>) -> Result<Outcome, Refusal> {
+pub fn perform<D: Disk + Clone>(
+    job: &WriteJob,
+    journals: &Journals<D>,
+    backups: &Backups<D>,
+) -> Result<Outcome, Refusal> {
     let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
-    let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
     let which = match (job.on_hardware_only, job.copies) {
         (Some(only), _) => Which::Only(only),
         (None, Copies::One) => Which::Only(0),
         (None, Copies::Both) => Which::All { goes_on: false },
         (None, Copies::GoOn) => Which::All { goes_on: true },
     };
-    change(&place, which, &edits, job.power_off_only, job.dry_run, journals)
+    let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
+    let mut groups = vec![Group { place, which, edits }];
+    // What is written to one chip alone is nothing else's.
+    let partner = job.partner.as_ref().filter(|_| job.on_hardware_only.is_none());
+    groups.extend(partner.and_then(|partner| backup::partner_group(partner, &groups[0].edits, which)));
+    let state = partner.filter(|partner| partner.other.is_none()).map(|partner| &partner.map);
+    let all = All { power_off_only: job.power_off_only, is_dry_run: job.dry_run, journals };
+    change(&groups, &all, |chips| match state {
+        Some(map) => backups.follow(&job.key, map, &groups[0].edits, place.window(), chips),
+        None => Ok(()),
+    })
 }
 
 /// An EEPROM with its copies.
+#[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) key: &'a EepromKey,
     /// The one that counts, then the one that stands in.
     pub(crate) chips: &'a [PathBuf],
     pub(crate) fragment: &'a Fragment,
+}
+
+/// What changes of one FRU.
+pub(crate) struct Group<'a> {
+    pub(crate) place: Place<'a>,
+    pub(crate) which: Which,
+    pub(crate) edits: Vec<Edit>,
+}
+
+/// What counts for all that changes together.
+pub(crate) struct All<'a, D> {
+    pub(crate) power_off_only: bool,
+    pub(crate) is_dry_run: bool,
+    pub(crate) journals: &'a Journals<D>,
 }
 
 /// Which chips change.
@@ -65,50 +95,73 @@ pub(crate) enum Which {
     },
 }
 
-/// Plans, journals and writes. Locks are held for all of it.
+/// Plans, journals and writes; the first group is the FRU that is written, and names the journal. Locks are held for all of it.
+///
+/// `before_settling` does what has to be durable before the journal goes; it is given the chip that counts of the first group.
+/// Where it fails the journal stays, and recovery does it.
 pub(crate) fn change<D: Disk + Clone>(
-    place: &Place<'_>,
-    which: Which,
-    edits: &[Edit],
-    power_off_only: bool,
-    is_dry_run: bool,
-    journals: &Journals<D>,
+    groups: &[Group<'_>],
+    all: &All<'_, D>,
+    before_settling: impl FnOnce(&mut ExclusiveEeprom) -> io::Result<()>,
 ) -> Result<Outcome, Refusal> {
-    if place.fragment.ecc == Ecc::Ignored {
-        return Err(Cause::UnsupportedRequest
-            .because("VPD that is read without its code (ecc = \"ignored\") is not written"));
+    let Some(main) = groups.first() else { return Ok(Outcome::default()) };
+    let (key, journals) = (main.place.key, all.journals);
+    let pending = || groups.iter().try_for_each(|group| not_pending(group.place.key, journals));
+    for group in groups {
+        if group.place.fragment.ecc == Ecc::Ignored {
+            return Err(Cause::UnsupportedRequest
+                .because("VPD that is read without its code (ecc = \"ignored\") is not written"));
+        }
     }
-    not_pending(place.key, journals)?;
-    let mut locked = Locked::open(place, which)?;
+    pending()?;
+    let deadline = Instant::now() + LOCK_LIMIT;
+    let mut locked = Vec::new();
+    for group in groups {
+        locked.push(Locked::open(group, deadline)?);
+    }
     // Again under the locks: another program may have begun one.
-    not_pending(place.key, journals)?;
-    let plans = locked.plan(place, edits)?;
-    let mut outcome = Outcome {
-        written: Written {
-            bytes: plans.last().map_or(0, |plan| plan.old_values.iter().map(Vec::len).sum()),
-            changed: plans.iter().map(changed_bytes).sum(),
-        },
-        old_values: plans.last().map(|plan| plan.old_values.clone()).unwrap_or_default(),
-        left_out: locked.left_out.take(),
-        writes: 0,
-    };
+    pending()?;
+    let (mut changes, mut eeproms, mut outcome) = (Vec::new(), Vec::new(), Outcome::default());
+    for (place, (locked, group)) in locked.into_iter().zip(groups).enumerate() {
+        let Planned { plans, eeproms: chips, left_out } = locked.plan(group)?;
+        outcome.left_out = outcome.left_out.or(left_out);
+        outcome.written.changed += plans.iter().map(changed_bytes).sum::<usize>();
+        if place == 0 {
+            outcome.old_values = plans.last().map(|plan| plan.old_values.clone()).unwrap_or_default();
+            outcome.written.bytes = outcome.old_values.iter().map(Vec::len).sum();
+        }
+        // Before what was planned earlier: the chip that counts of the first group is the last to be written.
+        changes.splice(0..0, plans.into_iter().map(|plan| plan.change));
+        eeproms.splice(0..0, chips.into_iter().map(Some));
+    }
     let mut journal = Journal {
-        key: place.key.to_string(),
-        power_off_only,
+        key: key.to_string(),
+        power_off_only: all.power_off_only,
         direction: Direction::Forward,
-        chips: plans.into_iter().map(|plan| plan.change).collect(),
+        chips: changes,
     };
-    if is_dry_run || journal.is_empty() {
+    let mut chips = Chips { eeproms, journals, key, writes: 0 };
+    if all.is_dry_run {
         return Ok(outcome);
     }
-    let eeproms = locked.in_order.into_iter().map(|chip| Some(chip.eeprom)).collect();
-    let mut chips = Chips { eeproms, journals, key: place.key, writes: 0 };
-    let result = carry_out(&mut journal, &mut chips);
+    let result = if journal.is_empty() { Ok(()) } else { carry_out(&mut journal, &mut chips) };
     outcome.writes = chips.writes;
-    match &result {
-        // Before the locks go: a reader must not find a journal of what is whole.
-        Ok(()) | Err(Failure::PutBack(_)) => settle(place.key, journals),
-        Err(_) => {}
+    let settles = match &result {
+        Ok(()) => match chips.eeproms.last_mut() {
+            Some(Some(main)) => before_settling(main),
+            _ => Ok(()),
+        },
+        Err(Failure::PutBack(_)) => Ok(()),
+        Err(failure) => return Err(super::failed(failure)),
+    };
+    // Before the locks go: a reader must not find a journal of what is whole.
+    match settles {
+        Ok(()) if journal.is_empty() => {}
+        Ok(()) => settle(key, journals),
+        Err(error) if journal.is_empty() => {
+            return Err(Cause::JournalUnwritable.because(format!("the backup cannot be written: {error}")));
+        }
+        Err(error) => log::error!("the backup is written when the write is recovered: {error} fru={key}"),
     }
     result.map(|()| outcome).map_err(|failure| super::failed(&failure))
 }
@@ -142,11 +195,10 @@ fn edit(change: &KeywordChange) -> Edit {
     }
 }
 
-/// Chips that are locked, in the order of writing: copies first.
+/// Chips of one FRU that are locked, the one that counts first.
 struct Locked {
-    in_order: Vec<LockedChip>,
+    chips: Vec<LockedChip>,
     left_out: Option<String>,
-    goes_on: bool,
 }
 
 struct LockedChip {
@@ -156,30 +208,29 @@ struct LockedChip {
     eeprom: ExclusiveEeprom,
 }
 
+/// Plans and chips of one FRU, in the order of writing.
+struct Planned {
+    plans: Vec<ChipPlan>,
+    eeproms: Vec<ExclusiveEeprom>,
+    left_out: Option<String>,
+}
+
 impl Locked {
     /// Locks first the chip that counts, as readers do.
-    fn open(place: &Place<'_>, which: Which) -> Result<Self, Refusal> {
-        let deadline = Instant::now() + LOCK_LIMIT;
-        let mut locked = Self { in_order: Vec::new(), left_out: None, goes_on: false };
-        let wanted: Vec<usize> = match which {
+    fn open(group: &Group<'_>, deadline: Instant) -> Result<Self, Refusal> {
+        let place = &group.place;
+        let mut locked = Self { chips: Vec::new(), left_out: None };
+        let wanted: Vec<usize> = match group.which {
             Which::Only(only) => vec![only],
-            Which::All { goes_on } => {
-                locked.goes_on = goes_on;
-                (0..place.chips.len()).collect()
-            }
+            Which::All { .. } => (0..place.chips.len()).collect(),
         };
         for chip in wanted {
             let path = place.chips.get(chip).ok_or_else(|| {
                 Cause::InvalidArgument.because(format!("{} has no redundant EEPROM", place.key))
             })?;
             match ExclusiveEeprom::open(path, deadline) {
-                Ok(eeprom) => {
-                    locked.in_order.insert(0, LockedChip { place: chip, path: path.clone(), eeprom })
-                }
-                Err(error) => {
-                    let refusal = not_locked(&error);
-                    locked.leave_out(chip, which, refusal)?;
-                }
+                Ok(eeprom) => locked.chips.push(LockedChip { place: chip, path: path.clone(), eeprom }),
+                Err(error) => locked.leave_out(chip, group.which, not_locked(&error))?,
             }
         }
         Ok(locked)
@@ -187,44 +238,35 @@ impl Locked {
 
     /// Goes on without a redundant chip, where that is allowed.
     fn leave_out(&mut self, chip: usize, which: Which, refusal: Refusal) -> Result<(), Refusal> {
-        let is_copy = chip > 0 && matches!(which, Which::All { .. });
-        if is_copy && self.goes_on {
+        let Which::All { goes_on } = which else { return Err(refusal) };
+        if chip == 0 {
+            return Err(refusal);
+        }
+        if goes_on {
             self.left_out = Some(refusal.text);
             return Ok(());
         }
-        let what = if is_copy { "the redundant EEPROM, so nothing was written: " } else { "" };
-        Err(refusal.cause.because(format!("{what}{}", refusal.text)))
+        let text = format!("the redundant EEPROM failed, so nothing was written: {}", refusal.text);
+        Err(refusal.cause.because(text))
     }
 
-    /// Plans each chip; in the order of writing.
-    fn plan(&mut self, place: &Place<'_>, edits: &[Edit]) -> Result<Vec<ChipPlan>, Refusal> {
-        let which = if self.in_order.len() > 1 || self.left_out.is_some() {
-            Which::All { goes_on: self.goes_on }
-        } else {
-            Which::Only(0)
-        };
-        // The one that counts says first what is wrong with the call.
-        let mut plans: Vec<(usize, ChipPlan)> = Vec::new();
-        let mut kept = Vec::new();
-        for mut chip in std::mem::take(&mut self.in_order).into_iter().rev() {
+    /// Plans each chip. The one that counts says first what is wrong with the call.
+    fn plan(mut self, group: &Group<'_>) -> Result<Planned, Refusal> {
+        let (mut plans, mut eeproms) = (Vec::new(), Vec::new());
+        for mut chip in std::mem::take(&mut self.chips) {
             // What a caller expects, the EEPROM that counts is to hold.
-            let is_copy = chip.place > 0 && matches!(which, Which::All { .. });
-            let edits: Vec<Edit> = edits
-                .iter()
-                .map(|edit| if is_copy { without_expectation(edit) } else { edit.clone() })
-                .collect();
-            match plan_chip(&mut chip.eeprom, &place.of(&chip.path, chip.place), &edits) {
+            let is_copy = chip.place > 0 && matches!(group.which, Which::All { .. });
+            let edit = |edit: &Edit| if is_copy { without_expectation(edit) } else { edit.clone() };
+            let edits: Vec<Edit> = group.edits.iter().map(edit).collect();
+            match plan_chip(&mut chip.eeprom, &group.place.of(&chip.path, chip.place), &edits) {
                 Ok(plan) => {
-                    plans.push((chip.place, plan));
-                    kept.push(chip);
+                    plans.insert(0, plan);
+                    eeproms.insert(0, chip.eeprom);
                 }
-                Err(error) => self.leave_out(chip.place, which, super::refused(error))?,
+                Err(error) => self.leave_out(chip.place, group.which, super::refused(error))?,
             }
         }
-        kept.reverse();
-        plans.reverse();
-        self.in_order = kept;
-        Ok(plans.into_iter().map(|(_, plan)| plan).collect())
+        Ok(Planned { plans, eeproms, left_out: self.left_out })
     }
 }
 
@@ -242,14 +284,20 @@ fn without_expectation(edit: &Edit) -> Edit {
 }
 
 impl Place<'_> {
+    /// The part of each chip that has the VPD.
+    pub(crate) fn window(&self) -> VpdWindow {
+        VpdWindow { offset: self.fragment.offset, size: self.fragment.size }
+    }
+
     /// What is known of one of the chips.
     pub(crate) fn of(&self, path: &Path, chip: usize) -> ChipPlace {
         let fragment = self.fragment;
         let redundant = fragment.redundant.as_ref().filter(|_| chip > 0);
         ChipPlace {
             key: redundant.unwrap_or(self.key).to_string(),
+            fru: self.key.to_string(),
             path: path.to_string_lossy().into_owned(),
-            window: VpdWindow { offset: fragment.offset, size: fragment.size },
+            window: self.window(),
             page_size: fragment.page_size.unwrap_or(DEFAULT_PAGE),
             format: match fragment.format {
                 WantedFormat::Auto => None,

@@ -12,6 +12,7 @@ const CARD: &str = include_str!("../../../../../tests/data/vpd/card.toml");
 struct Bed {
     folder: TempDir,
     journals: Journals<RealDisk>,
+    backups: Backups<RealDisk>,
 }
 
 fn key() -> EepromKey {
@@ -23,7 +24,8 @@ impl Bed {
         let folder = tempfile::tempdir().unwrap();
         let journals = Journals::at(folder.path(), RealDisk);
         journals.open().unwrap();
-        let bed = Self { folder, journals };
+        let backups = Backups::at(folder.path(), RealDisk);
+        let bed = Self { folder, journals, backups };
         for chip in bed.chips() {
             fs::write(chip, vpd_builder::build(CARD).unwrap()).unwrap();
         }
@@ -55,11 +57,12 @@ impl Bed {
             }],
             copies: Copies::Both,
             dry_run: false,
+            partner: None,
         }
     }
 
     fn write(&self, job: &WriteJob) -> Result<Outcome, Cause> {
-        perform(job, &self.journals).map_err(|refusal| {
+        perform(job, &self.journals, &self.backups).map_err(|refusal| {
             assert!(!refusal.text.is_empty());
             refusal.cause
         })
@@ -197,8 +200,8 @@ fn a_pending_write_refuses_the_next_one_until_it_is_recovered() {
     let job = bed.job(NEW);
     let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
     let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
-    let mut locked = Locked::open(&place, Which::All { goes_on: false }).unwrap();
-    let plans = locked.plan(&place, &edits).unwrap();
+    let group = Group { place, which: Which::All { goes_on: false }, edits };
+    let Planned { plans, eeproms, .. } = Locked::open(&group, Instant::now()).unwrap().plan(&group).unwrap();
     assert_eq!(plans.iter().map(|plan| plan.change.key.as_str()).collect::<Vec<_>>(), ["9-0050", "8-0050"]);
     let journal = Journal {
         key: key().to_string(),
@@ -206,22 +209,25 @@ fn a_pending_write_refuses_the_next_one_until_it_is_recovered() {
         direction: Direction::Forward,
         chips: plans.into_iter().map(|plan| plan.change).collect(),
     };
-    drop(locked);
+    drop(eeproms);
     bed.journals.save(&key(), &journal).unwrap();
     assert_eq!(bed.write(&bed.job(b"ZWJW00000008")), Err(Cause::Unavailable));
-    assert!(matches!(recover_one(&key(), &bed.journals, false), Recovered::Pending(_)), "the chassis is on");
+    assert!(
+        matches!(recover_one(&key(), &bed.journals, &bed.backups, false), Recovered::Pending(_)),
+        "the chassis is on"
+    );
     // The redundant chip is away: the other one is whole, and can be read.
     let (here, away) = (&bed.chips()[1], bed.folder.path().join("away"));
     fs::rename(here, &away).unwrap();
-    assert!(matches!(recover_one(&key(), &bed.journals, true), Recovered::CopyPending(_)));
+    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::CopyPending(_)));
     assert!(holds(&fs::read(&bed.chips()[0]).unwrap(), NEW));
     assert!(!bed.folder.path().join("journals/8-0050.journal").exists(), "no unit waits");
     assert_eq!(bed.journals.keys().unwrap(), [key()]);
     assert_eq!(bed.write(&bed.job(b"ZWJW00000008")), Err(Cause::Unavailable));
     fs::rename(&away, here).unwrap();
-    assert!(matches!(recover_one(&key(), &bed.journals, true), Recovered::Settled(_)));
+    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::Settled(_)));
     assert!(bed.bytes().iter().all(|bytes| holds(bytes, NEW)));
-    assert_eq!(recover_one(&key(), &bed.journals, true), Recovered::Nothing);
+    assert_eq!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::Nothing);
     bed.write(&bed.job(b"ZWJW00000008")).unwrap();
 }
 
@@ -231,9 +237,9 @@ fn another_part_is_left_alone_and_its_journal_is_kept_aside() {
     let job = bed.job(NEW);
     let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
     let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
-    let mut locked = Locked::open(&place, Which::Only(0)).unwrap();
-    let plans = locked.plan(&place, &edits).unwrap();
-    drop(locked);
+    let group = Group { place, which: Which::Only(0), edits };
+    let Planned { plans, eeproms, .. } = Locked::open(&group, Instant::now()).unwrap().plan(&group).unwrap();
+    drop(eeproms);
     let journal = Journal {
         key: key().to_string(),
         power_off_only: false,
@@ -243,7 +249,8 @@ fn another_part_is_left_alone_and_its_journal_is_kept_aside() {
     bed.journals.save(&key(), &journal).unwrap();
     let other = vpd_builder::build(&CARD.replace("YVIV", "QQQQ")).unwrap();
     fs::write(&bed.chips()[0], &other).unwrap();
-    let Recovered::Rejected { kept: Some(kept), .. } = recover_one(&key(), &bed.journals, true) else {
+    let Recovered::Rejected { kept: Some(kept), .. } = recover_one(&key(), &bed.journals, &bed.backups, true)
+    else {
         panic!()
     };
     assert!(kept.exists() && !bed.journals.has(&key()));

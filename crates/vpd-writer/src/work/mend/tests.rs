@@ -1,0 +1,278 @@
+use super::*;
+use crate::job::PartnerEeprom;
+use crate::work::recovery::{Recovered, recover_one};
+use durable_state::RealDisk;
+use std::fs;
+use std::sync::{Arc, LazyLock};
+use system_index::Backup;
+use tempfile::TempDir;
+use vpd_format::{KeywordName, ReadOptions};
+
+const CARD: &str = include_str!("../../../../../tests/data/vpd/card.toml");
+const VINI: RecordName = RecordName::VINI;
+const SN: KeywordName = KeywordName(*b"SN");
+
+struct Bed {
+    folder: TempDir,
+    journals: Journals<RealDisk>,
+    backups: Backups<RealDisk>,
+}
+
+fn key() -> EepromKey {
+    EepromKey::parse("8-0050").unwrap()
+}
+
+fn serial(bytes: &[u8]) -> Option<Vec<u8>> {
+    let vpd = vpd_format::read(&mut Bytes(bytes), &ReadOptions::default()).unwrap();
+    value_in(&vpd, VINI, SN)
+}
+
+impl Bed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::at(folder.path(), RealDisk);
+        let backups = Backups::at(folder.path(), RealDisk);
+        journals.open().unwrap();
+        backups.open().unwrap();
+        let bed = Self { folder, journals, backups };
+        for chip in ["primary", "redundant", "other"] {
+            bed.put(chip, &image());
+        }
+        bed
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    fn means(&self) -> Means<'_, RealDisk> {
+        Means { state: self.folder.path(), journals: &self.journals, backups: &self.backups }
+    }
+
+    fn job(&self, what: Mend, partner: Option<Partner>) -> MendJob {
+        let text = "redundant = \"9-0050\"\n[[object]]\npath = \"/x\"\nrecords = \"all\"\n";
+        MendJob {
+            key: key(),
+            chips: ["primary", "redundant"].map(|name| self.path(name)).to_vec(),
+            fragment: Arc::new(Fragment::parse(text).unwrap()),
+            power_off_only: false,
+            partner,
+            what,
+        }
+    }
+
+    fn mend(&self, what: Mend) -> Result<Outcome, Refusal> {
+        perform(&self.job(what, None), &self.means())
+    }
+
+    /// The serial number is kept in the state, or in another EEPROM under another name.
+    fn partner(&self, in_other: bool) -> Partner {
+        let text = "source = \"8-0050\"\n[[keywords]]\nrecord = \"VINI\"\nkeyword = \"SN\"\n\
+                    default = [32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32]\nevent = true\n";
+        let map: Backup = toml::from_str(text).unwrap();
+        let text = "[[object]]\npath = \"/y\"\n";
+        let other = in_other.then(|| PartnerEeprom {
+            key: EepromKey::parse("7-0050").unwrap(),
+            chips: vec![self.path("other")],
+            fragment: Arc::new(Fragment::parse(text).unwrap()),
+        });
+        Partner { map: Arc::new(map), is_backup: false, other }
+    }
+}
+
+fn image() -> Vec<u8> {
+    static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| vpd_builder::build(CARD).unwrap());
+    IMAGE.clone()
+}
+
+fn with_serial(serial: &str) -> Vec<u8> {
+    let at = CARD.find("YVIV").unwrap();
+    vpd_builder::build(&CARD.replace(&CARD[at..at + 12], serial)).unwrap()
+}
+
+fn damaged_image() -> Vec<u8> {
+    let mut bytes = image();
+    let at = bytes.windows(4).position(|window| window == b"YVIV").unwrap();
+    bytes[at..at + 12].fill(0x11);
+    bytes
+}
+
+fn repair(source: Option<Copy>) -> Mend {
+    Mend::Repair { records: Vec::new(), source, image: None }
+}
+
+#[test]
+fn a_damaged_record_is_replaced_as_a_whole_from_the_other_chip() {
+    for name in ["primary", "redundant"] {
+        let bed = Bed::new();
+        bed.put(name, &damaged_image());
+        let outcome = bed.mend(repair(None)).unwrap();
+        assert!(outcome.written.changed > 0);
+        assert_eq!((bed.bytes("primary"), bed.bytes("redundant")), (image(), image()));
+        assert_eq!(bed.mend(repair(None)).unwrap().writes, 0, "nothing to repair");
+    }
+}
+
+#[test]
+fn without_a_good_copy_nothing_is_repaired() {
+    let bed = Bed::new();
+    bed.put("primary", &damaged_image());
+    bed.put("redundant", &damaged_image());
+    assert_eq!(bed.mend(repair(None)).unwrap_err().cause, Cause::EccCheckFailed);
+    assert_eq!(bed.mend(repair(Some(Copy::Backup))).unwrap_err().cause, Cause::EccCheckFailed);
+    assert_eq!(bed.bytes("primary"), damaged_image());
+    // From an image that lies beside it, one of the caller's, or the backup.
+    fs::create_dir(bed.path("golden")).unwrap();
+    bed.put("golden/8-0050.bin", &image());
+    bed.mend(repair(None)).unwrap();
+    assert_eq!((bed.bytes("primary"), bed.bytes("redundant")), (image(), image()));
+    bed.put("primary", &damaged_image());
+    let of_caller =
+        Mend::Repair { records: vec![VINI], source: None, image: Some(with_serial("GOLDEN000001")) };
+    bed.mend(of_caller).unwrap();
+    assert_eq!(serial(&bed.bytes("redundant")).unwrap(), b"GOLDEN000001");
+    let useless = Mend::Repair { records: vec![VINI], source: None, image: Some(vec![1, 2, 3]) };
+    assert_eq!(bed.mend(useless).unwrap_err().cause, Cause::InvalidVpd);
+}
+
+#[test]
+fn the_backup_repairs_a_record_that_no_chip_has() {
+    let bed = Bed::new();
+    perform(&bed.job(Mend::Backup, Some(bed.partner(false))), &bed.means()).unwrap();
+    bed.put("primary", &damaged_image());
+    bed.put("redundant", &damaged_image());
+    bed.mend(repair(None)).unwrap();
+    assert_eq!((bed.bytes("primary"), bed.bytes("redundant")), (image(), image()));
+}
+
+#[test]
+fn what_the_code_corrects_is_written_back_and_both_chips_say_the_same_again() {
+    let bed = Bed::new();
+    let mut flipped = image();
+    let at = flipped.windows(4).position(|window| window == b"YVIV").unwrap();
+    flipped[at] ^= 1;
+    bed.put("primary", &flipped);
+    bed.put("redundant", &with_serial("OTHER0000001"));
+    bed.mend(Mend::Scrub).unwrap();
+    assert_eq!((bed.bytes("primary"), bed.bytes("redundant")), (image(), image()));
+    assert_eq!(bed.mend(Mend::Scrub).unwrap().writes, 0);
+}
+
+#[test]
+fn backup_and_restore_go_both_ways_into_the_state_and_into_another_eeprom() {
+    for in_other in [false, true] {
+        let bed = Bed::new();
+        let run = |what| perform(&bed.job(what, Some(bed.partner(in_other))), &bed.means());
+        bed.put("primary", &with_serial("SOURCE000001"));
+        bed.put("redundant", &with_serial("SOURCE000001"));
+        run(Mend::Backup).unwrap();
+        if in_other {
+            assert_eq!(serial(&bed.bytes("other")).unwrap(), b"SOURCE000001");
+        }
+        bed.put("primary", &with_serial("LOST00000001"));
+        run(Mend::Restore).unwrap();
+        assert_eq!(serial(&bed.bytes("primary")).unwrap(), b"SOURCE000001", "{in_other}");
+    }
+    let bed = Bed::new();
+    assert_eq!(bed.mend(Mend::Backup).unwrap_err().cause, Cause::InvalidArgument);
+}
+
+#[test]
+fn a_blank_value_is_restored_at_boot_and_a_conflict_is_told_and_left() {
+    for in_other in [false, true] {
+        let bed = Bed::new();
+        let settle = || {
+            let job = bed.job(Mend::Restore, Some(bed.partner(in_other)));
+            settle_backup(&job, &bed.means(), Wish::Table).unwrap()
+        };
+        bed.put("other", &with_serial("            "));
+        let first = settle();
+        assert!(first.conflicts.is_empty() && first.not_set.is_empty());
+        assert_eq!(settle().outcome.writes, 0);
+        // The planar was replaced by one that was never programmed.
+        for name in ["primary", "redundant"] {
+            bed.put(name, &with_serial("            "));
+        }
+        settle();
+        assert_eq!((bed.bytes("primary"), bed.bytes("redundant")), (image(), image()), "{in_other}");
+        // Another one that was: its own values stay.
+        bed.put("primary", &with_serial("ELSE00000001"));
+        let conflict = settle();
+        assert_eq!(conflict.conflicts[0].0, "VINI.SN");
+        assert_eq!(
+            (conflict.outcome.writes, serial(&bed.bytes("primary")).unwrap()),
+            (0, b"ELSE00000001".to_vec())
+        );
+    }
+    let bed = Bed::new();
+    for name in ["primary", "redundant", "other"] {
+        bed.put(name, &with_serial("            "));
+    }
+    let job = bed.job(Mend::Restore, Some(bed.partner(true)));
+    assert_eq!(settle_backup(&job, &bed.means(), Wish::Table).unwrap().not_set, ["VINI.SN"]);
+}
+
+/// A write, cut by the disk at each of its steps; then recovery.
+#[test]
+fn eeprom_and_backup_agree_after_a_cut_write_and_its_recovery() {
+    use crate::job::{KeywordChange, WriteJob};
+    use crate::work::write;
+    use durable_state::simulation::every_cut;
+    let cuts = every_cut(
+        |folder| {
+            for name in ["primary", "redundant"] {
+                fs::write(folder.join(name), image()).unwrap();
+            }
+            Journals::at(folder, RealDisk).open().unwrap();
+            let backups = Backups::at(folder, RealDisk);
+            backups.open().unwrap();
+            let vpd = vpd_format::read(&mut Bytes(&image()), &ReadOptions::default()).unwrap();
+            let bed = Bed::new();
+            let mut kept = Kept::default();
+            kept.take(&vpd, &bed.partner(false).map.keywords);
+            backups.save(&key(), &kept).unwrap();
+        },
+        |folder, disk| {
+            let bed = Bed::new();
+            let MendJob { key, fragment, partner, .. } = bed.job(Mend::Backup, Some(bed.partner(false)));
+            let job = WriteJob {
+                key,
+                chips: ["primary", "redundant"].map(|name| folder.join(name)).to_vec(),
+                on_hardware_only: None,
+                fragment,
+                power_off_only: false,
+                changes: vec![KeywordChange {
+                    record: Some(VINI),
+                    keyword: SN,
+                    value: b"NEW000000001".to_vec(),
+                    pad: None,
+                    expected: None,
+                }],
+                copies: Default::default(),
+                dry_run: false,
+                partner,
+            };
+            write::perform(&job, &Journals::at(folder, &disk), &Backups::at(folder, &disk)).is_ok()
+        },
+        |folder, cut, was_answered| {
+            let (journals, backups) = (Journals::at(folder, RealDisk), Backups::at(folder, RealDisk));
+            let recovered = recover_one(&key(), &journals, &backups, true);
+            assert!(matches!(recovered, Recovered::Settled(_) | Recovered::Nothing), "{cut:?} {recovered:?}");
+            let value = serial(&fs::read(folder.join("primary")).unwrap()).unwrap();
+            assert_eq!(serial(&fs::read(folder.join("redundant")).unwrap()).unwrap(), value, "{cut:?}");
+            let kept = backups.load(&key()).unwrap();
+            assert_eq!(kept.value(VINI, SN), Some(&value[..]), "{cut:?}");
+            assert!(!was_answered || value == b"NEW000000001", "{cut:?}");
+            assert_eq!(journals.keys().unwrap(), []);
+        },
+    );
+    assert!(cuts > 20, "{cuts}");
+}
