@@ -1,7 +1,33 @@
+use crate::IndexError;
 use fru_publication::EepromKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use vpd_format::{KeywordName, RecordName};
+
+/// Which keywords of a system's EEPROMs are kept a second time.
+///
+/// Shape: TOML, `[[backup]]`; a file of its own, without which nothing is kept and no unit starts for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Backups {
+    /// One for each pair of EEPROMs, or EEPROM of which the service keeps keywords itself.
+    #[serde(default)]
+    pub backup: Vec<Backup>,
+}
+
+impl Backups {
+    /// Reads the text.
+    ///
+    /// Errors: [`IndexError::Syntax`].
+    pub fn parse(text: &str) -> Result<Self, IndexError> {
+        crate::parse(text)
+    }
+
+    /// Writes the text.
+    pub fn to_text(&self) -> String {
+        crate::text_of(self)
+    }
+}
 
 /// Which keywords of an EEPROM are kept a second time, and where.
 ///

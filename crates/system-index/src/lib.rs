@@ -23,7 +23,7 @@ mod slot;
 mod system;
 pub mod units;
 
-pub use backup::{BackedUp, Backup};
+pub use backup::{BackedUp, Backup, Backups};
 pub use eeproms::{Chip, Eeproms};
 pub use identity::{HardwareLevel, IdentityError, SystemName, SystemType};
 pub use locations::{Enclosure, LocatedObject, Locations, NodeNaming, Whereabouts};

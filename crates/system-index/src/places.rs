@@ -46,6 +46,11 @@ pub fn locations(system: &Path) -> PathBuf {
     system.join("locations.toml")
 }
 
+/// What is kept a second time, in a system's folder.
+pub fn backups(system: &Path) -> PathBuf {
+    system.join("backups.toml")
+}
+
 /// The link to the folder of the chosen system.
 pub fn active(root: &Path) -> PathBuf {
     root.join(RUN).join("active")

@@ -1,10 +1,10 @@
-use crate::{Backup, IndexError, Mux, Parser, Poll, parse, text_of};
+use crate::{IndexError, Mux, Parser, Poll, parse, text_of};
 use fru_publication::EepromKey;
 use serde::{Deserialize, Serialize};
 
 /// The EEPROMs of one system.
 ///
-/// Shape: TOML, one table `[[fru]]` per EEPROM, then those of multiplexers and backups.
+/// Shape: TOML, one table `[[fru]]` per EEPROM, then those of multiplexers.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SystemIndex {
@@ -17,9 +17,6 @@ pub struct SystemIndex {
     /// Which buses are one wire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mux: Vec<Mux>,
-    /// Which keywords are kept a second time.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub backup: Vec<Backup>,
 }
 
 /// One EEPROM of a system.

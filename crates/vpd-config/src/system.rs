@@ -15,8 +15,8 @@ use service_config::SourceFile;
 use std::collections::BTreeMap;
 use std::path::Path;
 use system_index::{
-    Action, Backup, LocatedObject, Locations, Mux, Parser, Slot, Step, SystemEeprom, SystemFru, SystemIndex,
-    SystemName, places,
+    Action, Backup, Backups, LocatedObject, Locations, Mux, Parser, Slot, Step, SystemEeprom, SystemFru,
+    SystemIndex, SystemName, places,
 };
 use toml::{Table, Value};
 use vpd_format::Format;
@@ -365,12 +365,8 @@ impl System {
             .frus
             .iter()
             .map(|(key, fru)| SystemFru { system: self.names(key), ..fru.indexed(key, parser(key, fru)) });
-        let index = SystemIndex {
-            own_inventory: self.own_inventory,
-            fru: fru.collect(),
-            mux: self.muxes.clone(),
-            backup: self.backups.clone(),
-        };
+        let index =
+            SystemIndex { own_inventory: self.own_inventory, fru: fru.collect(), mux: self.muxes.clone() };
         let mut outputs = Outputs::from([(places::system_index(&folder), index.to_text())]);
         outputs.extend(self.frus.iter().map(|(key, fru)| (places::fragment(&folder, key), fru.text.clone())));
         let slots = self
@@ -380,6 +376,10 @@ impl System {
         outputs.extend(slots);
         if !self.locations.object.is_empty() {
             outputs.insert(places::locations(&folder), self.locations.to_text());
+        }
+        if !self.backups.is_empty() {
+            let backups = Backups { backup: self.backups.clone() };
+            outputs.insert(places::backups(&folder), backups.to_text());
         }
         if !self.start.is_empty() {
             let start = Slot { before_collection: self.start.clone(), ..Slot::default() };

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use system_index::{Backup, Eeproms, Locations, Moment, SystemFru, SystemIndex, places};
+use system_index::{Backup, Backups, Eeproms, Locations, Moment, SystemFru, SystemIndex, places};
 
 /// The system of this boot. Empty where none was chosen.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Known {
     active: PathBuf,
     /// Its EEPROMs.
     index: SystemIndex,
+    /// What is kept of them a second time.
+    backups: Backups,
     /// By what they are named.
     eeproms: Eeproms,
     /// Where its objects are.
@@ -62,6 +64,10 @@ impl Known {
                 Ok(fragment) => known.eeproms.add(&fru.key, &fragment),
                 Err(refusal) => log::warn!("left out: {refusal} fru={}", fru.key),
             }
+        }
+        if let Some(text) = text_of(&places::backups(&known.active)).context(Exit::Configuration)? {
+            let backups = Backups::parse(&text).with_context(|| known.active.display().to_string());
+            known.backups = backups.context(Exit::Configuration)?;
         }
         if let Some(text) = text_of(&places::locations(&known.active)).context(Exit::Configuration)? {
             let locations = Locations::parse(&text).with_context(|| known.active.display().to_string());
@@ -112,7 +118,7 @@ impl Known {
     /// Where keywords of an EEPROM are kept a second time, or what it keeps of another one.
     fn partner(&self, key: &EepromKey) -> Result<Option<Partner>, Refusal> {
         let concerns = |backup: &&Backup| backup.source == *key || backup.destination.as_ref() == Some(key);
-        let Some(map) = self.index.backup.iter().find(concerns) else { return Ok(None) };
+        let Some(map) = self.backups.backup.iter().find(concerns) else { return Ok(None) };
         let is_backup = map.source != *key;
         let other = if is_backup { Some(&map.source) } else { map.destination.as_ref() };
         let other = other.map(|other| -> Result<PartnerEeprom, Refusal> {
@@ -124,7 +130,7 @@ impl Known {
 
     /// Keys of EEPROMs of which keywords are kept a second time.
     pub fn backed_up(&self) -> Vec<EepromKey> {
-        self.index.backup.iter().map(|backup| backup.source.clone()).collect()
+        self.backups.backup.iter().map(|backup| backup.source.clone()).collect()
     }
 
     /// The chips of an EEPROM, first the one that counts, their wires, and how they are read.

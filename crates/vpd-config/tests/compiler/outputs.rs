@@ -319,7 +319,7 @@ fn an_eeprom_that_is_no_fru_is_asked_for_the_system_and_neither_waited_for_nor_r
 }
 
 #[test]
-fn buses_behind_a_mux_are_read_in_one_lane_and_the_index_has_wires_and_backups() {
+fn buses_behind_a_mux_are_read_in_one_lane_and_wires_and_backups_are_written_down() {
     let system = answers("50001001")
         + "[[mux]]\nat = \"4-0070\"\nbuses = [20, 21]\n[[backup]]\nsource = \"8-0050\"\ndestination = \"7-0050\"\n\
            keywords = [{ record = \"VCEN\", keyword = \"SE\", backup-record = \"VSBK\", default = [32] }]\n"
@@ -330,8 +330,11 @@ fn buses_behind_a_mux_are_read_in_one_lane_and_the_index_has_wires_and_backups()
     assert!(after("21-0050").contains("After=ipz-vpd-parser@20\\x2d0050.service\n"), "{}", after("21-0050"));
     assert!(!after("8-0050").contains("After=ipz") && !after("7-0050").contains("After=ipz"));
     let index = text(&files, "usr/share/vivianite/vpd/systems/one/index.toml");
-    let end = "[[mux]]\nat = \"4-0070\"\nbuses = [20, 21]\n\n[[backup]]\nsource = \"8-0050\"\ndestination = \"7-0050\"\n\n\
-               [[backup.keywords]]\nrecord = \"VCEN\"\nkeyword = \"SE\"\nbackup-record = \"VSBK\"\ndefault = [32]\n";
+    let end = "[[mux]]\nat = \"4-0070\"\nbuses = [20, 21]\n";
     assert!(index.ends_with(end), "{index}");
-    assert!(system_index::SystemIndex::parse(index).is_ok());
+    let backups = text(&files, "usr/share/vivianite/vpd/systems/one/backups.toml");
+    let end = "[[backup]]\nsource = \"8-0050\"\ndestination = \"7-0050\"\n\n\
+               [[backup.keywords]]\nrecord = \"VCEN\"\nkeyword = \"SE\"\nbackup-record = \"VSBK\"\ndefault = [32]\n";
+    assert!(backups.ends_with(end), "{backups}");
+    assert!(system_index::SystemIndex::parse(index).is_ok() && system_index::Backups::parse(backups).is_ok());
 }
