@@ -43,6 +43,12 @@ pub enum EepromError {
         /// The path.
         path: PathBuf,
     },
+    /// Readers or a writer held it as long as it was waited for.
+    #[error("{} is being read or written", .path.display())]
+    InUse {
+        /// The path.
+        path: PathBuf,
+    },
 }
 
 impl Eeprom {
@@ -56,8 +62,25 @@ impl Eeprom {
         let unreadable = |source| EepromError::Unreadable { path: path.to_owned(), source };
         let file = open_regular(path, OpenOptions::new().read(true))?;
         let size = file.metadata().map_err(unreadable)?.len();
-        lock(&file, path, limit)?;
+        lock(&file, path, limit, File::try_lock_shared, |path| EepromError::Locked { path })?;
         Ok(Self { file, size })
+    }
+}
+
+/// An EEPROM that no other program reads or writes, until this is dropped. Its device may go meanwhile.
+#[derive(Debug)]
+pub struct ExclusiveLock {
+    _file: File,
+}
+
+impl ExclusiveLock {
+    /// Locks an EEPROM; readers and writers are waited for no longer than the limit.
+    ///
+    /// Errors: [`EepromError::InUse`] when they do not end; [`EepromError::Absent`] without a device.
+    pub fn within(path: &Path, limit: Duration) -> Result<Self, EepromError> {
+        let file = open_regular(path, OpenOptions::new().read(true))?;
+        lock(&file, path, limit, File::try_lock, |path| EepromError::InUse { path })?;
+        Ok(Self { _file: file })
     }
 }
 
@@ -78,13 +101,19 @@ pub(crate) fn open_regular(path: &Path, options: &OpenOptions) -> Result<File, E
     options.open(path).map_err(unreadable)
 }
 
-fn lock(file: &File, path: &Path, limit: Duration) -> Result<(), EepromError> {
+pub(crate) fn lock(
+    file: &File,
+    path: &Path,
+    limit: Duration,
+    attempt: fn(&File) -> Result<(), TryLockError>,
+    held: fn(PathBuf) -> EepromError,
+) -> Result<(), EepromError> {
     let deadline = Instant::now() + limit;
     loop {
-        match file.try_lock_shared() {
+        match attempt(file) {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_RETRY),
-            Err(TryLockError::WouldBlock) => return Err(EepromError::Locked { path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => return Err(held(path.to_owned())),
             Err(TryLockError::Error(source)) => {
                 return Err(EepromError::Unreadable { path: path.to_owned(), source });
             }
@@ -143,5 +172,22 @@ mod tests {
         assert!(matches!(refused, EepromError::Locked { .. }), "{refused}");
         writer.unlock().unwrap();
         Eeprom::open_within(&path, Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn an_exclusive_lock_waits_for_readers_and_writers_and_keeps_them_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("eeprom");
+        let lock = || ExclusiveLock::within(&path, Duration::ZERO);
+        assert!(matches!(lock(), Err(EepromError::Absent { .. })));
+        std::fs::write(&path, b"x").unwrap();
+        let reader = Eeprom::open(&path).unwrap();
+        assert!(matches!(lock(), Err(EepromError::InUse { .. })));
+        drop(reader);
+        let held = lock().unwrap();
+        assert!(matches!(lock(), Err(EepromError::InUse { .. })));
+        assert!(Eeprom::open_within(&path, Duration::ZERO).is_err());
+        drop(held);
+        lock().unwrap();
     }
 }

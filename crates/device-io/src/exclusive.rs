@@ -1,14 +1,10 @@
-use crate::eeprom::{EepromError, open_regular};
-use std::fs::{File, OpenOptions, TryLockError};
+use crate::eeprom::{EepromError, lock, open_regular};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use vpd_format::ReadAt;
-
-/// How often the lock is tried; `flock` has no time limit of its own.
-const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 /// An open EEPROM, locked against readers and other writers until it is dropped.
 ///
@@ -22,21 +18,14 @@ pub struct ExclusiveEeprom {
 impl ExclusiveEeprom {
     /// Opens an EEPROM for reading and writing, and locks it before the deadline.
     ///
-    /// Errors: [`EepromError`]; [`EepromError::Locked`] at the deadline, which is tried at least once.
+    /// Errors: [`EepromError`]; [`EepromError::InUse`] at the deadline, which is tried at least once.
     pub fn open(path: &Path, deadline: Instant) -> Result<Self, EepromError> {
         let file = open_regular(path, OpenOptions::new().read(true).write(true))?;
         let unreadable = |source| EepromError::Unreadable { path: path.to_owned(), source };
         let size = file.metadata().map_err(unreadable)?.len();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self { file, size }),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_RETRY),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(EepromError::Locked { path: path.to_owned() });
-                }
-                Err(TryLockError::Error(source)) => return Err(unreadable(source)),
-            }
-        }
+        let limit = deadline.saturating_duration_since(Instant::now());
+        lock(&file, path, limit, File::try_lock, |path| EepromError::InUse { path })?;
+        Ok(Self { file, size })
     }
 
     /// Puts bytes at an offset with one system call; the driver divides it into the chip's write cycles. They are durable
@@ -73,6 +62,7 @@ impl ReadAt for ExclusiveEeprom {
 mod tests {
     use super::*;
     use crate::Eeprom;
+    use std::fs::TryLockError;
 
     fn now() -> Instant {
         Instant::now()
@@ -101,7 +91,7 @@ mod tests {
         std::fs::write(&path, b"x").unwrap();
         let reader = Eeprom::open(&path).unwrap();
         let locked =
-            |path: &Path| matches!(ExclusiveEeprom::open(path, now()), Err(EepromError::Locked { .. }));
+            |path: &Path| matches!(ExclusiveEeprom::open(path, now()), Err(EepromError::InUse { .. }));
         assert!(locked(&path));
         drop(reader);
         let writer = ExclusiveEeprom::open(&path, now()).unwrap();

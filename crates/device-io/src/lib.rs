@@ -12,6 +12,6 @@ mod exclusive;
 pub mod lines;
 mod locate;
 
-pub use eeprom::{Eeprom, EepromError};
+pub use eeprom::{Eeprom, EepromError, ExclusiveLock};
 pub use exclusive::ExclusiveEeprom;
 pub use locate::{Location, locate};

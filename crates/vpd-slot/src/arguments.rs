@@ -75,7 +75,8 @@ const HELP: &str = "Usage: vpd-slot [-v] [--slots DIR] OCCASION\n\n\
     -h, --help         this text\n  \
     -V, --version      the version\n\n\
     Exit status: 0 done, 64 usage, 69 no part is there or none answers, 70 internal,\n\
-    71 a driver or attribute refused, 74 a line refused, 78 configuration.\n";
+    71 a driver or attribute refused, 74 a line refused, 75 its EEPROM is being read or written,\n\
+    78 configuration.\n";
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,14 @@
 //! Does what one slot needs before its EEPROM can be read, after it was read, when that failed, or when its part is to
 //! be taken out: GPIO lines, clients and drivers, attributes in sysfs. In the order of its list, with no shell.
 //!
+//! What is being read or written is waited for, and locked while a slot is worked on.
+//!
 //! Every step may be done again: what is as it should be is left as it is.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod locks;
 mod machine;
 mod phases;
 
@@ -31,7 +34,11 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
         }
         Occasion::Slot { phase, key, ccin } => {
             let slot = load(&arguments.slots, key.as_str())?;
-            run(&machine, &slot, *phase, ccin).with_context(|| format!("slot={key} phase={}", phase.as_str()))
+            let run = || {
+                let _locks = locks::take(&arguments.root, &slot, key, locks::LIMIT)?;
+                run(&machine, &slot, *phase, ccin)
+            };
+            run().with_context(|| format!("slot={key} phase={}", phase.as_str()))
         }
     }
 }

@@ -26,6 +26,10 @@ pub enum Knowledge {
     },
 }
 
+/// Runs of its unit that find its EEPROM being read or written; each waits twelve seconds. An inventory that does not answer
+/// keeps a parser, which holds it, for a minute.
+const HELD_TRIES: u32 = 6;
+
 /// How far the unit of the current phase is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Work {
@@ -36,12 +40,21 @@ enum Work {
     Inspecting(JobResult),
 }
 
+/// What is done.
+#[derive(Debug)]
+struct Current {
+    phase: Phase,
+    unit: String,
+    /// Of the part whose reading it follows.
+    ccin: String,
+}
+
 /// One slot.
 #[derive(Debug)]
 pub struct Slot {
     key: EepromKey,
     work: Work,
-    current: Option<(Phase, String)>,
+    current: Option<Current>,
     /// Preparations and removals that are wanted, in their order.
     changes: VecDeque<Phase>,
     /// What is to follow the reading of which the slot was told, with the CCIN of its part.
@@ -54,6 +67,8 @@ pub struct Slot {
     pub rereads: bool,
     /// The number of the reading of which the slot was told.
     told: u64,
+    /// How often its EEPROM was being read or written when its unit ran last.
+    held: u32,
     /// What was read was of no use, so its device may have been taken away here: that it goes says nothing of the part.
     is_shut: bool,
 }
@@ -72,6 +87,7 @@ impl Slot {
             ticket: 0,
             rereads: false,
             told: 0,
+            held: 0,
             is_shut: false,
         })
     }
@@ -143,12 +159,12 @@ impl Slot {
     }
 
     fn phase(&self) -> Option<Phase> {
-        self.current.as_ref().map(|(phase, _)| *phase)
+        self.current.as_ref().map(|current| current.phase)
     }
 
     /// The unit of the current phase.
     pub fn unit(&self) -> Option<&str> {
-        self.current.as_ref().map(|(_, unit)| unit.as_str())
+        self.current.as_ref().map(|current| current.unit.as_str())
     }
 
     /// Begins the next phase; its unit is to be started. What follows a reading waits while the EEPROM is dealt with.
@@ -162,7 +178,7 @@ impl Slot {
         self.rereads |= self.is_shut && phase == Phase::Prepare;
         self.is_shut = phase == Phase::Failed || (self.is_shut && phase == Phase::After);
         let unit = units::slot_unit(phase, &self.key, &ccin);
-        self.current = Some((phase, unit.clone()));
+        self.current = Some(Current { phase, unit: unit.clone(), ccin });
         self.work = Work::Started(Job::default());
         Some(unit)
     }
@@ -190,6 +206,9 @@ impl Slot {
     /// What process 1 says of the unit; gives the phase that has ended.
     pub fn inspected(&mut self, state: Result<UnitState, String>) -> Option<Phase> {
         let Work::Inspecting(job) = self.work else { return None };
+        if self.is_held(&state) {
+            return None;
+        }
         let has_ended = |state: &UnitState| matches!(state.result, RunResult::Success | RunResult::ExitCode);
         let is_cut_short = state.as_ref().is_ok_and(|state| !has_ended(state));
         let broken = |reason: String, is_line: bool| Knowledge::Broken { reason, is_line };
@@ -221,6 +240,43 @@ impl Slot {
         phase
     }
 
+    /// Its EEPROM was being read or written, so that nothing was done: it is to be done again, or, when that was so too often, is
+    /// left undone. A part of which that is so is not taken out.
+    fn is_held(&mut self, state: &Result<UnitState, String>) -> bool {
+        let is_held = state.as_ref().is_ok_and(|state| {
+            state.result == RunResult::ExitCode
+                && Exit::of_status(state.status) == Some(Exit::PeerUnavailable)
+        });
+        self.held = if is_held { self.held + 1 } else { 0 };
+        if !is_held {
+            return false;
+        }
+        let is_over = self.held >= HELD_TRIES;
+        if is_over && self.phase() != Some(Phase::Remove) {
+            self.held = 0;
+            return false;
+        }
+        self.work = Work::Idle;
+        let Some(Current { phase, ccin, .. }) = self.current.take() else { return true };
+        match phase {
+            Phase::Remove if is_over => {
+                self.held = 0;
+                let reason = format!(
+                    "{}, so its part is not taken out",
+                    words(i32::from(Exit::PeerUnavailable.status()))
+                );
+                self.knows = Knowledge::Broken { reason, is_line: false };
+            }
+            // What is wanted since is wanted in its place.
+            Phase::Prepare if !self.changes.is_empty() => {}
+            Phase::Prepare | Phase::Remove => self.changes.push_front(phase),
+            Phase::After | Phase::Failed => {
+                self.follow_up.get_or_insert((phase, ccin));
+            }
+        }
+        true
+    }
+
     /// Process 1 has not started the unit, or is not heard of any more; gives the phase that has ended.
     pub fn give_up(&mut self, reason: &str) -> Option<Phase> {
         if self.work == Work::Idle {
@@ -232,7 +288,7 @@ impl Slot {
 
     fn conclude(&mut self, knows: Knowledge) -> Option<Phase> {
         self.work = Work::Idle;
-        let (phase, _) = self.current.take()?;
+        let Current { phase, .. } = self.current.take()?;
         match phase {
             Phase::Prepare => self.knows = knows,
             // Taken out as far as that was possible; who pulls the part should know.
@@ -281,6 +337,7 @@ fn words(status: i32) -> String {
     match Exit::of_status(status) {
         Some(Exit::Refused) => "a driver or attribute of its slot refused".to_owned(),
         Some(Exit::LineRefused) => "a line of its slot cannot be used".to_owned(),
+        Some(Exit::PeerUnavailable) => "its EEPROM is being read or written all the time".to_owned(),
         Some(Exit::Configuration) => "its slot names a line that there is not, or cannot be read".to_owned(),
         _ => format!("its slot's unit ended with exit status {status}"),
     }
@@ -353,6 +410,24 @@ mod tests {
             done(&mut slot, state(result, status));
             assert_eq!(slot.problem(), problem);
         }
+    }
+
+    #[test]
+    fn what_is_being_written_is_seen_to_later_and_a_part_of_which_that_is_so_is_not_taken_out() {
+        let mut slot = slot();
+        slot.want_prepared();
+        for _ in 1..HELD_TRIES {
+            assert_eq!(done(&mut slot, state("exit-code", 75)), None);
+            assert!(slot.problem().is_none() && slot.is_undecided());
+        }
+        assert_eq!(done(&mut slot, state("exit-code", 75)), Some(Phase::Prepare));
+        assert!(slot.problem().unwrap().0.starts_with("its EEPROM is being read or written all the time"));
+        slot.want_removed();
+        (1..=HELD_TRIES).for_each(|_| assert_eq!(done(&mut slot, state("exit-code", 75)), None));
+        assert!(slot.problem().unwrap().0.ends_with("so its part is not taken out") && slot.is_idle());
+        slot.hear(1, true, "2CE2");
+        assert_eq!(done(&mut slot, state("exit-code", 75)), None);
+        assert!(slot.begin(true).unwrap().ends_with(":2CE2.service"), "what follows is for the same part");
     }
 
     #[test]

@@ -311,7 +311,7 @@ impl Place<'_> {
 
 pub(crate) fn not_locked(error: &EepromError) -> Refusal {
     let cause = match error {
-        EepromError::Locked { .. } => Cause::Unavailable,
+        EepromError::Locked { .. } | EepromError::InUse { .. } => Cause::Unavailable,
         _ => Cause::ReadFailure,
     };
     let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();

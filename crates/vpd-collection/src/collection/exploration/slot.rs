@@ -136,10 +136,16 @@ impl Machine {
         let fails = self.faults == Faults::Slots && dice.one_in(3);
         let mut end = (0, "success", "done");
         if fails {
-            end = [(71, "exit-code", "failed"), (15, "timeout", "timeout"), (0, "success", "canceled")]
-                [dice.below(3)];
+            end = [
+                (71, "exit-code", "failed"),
+                (15, "timeout", "timeout"),
+                (0, "success", "canceled"),
+                (75, "exit-code", "failed"),
+            ][dice.below(4)];
         }
-        if unit.starts_with(PREPARE) {
+        if end.0 == 75 {
+            // Its EEPROM is being written, so nothing is done.
+        } else if unit.starts_with(PREPARE) {
             // What fails is undone.
             self.slot.is_prepared = self.slot.inserted.is_some() && !fails;
             if self.slot.inserted.is_none() && !fails {
