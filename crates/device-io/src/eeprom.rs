@@ -8,8 +8,8 @@ use vpd_format::ReadAt;
 
 /// Longest wait for a writer; it holds the lock for one record and its code, a fraction of a second, and longer for a repair.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
-/// How often the lock is tried meanwhile; `flock` has no time limit of its own.
-const LOCK_RETRY: Duration = Duration::from_millis(20);
+/// How often a lock is tried meanwhile; `flock` has no time limit of its own. Who lets others go first pauses for longer.
+pub const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 /// An open EEPROM, shared with other readers and locked against writers until it is dropped.
 #[derive(Debug)]

@@ -12,6 +12,6 @@ mod exclusive;
 pub mod lines;
 mod locate;
 
-pub use eeprom::{Eeprom, EepromError, ExclusiveLock};
+pub use eeprom::{Eeprom, EepromError, ExclusiveLock, LOCK_RETRY};
 pub use exclusive::ExclusiveEeprom;
 pub use locate::{Location, locate};
