@@ -91,7 +91,7 @@ pub fn breaches(root: &Path) -> Result<Vec<String>> {
 }
 
 fn check(house: &House<'_>) -> Vec<Finding> {
-    let rules: [fn(&House<'_>) -> Vec<Finding>; 17] = [
+    let rules: [fn(&House<'_>) -> Vec<Finding>; 18] = [
         demo::the_demo_shows_everything,
         floors::every_crate_states_its_floor,
         floors::edges_point_down,
@@ -108,6 +108,7 @@ fn check(house: &House<'_>) -> Vec<Finding> {
         text::toml_parses_and_licences_are_stated,
         text::no_machine_paths,
         units::daemons_have_the_bus_to_their_end,
+        units::no_unit_of_ours_conflicts_with_another,
         unsafety::unsafe_code_is_at_home_and_has_its_reason,
     ];
     let mut findings: Vec<Finding> = rules.iter().flat_map(|rule| rule(house)).collect();

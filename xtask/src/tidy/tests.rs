@@ -329,6 +329,19 @@ fn a_key_or_an_outcome_without_a_part_that_shows_it_is_reported() {
 }
 
 #[test]
+fn a_unit_that_would_stop_another_of_ours_is_reported_where_it_says_so() {
+    let rule = units::no_unit_of_ours_conflicts_with_another;
+    let alias = "[Unit]\nDescription=B\n[Install]\nAlias=org.example.B.service\n";
+    let places = |conflicts: &str| {
+        let unit = format!("[Unit]\nDescription=A\nConflicts={conflicts}\n");
+        places(rule, &[("units/a.service", unit.as_str()), ("units/b.service", alias)], &[])
+    };
+    assert_eq!(places("x.service org.example.B.service"), ["units/a.service:3"]);
+    assert_eq!(places("b.service"), ["units/a.service:3"]);
+    assert_eq!(places("x.service"), [""; 0]);
+}
+
+#[test]
 fn a_daemon_that_loses_the_bus_at_power_off_is_reported_where_its_order_is() {
     let rule = units::daemons_have_the_bus_to_their_end;
     let unit = |order: &str, service: &str| format!("[Unit]\nDescription=A\n{order}[Service]\n{service}");

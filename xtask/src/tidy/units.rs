@@ -16,6 +16,22 @@ pub fn daemons_have_the_bus_to_their_end(house: &House<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// A conflict with another name of a unit of ours stops that unit, at each start of the one that has it.
+pub fn no_unit_of_ours_conflicts_with_another(house: &House<'_>) -> Vec<Finding> {
+    let units = || house.tree.with_suffix(".service").filter(|(path, _)| path.starts_with("units/"));
+    let mut ours: Vec<&str> = units().filter_map(|(path, _)| path.rsplit('/').next()).collect();
+    ours.extend(units().flat_map(|(_, text)| values(text, "Alias")));
+    let conflicts = |text: &str| values(text, "Conflicts").any(|unit| ours.contains(&unit));
+    let mut findings = Vec::new();
+    for (path, text) in units() {
+        let lines = text.lines().enumerate().filter(|(_, line)| conflicts(line));
+        findings.extend(lines.map(|(index, _)| {
+            Finding::error(path, index + 1, "this conflicts with a unit of ours, by its name or an alias")
+        }));
+    }
+    findings
+}
+
 /// Whether a unit's process stays and is on the bus: it tells its readiness, or its name is its readiness.
 fn is_daemon(text: &str) -> bool {
     values(text, "Type").any(|kind| ["dbus", "notify", "notify-reload"].contains(&kind))
