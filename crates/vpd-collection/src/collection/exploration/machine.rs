@@ -214,7 +214,8 @@ impl Machine {
 
     /// One thing happens, whichever.
     pub fn happen(&mut self, dice: &mut Dice) {
-        match dice.below(30) {
+        match dice.below(31) {
+            30 if dice.one_in(3) => self.unit_is_restarted(),
             29 => self.is_locked = dice.one_in(3),
             28 if dice.one_in(2) => self.ask_for_reading(),
             0 => self.plug_or_unplug(),
@@ -252,6 +253,14 @@ impl Machine {
                 self.tell(Event::Settled);
             }
             _ => self.go_on(dice),
+        }
+    }
+
+    /// An administrator does that.
+    fn unit_is_restarted(&mut self) {
+        if self.is_heard_of && !self.place.is_power_off_only {
+            self.log.push(format!("{} the unit is restarted", self.seconds));
+            self.start(Verb::Restart);
         }
     }
 
