@@ -38,13 +38,14 @@ counted() {
     return $status
 }
 
-# cut_write KEY PAGE PHASE SEED: in the second of three pages; what comes of it is judged after the next boot.
+# cut_write KEY PAGE PHASE SEED: in the second of two pages, of which half is written; what comes of it is judged after the
+# next boot.
 cut_write() {
     printf '%s %s %s %s\n' "$@" > "$notes"
     fill "$1"
-    say "cut in the second of three pages of $*"
+    say "cut in the second of two pages of $*"
     cut_in_cycle 2 "$3" "$4"
-    write "$1" 1024 $((3 * $2))
+    write "$1" 1024 $(($2 + $2 / 2))
     fail "the power is still there"
 }
 
@@ -53,9 +54,10 @@ if [ "$BOOT" != 1 ]; then
     say "after a cut: $key $page $phase $seed"
     case "$phase $seed" in
     "during 0") middle='?Fno' ;;
+    # What was not to change is gone, too.
     "during 3") middle=F ;;
     before*) middle=o ;;
-    after*) middle=n ;;
+    after*) middle=no ;;
     esac
     expect_pages "$key" "$page" $((1024 - page)) o n "$middle" o o
 fi
