@@ -2,6 +2,7 @@
 //! interfaces `com.ibm.ipzvpd.*`.
 
 pub mod codes;
+pub mod content;
 pub mod deletion;
 mod delivery;
 pub mod located;

@@ -24,6 +24,8 @@ pub(crate) enum Part<'a> {
 pub enum Plain<'a> {
     /// `b`
     Bool(bool),
+    /// `y`, `q`, `u` or `t`
+    Number(u64),
     /// `s`
     Text(&'a str),
     /// `ay`
@@ -36,6 +38,11 @@ impl<'a> Plain<'a> {
     /// Whether it is true, if it is a truth value.
     pub fn truth(self) -> Option<bool> {
         if let Self::Bool(truth) = self { Some(truth) } else { None }
+    }
+
+    /// The number, if it is one.
+    pub fn number(self) -> Option<u64> {
+        if let Self::Number(number) = self { Some(number) } else { None }
     }
 
     /// The text, if it is one.
@@ -199,6 +206,10 @@ impl<'de> Visitor<'de> for PlainVisitor {
         let missing = || de::Error::custom("no value");
         Ok(match signature {
             "b" => Plain::Bool(parts.next_element()?.ok_or_else(missing)?),
+            "y" => Plain::Number(parts.next_element::<u8>()?.ok_or_else(missing)?.into()),
+            "q" => Plain::Number(parts.next_element::<u16>()?.ok_or_else(missing)?.into()),
+            "u" => Plain::Number(parts.next_element::<u32>()?.ok_or_else(missing)?.into()),
+            "t" => Plain::Number(parts.next_element()?.ok_or_else(missing)?),
             "s" => Plain::Text(parts.next_element()?.ok_or_else(missing)?),
             "ay" => Plain::Bytes(parts.next_element()?.ok_or_else(missing)?),
             _ => {
@@ -229,12 +240,14 @@ mod tests {
             ("E", Variant::from("text")),
             ("F", Variant::Variant(Box::new(Variant::from(7_i64)))),
             ("G", Variant::from(Vec::<u8>::new())),
+            ("H", Variant::from(7_u8)),
+            ("I", Variant::from(70_000_u32)),
         ])
     }
 
     const READ: &str = "Property(\"A\", Bool(true)) Property(\"B\", Other) Property(\"C\", Bytes([1, 2])) \
                         Property(\"D\", Other) Property(\"E\", Text(\"text\")) Property(\"F\", Other) \
-                        Property(\"G\", Bytes([]))";
+                        Property(\"G\", Bytes([])) Property(\"H\", Number(7)) Property(\"I\", Number(70000))";
 
     fn told(read: fn(&Message, Heed<'_>) -> zbus::Result<()>, message: &Message) -> zbus::Result<String> {
         let mut parts = Vec::new();

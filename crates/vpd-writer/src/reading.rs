@@ -4,7 +4,7 @@ use crate::job::{Comparison, Done, ReadJob, Wanted};
 use crate::refusal::{Cause, Refusal};
 use dbus_api::inventory::records::DEFAULT_RECORD;
 use dbus_api::vpd::collection::Outcome;
-use dbus_api::vpd::manager::Parsed;
+use dbus_api::vpd::manager::{MEMORY_SIZE, Parsed};
 use dbus_api::vpd::writer::{Copy, CopyState, Difference};
 use device_io::{Eeprom, EepromError};
 use fru_publication::{Fragment, Keywords};
@@ -17,9 +17,6 @@ use vpd_format::{
 
 /// Records with their keywords and values, by name.
 pub type Values = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
-
-/// Under which name the size of a memory module is told.
-const MEMORY_SIZE: &str = "MemorySizeInKB";
 
 /// Does what a job asks for.
 ///

@@ -5,6 +5,7 @@
 //! whose `UpdateKeyword` takes a variant.
 
 use crate::inventory::notification::ByteString;
+use crate::skim::Plain;
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -159,6 +160,9 @@ pub struct Bytes<'a>(pub &'a [u8]);
 /// Keywords with their values, by name.
 pub type Keywords = BTreeMap<String, Vec<u8>>;
 
+/// Under which name the size of a memory module is told.
+pub const MEMORY_SIZE: &str = "MemorySizeInKB";
+
 /// `v`: all that an EEPROM says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
@@ -187,6 +191,40 @@ impl Serialize for Parsed {
         match self {
             Self::Records(records) => as_variant::serialize(&Records(records), serializer),
             Self::Keywords(keywords, size) => as_variant::serialize(&Values(keywords, *size), serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Parsed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ParsedVisitor)
+    }
+}
+
+struct ParsedVisitor;
+
+impl<'de> Visitor<'de> for ParsedVisitor {
+    type Value = Parsed;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a variant with all that an EEPROM says")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Parsed, A::Error> {
+        let signature: &str = parts.next_element()?.ok_or_else(|| de::Error::custom("no signature"))?;
+        let missing = || de::Error::custom("no value");
+        match signature {
+            "a{sa{say}}" => Ok(Parsed::Records(parts.next_element()?.ok_or_else(missing)?)),
+            "a{sv}" => {
+                let values: BTreeMap<&str, Plain<'_>> = parts.next_element()?.ok_or_else(missing)?;
+                let size = values.get(MEMORY_SIZE).and_then(|value| value.number());
+                let bytes = values.into_iter().filter_map(|(name, value)| match value {
+                    Plain::Bytes(bytes) => Some((name.to_owned(), bytes.to_owned())),
+                    _ => None,
+                });
+                Ok(Parsed::Keywords(bytes.collect(), size.map(|size| (MEMORY_SIZE, size))))
+            }
+            other => Err(de::Error::custom(format!("{other} is no type of vital product data"))),
         }
     }
 }
@@ -268,6 +306,7 @@ mod tests {
             let reply = Message::method_return(&call.header()).build(&value).unwrap();
             let body = reply.body();
             assert_eq!(body.signature().to_string(), "v");
+            assert_eq!(body.deserialize::<Parsed>().unwrap(), value);
             let received: Variant<'_> = body.deserialize().unwrap();
             assert_eq!(received.value_signature().to_string(), signature);
             assert!(format!("{received:?}").contains(shown));
