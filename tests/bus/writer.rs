@@ -59,7 +59,7 @@ fn without_an_inventory_only_what_it_shows_cannot_be_looked_up_until_it_comes() 
 }
 
 #[test]
-fn a_keyword_is_read_from_the_chip_by_whatever_names_it() -> anyhow::Result<()> {
+fn a_keyword_is_read_from_the_chip_by_each_of_its_names() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new()? else { return Ok(()) };
     bed.start()?;
     let sn = || Variant::from(("VINI", "SN"));

@@ -5,7 +5,7 @@ use fru_publication::{EepromKey, Fragment};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The EEPROMs of one system, found by whatever names them.
+/// The EEPROMs of one system, found by an object, a chip or a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Eeproms {
     /// Objects that are the FRU's or a part of it, by their paths relative to the inventory's root.

@@ -81,7 +81,7 @@ impl Refusals {
         }
     }
 
-    /// Whatever was begun is success; where nothing was, that is told.
+    /// Success if anything was begun; else the reason.
     fn conclude(self) -> Result<(), Refusal> {
         match self.worst {
             Some(refusal) if !self.was_done => Err(refusal),

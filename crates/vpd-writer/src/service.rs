@@ -144,7 +144,7 @@ struct Service {
     connection: Connection,
     tell: UnboundedSender<Heard>,
     began: Instant,
-    /// The service is to end: then at the latest, whatever is under way.
+    /// The service is to end: then at the latest, with jobs under way or not.
     ends_at: Option<Instant>,
 }
 
@@ -360,7 +360,7 @@ impl Service {
         match request {
             Request::LookUp(wanted) => return self.look_up(message, &wanted).map(Some),
             Request::Read(path, reading) => {
-                // Nobody hears what is read.
+                // A reading is of no use without its reply.
                 if wants_reply(message) {
                     let planned = plan::reading(&self.known, &path, reading, deadline);
                     self.push(message, planned)?;

@@ -33,7 +33,7 @@ fn call<B: serde::Serialize + zbus::DynamicType>(
 }
 
 #[test]
-fn the_collections_progress_is_shown_and_told_and_nobody_else_sets_it() -> anyhow::Result<()> {
+fn the_collections_progress_is_shown_and_told_and_no_client_sets_it() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new(&[("card", "")])? else { return Ok(()) };
     bed.machine.start_inventory()?;
     std::fs::write(bed.image("card"), fixture("card"))?;

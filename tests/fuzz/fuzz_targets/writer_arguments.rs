@@ -1,4 +1,4 @@
-//! What a call of the service that writes VPD asks for: whatever the arguments say, a request or a refusal that can be shown.
+//! What a call of the service that writes VPD asks for: for all arguments, a request or a refusal that can be shown.
 //!
 //! Input: one byte for the method, one for the form of its arguments, then texts and values, each with its length before it.
 #![no_main]

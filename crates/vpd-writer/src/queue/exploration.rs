@@ -1,4 +1,4 @@
-//! Random walks: whatever comes in whatever order, the rules of the queue hold.
+//! Random walks: in every order of events, the rules of the queue hold.
 
 use super::tests::{needs, wire};
 use super::*;
@@ -131,7 +131,7 @@ impl Walk {
         }
     }
 
-    /// All are read, all end: nobody is left without an answer.
+    /// All are read, all end: no caller is left without an answer.
     fn finish(mut self) -> (usize, usize) {
         self.was_read = [true; EEPROMS.len()];
         self.begin();
