@@ -3,6 +3,7 @@
 mod bed;
 mod collecting;
 mod policy;
+mod writing;
 
 use bed::{BOARD, Bed, CARD, error_of, locked};
 use dbus_api::vpd::collection::Outcome;
@@ -114,10 +115,9 @@ fn what_cannot_be_read_is_refused_by_the_name_of_what_is_wrong() -> anyhow::Resu
     assert_eq!(error_of(bed.call("ValidateRedundantEEPROM", &CARD))?, INVALID_ARGUMENT);
     let unknown = zbus::ObjectPath::try_from("/system/unknown")?;
     assert_eq!(error_of(bed.call("GetHardwarePath", &unknown))?, NOT_FOUND);
-    // What would write is decoded, and not offered before it does.
-    let write = (zbus::ObjectPath::try_from(CARD)?, "VINI", "SN", b"X".to_vec());
+    // What would repair is decoded, and not offered before it does.
     let unknown_method = "org.freedesktop.DBus.Error.UnknownMethod";
-    assert_eq!(error_of(bed.call("WriteKeyword", &write))?, unknown_method);
+    assert_eq!(error_of(bed.call("Repair", &(CARD, vec!["VINI"], "")))?, unknown_method);
     Ok(())
 }
 

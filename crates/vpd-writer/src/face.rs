@@ -26,10 +26,20 @@ const NODE: Argument = ("node_number", "q");
 const OBJECTS: Argument = ("inventory_list", "ao");
 const OBJECT: Argument = ("inventory_path", "o");
 const ANY_PATH: Argument = ("path", "s");
+const VALUE: Argument = ("keyword_and_value", "v");
+const BYTES: Argument = ("bytes_updated", "i");
 const MANAGER: &str = manager::INTERFACE;
 
 /// Every method of our interfaces.
-const METHODS: [Method; 14] = [
+const METHODS: [Method; 20] = [
+    Method(
+        MANAGER,
+        manager::WRITE_KEYWORD,
+        &[OBJECT, ("record", "s"), ("keyword", "s"), ("value", "ay")],
+        &[BYTES],
+    ),
+    Method(MANAGER, manager::UPDATE_KEYWORD, &[ANY_PATH, VALUE], &[BYTES]),
+    Method(MANAGER, manager::WRITE_KEYWORD_ON_HARDWARE, &[ANY_PATH, VALUE], &[BYTES]),
     Method(MANAGER, manager::READ_KEYWORD, &[ANY_PATH, ("keyword", "v")], &[("value", "v")]),
     Method(MANAGER, manager::GET_PARSED_VPD, &[ANY_PATH], &[("vpd", "v")]),
     Method(MANAGER, manager::VALIDATE_REDUNDANT, &[ANY_PATH], &[("agree", "b")]),
@@ -49,7 +59,19 @@ const METHODS: [Method; 14] = [
         &[ANY_PATH],
         &[("copies", "a(sss)"), ("differences", "a(sssayay)")],
     ),
+    Method(
+        writer::INTERFACE,
+        writer::WRITE,
+        &[ANY_PATH, ("changes", "a(ssayayay)"), ("options", "a{sv}")],
+        &[("answer", "a{sv}")],
+    ),
+    Method(writer::INTERFACE, writer::PENDING, &[], &[("eeproms", "a(ss)")]),
+    Method(writer::INTERFACE, writer::HISTORY, &[], &[("writes", "a(xsssa(sts)ts)")]),
 ];
+
+/// Methods that change an EEPROM.
+pub const WRITES: [&str; 4] =
+    [manager::WRITE_KEYWORD, manager::UPDATE_KEYWORD, manager::WRITE_KEYWORD_ON_HARDWARE, writer::WRITE];
 
 /// Every property: its interface, its name and its type.
 const VALUES: [(&str, &str, &str); 4] = [

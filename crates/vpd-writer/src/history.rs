@@ -2,6 +2,7 @@
 
 use crate::caller::Caller;
 use crate::job::{Job, KeywordChange, Mend};
+use dbus_api::vpd::writer::{PastKeyword, PastWrite};
 use durable_state::{Disk, Document, LoadError, load, save, save_unflushed};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -71,7 +72,7 @@ impl Entry {
     /// What a job does, without its outcome; nothing for one that changes nothing.
     pub fn of(job: &Job, caller: &Caller, time: i64) -> Option<Self> {
         let (action, changes): (_, &[KeywordChange]) = match job {
-            Job::Read(_) => return None,
+            Job::Read(_) | Job::Recover(_) => return None,
             Job::Write(job) if job.dry_run => return None,
             Job::Write(job) => ("write", &job.changes),
             Job::Mend(job) => match job.what {
@@ -104,6 +105,17 @@ impl Keyword {
             length: change.value.len() as u64,
             digest: digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
         }
+    }
+}
+
+impl From<Entry> for PastWrite {
+    fn from(entry: Entry) -> Self {
+        let Entry { time, caller, fru, action, keywords, count, outcome } = entry;
+        let keywords = keywords.into_iter().map(|keyword| {
+            let Keyword { name, length, digest } = keyword;
+            PastKeyword { name, length, digest }
+        });
+        Self { time, caller, fru, action, keywords: keywords.collect(), count, outcome }
     }
 }
 
@@ -160,6 +172,11 @@ impl<D: Disk> History<D> {
     /// The writes, the last one at the end.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.file.write.iter()
+    }
+
+    /// The same, as they are told.
+    pub fn told(&self) -> Vec<PastWrite> {
+        self.entries().cloned().map(PastWrite::from).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is done to one EEPROM, after all that can be said about a call without reading the EEPROM.
 
+use crate::work::recovery::Recovered;
 use dbus_api::vpd::manager::Parsed;
 use dbus_api::vpd::writer::{Copies, Copy, CopyState, Difference};
 use fru_publication::{EepromKey, Fragment};
@@ -17,6 +18,8 @@ pub enum Job {
     Write(WriteJob),
     /// It is put right, or its backup.
     Mend(MendJob),
+    /// An interrupted write is finished, or taken back.
+    Recover(RecoverJob),
 }
 
 /// An EEPROM is read.
@@ -28,8 +31,19 @@ pub struct ReadJob {
     pub chips: Vec<PathBuf>,
     /// How it is read.
     pub fragment: Arc<Fragment>,
+    /// It cannot be reached while the chassis has power.
+    pub power_off_only: bool,
     /// What is wanted.
     pub what: Wanted,
+}
+
+/// An interrupted write is finished, or taken back: all else is in its journal.
+#[derive(Debug, Clone)]
+pub struct RecoverJob {
+    /// The FRU's.
+    pub key: EepromKey,
+    /// The chassis has no power, as far as is known.
+    pub is_off: bool,
 }
 
 /// What is wanted of an EEPROM.
@@ -174,6 +188,8 @@ pub enum Done {
     Compared(Comparison),
     /// It was written.
     Written(Written),
+    /// What became of an interrupted write.
+    Recovered(Recovered),
 }
 
 /// How the copies of an EEPROM's VPD stand to each other.
@@ -194,21 +210,23 @@ impl Job {
             Self::Read(job) => &job.key,
             Self::Write(job) => &job.key,
             Self::Mend(job) => &job.key,
+            Self::Recover(job) => &job.key,
         }
     }
 
-    /// The chips that it may use.
-    pub fn chips(&self) -> &[PathBuf] {
+    /// Whether it cannot be done while the chassis has power; a recovery looks for itself.
+    pub fn is_power_off_only(&self) -> bool {
         match self {
-            Self::Read(job) => &job.chips,
-            Self::Write(job) => &job.chips,
-            Self::Mend(job) => &job.chips,
+            Self::Read(job) => job.power_off_only,
+            Self::Write(job) => job.power_off_only,
+            Self::Mend(job) => job.power_off_only,
+            Self::Recover(_) => false,
         }
     }
 
     /// Whether it has to come after the FRU's first reading: what changes an EEPROM under the parser that reads it first would
     /// be told twice, or not at all.
     pub fn follows_first_reading(&self) -> bool {
-        !matches!(self, Self::Read(_))
+        matches!(self, Self::Write(_) | Self::Mend(_))
     }
 }

@@ -147,6 +147,12 @@ impl Known {
         Ok((chips, wires, fragment))
     }
 
+    /// The wires of an EEPROM's chips.
+    pub fn wires(&self, key: &EepromKey) -> BTreeSet<Wire> {
+        let known = self.eeprom(key.as_str()).map(|eeprom| eeprom.wires);
+        known.unwrap_or_else(|_| BTreeSet::from([Wire::of_key(key, &self.index.mux)]))
+    }
+
     /// By the device where it is there, which knows multiplexers that the configuration may not.
     fn wire(&self, key: &EepromKey, chips: &[PathBuf]) -> Wire {
         let real = key.sysfs_path().and(chips.last()).and_then(|chip| std::fs::canonicalize(chip).ok());

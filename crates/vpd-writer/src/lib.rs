@@ -14,10 +14,12 @@
 //! | [`reading`] | reads and compares EEPROMs, on a thread that may wait |
 //! | [`recover`] | the program run once, before anything reads EEPROMs |
 //! | [`work`] | changes EEPROMs and recovers them, on a thread that may wait |
+//! | [`interrupted`] | EEPROMs of which a write is not settled. Pure |
 //! | [`history`], [`caller`] | who has written what |
 //! | `face`, `reply` | the object on the bus, by hand, and replies |
 //! | `running`, `peers` | one job from its turn to its answer; what other services are asked |
-//! | `service` | the owner of all state |
+//! | `start`, `service` | how the service comes up; the owner of all state |
+//! | `events` | what the event log is told |
 //! | `settings` | what is configured |
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
@@ -25,8 +27,10 @@
 pub mod caller;
 pub mod codes;
 pub mod collection;
+mod events;
 mod face;
 pub mod history;
+pub mod interrupted;
 pub mod job;
 pub mod known;
 mod peers;
@@ -41,6 +45,7 @@ pub mod resolve;
 mod running;
 mod service;
 mod settings;
+mod start;
 pub mod wire;
 pub mod work;
 
@@ -55,5 +60,5 @@ pub fn main() -> ExitCode {
     if is_recovery {
         return service_runtime::run(NAME, recover::start);
     }
-    service_runtime::daemon::run(NAME, service::start)
+    service_runtime::daemon::run(NAME, start::start)
 }

@@ -1,10 +1,11 @@
 //! From what a caller asks for to what is done to an EEPROM.
 
-use crate::job::{Job, Mend, MendJob, ReadJob, Wanted, WriteJob};
+use crate::job::{Job, Mend, MendJob, ReadJob, RecoverJob, Wanted, WriteJob};
 use crate::known::{Eeprom, Known};
 use crate::queue::Needs;
 use crate::refusal::{Cause, Refusal};
 use crate::request::{Reading, WriteRequest};
+use fru_publication::EepromKey;
 use std::time::Duration;
 use vpd_format::Ecc;
 
@@ -21,8 +22,15 @@ pub fn reading(known: &Known, named: &str, reading: Reading, deadline: Duration)
         Reading::Comparison => Wanted::Comparison,
     };
     let needs = needs(&eeprom, false, deadline);
-    let Eeprom { key, chips, fragment, .. } = eeprom;
-    Ok((needs, Job::Read(ReadJob { key, chips, fragment, what })))
+    let Eeprom { key, chips, fragment, power_off_only, .. } = eeprom;
+    Ok((needs, Job::Read(ReadJob { key, chips, fragment, power_off_only, what })))
+}
+
+/// The recovery of an interrupted write, whether the chosen system has the EEPROM or not.
+pub fn recovery(known: &Known, key: EepromKey, is_off: bool) -> (Needs, Job) {
+    let wires = known.wires(&key);
+    let needs = Needs { key: key.clone(), wires, first_reading: false, deadline: Duration::MAX };
+    (needs, Job::Recover(RecoverJob { key, is_off }))
 }
 
 /// New values for keywords of the EEPROM that a caller names.

@@ -4,6 +4,7 @@
 //! - One thing at a time is done on a [`Wire`], and on four wires at once.
 //! - What has to come after an EEPROM's first reading waits for that; what stands behind it in the same EEPROM's line waits too, and
 //!   nothing else does.
+//! - What no caller has asked for, the recovery of an interrupted write, goes before all others.
 //! - A job that only waits for its wires keeps them from those behind it, so that it is not passed for ever.
 
 use crate::wire::Wire;
@@ -49,11 +50,19 @@ pub struct Queue<T> {
     running: BTreeMap<Ticket, (EepromKey, BTreeSet<Wire>)>,
     /// Their EEPROMs and wires are free again, and they are not answered yet.
     settling: BTreeSet<Ticket>,
+    /// No caller waits for these.
+    unasked: BTreeSet<Ticket>,
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { next: 0, waiting: VecDeque::new(), running: BTreeMap::new(), settling: BTreeSet::new() }
+        Self {
+            next: 0,
+            waiting: VecDeque::new(),
+            running: BTreeMap::new(),
+            settling: BTreeSet::new(),
+            unasked: BTreeSet::new(),
+        }
     }
 }
 
@@ -71,9 +80,19 @@ impl<T> Queue<T> {
         Ok(ticket)
     }
 
+    /// Takes a job that no caller waits for, before all others: what they wait for may depend on it.
+    pub fn push_first(&mut self, needs: Needs, job: T) -> Ticket {
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.unasked.insert(ticket);
+        self.waiting.push_front(Waiting { ticket, needs, job });
+        ticket
+    }
+
     /// How many callers wait for an answer.
     pub fn callers(&self) -> usize {
-        self.waiting.len() + self.running.len() + self.settling.len()
+        let all = self.waiting.len() + self.running.len() + self.settling.len();
+        all.saturating_sub(self.unasked.len())
     }
 
     /// How many jobs are under way.
@@ -119,6 +138,7 @@ impl<T> Queue<T> {
     pub fn answered(&mut self, ticket: Ticket) {
         self.running.remove(&ticket);
         self.settling.remove(&ticket);
+        self.unasked.remove(&ticket);
     }
 
     /// Jobs that have waited too long, in the order of arrival. They are not begun any more.
@@ -126,7 +146,7 @@ impl<T> Queue<T> {
         let mut overdue = Vec::new();
         let mut kept = VecDeque::with_capacity(self.waiting.len());
         for waiting in self.waiting.drain(..) {
-            if waiting.needs.deadline <= now {
+            if waiting.needs.deadline <= now && !self.unasked.contains(&waiting.ticket) {
                 overdue.push((waiting.ticket, waiting.job));
             } else {
                 kept.push_back(waiting);
@@ -138,12 +158,17 @@ impl<T> Queue<T> {
 
     /// All jobs that wait, in the order of arrival; none of them is begun any more.
     pub fn drain(&mut self) -> Vec<(Ticket, T)> {
-        self.waiting.drain(..).map(|waiting| (waiting.ticket, waiting.job)).collect()
+        let all: Vec<_> = self.waiting.drain(..).map(|waiting| (waiting.ticket, waiting.job)).collect();
+        for (ticket, _) in &all {
+            self.unasked.remove(ticket);
+        }
+        all
     }
 
     /// When [`Self::overdue`] has something, if nothing begins before.
     pub fn wake_at(&self) -> Option<Duration> {
-        self.waiting.iter().map(|waiting| waiting.needs.deadline).min()
+        let asked = self.waiting.iter().filter(|waiting| !self.unasked.contains(&waiting.ticket));
+        asked.map(|waiting| waiting.needs.deadline).min()
     }
 }
 

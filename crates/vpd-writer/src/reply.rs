@@ -24,6 +24,8 @@ pub fn of_job(call: &Message, finished: &Finished) -> zbus::Result<Message> {
         Done::All(parsed) => reply.build(parsed),
         Done::Agreement(agree) => reply.build(agree),
         Done::Compared(comparison) => reply.build(&(&comparison.copies, &comparison.differences)),
+        // No caller asks for it.
+        Done::Recovered(_) => reply.build(&()),
         Done::Written(written) => {
             let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             // Clients of the older interface want the count alone.

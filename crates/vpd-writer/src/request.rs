@@ -32,6 +32,8 @@ pub enum Request {
     Mend(String, Mend),
     /// Which EEPROMs have a write that is not settled.
     Pending,
+    /// The last writes.
+    History,
     /// Parts are to be read again, or taken out.
     Collect(Collect),
 }
@@ -140,6 +142,7 @@ impl<'a> Arguments<'a> {
             writer::BACKUP => Request::Mend(self.path()?, Mend::Backup),
             writer::RESTORE => Request::Mend(self.path()?, Mend::Restore),
             writer::PENDING => self.nothing(Request::Pending)?,
+            writer::HISTORY => self.nothing(Request::History)?,
             method => return Err(Cause::UnknownMethod.because(format!("there is no method {method}"))),
         })
     }

@@ -5,11 +5,17 @@ use crate::history::Entry;
 use crate::job::{Done, Job};
 use crate::peers;
 use crate::queue::Ticket;
-use crate::reading;
 use crate::refusal::{Cause, Refusal};
 use crate::service::Heard;
+use crate::work::journals::Journals;
+use crate::work::{recovery, write};
+use crate::{reading, recover};
 use dbus_api::vpd::collection;
+use dbus_api::vpd::writer::Copies;
+use durable_state::RealDisk;
+use fru_publication::EepromKey;
 use service_runtime::clock;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
@@ -18,11 +24,11 @@ use zbus::{Connection, Message};
 /// Longest wait for the inventory to show what was written; it is answered then all the same.
 const SHOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// A call that has been understood, and waits for its turn.
+/// A job that waits for its turn.
 #[derive(Debug)]
 pub struct Asked {
-    /// The call.
-    pub call: Message,
+    /// The call that it answers; none for a recovery.
+    pub call: Option<Message>,
     /// What it comes to.
     pub job: Job,
     /// Who has called, where that is noted: the bus is asked while the caller is there.
@@ -35,7 +41,9 @@ pub struct Ended {
     /// Its ticket.
     pub ticket: Ticket,
     /// The call.
-    pub call: Message,
+    pub call: Option<Message>,
+    /// The EEPROM.
+    pub key: EepromKey,
     /// What it came to.
     pub outcome: Result<Finished, Refusal>,
 }
@@ -49,6 +57,19 @@ pub struct Finished {
     pub is_shown: bool,
 }
 
+/// What is to be told of a job as soon as it is done with its chips.
+#[derive(Debug)]
+pub struct Released {
+    /// Its ticket.
+    pub ticket: Ticket,
+    /// For the history.
+    pub entry: Option<Entry>,
+    /// The EEPROM has an interrupted write now.
+    pub interrupted: Option<EepromKey>,
+    /// For the event log: the EEPROM, and why its redundant one was left as it is.
+    pub left_out: Option<(EepromKey, String)>,
+}
+
 impl Asked {
     /// Takes a call; who makes one that changes something is asked at once.
     pub fn new(connection: &Connection, call: &Message, job: Job) -> Self {
@@ -58,46 +79,90 @@ impl Asked {
             let connection = connection.clone();
             tokio::spawn(async move { Caller::of(&connection, &client).await })
         });
-        Self { call: call.clone(), job, caller }
+        Self { call: Some(call.clone()), job, caller }
+    }
+
+    /// A job that no caller asks for.
+    pub fn unasked(job: Job) -> Self {
+        Self { call: None, job, caller: None }
     }
 }
 
+/// The journals, of the owner and of all jobs.
+pub type SharedJournals = Arc<Journals<RealDisk>>;
+
 /// Does a job: its chips first, on a thread that may wait, then what follows from it.
-pub async fn run(connection: Connection, ticket: Ticket, asked: Asked, tell: UnboundedSender<Heard>) {
+pub async fn run(
+    connection: Connection,
+    ticket: Ticket,
+    asked: Asked,
+    journals: SharedJournals,
+    tell: UnboundedSender<Heard>,
+) {
     let Asked { call, job, caller } = asked;
-    let working = job.clone();
-    let performed = tokio::task::spawn_blocking(move || perform(&working)).await;
+    let (working, in_hand) = (job.clone(), Arc::clone(&journals));
+    let performed = tokio::task::spawn_blocking(move || perform(&working, &in_hand)).await;
     let performed = performed.unwrap_or_else(|error| {
         log::error!("a job has panicked fru={}: {error}", job.key());
         Err(Cause::Internal.because("the service has a fault; its log says which"))
     });
-    let entry = noted(&job, caller, &performed).await;
+    let key = job.key().clone();
+    let has_failed = performed.as_ref().is_err_and(|refusal| refusal.cause == Cause::WriteFailure);
+    let released = Released {
+        ticket,
+        entry: noted(&job, caller, &performed).await,
+        interrupted: (has_failed && journals.has(&key)).then(|| key.clone()),
+        left_out: performed.as_ref().ok().and_then(|performed| left_out(&key, performed)),
+    };
     // The owner has ended if it takes nothing.
-    let _ = tell.send(Heard::Released(ticket, entry));
+    let _ = tell.send(Heard::Released(Box::new(released)));
     let outcome = match performed {
-        Ok(done) => Ok(follow_up(&connection, &job, done).await),
+        Ok(performed) => Ok(follow_up(&connection, &job, performed.done).await),
         Err(refusal) => Err(refusal),
     };
-    let _ = tell.send(Heard::Ended(Ended { ticket, call, outcome }));
+    let _ = tell.send(Heard::Ended(Box::new(Ended { ticket, call, key, outcome })));
 }
 
-fn perform(job: &Job) -> Result<Done, Refusal> {
+/// What the chips came to.
+struct Performed {
+    done: Done,
+    left_out: Option<String>,
+}
+
+fn left_out(key: &EepromKey, performed: &Performed) -> Option<(EepromKey, String)> {
+    performed.left_out.clone().map(|why| (key.clone(), why))
+}
+
+fn perform(job: &Job, journals: &Journals<RealDisk>) -> Result<Performed, Refusal> {
+    let done = |done| Performed { done, left_out: None };
     match job {
-        Job::Read(job) => reading::perform(job),
-        Job::Write(_) | Job::Mend(_) => Err(not_served()),
+        Job::Read(job) => reading::perform(job).map(done),
+        Job::Write(job) => {
+            let outcome = write::perform(job, journals)?;
+            let is_one = job.copies == Copies::One && job.on_hardware_only.is_none() && !job.dry_run;
+            let alone = is_one && job.chips.len() > 1 && outcome.written.changed > 0;
+            let left_out = outcome.left_out.or_else(|| alone.then(|| "as its caller wished".to_owned()));
+            Ok(Performed { done: Done::Written(outcome.written), left_out })
+        }
+        Job::Recover(job) => {
+            let recovered = recovery::recover_one(&job.key, journals, job.is_off);
+            recover::log(&job.key, &recovered);
+            Ok(done(Done::Recovered(recovered)))
+        }
+        Job::Mend(_) => Err(not_served()),
     }
 }
 
 /// Of a method that is understood and not in the object's table of methods.
 pub fn not_served() -> Refusal {
-    Cause::UnknownMethod.because("this service does not write")
+    Cause::UnknownMethod.because("this service does not repair")
 }
 
 /// What the history says of a job.
 async fn noted(
     job: &Job,
     caller: Option<JoinHandle<Caller>>,
-    performed: &Result<Done, Refusal>,
+    performed: &Result<Performed, Refusal>,
 ) -> Option<Entry> {
     let caller = match caller {
         Some(caller) => caller.await.unwrap_or_default(),
@@ -125,6 +190,11 @@ async fn follow_up(connection: &Connection, job: &Job, done: Done) -> Finished {
                 _ => is_shown(connection, job).await,
             };
             Finished { done, is_shown }
+        }
+        // What was read before may be neither the old content nor the new one.
+        (_, Done::Recovered(recovered)) => {
+            let is_shown = recovered.has_settled() && is_shown(connection, job).await;
+            Finished { done: Done::Recovered(recovered), is_shown }
         }
         (_, done) => Finished { done, is_shown: true },
     }

@@ -1,55 +1,42 @@
 //! The owner of all state: one task, which takes calls in the order in which they come and waits for nothing but them.
 
-use crate::NAME;
 use crate::codes::Codes;
 use crate::collection::{Collection, Shown};
 use crate::face::{self, Kind};
-use crate::history::{Entry, History};
+use crate::history::History;
+use crate::interrupted::Interrupted;
+use crate::job::Done;
 use crate::known::Known;
-use crate::peers;
 use crate::plan::{self, Planned};
-use crate::queue::{CALLERS, Queue, Ticket};
+use crate::queue::{CALLERS, Queue};
 use crate::refusal::{Cause, Refusal};
-use crate::reply;
 use crate::request::{Collect, LookUp, Request};
-use crate::running::{self, Asked, Ended};
-use crate::settings::{self, Settings};
+use crate::running::{self, Asked, Ended, Finished, Released, SharedJournals};
+use crate::settings::Settings;
+use crate::work::recovery::Recovered;
+use crate::{NAME, events, peers, reply};
 use anyhow::Context as _;
 use dbus_api::inventory::codes::{self, Change};
-use dbus_api::inventory::manager as inventory;
-use dbus_api::standard::OBJECT_MANAGER;
+use dbus_api::state::POWER_OFF;
 use dbus_api::vpd::collection::{self, StateChange, Status};
-use dbus_api::vpd::{manager, writer};
 use durable_state::RealDisk;
-use peer::{BackOff, News, Peer, persist};
-use service_runtime::bus::Accepts;
-use service_runtime::daemon::{Lifecycle, Start, Turn, raw};
-use service_runtime::{Exit, bus, clock, folders, tasks};
+use event_log::EventLog;
+use fru_publication::EepromKey;
+use peer::{BackOff, News, Peer, PropertyFollower, persist};
+use service_runtime::daemon::{Lifecycle, Turn, raw};
+use service_runtime::{Exit, bus, clock, tasks};
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 use zbus::message::{Flags, Type as MessageType};
-use zbus::{Connection, MatchRule, Message, MessageStream};
+use zbus::{Connection, Message, MessageStream};
 
-/// A keyword may have 65,535 bytes; the bus's policy lets root and the administrators of VPD write them. Of new objects, location
-/// codes are wanted, and without its body such a signal has all of them read again.
-const ACCEPTS: Accepts = Accepts {
-    large: &[
-        ((manager::INTERFACE, manager::WRITE_KEYWORD), 128 * 1024),
-        ((manager::INTERFACE, manager::UPDATE_KEYWORD), 128 * 1024),
-        ((manager::INTERFACE, manager::WRITE_KEYWORD_ON_HARDWARE), 128 * 1024),
-        ((writer::INTERFACE, writer::WRITE), 256 * 1024),
-        ((OBJECT_MANAGER, "InterfacesAdded"), 64 * 1024),
-    ],
-    ..Accepts::SHORT
-};
-/// Longest wait for an answer to a call of ours. A collection of all takes no longer to be begun.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for the bus to take what we send; shorter than any watchdog.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
+/// When interrupted writes are tried again that could not be settled, without anything having happened.
+const RETRY: Duration = Duration::from_secs(60);
 /// How long what is under way may go on when the service is to end: two locks and a record's write cycles.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -57,9 +44,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub enum Heard {
     /// A job is done with its chips.
-    Released(Ticket, Option<Entry>),
+    Released(Box<Released>),
     /// A job has ended.
-    Ended(Ended),
+    Ended(Box<Ended>),
     /// The collection service has answered a wish, or refused it.
     Collected(Message, bool, Result<(), Refusal>),
     /// The inventory has answered with all location codes, or not in time.
@@ -68,88 +55,42 @@ pub enum Heard {
     Status(Box<Status>),
 }
 
-/// Reads settings and the chosen system, takes the name and serves until told to stop.
-pub async fn start(start: Start) -> anyhow::Result<()> {
-    let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };
-    let settings = fragment.settings().context(Exit::Configuration)?;
-    let known = Known::load(&start.root)?;
-    let (connection, _replies) = bus::connect_as_service(CALL_LIMIT, &ACCEPTS).await?;
-    // Two writers must not share a state folder; the name tells before the folder is touched.
-    bus::refuse_second(&connection, manager::BUS_NAME).await?;
-    let history = History::load(RealDisk, folders::state());
-    let rules = codes::rules().context("a rule of ours is wrong")?;
-    let inventory = Peer::follow(&connection, inventory::BUS_NAME, rules).await?;
-    let rules = [state_changed_rule().context("a rule of ours is wrong")?];
-    let collection = Peer::follow(&connection, collection::BUS_NAME, rules).await?;
-    let mut messages = MessageStream::from(&connection);
-    let early = own(&connection, &mut messages).await?;
-    let (tell, heard) = mpsc::unbounded_channel();
-    let service = Service {
-        settings,
-        known: Arc::new(known),
-        queue: Queue::default(),
-        wishes: 0,
-        codes: Codes::default(),
-        collection: Collection::default(),
-        history,
-        connection,
-        tell,
-        began: Instant::now(),
-        ends_at: None,
-    };
-    service.run(start.lifecycle, Peers { inventory, collection, messages, heard }, early).await
-}
-
-/// What the collection service says of its own accord.
-fn state_changed_rule() -> zbus::Result<MatchRule<'static>> {
-    let signal = MatchRule::builder().msg_type(MessageType::Signal).sender(collection::BUS_NAME);
-    signal.path(collection::PATH).interface(collection::INTERFACE).member(collection::STATE_CHANGED).build()
-}
-
-/// Takes the name. What comes meanwhile is read, or the bus's answer would not be.
-async fn own(connection: &Connection, messages: &mut MessageStream) -> anyhow::Result<VecDeque<Message>> {
-    let mut early = VecDeque::new();
-    let mut owning = pin!(bus::own(connection, manager::BUS_NAME));
-    loop {
-        tokio::select! {
-            biased;
-            owned = &mut owning => return owned.map(|()| early),
-            message = bus::next(messages) => {
-                let message = message?;
-                if message.message_type() == MessageType::MethodCall && early.len() < ACCEPTS.waiting.get() {
-                    early.push_back(message);
-                }
-            }
-        }
-    }
-}
-
 /// Where news comes from.
-struct Peers {
-    inventory: Peer,
-    collection: Peer,
-    messages: MessageStream,
-    heard: UnboundedReceiver<Heard>,
+pub struct Peers {
+    pub inventory: Peer,
+    pub collection: Peer,
+    pub power: PropertyFollower,
+    pub messages: MessageStream,
+    pub heard: UnboundedReceiver<Heard>,
 }
 
-struct Service {
-    settings: Settings,
-    known: Arc<Known>,
-    queue: Queue<Asked>,
+/// The owner.
+pub struct Service {
+    pub settings: Settings,
+    pub known: Arc<Known>,
+    pub queue: Queue<Asked>,
     /// Wishes to the collection service that are not answered yet.
-    wishes: usize,
-    codes: Codes,
-    collection: Collection,
-    history: History<RealDisk>,
-    connection: Connection,
-    tell: UnboundedSender<Heard>,
-    began: Instant,
+    pub wishes: usize,
+    pub codes: Codes,
+    pub collection: Collection,
+    pub history: History<RealDisk>,
+    pub journals: SharedJournals,
+    pub interrupted: Interrupted,
+    pub events: EventLog,
+    /// Whether the chassis has no power, as far as is known.
+    pub is_off: Option<bool>,
+    /// When interrupted writes are tried again without anything having happened.
+    pub retry_at: Option<Instant>,
+    pub connection: Connection,
+    pub tell: UnboundedSender<Heard>,
+    pub began: Instant,
     /// The service is to end: then at the latest, with jobs under way or not.
-    ends_at: Option<Instant>,
+    pub ends_at: Option<Instant>,
 }
 
 impl Service {
-    async fn run(
+    /// Serves until told to stop.
+    pub async fn run(
         mut self,
         mut lifecycle: Lifecycle,
         mut peers: Peers,
@@ -161,22 +102,24 @@ impl Service {
         if peers.collection.owner().is_some() {
             self.ask_status();
         }
+        self.recover(None);
         lifecycle.ready();
         for message in early {
             self.handle(&message).await?;
         }
         loop {
-            self.begin();
+            self.begin().await?;
             if self.ends_at.is_some_and(|at| self.queue.running() == 0 || at <= Instant::now()) {
                 break;
             }
             lifecycle.status(&self.status());
-            let overdue_at = self.queue.wake_at().map(|due| self.began + due);
             tokio::select! {
-                turn = lifecycle.turn(overdue_at.into_iter().chain(self.ends_at).min()) => match turn {
+                turn = lifecycle.turn(self.wake_at()) => match turn {
                     Turn::Stop => self.stop(&lifecycle).await?,
-                    Turn::Due => self.give_back_overdue().await?,
+                    Turn::Due => self.do_what_is_due().await?,
                 },
+                notice = self.events.notice() => self.events.take(notice),
+                power = peers.power.next() => self.hear_power(power?.as_deref()),
                 Some(heard) = peers.heard.recv() => self.hear(heard).await?,
                 news = peers.inventory.next() => self.hear_inventory(news?),
                 news = peers.collection.next() => self.hear_collection(news?).await?,
@@ -189,13 +132,29 @@ impl Service {
             self.hear(heard).await?;
         }
         self.history.flush();
+        self.events.end().await;
         Ok(())
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let overdue_at = self.queue.wake_at().and_then(|due| self.began.checked_add(due));
+        let retry_at = self.retry_at.filter(|_| self.ends_at.is_none());
+        overdue_at.into_iter().chain(self.ends_at).chain(retry_at).min()
+    }
+
+    async fn do_what_is_due(&mut self) -> anyhow::Result<()> {
+        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+            self.recover(None);
+        }
+        self.give_back_overdue().await
     }
 
     fn status(&self) -> String {
         let inventory = if self.codes.is_known() { "" } else { ", waiting for the inventory" };
         let (count, callers) = (self.known.count(), self.queue.callers());
-        format!("{count} EEPROMs, {callers} callers{inventory}")
+        let pending = self.interrupted.reasons().len();
+        let pending = if pending > 0 { format!(", {pending} writes pending") } else { String::new() };
+        format!("{count} EEPROMs, {callers} callers{pending}{inventory}")
     }
 
     /// No job is begun any more. Who waits is told, what is under way goes on.
@@ -204,46 +163,116 @@ impl Service {
         self.ends_at.get_or_insert(Instant::now() + STOP_LIMIT);
         for (ticket, asked) in self.queue.drain() {
             self.queue.answered(ticket);
-            self.refuse(&asked.call, &ending()).await?;
+            if let Some(call) = asked.call {
+                self.refuse(&call, &ending()).await?;
+            }
         }
         Ok(())
     }
 
     async fn give_back_overdue(&mut self) -> anyhow::Result<()> {
         for (_, asked) in self.queue.overdue(self.began.elapsed()) {
-            let key = asked.job.key();
+            let (key, Some(call)) = (asked.job.key(), &asked.call) else { continue };
             let why = if asked.job.follows_first_reading() && !self.collection.was_read(key) {
                 "it has not been collected yet"
             } else {
                 "too much is to be done before"
             };
             let text = format!("{key} was not reached in time: {why}");
-            self.refuse(&asked.call, &Cause::Unavailable.because(text)).await?;
+            self.refuse(call, &Cause::Unavailable.because(text)).await?;
         }
         Ok(())
     }
 
     /// Begins all jobs that may begin.
-    fn begin(&mut self) {
+    async fn begin(&mut self) -> anyhow::Result<()> {
         while let Some((ticket, asked)) = self.queue.next(&|key| self.collection.was_read(key)) {
+            if asked.job.is_power_off_only() && self.is_off != Some(true) {
+                self.queue.answered(ticket);
+                let text = format!("{} can be reached only while the chassis is off", asked.job.key());
+                if let Some(call) = &asked.call {
+                    self.refuse(call, &Cause::Unavailable.because(text)).await?;
+                }
+                continue;
+            }
             let (connection, tell) = (self.connection.clone(), self.tell.clone());
-            tasks::spawn(running::run(connection, ticket, asked, tell));
+            tasks::spawn(running::run(connection, ticket, asked, Arc::clone(&self.journals), tell));
+        }
+        Ok(())
+    }
+
+    /// Has interrupted writes settled, of one EEPROM or of all; no more than once at a time.
+    fn recover(&mut self, only: Option<&EepromKey>) {
+        if self.ends_at.is_some() {
+            return;
+        }
+        for key in self.interrupted.due(only) {
+            self.push_recovery(key);
+        }
+        self.retry_at = (!self.interrupted.is_empty()).then(|| Instant::now() + RETRY);
+    }
+
+    fn push_recovery(&mut self, key: EepromKey) {
+        let (needs, job) = plan::recovery(&self.known, key, self.is_off == Some(true));
+        self.queue.push_first(needs, Asked::unasked(job));
+    }
+
+    fn recovered(&mut self, key: &EepromKey, recovered: &Recovered) {
+        if self.interrupted.tried(key, recovered) {
+            self.push_recovery(key.clone());
+        }
+        if let Some(event) = events::of_recovery(key, recovered) {
+            self.events.happened(event);
+        }
+    }
+
+    fn hear_power(&mut self, power: Option<&str>) {
+        self.is_off = power.map(|power| power == POWER_OFF);
+        if self.is_off == Some(true) {
+            self.recover(None);
+        }
+    }
+
+    fn released(&mut self, released: Released) {
+        let Released { ticket, entry, interrupted, left_out } = released;
+        self.queue.released(ticket);
+        entry.into_iter().for_each(|entry| self.history.add(entry));
+        if let Some((key, why)) = left_out {
+            self.events.happened(events::of_left_out(&key, &why));
+        }
+        if let Some(key) = interrupted {
+            self.interrupted.found(key.clone());
+            self.recover(Some(&key));
+        }
+    }
+
+    async fn ended(&mut self, ended: Ended) -> anyhow::Result<()> {
+        let Ended { ticket, call, key, outcome } = ended;
+        self.queue.answered(ticket);
+        if let Ok(Finished { done: Done::Recovered(recovered), .. }) = &outcome {
+            self.recovered(&key, recovered);
+        }
+        let Some(call) = call else {
+            if let Err(refusal) = outcome {
+                self.recovered(&key, &Recovered::Pending(refusal.text));
+            }
+            return Ok(());
+        };
+        match &outcome {
+            Ok(done) => self.send(&call, reply::of_job(&call, done)).await,
+            Err(refusal) => {
+                if let Some(event) = events::of_failure(&key, refusal).filter(|_| is_write(&call)) {
+                    self.events.happened(event);
+                }
+                self.refuse(&call, refusal).await
+            }
         }
     }
 
     async fn hear(&mut self, heard: Heard) -> anyhow::Result<()> {
         match heard {
-            Heard::Released(ticket, entry) => {
-                self.queue.released(ticket);
-                entry.into_iter().for_each(|entry| self.history.add(entry));
-            }
-            Heard::Ended(ended) => {
-                self.queue.answered(ended.ticket);
-                match &ended.outcome {
-                    Ok(done) => self.send(&ended.call, reply::of_job(&ended.call, done)).await?,
-                    Err(refusal) => self.refuse(&ended.call, refusal).await?,
-                }
-            }
+            Heard::Released(released) => self.released(*released),
+            Heard::Ended(ended) => self.ended(*ended).await?,
             Heard::Collected(call, says_whether, answer) => {
                 self.wishes = self.wishes.saturating_sub(1);
                 let header = call.header();
@@ -292,11 +321,22 @@ impl Service {
             News::Went => self.collection.went(),
             News::Said(signal) => {
                 if let Ok(change) = signal.body().deserialize::<StateChange>() {
+                    // Its chip may be there again.
+                    if let Ok(key) = EepromKey::parse(&change.key) {
+                        self.recover_what_came(&key);
+                    }
                     self.collection.changed(change, now());
                 }
             }
         }
         self.tell_changes(before).await
+    }
+
+    fn recover_what_came(&mut self, key: &EepromKey) {
+        if self.journals.has(key) {
+            self.interrupted.found(key.clone());
+            self.recover(Some(key));
+        }
     }
 
     async fn tell_changes(&self, before: Shown) -> anyhow::Result<()> {
@@ -367,8 +407,18 @@ impl Service {
                 }
             }
             Request::Collect(wish) => self.collect(message, wish)?,
-            Request::Write(..) | Request::Mend(..) | Request::Pending => {
-                return Err(running::not_served());
+            Request::Write(path, wanted) => {
+                let planned = plan::write(&self.known, &path, wanted, deadline);
+                self.push(message, planned)?;
+            }
+            Request::Mend(..) => return Err(running::not_served()),
+            Request::Pending => {
+                let header = message.header();
+                return Ok(Some(Message::method_return(&header).build(&self.interrupted.reasons())));
+            }
+            Request::History => {
+                let header = message.header();
+                return Ok(Some(Message::method_return(&header).build(&self.history.told())));
             }
         }
         Ok(None)
@@ -467,6 +517,12 @@ impl Service {
             .context("cannot send")
             .context(Exit::PeerUnavailable)
     }
+}
+
+/// Whether a call was to change an EEPROM.
+fn is_write(call: &Message) -> bool {
+    let header = call.header();
+    header.member().is_some_and(|method| face::WRITES.contains(&method.as_str()))
 }
 
 fn wants_reply(call: &Message) -> bool {

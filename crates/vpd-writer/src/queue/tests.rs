@@ -109,3 +109,21 @@ fn what_is_done_with_its_chips_holds_nothing_but_its_callers_place() {
     queue.answered(ticket);
     assert_eq!(queue.callers(), 1);
 }
+
+#[test]
+fn a_recovery_goes_before_what_waits_and_takes_no_callers_place() {
+    let mut queue = Queue::default();
+    for _ in 0..CALLERS {
+        queue.push(Needs { first_reading: true, ..needs("a", &["1"]) }, "write").unwrap();
+    }
+    queue.push_first(needs("a", &["1"]), "recovery");
+    let (ticket, job) = queue.next(&|_| false).unwrap();
+    assert_eq!((job, queue.callers()), ("recovery", CALLERS));
+    assert!(queue.overdue(Duration::ZERO).is_empty());
+    queue.answered(ticket);
+    assert_eq!((queue.next(&|_| false), queue.callers()), (None, CALLERS));
+    queue.push_first(Needs { deadline: Duration::ZERO, ..needs("b", &["1"]) }, "recovery");
+    assert!(queue.overdue(Duration::from_secs(1)).is_empty(), "nothing waits for it");
+    assert_eq!(queue.drain().len(), CALLERS + 1);
+    assert_eq!(queue.callers(), 0);
+}

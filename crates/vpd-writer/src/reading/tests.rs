@@ -22,7 +22,8 @@ impl Bed {
 
 fn job(chips: Vec<PathBuf>, what: Wanted) -> ReadJob {
     let fragment = Arc::new(Fragment::parse("[[object]]\npath = \"/x\"\n").unwrap());
-    ReadJob { key: EepromKey::parse("file:x").unwrap(), chips, fragment, what }
+    let key = EepromKey::parse("file:x").unwrap();
+    ReadJob { key, chips, fragment, power_off_only: false, what }
 }
 
 fn keyword(record: Option<&str>, keyword: &str) -> Wanted {

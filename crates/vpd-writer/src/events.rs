@@ -1,0 +1,65 @@
+//! What the event log is told: what no caller may have heard, as some want no reply.
+
+use crate::refusal::{Cause, Refusal};
+use crate::work::recovery::Recovered;
+use dbus_api::logging::{Severity, data_key, message_id};
+use event_log::Event;
+use fru_publication::EepromKey;
+use std::time::Duration;
+
+/// After that, a happening is of no use to those who read of it.
+const OF_USE: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn happening(key: &EepromKey, cause: &str, id: &'static str, severity: Severity, text: String) -> Event {
+    let event = Event::new(key.as_str(), cause, id, severity).within(OF_USE);
+    let event = event.with(data_key::DESCRIPTION, text);
+    match key.sysfs_path() {
+        Some(path) => event.with(data_key::CALLOUT_DEVICE_PATH, path),
+        None => event,
+    }
+}
+
+/// Of a write that has failed at the chip; none for what is wrong with a call.
+pub fn of_failure(key: &EepromKey, refusal: &Refusal) -> Option<Event> {
+    let id = match refusal.cause {
+        Cause::WriteFailure => message_id::FIRMWARE_ERROR,
+        Cause::EccCheckFailed => message_id::ECC_CHECK_FAILED,
+        _ => return None,
+    };
+    let text = format!("VPD of EEPROM {key} were not written: {refusal}");
+    Some(happening(key, "write-failed", id, Severity::Warning, text))
+}
+
+/// Of a redundant EEPROM that says something else from now on.
+pub fn of_left_out(key: &EepromKey, why: &str) -> Event {
+    let text = format!("VPD of EEPROM {key} were written, its redundant EEPROM was not: {why}");
+    happening(key, "redundant-left-out", message_id::MISMATCH, Severity::Warning, text)
+}
+
+/// Of an interrupted write that fits no part that is there.
+pub fn of_recovery(key: &EepromKey, recovered: &Recovered) -> Option<Event> {
+    let Recovered::Rejected { why, kept } = recovered else { return None };
+    let kept = kept.as_deref().map(|path| format!("; its journal is kept as {}", path.display()));
+    let text = format!(
+        "a write of EEPROM {key} was interrupted, and another part is there now, which was left as it is: {why}{}",
+        kept.unwrap_or_default()
+    );
+    Some(happening(key, "journal-rejected", message_id::INVALID_VPD, Severity::Warning, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_went_wrong_at_the_chip_is_an_event() {
+        let key = EepromKey::parse("8-0050").unwrap();
+        for cause in Cause::ALL {
+            let is_event = matches!(cause, Cause::WriteFailure | Cause::EccCheckFailed);
+            assert_eq!(of_failure(&key, &cause.because("why")).is_some(), is_event, "{cause:?}");
+        }
+        let rejected = Recovered::Rejected { why: "other bytes".to_owned(), kept: None };
+        assert!(of_recovery(&key, &rejected).is_some());
+        assert!(of_recovery(&key, &Recovered::Settled(String::new())).is_none());
+    }
+}
