@@ -47,8 +47,11 @@ pub enum Edit {
         /// Its bytes, as they were read of a copy whose code was right.
         copy: Vec<u8>,
     },
-    /// Every record that its code had to correct is written as it was corrected.
-    Scrub,
+    /// A record that its code had to correct is written as it was corrected; one that is right is left.
+    Scrub {
+        /// Its name.
+        record: RecordName,
+    },
 }
 
 /// What is to be done to a chip.
@@ -99,8 +102,7 @@ pub enum PlanError<E> {
 
 /// Reads a chip as far as it has to be known, and plans the change: only pages that differ, with all that they have.
 ///
-/// Of IPZ the header, the table of contents, the edited records and VINI are read, which tells parts apart; a scrub reads
-/// every record.
+/// Of IPZ the header, the table of contents, the edited records and VINI are read, which tells parts apart.
 ///
 /// Errors: [`PlanError`].
 pub fn plan_chip<R: ReadAt>(
@@ -140,19 +142,17 @@ fn read<R: ReadAt>(
     edits: &[Edit],
 ) -> Result<Vpd, PlanError<R::Error>> {
     let mut wanted = vec![RecordName::VINI];
-    let mut is_all = false;
     for edit in edits {
         match edit {
             Edit::Keyword { record, .. } => wanted.extend(*record),
-            Edit::Record { record, .. } => wanted.push(*record),
-            Edit::Scrub => is_all = true,
+            Edit::Record { record, .. } | Edit::Scrub { record } => wanted.push(*record),
         }
     }
     let options = ReadOptions {
         format: place.format,
         policy: place.policy,
         ecc: Ecc::Checked,
-        wanted: if is_all { Wanted::All } else { Wanted::Records(&wanted) },
+        wanted: Wanted::Records(&wanted),
         ..ReadOptions::default()
     };
     let mut window = Window::new(seen, place.window.offset, place.window.size);
@@ -192,7 +192,7 @@ fn plan_ipz<R: ReadAt>(
         corrected_bits: 0,
     };
     let mut entries: Vec<TocEntry> = Vec::new();
-    for name in names(image, edits)? {
+    for name in names(edits)? {
         let record = image.record(name).ok_or(PlanError::NoRecord(name))?;
         let entry = record.entry;
         if let Some(reason) = &record.reason
@@ -223,16 +223,14 @@ fn plan_ipz<R: ReadAt>(
 }
 
 /// The records that are edited, each once.
-fn names<E>(image: &ipz::Image, edits: &[Edit]) -> Result<Vec<RecordName>, PlanError<E>> {
+fn names<E>(edits: &[Edit]) -> Result<Vec<RecordName>, PlanError<E>> {
     let mut names: Vec<RecordName> = Vec::new();
     for edit in edits {
         match edit {
             Edit::Keyword { record: None, .. } => return Err(PlanError::Addressing { is_ipz: true }),
-            Edit::Keyword { record: Some(record), .. } | Edit::Record { record, .. } => names.push(*record),
-            Edit::Scrub => {
-                let corrected = image.records.iter().filter(|record| record.recovered_bits() > 0);
-                names.extend(corrected.map(ipz::Record::name));
-            }
+            Edit::Keyword { record: Some(record), .. }
+            | Edit::Record { record, .. }
+            | Edit::Scrub { record } => names.push(*record),
         }
     }
     // The table of contents is none of its own records, but must be told from records that are not there.
@@ -307,11 +305,9 @@ fn plan_keywords<R: ReadAt>(
                 changes.push(Change { keyword: *keyword, value, pad: *pad });
                 expectations.push(expected.as_deref());
             }
-            Edit::Keyword { .. } | Edit::Record { .. } => {
+            Edit::Keyword { .. } | Edit::Record { .. } | Edit::Scrub { .. } => {
                 return Err(PlanError::Addressing { is_ipz: false });
             }
-            // There is no code that could have corrected anything.
-            Edit::Scrub => {}
         }
     }
     // Keyword VPD is read from its start to its end, in one piece.

@@ -1,6 +1,7 @@
 //! What the event log is told: what no caller may have heard, as some want no reply.
 
 use crate::refusal::{Cause, Refusal};
+use crate::work::mend::Settled;
 use crate::work::recovery::Recovered;
 use dbus_api::logging::{Severity, data_key, message_id};
 use event_log::Event;
@@ -34,6 +35,39 @@ pub fn of_failure(key: &EepromKey, refusal: &Refusal) -> Option<Event> {
 pub fn of_left_out(key: &EepromKey, why: &str) -> Event {
     let text = format!("VPD of EEPROM {key} were written, its redundant EEPROM was not: {why}");
     happening(key, "redundant-left-out", message_id::MISMATCH, Severity::Warning, text)
+}
+
+/// Of an EEPROM whose backup says something else, or of what was set in neither.
+pub fn of_backup(key: &EepromKey, settled: &Settled) -> Vec<Event> {
+    let fault = |cause: String, text: String| {
+        let event = Event::new(key.as_str(), cause, message_id::MISMATCH, Severity::Warning);
+        event.with(data_key::DESCRIPTION, text)
+    };
+    let conflict = |(name, ours, theirs): &(String, Vec<u8>, Vec<u8>)| {
+        let text = format!(
+            "{name} of EEPROM {key} is {} in the EEPROM, which is shown, and {} in its backup",
+            shown(ours),
+            shown(theirs)
+        );
+        fault(format!("backup-differs-{name}"), text)
+    };
+    let not_set = |name: &String| {
+        let text = format!("{name} of EEPROM {key} was never set, nor in its backup");
+        fault(format!("backup-not-set-{name}"), text)
+    };
+    settled.conflicts.iter().map(conflict).chain(settled.not_set.iter().map(not_set)).collect()
+}
+
+/// A value as text where it is one, else as hexadecimal digits.
+fn shown(value: &[u8]) -> String {
+    const LONGEST: usize = 64;
+    let start = value.get(..LONGEST).unwrap_or(value);
+    let rest = if start.len() < value.len() { "…" } else { "" };
+    if start.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        return format!("\"{}{rest}\"", String::from_utf8_lossy(start));
+    }
+    let digits: String = start.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("0x{digits}{rest}")
 }
 
 /// Of an interrupted write that fits no part that is there.

@@ -28,10 +28,11 @@ const OBJECT: Argument = ("inventory_path", "o");
 const ANY_PATH: Argument = ("path", "s");
 const VALUE: Argument = ("keyword_and_value", "v");
 const BYTES: Argument = ("bytes_updated", "i");
+const ANSWER: Argument = ("answer", "a{sv}");
 const MANAGER: &str = manager::INTERFACE;
 
 /// Every method of our interfaces.
-const METHODS: [Method; 20] = [
+const METHODS: [Method; 25] = [
     Method(
         MANAGER,
         manager::WRITE_KEYWORD,
@@ -63,15 +64,34 @@ const METHODS: [Method; 20] = [
         writer::INTERFACE,
         writer::WRITE,
         &[ANY_PATH, ("changes", "a(ssayayay)"), ("options", "a{sv}")],
-        &[("answer", "a{sv}")],
+        &[ANSWER],
     ),
+    Method(writer::INTERFACE, writer::REPAIR, &[ANY_PATH, ("records", "as"), ("source", "s")], &[ANSWER]),
+    Method(
+        writer::INTERFACE,
+        writer::REPAIR_FROM,
+        &[ANY_PATH, ("records", "as"), ("image", "ay")],
+        &[ANSWER],
+    ),
+    Method(writer::INTERFACE, writer::SCRUB, &[ANY_PATH], &[ANSWER]),
+    Method(writer::INTERFACE, writer::BACKUP, &[ANY_PATH], &[ANSWER]),
+    Method(writer::INTERFACE, writer::RESTORE, &[ANY_PATH], &[ANSWER]),
     Method(writer::INTERFACE, writer::PENDING, &[], &[("eeproms", "a(ss)")]),
     Method(writer::INTERFACE, writer::HISTORY, &[], &[("writes", "a(xsssa(sts)ts)")]),
 ];
 
 /// Methods that change an EEPROM.
-pub const WRITES: [&str; 4] =
-    [manager::WRITE_KEYWORD, manager::UPDATE_KEYWORD, manager::WRITE_KEYWORD_ON_HARDWARE, writer::WRITE];
+pub const WRITES: [&str; 9] = [
+    manager::WRITE_KEYWORD,
+    manager::UPDATE_KEYWORD,
+    manager::WRITE_KEYWORD_ON_HARDWARE,
+    writer::WRITE,
+    writer::REPAIR,
+    writer::REPAIR_FROM,
+    writer::SCRUB,
+    writer::BACKUP,
+    writer::RESTORE,
+];
 
 /// Every property: its interface, its name and its type.
 const VALUES: [(&str, &str, &str); 4] = [

@@ -80,6 +80,8 @@ impl Entry {
                 Mend::Scrub => ("scrub", &[]),
                 Mend::Backup => ("backup", &[]),
                 Mend::Restore => ("restore", &[]),
+                // What the service does by itself is in the log.
+                Mend::Settle => return None,
             },
         };
         Some(Self {

@@ -33,6 +33,8 @@ pub struct ReadJob {
     pub fragment: Arc<Fragment>,
     /// It cannot be reached while the chassis has power.
     pub power_off_only: bool,
+    /// Where its keywords are kept a second time.
+    pub partner: Option<Partner>,
     /// What is wanted.
     pub what: Wanted,
 }
@@ -164,6 +166,8 @@ pub enum Mend {
     Backup,
     /// The EEPROM takes the backup's values.
     Restore,
+    /// What was set in one of the two is set in the other; what was set differently is told.
+    Settle,
 }
 
 /// What a write came to.

@@ -22,8 +22,8 @@ pub fn reading(known: &Known, named: &str, reading: Reading, deadline: Duration)
         Reading::Comparison => Wanted::Comparison,
     };
     let needs = needs(&eeprom, false, deadline);
-    let Eeprom { key, chips, fragment, power_off_only, .. } = eeprom;
-    Ok((needs, Job::Read(ReadJob { key, chips, fragment, power_off_only, what })))
+    let Eeprom { key, chips, fragment, power_off_only, partner, .. } = eeprom;
+    Ok((needs, Job::Read(ReadJob { key, chips, fragment, power_off_only, partner, what })))
 }
 
 /// The recovery of an interrupted write, whether the chosen system has the EEPROM or not.

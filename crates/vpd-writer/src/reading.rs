@@ -1,13 +1,15 @@
 //! Reads and compares EEPROMs. All here waits for chips, so it runs on a thread of its own.
 
-use crate::job::{Comparison, Done, ReadJob, Wanted};
+use crate::job::{Comparison, Done, Partner, ReadJob, Wanted};
 use crate::refusal::{Cause, Refusal};
+use crate::work::backup::{Backups, Kept, value_in};
 use dbus_api::inventory::records::DEFAULT_RECORD;
 use dbus_api::vpd::collection::Outcome;
 use dbus_api::vpd::manager::{MEMORY_SIZE, Parsed};
 use dbus_api::vpd::writer::{Copy, CopyState, Difference};
 use device_io::{Eeprom, EepromError};
-use fru_publication::{Fragment, Keywords};
+use durable_state::Disk;
+use fru_publication::{EepromKey, Fragment, Keywords};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ pub type Values = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
 /// [`Cause::EccCheckFailed`] and [`Cause::InvalidVpd`] by what it holds, [`Cause::RecordNotFound`] and
 /// [`Cause::KeywordNotFound`]; [`Cause::InvalidArgument`] where a keyword is named as another format's is, or there is no
 /// second chip.
-pub fn perform(job: &ReadJob) -> Result<Done, Refusal> {
+pub fn perform<D: Disk>(job: &ReadJob, backups: &Backups<D>) -> Result<Done, Refusal> {
     let fragment = &*job.fragment;
     match &job.what {
         Wanted::Keyword { chip, record, keyword } => {
@@ -45,7 +47,7 @@ pub fn perform(job: &ReadJob) -> Result<Done, Refusal> {
             let theirs = values(&read(second, fragment, WantedRecords::All)?);
             Ok(Done::Agreement(ours == theirs))
         }
-        Wanted::Comparison => Ok(Done::Compared(compare(job))),
+        Wanted::Comparison => Ok(Done::Compared(compare(job, backups))),
     }
 }
 
@@ -157,7 +159,7 @@ fn values(vpd: &Vpd) -> Values {
 }
 
 /// Reads both chips, as far as there are two; what is wrong with one is part of the answer.
-fn compare(job: &ReadJob) -> Comparison {
+fn compare<D: Disk>(job: &ReadJob, backups: &Backups<D>) -> Comparison {
     let mut comparison = Comparison::default();
     // The first stays locked until the second was read, as a writer would have changed both between.
     let _first = job.chips.first().map(|chip| open(chip));
@@ -174,7 +176,55 @@ fn compare(job: &ReadJob) -> Comparison {
             comparison.differences.extend(differences(copy, &comparison.says, &says));
         }
     }
+    if let Some(partner) = job.partner.as_ref().filter(|partner| !partner.is_backup) {
+        compare_backup(&job.key, partner, backups, &mut comparison);
+    }
     comparison
+}
+
+/// Compares what is kept a second time, under the names that it has in the EEPROM.
+fn compare_backup<D: Disk>(
+    key: &EepromKey,
+    partner: &Partner,
+    backups: &Backups<D>,
+    comparison: &mut Comparison,
+) {
+    let (outcome, reason, theirs) = match &partner.other {
+        None => match backups.load(key) {
+            Some(kept) => (Outcome::Ok, String::new(), Theirs::State(kept)),
+            None => (Outcome::Blank, "nothing is kept yet".to_owned(), Theirs::State(Kept::default())),
+        },
+        Some(other) => {
+            let chip = other.chips.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
+            match read(chip, &other.fragment, WantedRecords::All) {
+                Ok(vpd) => (word(vpd.outcome), first_problem(&vpd), Theirs::Eeprom(Box::new(vpd))),
+                Err(fault) => (fault.outcome, fault.refusal.text, Theirs::State(Kept::default())),
+            }
+        }
+    };
+    comparison.copies.push(CopyState { copy: Copy::Backup, outcome, reason });
+    for kept in &partner.map.keywords {
+        let (record, keyword) = (kept.record.to_string(), kept.keyword.to_string());
+        let ours = comparison.says.get(&record).and_then(|keywords| keywords.get(&keyword)).cloned();
+        let theirs = match &theirs {
+            Theirs::State(state) => state.value(kept.record, kept.keyword).map(<[u8]>::to_vec),
+            Theirs::Eeprom(vpd) => {
+                let (record, keyword) = kept.place();
+                value_in(vpd, record, keyword)
+            }
+        };
+        if let (Some(ours), Some(theirs)) = (ours, theirs)
+            && ours != theirs
+        {
+            comparison.differences.push(Difference { record, keyword, copy: Copy::Backup, ours, theirs });
+        }
+    }
+}
+
+/// Where second copies are.
+enum Theirs {
+    State(Kept),
+    Eeprom(Box<Vpd>),
 }
 
 fn first_problem(vpd: &Vpd) -> String {

@@ -138,6 +138,12 @@ impl<'a> Arguments<'a> {
                     Mend::Repair { records, source: source_of(source)?, image: None },
                 )
             }
+            writer::REPAIR_FROM => {
+                let (path, records, image): (&str, Vec<&str>, &[u8]) = self.take()?;
+                let records = records.into_iter().map(record_to_write).collect::<Result<_, _>>()?;
+                let image = Some(image.to_vec());
+                Request::Mend(checked_path(path)?, Mend::Repair { records, source: None, image })
+            }
             writer::SCRUB => Request::Mend(self.path()?, Mend::Scrub),
             writer::BACKUP => Request::Mend(self.path()?, Mend::Backup),
             writer::RESTORE => Request::Mend(self.path()?, Mend::Restore),

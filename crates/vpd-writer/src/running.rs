@@ -2,17 +2,16 @@
 
 use crate::caller::Caller;
 use crate::history::Entry;
-use crate::job::{Done, Job};
+use crate::job::{Done, Job, Mend};
 use crate::peers;
 use crate::queue::Ticket;
 use crate::refusal::{Cause, Refusal};
 use crate::service::Heard;
-use crate::work::journals::Journals;
-use crate::work::{recovery, write};
+use crate::work::mend::{self, Settled};
+use crate::work::{Stores, recovery, write};
 use crate::{reading, recover};
 use dbus_api::vpd::collection;
 use dbus_api::vpd::writer::Copies;
-use durable_state::RealDisk;
 use fru_publication::EepromKey;
 use service_runtime::clock;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ const SHOWN_LIMIT: Duration = Duration::from_secs(10);
 /// A job that waits for its turn.
 #[derive(Debug)]
 pub struct Asked {
-    /// The call that it answers; none for a recovery.
+    /// The call that it answers; none for what the service does by itself.
     pub call: Option<Message>,
     /// What it comes to.
     pub job: Job,
@@ -68,6 +67,8 @@ pub struct Released {
     pub interrupted: Option<EepromKey>,
     /// For the event log: the EEPROM, and why its redundant one was left as it is.
     pub left_out: Option<(EepromKey, String)>,
+    /// For the event log: how an EEPROM and its backup stand to each other.
+    pub backup: Option<(EepromKey, Settled)>,
 }
 
 impl Asked {
@@ -88,19 +89,19 @@ impl Asked {
     }
 }
 
-/// The journals, of the owner and of all jobs.
-pub type SharedJournals = Arc<Journals<RealDisk>>;
+/// What is kept, of the owner and of all jobs.
+pub type SharedStores = Arc<Stores>;
 
 /// Does a job: its chips first, on a thread that may wait, then what follows from it.
 pub async fn run(
     connection: Connection,
     ticket: Ticket,
     asked: Asked,
-    journals: SharedJournals,
+    stores: SharedStores,
     tell: UnboundedSender<Heard>,
 ) {
     let Asked { call, job, caller } = asked;
-    let (working, in_hand) = (job.clone(), Arc::clone(&journals));
+    let (working, in_hand) = (job.clone(), Arc::clone(&stores));
     let performed = tokio::task::spawn_blocking(move || perform(&working, &in_hand)).await;
     let performed = performed.unwrap_or_else(|error| {
         log::error!("a job has panicked fru={}: {error}", job.key());
@@ -111,8 +112,13 @@ pub async fn run(
     let released = Released {
         ticket,
         entry: noted(&job, caller, &performed).await,
-        interrupted: (has_failed && journals.has(&key)).then(|| key.clone()),
+        interrupted: (has_failed && stores.journals.has(&key)).then(|| key.clone()),
         left_out: performed.as_ref().ok().and_then(|performed| left_out(&key, performed)),
+        backup: performed
+            .as_ref()
+            .ok()
+            .and_then(|performed| performed.backup.clone())
+            .map(|backup| (key.clone(), backup)),
     };
     // The owner has ended if it takes nothing.
     let _ = tell.send(Heard::Released(Box::new(released)));
@@ -127,35 +133,37 @@ pub async fn run(
 struct Performed {
     done: Done,
     left_out: Option<String>,
+    backup: Option<Settled>,
 }
 
 fn left_out(key: &EepromKey, performed: &Performed) -> Option<(EepromKey, String)> {
     performed.left_out.clone().map(|why| (key.clone(), why))
 }
 
-fn perform(job: &Job, journals: &Journals<RealDisk>) -> Result<Performed, Refusal> {
-    let done = |done| Performed { done, left_out: None };
+fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
+    let done = |done| Performed { done, left_out: None, backup: None };
     match job {
-        Job::Read(job) => reading::perform(job).map(done),
+        Job::Read(job) => reading::perform(job, &stores.backups).map(done),
         Job::Write(job) => {
-            let outcome = write::perform(job, journals)?;
+            let outcome = write::perform(job, &stores.journals, &stores.backups)?;
             let is_one = job.copies == Copies::One && job.on_hardware_only.is_none() && !job.dry_run;
             let alone = is_one && job.chips.len() > 1 && outcome.written.changed > 0;
             let left_out = outcome.left_out.or_else(|| alone.then(|| "as its caller wished".to_owned()));
-            Ok(Performed { done: Done::Written(outcome.written), left_out })
+            Ok(Performed { done: Done::Written(outcome.written), left_out, backup: None })
         }
         Job::Recover(job) => {
-            let recovered = recovery::recover_one(&job.key, journals, job.is_off);
+            let recovered = recovery::recover_one(&job.key, &stores.journals, &stores.backups, job.is_off);
             recover::log(&job.key, &recovered);
             Ok(done(Done::Recovered(recovered)))
         }
-        Job::Mend(_) => Err(not_served()),
+        Job::Mend(job) => {
+            let settled = mend::perform(job, stores)?;
+            let done = Done::Written(settled.outcome.written);
+            let left_out = settled.outcome.left_out.clone();
+            let backup = (job.what == Mend::Settle).then_some(settled);
+            Ok(Performed { done, left_out, backup })
+        }
     }
-}
-
-/// Of a method that is understood and not in the object's table of methods.
-pub fn not_served() -> Refusal {
-    Cause::UnknownMethod.because("this service does not repair")
 }
 
 /// What the history says of a job.

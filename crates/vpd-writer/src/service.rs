@@ -5,14 +5,15 @@ use crate::collection::{Collection, Shown};
 use crate::face::{self, Kind};
 use crate::history::History;
 use crate::interrupted::Interrupted;
-use crate::job::Done;
+use crate::job::{Done, Mend};
 use crate::known::Known;
 use crate::plan::{self, Planned};
 use crate::queue::{CALLERS, Queue};
 use crate::refusal::{Cause, Refusal};
 use crate::request::{Collect, LookUp, Request};
-use crate::running::{self, Asked, Ended, Finished, Released, SharedJournals};
+use crate::running::{self, Asked, Ended, Finished, Released, SharedStores};
 use crate::settings::Settings;
+use crate::work::mend::Settled;
 use crate::work::recovery::Recovered;
 use crate::{NAME, events, peers, reply};
 use anyhow::Context as _;
@@ -20,7 +21,7 @@ use dbus_api::inventory::codes::{self, Change};
 use dbus_api::state::POWER_OFF;
 use dbus_api::vpd::collection::{self, StateChange, Status};
 use durable_state::RealDisk;
-use event_log::EventLog;
+use event_log::{EventLog, Pair};
 use fru_publication::EepromKey;
 use peer::{BackOff, News, Peer, PropertyFollower, persist};
 use service_runtime::daemon::{Lifecycle, Turn, raw};
@@ -74,8 +75,10 @@ pub struct Service {
     pub codes: Codes,
     pub collection: Collection,
     pub history: History<RealDisk>,
-    pub journals: SharedJournals,
+    pub stores: SharedStores,
     pub interrupted: Interrupted,
+    /// How EEPROMs and their backups stood to each other last.
+    pub backups: BTreeMap<EepromKey, Settled>,
     pub events: EventLog,
     /// Whether the chassis has no power, as far as is known.
     pub is_off: Option<bool>,
@@ -87,6 +90,9 @@ pub struct Service {
     /// The service is to end: then at the latest, with jobs under way or not.
     pub ends_at: Option<Instant>,
 }
+
+/// How long an EEPROM may take to be read first, before its backup is given up for this start of the service.
+const SETTLE_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 impl Service {
     /// Serves until told to stop.
@@ -103,6 +109,7 @@ impl Service {
             self.ask_status();
         }
         self.recover(None);
+        self.settle_backups();
         lifecycle.ready();
         for message in early {
             self.handle(&message).await?;
@@ -196,7 +203,7 @@ impl Service {
                 continue;
             }
             let (connection, tell) = (self.connection.clone(), self.tell.clone());
-            tasks::spawn(running::run(connection, ticket, asked, Arc::clone(&self.journals), tell));
+            tasks::spawn(running::run(connection, ticket, asked, Arc::clone(&self.stores), tell));
         }
         Ok(())
     }
@@ -210,6 +217,16 @@ impl Service {
             self.push_recovery(key);
         }
         self.retry_at = (!self.interrupted.is_empty()).then(|| Instant::now() + RETRY);
+    }
+
+    /// Has each EEPROM and its backup say the same, once the EEPROM was read.
+    fn settle_backups(&mut self) {
+        for key in self.known.backed_up() {
+            match plan::mend(&self.known, key.as_str(), Mend::Settle, SETTLE_LIMIT) {
+                Ok((needs, job)) => drop(self.queue.push_first(needs, Asked::unasked(job))),
+                Err(refusal) => log::error!("its backup is not looked at: {refusal} fru={key}"),
+            }
+        }
     }
 
     fn push_recovery(&mut self, key: EepromKey) {
@@ -234,11 +251,22 @@ impl Service {
     }
 
     fn released(&mut self, released: Released) {
-        let Released { ticket, entry, interrupted, left_out } = released;
+        let Released { ticket, entry, interrupted, left_out, backup } = released;
         self.queue.released(ticket);
+        let entry_key = entry.as_ref().and_then(|entry| EepromKey::parse(&entry.fru).ok());
         entry.into_iter().for_each(|entry| self.history.add(entry));
         if let Some((key, why)) = left_out {
             self.events.happened(events::of_left_out(&key, &why));
+        }
+        if let Some((key, settled)) = backup {
+            self.backups.insert(key, settled);
+            let faults = self.backups.iter().flat_map(|(key, settled)| events::of_backup(key, settled));
+            // Of those that were not looked at since the start, what was told stands.
+            let is_unknown = |pair: &Pair| !self.backups.keys().any(|key| key.as_str() == pair.subject);
+            self.events.update_known(faults, is_unknown);
+        } else if entry_key.is_some_and(|key| self.backups.get(&key).is_some_and(Settled::is_fault)) {
+            // It may be right now.
+            self.settle_backups();
         }
         if let Some(key) = interrupted {
             self.interrupted.found(key.clone());
@@ -333,7 +361,7 @@ impl Service {
     }
 
     fn recover_what_came(&mut self, key: &EepromKey) {
-        if self.journals.has(key) {
+        if self.stores.journals.has(key) {
             self.interrupted.found(key.clone());
             self.recover(Some(key));
         }
@@ -411,7 +439,10 @@ impl Service {
                 let planned = plan::write(&self.known, &path, wanted, deadline);
                 self.push(message, planned)?;
             }
-            Request::Mend(..) => return Err(running::not_served()),
+            Request::Mend(path, what) => {
+                let planned = plan::mend(&self.known, &path, what, deadline);
+                self.push(message, planned)?;
+            }
             Request::Pending => {
                 let header = message.header();
                 return Ok(Some(Message::method_return(&header).build(&self.interrupted.reasons())));

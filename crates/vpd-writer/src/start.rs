@@ -9,7 +9,7 @@ use crate::queue::Queue;
 use crate::recover;
 use crate::service::{Peers, Service};
 use crate::settings;
-use crate::work::journals::Journals;
+use crate::work::Stores;
 use anyhow::Context as _;
 use dbus_api::inventory::codes;
 use dbus_api::inventory::manager as inventory;
@@ -22,7 +22,7 @@ use peer::{Peer, PropertyFollower};
 use service_runtime::bus::Accepts;
 use service_runtime::daemon::Start;
 use service_runtime::{Exit, bus, folders};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,7 @@ const ACCEPTS: Accepts = Accepts {
         ((manager::INTERFACE, manager::UPDATE_KEYWORD), 128 * 1024),
         ((manager::INTERFACE, manager::WRITE_KEYWORD_ON_HARDWARE), 128 * 1024),
         ((writer::INTERFACE, writer::WRITE), 256 * 1024),
+        ((writer::INTERFACE, writer::REPAIR_FROM), 256 * 1024),
         ((OBJECT_MANAGER, "InterfacesAdded"), 64 * 1024),
     ],
     ..Accepts::SHORT
@@ -55,11 +56,11 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     bus::refuse_second(&connection, manager::BUS_NAME).await?;
     let state = folders::state().unwrap_or_else(|| start.root.join(recover::STATE));
     let history = History::load(RealDisk, Some(state.clone()));
-    let journals = Journals::at(&state, RealDisk);
-    journals.open().with_context(|| format!("cannot use {}", state.display()))?;
+    let stores = Stores::at(&state, RealDisk);
+    stores.open().with_context(|| format!("cannot use {}", state.display()))?;
     let mut interrupted = Interrupted::default();
     let pending =
-        journals.keys().with_context(|| format!("cannot read the journals in {}", state.display()))?;
+        stores.journals.keys().with_context(|| format!("cannot read the journals in {}", state.display()))?;
     pending.into_iter().for_each(|key| interrupted.found(key));
     let rules = codes::rules().context("a rule of ours is wrong")?;
     let inventory = Peer::follow(&connection, inventory::BUS_NAME, rules).await?;
@@ -78,8 +79,9 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         codes: Codes::default(),
         collection: Collection::default(),
         history,
-        journals: Arc::new(journals),
+        stores: Arc::new(stores),
         interrupted,
+        backups: BTreeMap::new(),
         events,
         is_off: None,
         retry_at: None,

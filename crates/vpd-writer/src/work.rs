@@ -18,9 +18,49 @@ pub mod recovery;
 pub mod write;
 
 use crate::refusal::{Cause, Refusal};
+use backup::Backups;
+use durable_state::RealDisk;
+use fru_publication::EepromKey;
+use journals::Journals;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use vpd_format::VpdError;
 use vpd_transaction::{Failure, PlanError};
+
+/// All that the service keeps beside its history, for all jobs.
+#[derive(Debug)]
+pub struct Stores<D = RealDisk> {
+    /// The service's state folder.
+    pub state: PathBuf,
+    /// The journals.
+    pub journals: Journals<D>,
+    /// The backups.
+    pub backups: Backups<D>,
+    /// Records that were scrubbed since the service began, each once: what has to be corrected again wears the chip out.
+    scrubbed: Mutex<BTreeMap<EepromKey, BTreeSet<vpd_format::RecordName>>>,
+}
+
+impl<D: durable_state::Disk + Clone> Stores<D> {
+    /// What is kept in the service's state folder.
+    pub fn at(state: &Path, disk: D) -> Self {
+        Self {
+            state: state.to_owned(),
+            journals: Journals::at(state, disk.clone()),
+            backups: Backups::at(state, disk),
+            scrubbed: Mutex::default(),
+        }
+    }
+
+    /// Makes the folders if need be.
+    ///
+    /// Errors: as the kernel says.
+    pub fn open(&self) -> io::Result<()> {
+        self.journals.open()?;
+        self.backups.open()
+    }
+}
 
 /// Why a chip's content keeps it from being written.
 pub(crate) fn refused(error: PlanError<io::Error>) -> Refusal {

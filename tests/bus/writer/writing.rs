@@ -58,7 +58,8 @@ fn what_was_written_is_in_chip_and_inventory_when_the_call_returns() -> anyhow::
     let Some(bed) = collected()? else { return Ok(()) };
     let _writer = bed.machine.start("vpd-writer")?;
     let path = object("card");
-    let reply = call(&bed, "WriteKeyword", &(ObjectPath::try_from(&*path)?, "VINI", "SN", b"YVIV00000999".to_vec()))?;
+    let reply =
+        call(&bed, "WriteKeyword", &(ObjectPath::try_from(&*path)?, "VINI", "SN", b"YVIV00000999".to_vec()))?;
     assert_eq!(reply.body().signature().to_string(), "i");
     assert_eq!(reply.body().deserialize::<i32>()?, 12);
     assert_eq!(chip(&bed, "SN")?, b"YVIV00000999");

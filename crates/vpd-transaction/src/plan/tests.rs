@@ -127,11 +127,11 @@ fn damage_is_never_sealed_and_is_scrubbed_where_the_code_corrects_it() {
     let at = sound.windows(4).position(|bytes| bytes == b"YVIV").unwrap();
     let mut cells = sound.clone();
     cells[at] ^= 4;
-    let planned = plan(&cells, &[Edit::Scrub]).unwrap();
+    let planned = plan(&cells, &[Edit::Scrub { record: VINI }]).unwrap();
     assert_eq!(planned.corrected_bits, 1);
     apply(&mut cells, &planned);
     assert_eq!(cells, sound);
-    assert_eq!(plan(&sound, &[Edit::Scrub]).unwrap().change.pages, []);
+    assert_eq!(plan(&sound, &[Edit::Scrub { record: VINI }]).unwrap().change.pages, []);
     cells[at..at + 12].fill(0x55);
     assert!(matches!(
         plan(&cells, &[edit(Some(VINI), SN, b"YVIV00000002")]),
@@ -145,5 +145,8 @@ fn damage_is_never_sealed_and_is_scrubbed_where_the_code_corrects_it() {
 fn a_module_of_memory_is_not_written() {
     let mut cells = vec![0; 512];
     cells[..4].copy_from_slice(&[0x23, 0x11, 0x0c, 0x02]);
-    assert!(matches!(plan(&cells, &[Edit::Scrub]), Err(PlanError::Memory | PlanError::Image(_))));
+    assert!(matches!(
+        plan(&cells, &[Edit::Scrub { record: VINI }]),
+        Err(PlanError::Memory | PlanError::Image(_))
+    ));
 }

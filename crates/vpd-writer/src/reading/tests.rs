@@ -23,7 +23,11 @@ impl Bed {
 fn job(chips: Vec<PathBuf>, what: Wanted) -> ReadJob {
     let fragment = Arc::new(Fragment::parse("[[object]]\npath = \"/x\"\n").unwrap());
     let key = EepromKey::parse("file:x").unwrap();
-    ReadJob { key, chips, fragment, power_off_only: false, what }
+    ReadJob { key, chips, fragment, power_off_only: false, partner: None, what }
+}
+
+fn performed(job: &ReadJob) -> Result<Done, Refusal> {
+    perform(job, &Backups::at(Path::new("/nonexistent"), durable_state::RealDisk))
 }
 
 fn keyword(record: Option<&str>, keyword: &str) -> Wanted {
@@ -58,7 +62,7 @@ fn a_keyword_comes_from_the_chip_as_its_format_names_it() {
         (&flat, Some("VCEN"), "SN", Err(Cause::RecordNotFound)),
         (&flat, None, "ZZ", Err(Cause::KeywordNotFound)),
     ] {
-        let done = perform(&job(vec![chip.clone()], keyword(record, name)));
+        let done = performed(&job(vec![chip.clone()], keyword(record, name)));
         let expected = expected.map(|value| Done::Keyword(value.to_vec()));
         assert_eq!(done.map_err(|refusal| refusal.cause), expected, "{record:?} {name}");
     }
@@ -77,11 +81,11 @@ fn what_is_wrong_with_a_chip_is_told_apart() {
         ("short", vec![], Cause::InvalidVpd),
     ] {
         let chip = bed.chip(name, &bytes);
-        let refusal = perform(&job(vec![chip], keyword(Some("VINI"), "SN"))).unwrap_err();
+        let refusal = performed(&job(vec![chip], keyword(Some("VINI"), "SN"))).unwrap_err();
         assert_eq!(refusal.cause, cause, "{name}: {refusal}");
     }
     for chip in [bed.0.path().join("absent"), bed.0.path().to_owned()] {
-        let refusal = perform(&job(vec![chip], keyword(Some("VINI"), "SN"))).unwrap_err();
+        let refusal = performed(&job(vec![chip], keyword(Some("VINI"), "SN"))).unwrap_err();
         assert_eq!(refusal.cause, Cause::ReadFailure, "{refusal}");
     }
 }
@@ -90,7 +94,7 @@ fn what_is_wrong_with_a_chip_is_told_apart() {
 fn all_of_a_chip_is_given_in_the_shape_of_its_format() {
     let bed = Bed::new();
     let all =
-        |name: &str, text: &str| perform(&job(vec![bed.chip(name, &image(text))], Wanted::All { chip: 0 }));
+        |name: &str, text: &str| performed(&job(vec![bed.chip(name, &image(text))], Wanted::All { chip: 0 }));
     let Done::All(Parsed::Records(records)) = all("card", CARD).unwrap() else { panic!("no records") };
     assert_eq!(records["VINI"]["SN"], b"YVIV00000101");
     let Done::All(Parsed::Keywords(keywords, None)) = all("flat", KEYWORD).unwrap() else {
@@ -111,12 +115,12 @@ fn two_chips_agree_by_what_they_say() {
     let other = CARD.replace("YVIV", "YVIX");
     for (name, text, expected) in [("same", &longer, true), ("other", &other, false)] {
         let chips = vec![first.clone(), bed.chip(name, &image(text))];
-        assert_eq!(perform(&job(chips, Wanted::Agreement)), Ok(Done::Agreement(expected)), "{name}");
+        assert_eq!(performed(&job(chips, Wanted::Agreement)), Ok(Done::Agreement(expected)), "{name}");
     }
-    let alone = perform(&job(vec![first.clone()], Wanted::Agreement)).unwrap_err();
+    let alone = performed(&job(vec![first.clone()], Wanted::Agreement)).unwrap_err();
     assert_eq!(alone.cause, Cause::InvalidArgument);
     let blank = vec![first, bed.chip("blank", &[0xff; 512])];
-    assert_eq!(perform(&job(blank, Wanted::Agreement)).unwrap_err().cause, Cause::InvalidVpd);
+    assert_eq!(performed(&job(blank, Wanted::Agreement)).unwrap_err().cause, Cause::InvalidVpd);
 }
 
 #[test]
@@ -125,7 +129,7 @@ fn a_comparison_says_how_each_copy_is_and_where_they_differ() {
     let first = bed.chip("first", &image(CARD));
     let compared = |second: PathBuf| {
         let job = job(vec![first.clone(), second], Wanted::Comparison);
-        let Done::Compared(comparison) = perform(&job).unwrap() else { panic!("no comparison") };
+        let Done::Compared(comparison) = performed(&job).unwrap() else { panic!("no comparison") };
         assert_eq!(comparison.says["VINI"]["SN"], b"YVIV00000101");
         let outcomes: Vec<_> = comparison.copies.iter().map(|copy| copy.outcome).collect();
         assert_eq!(outcomes[0], Outcome::Ok);

@@ -146,7 +146,7 @@ impl<D: Disk> Backups<D> {
                     *record == Some(kept.record) && *keyword == kept.keyword
                 }
                 Edit::Record { record, .. } => *record == kept.record,
-                Edit::Scrub => false,
+                Edit::Scrub { .. } => false,
             })
         };
         let keywords: Vec<&BackedUp> = map.keywords.iter().filter(is_edited).collect();

@@ -1,7 +1,7 @@
 //! Puts an EEPROM right: damaged records from another copy, corrected ones by themselves, kept keywords by their backup.
 
-use super::backup::{self, Action, Backups, Kept, Row, compare, value_in};
-use super::journals::Journals;
+use super::Stores;
+use super::backup::{self, Action, Kept, Row, compare, value_in};
 use super::write::{All, Group, Outcome, Place, Which, change};
 use crate::job::{Mend, MendJob, Partner};
 use crate::reading;
@@ -18,26 +18,19 @@ use vpd_transaction::Edit;
 /// The folder of images that are known to be right, in the service's state: `KEY.bin`.
 const GOLDEN: &str = "golden";
 
-/// What is mended with.
-#[derive(Debug)]
-pub struct Means<'a, D> {
-    /// The service's state folder.
-    pub state: &'a Path,
-    /// The journals.
-    pub journals: &'a Journals<D>,
-    /// The backups.
-    pub backups: &'a Backups<D>,
-}
-
 /// Does what a job asks for.
 ///
 /// Errors: those of the table in the service's README.
-pub fn perform<D: Disk + Clone>(job: &MendJob, means: &Means<'_, D>) -> Result<Outcome, Refusal> {
+pub fn perform<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>) -> Result<Settled, Refusal> {
+    let alone = |outcome| Settled { outcome, ..Settled::default() };
     match &job.what {
-        Mend::Repair { records, source, image } => repair(job, records, *source, image.as_deref(), means),
-        Mend::Scrub => scrub(job, means),
-        Mend::Backup => settle_backup(job, means, Wish::Backup).map(|settled| settled.outcome),
-        Mend::Restore => settle_backup(job, means, Wish::Restore).map(|settled| settled.outcome),
+        Mend::Repair { records, source, image } => {
+            repair(job, records, *source, image.as_deref(), stores).map(alone)
+        }
+        Mend::Scrub => scrub(job, stores).map(alone),
+        Mend::Backup => settle_backup(job, stores, Wish::Backup),
+        Mend::Restore => settle_backup(job, stores, Wish::Restore),
+        Mend::Settle => settle_backup(job, stores, Wish::Table),
     }
 }
 
@@ -49,14 +42,14 @@ fn write<D: Disk + Clone>(
     job: &MendJob,
     which: Which,
     edits: Vec<Edit>,
-    means: &Means<'_, D>,
+    stores: &Stores<D>,
 ) -> Result<Outcome, Refusal> {
-    let all = All { power_off_only: job.power_off_only, is_dry_run: false, journals: means.journals };
+    let all = All { power_off_only: job.power_off_only, is_dry_run: false, journals: &stores.journals };
     let groups = [Group { place: place(job), which, edits }];
     let state = job.partner.as_ref().filter(|partner| partner.other.is_none() && !partner.is_backup);
     change(&groups, &all, |chip| match state {
         Some(partner) => {
-            means.backups.follow(&job.key, &partner.map, &groups[0].edits, groups[0].place.window(), chip)
+            stores.backups.follow(&job.key, &partner.map, &groups[0].edits, groups[0].place.window(), chip)
         }
         None => Ok(()),
     })
@@ -68,7 +61,7 @@ fn repair<D: Disk + Clone>(
     records: &[RecordName],
     source: Option<Copy>,
     image: Option<&[u8]>,
-    means: &Means<'_, D>,
+    stores: &Stores<D>,
 ) -> Result<Outcome, Refusal> {
     let read = |chip: &PathBuf| reading::read(chip, &job.fragment, Wanted::All);
     let primary = read(job.chips.first().ok_or_else(|| Cause::Internal.because("there is no chip"))?)?;
@@ -79,9 +72,9 @@ fn repair<D: Disk + Clone>(
         redundant: redundant.as_ref(),
         golden: match image {
             Some(bytes) => Some(of_image(bytes, &job.fragment)?),
-            None => golden(means.state, &job.key, &job.fragment)?,
+            None => golden(&stores.state, &job.key, &job.fragment)?,
         },
-        backup: means.backups.load(&job.key),
+        backup: stores.backups.load(&job.key),
     };
     let mut wanted: BTreeSet<RecordName> = records.iter().copied().collect();
     if wanted.is_empty() {
@@ -97,7 +90,7 @@ fn repair<D: Disk + Clone>(
         })?;
         edits.push(Edit::Record { record, copy });
     }
-    let mut outcome = write(job, Which::All { goes_on: true }, edits, means)?;
+    let mut outcome = write(job, Which::All { goes_on: true }, edits, stores)?;
     if outcome.left_out.is_some() && job.chips.len() < 2 {
         outcome.left_out = None;
     }
@@ -169,14 +162,30 @@ fn of_image(bytes: &[u8], fragment: &Fragment) -> Result<Vpd, Refusal> {
         .map_err(|error| Cause::InvalidVpd.because(format!("the image to repair with is of no use: {error}")))
 }
 
-/// Writes back what the code had to correct, and has the redundant EEPROM say the same.
-fn scrub<D: Disk + Clone>(job: &MendJob, means: &Means<'_, D>) -> Result<Outcome, Refusal> {
-    let mut outcome = write(job, Which::All { goes_on: true }, vec![Edit::Scrub], means)?;
-    let Some(second) = job.chips.get(1) else { return Ok(outcome) };
-    let read = |chip: &Path| reading::read(chip, &job.fragment, Wanted::All);
-    let primary = read(&job.chips[0])?;
-    let redundant = read(second)?;
-    let (Content::Ipz(ours), Content::Ipz(theirs)) = (&primary.content, &redundant.content) else {
+/// Writes back what the code had to correct, each record once per boot, and has the redundant EEPROM say the same.
+fn scrub<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>) -> Result<Outcome, Refusal> {
+    let read = |chip: &PathBuf| reading::read(chip, &job.fragment, Wanted::All);
+    let mut copies = job.chips.iter().map(read);
+    let primary = copies.next().ok_or_else(|| Cause::Internal.because("there is no chip"))??;
+    let redundant = copies.next().transpose()?;
+    let mut corrected: BTreeSet<RecordName> = corrected(&primary);
+    corrected.extend(redundant.iter().flat_map(self::corrected));
+    let mut outcome = Outcome::default();
+    if let Ok(scrubbed) = stores.scrubbed.lock()
+        && let Some(done) = scrubbed.get(&job.key)
+    {
+        corrected.retain(|record| !done.contains(record));
+    }
+    if !corrected.is_empty() {
+        let edits = corrected.iter().map(|record| Edit::Scrub { record: *record }).collect();
+        outcome = write(job, Which::All { goes_on: true }, edits, stores)?;
+        if let Ok(mut scrubbed) = stores.scrubbed.lock() {
+            scrubbed.entry(job.key.clone()).or_default().extend(corrected);
+        }
+    }
+    let (Content::Ipz(ours), Some(Content::Ipz(theirs))) =
+        (&primary.content, redundant.as_ref().map(|vpd| &vpd.content))
+    else {
         return Ok(outcome);
     };
     let differs = |record: &&ipz::Record| {
@@ -186,12 +195,23 @@ fn scrub<D: Disk + Clone>(job: &MendJob, means: &Means<'_, D>) -> Result<Outcome
     let edit = |record: &ipz::Record| Edit::Record { record: record.name(), copy: record.bytes().to_vec() };
     let edits: Vec<Edit> = ours.records.iter().filter(differs).map(edit).collect();
     if !edits.is_empty() {
-        let second = write(job, Which::Only(1), edits, means)?;
+        let second = write(job, Which::Only(1), edits, stores)?;
         outcome.written.changed += second.written.changed;
         outcome.writes += second.writes;
     }
     outcome.left_out = None;
     Ok(outcome)
+}
+
+/// The records that their code had to correct.
+fn corrected(vpd: &Vpd) -> BTreeSet<RecordName> {
+    match &vpd.content {
+        Content::Ipz(image) => {
+            let is_corrected = |record: &&ipz::Record| record.recovered_bits() > 0 && record.reason.is_none();
+            image.records.iter().filter(is_corrected).map(ipz::Record::name).collect()
+        }
+        _ => BTreeSet::new(),
+    }
 }
 
 /// Which copy is to count.
@@ -216,24 +236,35 @@ pub struct Settled {
     pub not_set: Vec<String>,
 }
 
+impl Settled {
+    /// Whether there is something to be told.
+    pub fn is_fault(&self) -> bool {
+        !self.conflicts.is_empty() || !self.not_set.is_empty()
+    }
+}
+
 /// Has an EEPROM and its backup say the same, whichever of the two was named.
 ///
 /// Errors: [`Cause::InvalidArgument`] when nothing of it is kept; those of a write.
 pub fn settle_backup<D: Disk + Clone>(
     job: &MendJob,
-    means: &Means<'_, D>,
+    stores: &Stores<D>,
     wish: Wish,
 ) -> Result<Settled, Refusal> {
     let none = || Cause::InvalidArgument.because(format!("nothing of {} is kept a second time", job.key));
     let partner = job.partner.as_ref().ok_or_else(none)?;
     let (source, destination) = sides(job, partner);
-    let read = |place: &Place<'_>| {
-        let chip = place.chips.first().ok_or_else(none)?;
-        reading::read(chip, place.fragment, Wanted::All).map_err(Refusal::from)
+    let names = |name: &dyn Fn(&BackedUp) -> RecordName| {
+        let names: BTreeSet<RecordName> = partner.map.keywords.iter().map(name).collect();
+        names.into_iter().collect::<Vec<_>>()
     };
-    let ours = read(&source)?;
-    let kept = means.backups.load(source.key).unwrap_or_default();
-    let theirs = destination.as_ref().map(&read).transpose()?;
+    let read = |place: &Place<'_>, records: &[RecordName]| {
+        let chip = place.chips.first().ok_or_else(none)?;
+        reading::read(chip, place.fragment, Wanted::Records(records)).map_err(Refusal::from)
+    };
+    let ours = read(&source, &names(&|kept| kept.record))?;
+    let kept = stores.backups.load(source.key).unwrap_or_default();
+    let theirs = destination.as_ref().map(|place| read(place, &names(&|kept| kept.place().0))).transpose()?;
     let rows = compare(
         &partner.map,
         |keyword| value_in(&ours, keyword.record, keyword.keyword),
@@ -249,7 +280,7 @@ pub fn settle_backup<D: Disk + Clone>(
     note(&rows, wish, &mut settled);
     let to_backup = chosen(&rows, wish, Action::ToBackup);
     let to_source = chosen(&rows, wish, Action::ToSource);
-    let all = All { power_off_only: job.power_off_only, is_dry_run: false, journals: means.journals };
+    let all = All { power_off_only: job.power_off_only, is_dry_run: false, journals: &stores.journals };
     if !to_source.is_empty() {
         let edits = edits(&to_source, |keyword| (keyword.record, keyword.keyword), |row| row.theirs.clone());
         let groups = [Group { place: source, which: Which::All { goes_on: false }, edits }];
@@ -270,7 +301,7 @@ pub fn settle_backup<D: Disk + Clone>(
             kept.take(&ours, to_backup.iter().map(|row| row.kept));
             settled.outcome.written.bytes +=
                 to_backup.iter().filter_map(|row| row.ours.as_ref()).map(Vec::len).sum::<usize>();
-            means.backups.save(source.key, &kept).map_err(|error| {
+            stores.backups.save(source.key, &kept).map_err(|error| {
                 Cause::JournalUnwritable.because(format!("the backup cannot be written: {error}"))
             })?;
         }

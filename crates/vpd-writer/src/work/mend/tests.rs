@@ -1,5 +1,7 @@
 use super::*;
 use crate::job::PartnerEeprom;
+use crate::work::backup::Backups;
+use crate::work::journals::Journals;
 use crate::work::recovery::{Recovered, recover_one};
 use durable_state::RealDisk;
 use std::fs;
@@ -14,8 +16,7 @@ const SN: KeywordName = KeywordName(*b"SN");
 
 struct Bed {
     folder: TempDir,
-    journals: Journals<RealDisk>,
-    backups: Backups<RealDisk>,
+    stores: Stores,
 }
 
 fn key() -> EepromKey {
@@ -30,11 +31,9 @@ fn serial(bytes: &[u8]) -> Option<Vec<u8>> {
 impl Bed {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let journals = Journals::at(folder.path(), RealDisk);
-        let backups = Backups::at(folder.path(), RealDisk);
-        journals.open().unwrap();
-        backups.open().unwrap();
-        let bed = Self { folder, journals, backups };
+        let stores = Stores::at(folder.path(), RealDisk);
+        stores.open().unwrap();
+        let bed = Self { folder, stores };
         for chip in ["primary", "redundant", "other"] {
             bed.put(chip, &image());
         }
@@ -53,10 +52,6 @@ impl Bed {
         fs::read(self.path(name)).unwrap()
     }
 
-    fn means(&self) -> Means<'_, RealDisk> {
-        Means { state: self.folder.path(), journals: &self.journals, backups: &self.backups }
-    }
-
     fn job(&self, what: Mend, partner: Option<Partner>) -> MendJob {
         let text = "redundant = \"9-0050\"\n[[object]]\npath = \"/x\"\nrecords = \"all\"\n";
         MendJob {
@@ -70,7 +65,7 @@ impl Bed {
     }
 
     fn mend(&self, what: Mend) -> Result<Outcome, Refusal> {
-        perform(&self.job(what, None), &self.means())
+        perform(&self.job(what, None), &self.stores).map(|settled| settled.outcome)
     }
 
     /// The serial number is kept in the state, or in another EEPROM under another name.
@@ -146,7 +141,7 @@ fn without_a_good_copy_nothing_is_repaired() {
 #[test]
 fn the_backup_repairs_a_record_that_no_chip_has() {
     let bed = Bed::new();
-    perform(&bed.job(Mend::Backup, Some(bed.partner(false))), &bed.means()).unwrap();
+    perform(&bed.job(Mend::Backup, Some(bed.partner(false))), &bed.stores).unwrap();
     bed.put("primary", &damaged_image());
     bed.put("redundant", &damaged_image());
     bed.mend(repair(None)).unwrap();
@@ -164,13 +159,17 @@ fn what_the_code_corrects_is_written_back_and_both_chips_say_the_same_again() {
     bed.mend(Mend::Scrub).unwrap();
     assert_eq!((bed.bytes("primary"), bed.bytes("redundant")), (image(), image()));
     assert_eq!(bed.mend(Mend::Scrub).unwrap().writes, 0);
+    // What flips again at once is a chip that wears out: it is written once per boot.
+    bed.put("primary", &flipped);
+    assert_eq!(bed.mend(Mend::Scrub).unwrap().writes, 0);
+    assert_eq!(bed.bytes("primary"), flipped);
 }
 
 #[test]
 fn backup_and_restore_go_both_ways_into_the_state_and_into_another_eeprom() {
     for in_other in [false, true] {
         let bed = Bed::new();
-        let run = |what| perform(&bed.job(what, Some(bed.partner(in_other))), &bed.means());
+        let run = |what| perform(&bed.job(what, Some(bed.partner(in_other))), &bed.stores);
         bed.put("primary", &with_serial("SOURCE000001"));
         bed.put("redundant", &with_serial("SOURCE000001"));
         run(Mend::Backup).unwrap();
@@ -191,7 +190,7 @@ fn a_blank_value_is_restored_at_boot_and_a_conflict_is_told_and_left() {
         let bed = Bed::new();
         let settle = || {
             let job = bed.job(Mend::Restore, Some(bed.partner(in_other)));
-            settle_backup(&job, &bed.means(), Wish::Table).unwrap()
+            settle_backup(&job, &bed.stores, Wish::Table).unwrap()
         };
         bed.put("other", &with_serial("            "));
         let first = settle();
@@ -217,7 +216,7 @@ fn a_blank_value_is_restored_at_boot_and_a_conflict_is_told_and_left() {
         bed.put(name, &with_serial("            "));
     }
     let job = bed.job(Mend::Restore, Some(bed.partner(true)));
-    assert_eq!(settle_backup(&job, &bed.means(), Wish::Table).unwrap().not_set, ["VINI.SN"]);
+    assert_eq!(settle_backup(&job, &bed.stores, Wish::Table).unwrap().not_set, ["VINI.SN"]);
 }
 
 /// A write, cut by the disk at each of its steps; then recovery.
