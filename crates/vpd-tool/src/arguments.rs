@@ -1,5 +1,9 @@
 //! The command line.
 
+mod online;
+
+pub(crate) use online::*;
+
 use std::ffi::OsString;
 use std::num::ParseIntError;
 use std::path::PathBuf;
@@ -7,14 +11,23 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vpd_format::{Ecc, Format, KeywordName, PartNumbers, Policy, RecordName};
 
-/// Check, show, compare and make images of vital product data.
+/// Administer vital product data of a machine; check, show, compare and make images of it.
+///
+/// FRU is an object of the inventory (with or without /xyz/openbmc_project/inventory, or the end of its path, if only one ends
+/// so), a key such as 8-0050, the path of an EEPROM, or a location code. The options of openpower-vpd-parser's vpd-tool are
+/// understood too: vpd-tool -r -O OBJECT -R VINI -K SN, and so on.
 #[derive(Debug, Parser)]
 #[command(name = "vpd-tool", version, subcommand_required = true, arg_required_else_help = false)]
 #[command(
-    after_help = "Exit status: 0 good, 1 recovered or different, 2 partly bad, 3 nothing usable, 64 wrong \
-    command line, 65 wrong description, 66 unreadable file, 73 file cannot be made, 74 result cannot be written."
+    after_help = "Exit status: 0 good or done, 1 recovered or different, 2 partly bad, 3 nothing usable, 64 wrong command \
+    line, 65 wrong description, 66 unreadable file, 67 no such part, record or keyword, 68 name of several parts, 69 no bus or \
+    service, 70 a service failed, 71 a chip failed, 73 file cannot be made, 74 result cannot be written, 75 not now, 76 another \
+    value than expected, 77 not allowed."
 )]
 pub(crate) struct Arguments {
+    /// The folder that stands for /
+    #[arg(long, global = true, value_name = "FOLDER", hide = true)]
+    pub(crate) root: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) action: Action,
 }
@@ -26,10 +39,40 @@ pub(crate) enum Action {
     Check(Check),
     /// Show the values of an image
     Dump(Dump),
-    /// Say in which records, keywords and outcomes two images differ
+    /// Say in what two images differ; or, with one FRU, its EEPROM and all that should say the same
     Diff(Diff),
     /// Make an image from its description
     Build(Build),
+    /// Show the EEPROMs of the machine, with what is known of their parts
+    List(List),
+    /// Show what a part says: the inventory, or the chip itself
+    Show(Show),
+    /// Show keywords of a part: from the inventory, or the chip itself
+    Read(Read),
+    /// Change keywords: in EEPROM, redundant EEPROM, backup and inventory
+    Write(Write),
+    /// Verify EEPROMs, and compare them with all that should say the same
+    Verify(Verify),
+    /// Take the backup from the EEPROM
+    Backup(Mend),
+    /// Put the backup into the EEPROM
+    Restore(Mend),
+    /// Replace damaged records as a whole
+    Repair(Repair),
+    /// Settle in what the system's EEPROM and its backup differ
+    FixSystemVpd(Fix),
+    /// Set keywords to their defaults that a reset in manufacturing sets; LX, FC and the asset tag stay
+    Clean(Clean),
+    /// Have EEPROMs read again
+    Recollect(Recollect),
+    /// Write back what the code had to correct, and make redundant EEPROMs say the same
+    Scrub(Scrub),
+    /// Show the parts of a location code, or the location code of a part
+    Locate(Locate),
+    /// Show who has written what
+    History(History),
+    /// Gather all that a fault report needs
+    Report(Report),
 }
 
 /// Arguments of `check`.
@@ -79,10 +122,18 @@ pub(crate) struct Form {
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// The first image
+    /// The first image; alone, a FRU
+    #[arg(value_name = "A")]
     pub(crate) first: OsString,
     /// The image to compare with it
-    pub(crate) second: OsString,
+    #[arg(value_name = "B")]
+    pub(crate) second: Option<OsString>,
+    /// Of a FRU: the image that it should hold
+    #[arg(long, value_name = "FILE", conflicts_with = "second")]
+    pub(crate) golden: Option<PathBuf>,
+    /// Of a FRU: print JSON
+    #[arg(long, conflicts_with = "second")]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }
@@ -121,6 +172,18 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// As an image is read of which only is known where it begins.
+    pub(crate) const fn at(offset: u64) -> Self {
+        Self {
+            format: None,
+            policy: PolicyWord::Recover,
+            ecc: EccWord::Checked,
+            part_numbers: PartNumbersWord::Module,
+            offset,
+            size: None,
+        }
+    }
+
     pub(crate) const fn policy(&self) -> Policy {
         match self.policy {
             PolicyWord::Strict => Policy::Strict,
@@ -167,7 +230,7 @@ enum EccWord {
     Ignored,
 }
 
-fn number(text: &str) -> Result<u64, ParseIntError> {
+pub(crate) fn number(text: &str) -> Result<u64, ParseIntError> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
         None => text.parse(),

@@ -1,6 +1,6 @@
 //! `vpd-tool diff`: in what two images differ.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use vpd_format::{Content, Keyword, Vpd, Wanted};
@@ -12,9 +12,9 @@ use crate::exit::{Exit, Failure};
 use crate::parts::{Part, parts};
 use crate::value;
 
-pub(crate) fn run(arguments: &Diff, text: &mut String) -> Result<Exit, Failure> {
+pub(crate) fn run(arguments: &Diff, second: &OsString, text: &mut String) -> Result<Exit, Failure> {
     let first = read(&arguments.first, &arguments.reading)?;
-    let second = read(&arguments.second, &arguments.reading)?;
+    let second = read(second, &arguments.reading)?;
     if first.format != second.format {
         let _ = writeln!(text, "format: {} against {}", words(first.format), words(second.format));
     }

@@ -5,8 +5,15 @@ use vpd_format::ipz::{AreaReport, Record};
 use vpd_format::{Checksum, Content, Keyword, KeywordName, RecordName, Vpd, VpdError};
 
 use crate::examine::Examined;
+use crate::exit::{Exit, Failure};
 use crate::parts::sentences;
 use crate::value;
+
+/// Anything as JSON on several lines.
+pub(crate) fn lines<T: Serialize>(what: &T) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(what).map_err(|error| Failure::new(Exit::Failed, error))?;
+    Ok(text + "\n")
+}
 
 /// What of an image is shown.
 #[derive(Clone, Copy, Default, Debug)]
@@ -95,8 +102,9 @@ struct RecordBody<'a> {
     reason: Option<String>,
 }
 
+/// Digits, and text where every byte is one.
 #[derive(Serialize)]
-struct Value<'a> {
+pub(crate) struct Value<'a> {
     hex: String,
     text: Option<&'a str>,
 }
@@ -183,7 +191,7 @@ fn keywords<'a>(all: impl Iterator<Item = Keyword<'a>>, selection: Selection) ->
     Named(wanted.map(|keyword| (keyword.name.to_string(), value(keyword.data))).collect())
 }
 
-fn value(bytes: &[u8]) -> Value<'_> {
+pub(crate) fn value(bytes: &[u8]) -> Value<'_> {
     Value { hex: value::hex(bytes), text: value::text(bytes) }
 }
 

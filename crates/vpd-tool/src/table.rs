@@ -1,5 +1,7 @@
 //! Tables that line up.
 
+use crate::console::one_line;
+
 /// Where a column's text stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Align {
@@ -22,7 +24,8 @@ impl<const N: usize> Table<N> {
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells);
+        // A cell is a part of one line, whoever wrote it.
+        self.rows.push(cells.map(|cell| one_line(&cell).into_owned()));
     }
 
     /// Appends the table to a text.

@@ -31,6 +31,16 @@ pub fn property_of(keyword: &str) -> Cow<'_, str> {
     }
 }
 
+/// The keyword that a property carries: the reverse of [`property_of`].
+pub fn keyword_of(property: &str) -> Cow<'_, str> {
+    let rest = |prefix: &str| property.strip_prefix(prefix).filter(|rest| !rest.is_empty());
+    match (rest("PD_"), rest("N_")) {
+        (Some(rest), _) => Cow::Owned(format!("#{rest}")),
+        (None, Some(keyword)) => Cow::Borrowed(keyword),
+        (None, None) => Cow::Borrowed(property),
+    }
+}
+
 /// The properties that the inventory has for a record; `None` for a record without an interface.
 ///
 /// A keyword outside this list is dropped by the inventory without a word.
@@ -87,6 +97,7 @@ mod tests {
     fn keyword_names_become_the_property_names_that_tools_know() {
         for (keyword, property) in [("SN", "SN"), ("#I", "PD_I"), ("20", "N_20"), ("D0", "D0"), ("", "")] {
             assert_eq!(property_of(keyword), property);
+            assert_eq!(keyword_of(property), keyword);
         }
         assert_eq!(interface_of("VINI"), "com.ibm.ipzvpd.VINI");
     }

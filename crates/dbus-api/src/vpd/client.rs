@@ -10,7 +10,7 @@ use crate::inventory::notification::ByteString;
 use crate::skim::Plain;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use zbus::{Connection, DynamicType, Message, ObjectPath, Type, Variant};
+use zbus::{Connection, Message, ObjectPath, Type, Variant};
 
 const MANAGER: Target =
     Target { destination: manager::BUS_NAME, path: manager::PATH, interface: manager::INTERFACE };
@@ -65,7 +65,7 @@ pub async fn validate_redundant(connection: &Connection, path: &str) -> Result<b
 
 /// The chips of an object, first the one that counts.
 pub async fn hardware_path(connection: &Connection, object: &str) -> Result<Vec<String>, CallError> {
-    let object = ObjectPath::try_from(object).map_err(|error| bus(error.into()))?;
+    let object = ObjectPath::try_from(object).map_err(bus)?;
     answered(&call::call(connection, &MANAGER, manager::GET_HARDWARE_PATH, &object).await?)
 }
 
@@ -179,10 +179,7 @@ pub async fn history(connection: &Connection) -> Result<Vec<PastWrite>, CallErro
     answered(&call::call(connection, &WRITER, writer::HISTORY, &()).await?)
 }
 
-fn answered<T: DeserializeOwned + Type>(reply: &Message) -> Result<T, CallError>
-where
-    T: DynamicType,
-{
+fn answered<T: DeserializeOwned + Type>(reply: &Message) -> Result<T, CallError> {
     reply.body().deserialize().map_err(bus)
 }
 

@@ -79,7 +79,14 @@ pub fn run(arguments: &[&str], files: &[&Path]) -> Run {
     all.extend(arguments.iter().map(OsString::from));
     all.extend(files.iter().map(OsString::from));
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let status = vpd_tool::run(all, &mut output, &mut errors);
+    let mut console = vpd_tool::Console {
+        input: Box::new(std::io::empty()),
+        output: Box::new(&mut output),
+        errors: Box::new(&mut errors),
+        is_terminal: false,
+    };
+    let status = vpd_tool::run(all, &mut console);
+    drop(console);
     let text = |bytes| {
         let text = String::from_utf8(bytes).unwrap();
         files.iter().fold(text, |text, file| text.replace(file.to_str().unwrap(), "IMAGE"))

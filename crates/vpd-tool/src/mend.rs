@@ -1,0 +1,90 @@
+//! `vpd-tool backup`, `restore`, `scrub` and `repair`: what puts an EEPROM, or its backup, right.
+
+use crate::arguments::{self, Repair, Scrub};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::json;
+use crate::machine::Machine;
+use crate::write::{Outcome, bytes_of};
+use dbus_api::vpd::client::{self, Mending};
+use fru_publication::EepromKey;
+
+/// `backup` and `restore`.
+pub(crate) async fn backup(
+    arguments: &arguments::Mend,
+    what: Mending,
+    machine: &Machine,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let eeproms = match &arguments.part {
+        Some(part) => vec![machine.eeprom(part).await?],
+        None => {
+            let sources = machine.system.index.backup.iter().map(|backup| &backup.source);
+            sources.map(|key| (key.clone(), key.to_string())).collect()
+        }
+    };
+    if eeproms.is_empty() {
+        return Err(Failure::say(Exit::NotFound, "this system keeps no backup of any EEPROM"));
+    }
+    each(eeproms, what, arguments.json, machine, console).await
+}
+
+pub(crate) async fn scrub(
+    arguments: &Scrub,
+    machine: &Machine,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let eeproms = machine.eeproms(&arguments.parts).await?;
+    each(eeproms, Mending::Scrub, arguments.json, machine, console).await
+}
+
+/// One after another; a failure is said and does not keep the others from it.
+async fn each(
+    eeproms: Vec<(EepromKey, String)>,
+    what: Mending,
+    is_json: bool,
+    machine: &Machine,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let bus = machine.bus().await?;
+    let (mut outcomes, mut first) = (Vec::new(), None);
+    for (key, path) in eeproms {
+        match client::mend(bus, &path, what).await.map_err(Failure::call) {
+            Ok(written) => {
+                let outcome = Outcome::of(&key, written, false);
+                if !is_json {
+                    console.print(&(outcome.line() + "\n"))?;
+                }
+                outcomes.push(outcome);
+            }
+            Err(failure) => {
+                if let Some(earlier) =
+                    first.replace(Failure { exit: failure.exit, cause: failure.cause.context(key) })
+                {
+                    console.say(&format!("vpd-tool: {:#}", earlier.cause));
+                }
+            }
+        }
+    }
+    if is_json {
+        console.print(&json::lines(&outcomes)?)?;
+    }
+    first.map_or(Ok(Exit::Good), Err)
+}
+
+pub(crate) async fn repair(
+    arguments: &Repair,
+    machine: &Machine,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let (key, path) = machine.eeprom(&arguments.part).await?;
+    let records: Vec<_> = arguments.records.iter().map(ToString::to_string).collect();
+    let bus = machine.bus().await?;
+    let written = match &arguments.golden {
+        Some(file) => client::repair_from(bus, &path, &records, &bytes_of(file)?).await,
+        None => client::repair(bus, &path, &records, arguments.from.map(Into::into)).await,
+    };
+    let outcome = Outcome::of(&key, written.map_err(Failure::call)?, false);
+    let text = if arguments.json { json::lines(&outcome)? } else { outcome.line() + "\n" };
+    console.print(&text).map(|()| Exit::Good)
+}
