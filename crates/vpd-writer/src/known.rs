@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use system_index::{Backup, Backups, Eeproms, Locations, Moment, SystemFru, SystemIndex, places};
+use system_index::{
+    Backup, Backups, Eeproms, Locations, MachineIndex, Moment, SystemFru, SystemIndex, SystemType, places,
+};
 
 /// The system of this boot. Empty where none was chosen.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub struct Known {
     eeproms: Eeproms,
     /// Where its objects are.
     locations: Locations,
+    /// The systems that the image knows.
+    machine: MachineIndex,
 }
 
 /// An EEPROM with all that it takes to use it.
@@ -68,6 +72,10 @@ impl Known {
         if let Some(text) = text_of(&places::backups(&known.active)).context(Exit::Configuration)? {
             let backups = Backups::parse(&text).with_context(|| known.active.display().to_string());
             known.backups = backups.context(Exit::Configuration)?;
+        }
+        if let Some(text) = text_of(&places::machine_index(root)).context(Exit::Configuration)? {
+            let machine = MachineIndex::parse(&text).context("the index of systems");
+            known.machine = machine.context(Exit::Configuration)?;
         }
         if let Some(text) = text_of(&places::locations(&known.active)).context(Exit::Configuration)? {
             let locations = Locations::parse(&text).with_context(|| known.active.display().to_string());
@@ -158,6 +166,17 @@ impl Known {
         let real = key.sysfs_path().and(chips.last()).and_then(|chip| std::fs::canonicalize(chip).ok());
         let of_device = real.as_deref().and_then(Wire::of_device);
         of_device.unwrap_or_else(|| Wire::of_key(key, &self.index.mux))
+    }
+
+    /// Whether the image knows a system of this type, as VSBP.IM has it.
+    pub fn knows_type(&self, value: &[u8]) -> bool {
+        let wanted = SystemType::of_keyword(value);
+        wanted.is_some_and(|wanted| self.machine.matches.iter().any(|known| known.im == wanted))
+    }
+
+    /// Whether an EEPROM says what system this is.
+    pub fn says_system(&self, key: &EepromKey) -> bool {
+        self.index.find(key).is_some_and(|fru| fru.system)
     }
 
     /// Keys of EEPROMs whose part may be replaced while the host is off.

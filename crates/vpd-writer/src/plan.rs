@@ -1,13 +1,13 @@
 //! From what a caller asks for to what is done to an EEPROM.
 
-use crate::job::{Job, Mend, MendJob, ReadJob, RecoverJob, Wanted, WriteJob};
+use crate::job::{Job, KeywordChange, Mend, MendJob, ReadJob, RecoverJob, Wanted, WriteJob};
 use crate::known::{Eeprom, Known};
 use crate::queue::Needs;
 use crate::refusal::{Cause, Refusal};
 use crate::request::{Reading, WriteRequest};
 use fru_publication::EepromKey;
 use std::time::Duration;
-use vpd_format::Ecc;
+use vpd_format::{Ecc, KeywordName, RecordName};
 
 /// A reading of the EEPROM that a caller names.
 ///
@@ -35,9 +35,13 @@ pub fn recovery(known: &Known, key: EepromKey, is_off: bool) -> (Needs, Job) {
 
 /// New values for keywords of the EEPROM that a caller names.
 ///
-/// Errors: as [`Known::eeprom`]; [`Cause::UnsupportedRequest`] for an EEPROM whose code is not looked at.
+/// Errors: as [`Known::eeprom`]; [`Cause::UnsupportedRequest`] for an EEPROM whose code is not looked at;
+/// [`Cause::NotAllowed`] for a type of system that the image does not know.
 pub fn write(known: &Known, named: &str, request: WriteRequest, deadline: Duration) -> Planned {
     let eeprom = writable(known, named)?;
+    for change in &request.changes {
+        identifies(known, &eeprom, change)?;
+    }
     let needs = needs(&eeprom, true, deadline);
     let WriteRequest { on_hardware_only, changes, copies, dry_run } = request;
     let on_hardware_only = on_hardware_only.then_some(eeprom.chip);
@@ -69,6 +73,20 @@ pub fn mend(known: &Known, named: &str, what: Mend, deadline: Duration) -> Plann
 /// A job with what the queue has to know of it, or why there is none.
 pub type Planned = Result<(Needs, Job), Refusal>;
 
+/// What identifies the system counts from the next boot on, and no boot may end without a system.
+fn identifies(known: &Known, eeprom: &Eeprom, change: &KeywordChange) -> Result<(), Refusal> {
+    const TYPE: (RecordName, KeywordName) = (RecordName(*b"VSBP"), KeywordName(*b"IM"));
+    const LEVEL: (RecordName, KeywordName) = (RecordName::VINI, KeywordName(*b"HW"));
+    let name = change.record.map(|record| (record, change.keyword));
+    if name == Some(TYPE) && !known.knows_type(&change.value) {
+        return Err(Cause::NotAllowed.because("VSBP.IM: the image knows no system of this type"));
+    }
+    if name == Some(TYPE) || (name == Some(LEVEL) && known.says_system(&eeprom.key)) {
+        log::info!("what system this is counts from the next boot on fru={}", eeprom.key);
+    }
+    Ok(())
+}
+
 fn writable(known: &Known, named: &str) -> Result<Eeprom, Refusal> {
     let eeprom = known.eeprom(named)?;
     if eeprom.fragment.ecc == Ecc::Ignored {
@@ -85,7 +103,6 @@ fn needs(eeprom: &Eeprom, first_reading: bool, deadline: Duration) -> Needs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::KeywordChange;
     use dbus_api::vpd::writer::Copies;
 
     fn known(fragment: &str) -> (tempfile::TempDir, Known) {
@@ -120,6 +137,27 @@ mod tests {
             let Job::Write(job) = job else { panic!("it is no write") };
             assert_eq!((job.on_hardware_only, job.chips.len()), (expected, 2), "{named}");
             assert!(needs.first_reading && needs.key == job.key && needs.wires.len() == 2);
+        }
+    }
+
+    #[test]
+    fn a_system_gets_no_type_that_the_image_does_not_know() {
+        let (root, _) = known("");
+        let index = "[[match]]\nsystem = \"demo\"\nim = \"50001001\"\n";
+        let folder = root.path().join("usr/share/vivianite/vpd");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("index.toml"), index).unwrap();
+        let known = Known::load(root.path()).unwrap();
+        let planned = |value: &[u8]| {
+            let mut request = request(false);
+            request.changes[0].record = Some("VSBP".parse().unwrap());
+            request.changes[0].keyword = "IM".parse().unwrap();
+            request.changes[0].value = value.to_vec();
+            write(&known, "/card", request, Duration::ZERO).err().map(|refusal| refusal.cause)
+        };
+        assert_eq!(planned(&[0x50, 0, 0x10, 1]), None);
+        for value in [&[0x50, 0, 0x10, 2][..], &[0x50], &[]] {
+            assert_eq!(planned(value), Some(Cause::NotAllowed), "{value:?}");
         }
     }
 
