@@ -35,7 +35,7 @@ pub(crate) async fn run(
     machine: &Machine,
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
-    let backups = &machine.system.index.backup;
+    let backups = &machine.system.backups.backup;
     if backups.is_empty() {
         return Err(Failure::say(Exit::NotFound, "this system keeps no backup of any EEPROM"));
     }
@@ -152,7 +152,7 @@ async fn from(
     };
     let bus = machine.bus().await?;
     let mut outcomes = Vec::new();
-    for backup in &machine.system.index.backup {
+    for backup in &machine.system.backups.backup {
         let key = backup.source.as_str();
         if !rows.iter().any(|row| row.key == key && row.mismatch) {
             continue;
@@ -245,7 +245,7 @@ mod tests {
     fn backup() -> Backup {
         let text = "[[backup]]\nsource = \"8-0050\"\n[[backup.keywords]]\nrecord = \"VSYS\"\nkeyword = \"SE\"\n\
                     default = [32]\n[[backup.keywords]]\nrecord = \"VSYS\"\nkeyword = \"TM\"\ndefault = [32]\n";
-        system_index::SystemIndex::parse(text).unwrap().backup.remove(0)
+        system_index::Backups::parse(text).unwrap().backup.remove(0)
     }
 
     fn two_rows() -> Vec<Row> {

@@ -7,7 +7,7 @@ use fru_publication::{EepromKey, Fragment};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
-use system_index::{Eeproms, Locations, SystemIndex, places};
+use system_index::{Backups, Eeproms, Locations, SystemIndex, places};
 
 /// The system of this boot. Empty where none was chosen.
 #[derive(Debug, Default)]
@@ -16,6 +16,7 @@ pub(crate) struct System {
     pub(crate) fragments: BTreeMap<EepromKey, Fragment>,
     pub(crate) eeproms: Eeproms,
     pub(crate) locations: Locations,
+    pub(crate) backups: Backups,
 }
 
 impl System {
@@ -43,6 +44,9 @@ impl System {
         }
         if let Some(text) = text_of(&places::locations(&active))? {
             system.locations = parsed(Locations::parse(&text), &active)?;
+        }
+        if let Some(text) = text_of(&places::backups(&active))? {
+            system.backups = parsed(Backups::parse(&text), &active)?;
         }
         Ok(system)
     }
