@@ -1,8 +1,8 @@
 //! The memory of all services with as many parts as a large machine has, and with the largest inventory that the bounds
 //! allow.
 //!
-//! `cargo build --release -p inventory-manager -p vpd-collection -p location-code-updater -p image-manager -p ipz-vpd-parser
-//! -p keyword-vpd-parser`, then `cargo test --release -p house-tests --test bus memory_of -- --ignored --nocapture`.
+//! `cargo build --release -p inventory-manager -p vpd-collection -p location-code-updater -p vpd-writer -p image-manager
+//! -p ipz-vpd-parser -p keyword-vpd-parser`, then `cargo test --release -p house-tests --test bus memory_of -- --ignored --nocapture`.
 
 use crate::collection::bed::{Bed, object};
 use anyhow::Context as _;
@@ -163,7 +163,7 @@ fn measure(what: &str, keyword: usize, is_to_be_full: bool) -> anyhow::Result<()
     tell(&inventory, "inventory-manager", "killed and started", MOST_OF_INVENTORY)?;
     anyhow::ensure!(read_all(&bed)? == size, "it shows something else");
     tell(&inventory, "inventory-manager", "all was read", MOST_OF_INVENTORY)?;
-    for name in ["vpd-collection", "location-code-updater", "image-manager"] {
+    for name in ["vpd-collection", "location-code-updater", "vpd-writer", "image-manager"] {
         for when in ["started, all read", "killed and started"] {
             let mut service = bed.machine.start(name)?;
             tell(&service, name, when, MOST_OF_READER)?;

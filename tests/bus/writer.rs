@@ -205,6 +205,13 @@ fn a_verification_says_what_the_inventory_shows_otherwise() -> anyhow::Result<()
 }
 
 #[test]
+fn it_stands_what_any_user_may_send() -> anyhow::Result<()> {
+    let Some(mut bed) = Bed::new()? else { return Ok(()) };
+    bed.machine.start_inventory()?;
+    bed.machine.expect_steady("vpd-writer", bed::NAME)
+}
+
+#[test]
 fn it_sleeps_when_nothing_is_asked() -> anyhow::Result<()> {
     let Some(mut bed) = Bed::new()? else { return Ok(()) };
     bed.machine.start_inventory()?;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// So many writes are kept.
 const KEPT: usize = 128;
 /// Keywords of one write that are named.
-const NAMED: usize = 16;
+const NAMED: usize = 8;
 /// The file's name.
 const FILE: &str = "history";
 
@@ -28,7 +28,7 @@ pub struct Entry {
     pub fru: String,
     /// What was asked for: `write`, `repair`, `scrub`, `backup`, `restore`.
     pub action: String,
-    /// The first sixteen keywords.
+    /// The first eight keywords.
     pub keywords: Vec<Keyword>,
     /// How many there were.
     pub count: u64,
@@ -221,14 +221,14 @@ mod tests {
         })
     }
 
-    fn entry(time: i64) -> Entry {
+    fn entry(time: i64, changes: usize) -> Entry {
         let caller = Caller { user: Some(0), process: Some(7), name: "busctl".to_owned() };
-        Entry { outcome: "done".to_owned(), ..Entry::of(&write(20, false), &caller, time).unwrap() }
+        Entry { outcome: "done".to_owned(), ..Entry::of(&write(changes, false), &caller, time).unwrap() }
     }
 
     #[test]
     fn a_write_is_told_by_who_where_and_digests_and_no_value() {
-        let entry = entry(5);
+        let entry = entry(5, 20);
         assert_eq!((&*entry.fru, &*entry.action, entry.count), ("8-0050", "write", 20));
         assert_eq!(entry.caller, "user=0 process=7 name=\"busctl\"");
         assert_eq!(entry.keywords.len(), NAMED);
@@ -246,7 +246,7 @@ mod tests {
         let load = || History::load(RealDisk, Some(folder.path().to_owned()));
         let mut history = load();
         for time in 0..KEPT as i64 + 10 {
-            history.add(entry(time));
+            history.add(entry(time, 1));
         }
         history.flush();
         let times: Vec<_> = load().entries().map(|entry| entry.time).collect();
@@ -259,7 +259,7 @@ mod tests {
         std::fs::write(folder.path().join(FILE), "checksum = \"0\"\nformat = 1\n").unwrap();
         let mut history = History::load(RealDisk, Some(folder.path().to_owned()));
         assert_eq!(history.entries().count(), 0);
-        history.add(entry(1));
+        history.add(entry(1, 1));
         let again = History::load(RealDisk, Some(folder.path().to_owned()));
         assert_eq!(again.entries().count(), 1);
     }
