@@ -22,7 +22,7 @@ pub(crate) async fn run(
     machine: &Machine,
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
-    let plan = plan(&machine.system.backups.backup);
+    let plan = plan(&machine.system.backups);
     if plan.is_empty() {
         let text = "the description of this system names no keyword that a reset in manufacturing sets";
         return Err(Failure::say(Exit::NotFound, text));
@@ -96,8 +96,8 @@ mod tests {
                 "[[backup.keywords]]\nrecord = \"{record}\"\nkeyword = \"{keyword}\"\ndefault = [32, 32]\n{more}"
             );
         }
-        let index = system_index::Backups::parse(&text).unwrap();
-        let [(key, changes)] = &*plan(&index.backup) else { panic!("one EEPROM") };
+        let backups = system_index::Backups::parse(&text).unwrap();
+        let [(key, changes)] = &*plan(&backups.backup) else { panic!("one EEPROM") };
         let names: Vec<_> = changes.iter().map(|change| change.named.to_string()).collect();
         assert_eq!((key.as_str(), &*names), ("8-0050", &["VSYS.BR".to_owned(), "UTIL.D0".to_owned()][..]));
         assert!(changes.iter().all(|change| change.value == b"  "));

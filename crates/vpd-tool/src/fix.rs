@@ -35,7 +35,7 @@ pub(crate) async fn run(
     machine: &Machine,
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
-    let backups = &machine.system.backups.backup;
+    let backups = &machine.system.backups;
     if backups.is_empty() {
         return Err(Failure::say(Exit::NotFound, "this system keeps no backup of any EEPROM"));
     }
@@ -152,7 +152,7 @@ async fn from(
     };
     let bus = machine.bus().await?;
     let mut outcomes = Vec::new();
-    for backup in &machine.system.backups.backup {
+    for backup in &machine.system.backups {
         let key = backup.source.as_str();
         if !rows.iter().any(|row| row.key == key && row.mismatch) {
             continue;

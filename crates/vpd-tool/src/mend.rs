@@ -19,7 +19,7 @@ pub(crate) async fn backup(
     let eeproms = match &arguments.part {
         Some(part) => vec![machine.eeprom(part).await?],
         None => {
-            let sources = machine.system.backups.backup.iter().map(|backup| &backup.source);
+            let sources = machine.system.backups.iter().map(|backup| &backup.source);
             sources.map(|key| (key.clone(), key.to_string())).collect()
         }
     };

@@ -7,7 +7,7 @@ use fru_publication::{EepromKey, Fragment};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
-use system_index::{Backups, Eeproms, Locations, SystemIndex, places};
+use system_index::{Backup, Backups, Eeproms, Locations, SystemIndex, places};
 
 /// The system of this boot. Empty where none was chosen.
 #[derive(Debug, Default)]
@@ -16,7 +16,8 @@ pub(crate) struct System {
     pub(crate) fragments: BTreeMap<EepromKey, Fragment>,
     pub(crate) eeproms: Eeproms,
     pub(crate) locations: Locations,
-    pub(crate) backups: Backups,
+    /// Which keywords are kept a second time.
+    pub(crate) backups: Vec<Backup>,
 }
 
 impl System {
@@ -46,7 +47,7 @@ impl System {
             system.locations = parsed(Locations::parse(&text), &active)?;
         }
         if let Some(text) = text_of(&places::backups(&active))? {
-            system.backups = parsed(Backups::parse(&text), &active)?;
+            system.backups = parsed(Backups::parse(&text), &active)?.backup;
         }
         Ok(system)
     }
