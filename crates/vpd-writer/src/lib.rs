@@ -12,7 +12,7 @@
 //! | [`known`], [`plan`] | the chosen system; from a request to a job |
 //! | [`job`] | what is done to one EEPROM, and what it comes to |
 //! | [`reading`] | reads and compares EEPROMs, on a thread that may wait |
-//! | [`recover`] | the program run once, before anything reads EEPROMs |
+//! | [`recover`], [`restore`] | the program run once, before parsers read EEPROMs |
 //! | [`work`] | changes EEPROMs and recovers them, on a thread that may wait |
 //! | [`interrupted`] | EEPROMs of which a write is not settled. Pure |
 //! | [`history`], [`caller`] | who has written what |
@@ -42,6 +42,7 @@ pub mod refusal;
 mod reply;
 pub mod request;
 pub mod resolve;
+pub mod restore;
 mod running;
 mod service;
 mod settings;
@@ -56,9 +57,12 @@ const NAME: &str = "vpd-writer";
 
 /// Runs the service.
 pub fn main() -> ExitCode {
-    let is_recovery = std::env::args_os().skip(1).any(|argument| argument == recover::OPTION);
-    if is_recovery {
+    let has = |option: &str| std::env::args_os().skip(1).any(|argument| argument == option);
+    if has(recover::OPTION) {
         return service_runtime::run(NAME, recover::start);
+    }
+    if has(restore::OPTION) {
+        return service_runtime::run(NAME, restore::start);
     }
     service_runtime::daemon::run(NAME, start::start)
 }

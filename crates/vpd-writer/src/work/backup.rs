@@ -64,6 +64,11 @@ impl Kept {
         self.record.iter().find(|record| record.name == name).map(|record| record.bytes.as_slice())
     }
 
+    /// How many keywords there are.
+    pub fn count(&self) -> usize {
+        self.value.len()
+    }
+
     /// Takes the value of a keyword, in place of an earlier one.
     pub fn set(&mut self, record: RecordName, keyword: KeywordName, bytes: &[u8]) {
         let value = Value { record: record.to_string(), keyword: keyword.to_string(), bytes: bytes.to_vec() };
@@ -109,6 +114,11 @@ impl<D: Disk> Backups<D> {
     /// Makes the folder if need be. Errors: as the kernel says.
     pub fn open(&self) -> io::Result<()> {
         self.folder.open()
+    }
+
+    /// Whether something is kept of an EEPROM already.
+    pub fn has(&self, key: &EepromKey) -> bool {
+        self.folder.file(key.as_str()).exists()
     }
 
     /// What is kept of an EEPROM; nothing where there is none, or what there is cannot be believed.
