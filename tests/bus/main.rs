@@ -11,4 +11,5 @@ mod memory_of;
 mod parser;
 mod small_disk;
 mod software_tool;
+mod vpd_tool;
 mod writer;

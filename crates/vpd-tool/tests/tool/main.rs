@@ -6,3 +6,4 @@ mod image;
 mod schema;
 mod showing;
 mod statuses;
+mod validator;

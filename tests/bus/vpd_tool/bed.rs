@@ -1,0 +1,76 @@
+//! A machine with inventory, collection and writer, and the tool.
+
+use crate::collection::bed::{self, object};
+use dbus_api::inventory::notification::{Notification, Object, Value};
+use dbus_api::inventory::{LOCATION_CODE, located, manager};
+use house_tests::fixture;
+use std::path::PathBuf;
+use std::process::Command;
+use test_bus::{Daemon, Finished};
+
+const LOCATIONS: &str = "[[object]]\npath = \"/system/chassis/board\"\ncode = \"Ufcs-P0\"\n\
+                         [[object]]\npath = \"/system/chassis/card\"\ncode = \"Ufcs-P0-C1\"\n";
+/// Two keywords of the board's that are kept a second time; one of them a reset in manufacturing sets.
+const BACKUP: &str = "[[backup]]\nsource = \"file:board\"\n\
+                      [[backup.keywords]]\nrecord = \"VINI\"\nkeyword = \"SN\"\n\
+                      default = [32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32]\n\
+                      [[backup.keywords]]\nrecord = \"VINI\"\nkeyword = \"CE\"\ndefault = [32]\nmanufacturing-reset = true\n";
+
+pub struct Bed {
+    // Ends before the bus, which is the machine's.
+    _writer: Option<Daemon>,
+    pub bed: bed::Bed,
+}
+
+impl Bed {
+    /// Everything is collected, and the writer is there.
+    pub fn new() -> anyhow::Result<Option<Self>> {
+        let Some(mut bed) = Self::without_writer()? else { return Ok(None) };
+        bed._writer = Some(bed.bed.machine.start("vpd-writer")?);
+        Ok(Some(bed))
+    }
+
+    /// The same without the writer.
+    pub fn without_writer() -> anyhow::Result<Option<Self>> {
+        let frus = [("absent", ""), ("board", ""), ("card", ""), ("flat", "")];
+        let Some(mut bed) = bed::Bed::new(&frus)? else { return Ok(None) };
+        let active = bed.machine.root().join("run/vivianite/vpd/active");
+        std::fs::write(active.join("locations.toml"), LOCATIONS)?;
+        std::fs::write(active.join("backups.toml"), BACKUP)?;
+        for (name, image) in [("board", "card"), ("card", "card"), ("flat", "keyword")] {
+            std::fs::write(bed.image(name), fixture(image))?;
+        }
+        bed.machine.start_inventory()?;
+        bed.collect()?;
+        let path = object("card");
+        let mut shown = Object { path: path.as_str().into(), interfaces: Vec::new() };
+        let code = Value::Text("U78DA.ND0.WZS003T-P0-C1".into());
+        shown.interface(LOCATION_CODE).set(located::LOCATION_CODE_PROPERTY, code);
+        let notification = Notification { objects: vec![shown] };
+        bed.machine.run(async |connection| Ok(manager::notify(&connection, &notification).await?))?;
+        Ok(Some(Self { _writer: None, bed }))
+    }
+
+    /// A file below the root, such as an EEPROM.
+    pub fn image(&self, name: &str) -> PathBuf {
+        self.bed.image(name)
+    }
+
+    /// The tool; an argument that begins with @ is a file below the root.
+    pub fn tool(&self, line: &str) -> anyhow::Result<Command> {
+        let mut command = self.bed.machine.bus().client(test_bus::built("vpd-tool")?);
+        command.env("VIVIANITE_ROOT", self.bed.machine.root());
+        for word in line.split_whitespace() {
+            match word.strip_prefix('@') {
+                Some(name) => command.arg(self.image(name)),
+                None => command.arg(word),
+            };
+        }
+        Ok(command)
+    }
+
+    /// Runs the tool to its end, without a terminal.
+    pub fn run(&self, line: &str) -> anyhow::Result<Finished> {
+        test_bus::run(&mut self.tool(line)?)
+    }
+}
