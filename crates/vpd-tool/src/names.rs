@@ -182,7 +182,7 @@ mod tests {
         names.codes.entry("U78DA.ND0.WZS003T-P0-C1").or_default().insert("/system/board/slot0/card");
         let follow = |path: &Path| match path.to_str()? {
             "/dev/planar" => Some("/sys/devices/i2c-8/8-0050/eeprom".into()),
-            "/tmp/other.bin" => Some("/tmp/other.bin".into()),
+            "/media/other.bin" => Some("/media/other.bin".into()),
             _ => None,
         };
         names.find(given, &follow).map_err(|failure| (failure.exit, failure.cause.to_string()))
@@ -222,9 +222,9 @@ mod tests {
 
     #[test]
     fn what_the_system_does_not_have_is_a_file_or_nothing() {
-        assert_eq!(find("/tmp/other.bin"), Ok(Part::File("/tmp/other.bin".into())));
+        assert_eq!(find("/media/other.bin"), Ok(Part::File("/media/other.bin".into())));
         assert_eq!(find("3-0057"), Ok(Part::File("/sys/bus/i2c/devices/3-0057/eeprom".into())));
-        for given in ["", "/", "x", "/system/none", "file:none", "Ufcs-P9", "/tmp/none.bin"] {
+        for given in ["", "/", "x", "/system/none", "file:none", "Ufcs-P9", "/media/none.bin"] {
             assert_eq!(find(given).unwrap_err().0, Exit::NotFound, "{given}");
         }
     }

@@ -5,6 +5,7 @@ use crate::known::{Eeprom, Known};
 use crate::queue::Needs;
 use crate::refusal::{Cause, Refusal};
 use crate::request::{Reading, WriteRequest};
+use crate::settings::Locked;
 use fru_publication::EepromKey;
 use std::time::Duration;
 use vpd_format::{Ecc, KeywordName, RecordName};
@@ -36,10 +37,21 @@ pub fn recovery(known: &Known, key: EepromKey, is_off: bool) -> (Needs, Job) {
 /// New values for keywords of the EEPROM that a caller names.
 ///
 /// Errors: as [`Known::eeprom`]; [`Cause::UnsupportedRequest`] for an EEPROM whose code is not looked at;
-/// [`Cause::NotAllowed`] for a type of system that the image does not know.
-pub fn write(known: &Known, named: &str, request: WriteRequest, deadline: Duration) -> Planned {
+/// [`Cause::NotAllowed`] for a locked keyword, and for a type of system that the image does not know.
+pub fn write(
+    known: &Known,
+    locked: &Locked,
+    named: &str,
+    request: WriteRequest,
+    deadline: Duration,
+) -> Planned {
     let eeprom = writable(known, named)?;
     for change in &request.changes {
+        if locked.has(change.record, change.keyword) {
+            let record = change.record.map(|record| format!("{record}.")).unwrap_or_default();
+            let text = format!("{record}{} is locked by this machine's settings", change.keyword);
+            return Err(Cause::NotAllowed.because(text));
+        }
         identifies(known, &eeprom, change)?;
     }
     let needs = needs(&eeprom, true, deadline);
@@ -133,7 +145,8 @@ mod tests {
             (true, "8-0050", Some(0)),
             (true, "/sys/bus/i2c/drivers/at24/9-0051/eeprom", Some(1)),
         ] {
-            let (needs, job) = write(&known, named, request(on_hardware_only), Duration::ZERO).unwrap();
+            let (needs, job) =
+                write(&known, &Locked::default(), named, request(on_hardware_only), Duration::ZERO).unwrap();
             let Job::Write(job) = job else { panic!("it is no write") };
             assert_eq!((job.on_hardware_only, job.chips.len()), (expected, 2), "{named}");
             assert!(needs.first_reading && needs.key == job.key && needs.wires.len() == 2);
@@ -148,17 +161,28 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("index.toml"), index).unwrap();
         let known = Known::load(root.path()).unwrap();
+        let locked = Locked::default();
         let planned = |value: &[u8]| {
             let mut request = request(false);
             request.changes[0].record = Some("VSBP".parse().unwrap());
             request.changes[0].keyword = "IM".parse().unwrap();
             request.changes[0].value = value.to_vec();
-            write(&known, "/card", request, Duration::ZERO).err().map(|refusal| refusal.cause)
+            write(&known, &locked, "/card", request, Duration::ZERO).err().map(|refusal| refusal.cause)
         };
         assert_eq!(planned(&[0x50, 0, 0x10, 1]), None);
         for value in [&[0x50, 0, 0x10, 2][..], &[0x50], &[]] {
             assert_eq!(planned(value), Some(Cause::NotAllowed), "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_locked_keyword_is_not_written() {
+        let (_root, known) = known("");
+        let locked = Locked::parse(["SN"]).unwrap();
+        let refused = write(&known, &locked, "/card", request(false), Duration::ZERO).unwrap_err();
+        assert_eq!(refused.cause, Cause::NotAllowed);
+        let other = Locked::parse(["VINI.SN", "PN"]).unwrap();
+        assert!(write(&known, &other, "/card", request(false), Duration::ZERO).is_ok());
     }
 
     #[test]
@@ -172,7 +196,7 @@ mod tests {
     #[test]
     fn what_is_read_without_its_code_is_not_written() {
         let (_root, known) = known("ecc = \"ignored\"\n");
-        let refused = write(&known, "/card", request(false), Duration::ZERO).unwrap_err();
+        let refused = write(&known, &Locked::default(), "/card", request(false), Duration::ZERO).unwrap_err();
         assert_eq!(refused.cause, Cause::UnsupportedRequest);
         let refused = mend(&known, "/card", Mend::Scrub, Duration::ZERO).unwrap_err();
         assert_eq!(refused.cause, Cause::UnsupportedRequest);

@@ -436,7 +436,7 @@ impl Service {
             }
             Request::Collect(wish) => self.collect(message, wish)?,
             Request::Write(path, wanted) => {
-                let planned = plan::write(&self.known, &path, wanted, deadline);
+                let planned = plan::write(&self.known, &self.settings.locked, &path, wanted, deadline);
                 self.push(message, planned)?;
             }
             Request::Mend(path, what) => {
