@@ -236,3 +236,54 @@ pub(crate) fn number(text: &str) -> Result<u64, ParseIntError> {
         None => text.parse(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn options_that_exclude_or_need_each_other_are_refused() {
+        let parsed =
+            |line: &str| Arguments::try_parse_from(["vpd-tool"].into_iter().chain(line.split(' '))).is_ok();
+        for line in [
+            "write card VINI.SN x --expect y --pad 0x20 --copies go-on --dry-run --json",
+            "write card VINI.SN -5",
+            "write card SN --file x",
+            "write card --batch x",
+            "write --batch x",
+            "repair card VINI --from redundant",
+            "repair card --golden x",
+            "fix-system-vpd --from backup --yes --json",
+            "recollect --all",
+            "recollect card --only-reread",
+            "diff card --golden x --json",
+            "diff a b",
+        ] {
+            assert!(parsed(line), "{line}");
+        }
+        for line in [
+            "write card VINI.SN",
+            "write card VINI.SN x --file y",
+            "write card VINI.SN x --batch y",
+            "write card VINI.SN x --hardware --dry-run",
+            "write card VINI.SN x --hardware --expect y",
+            "write card VINI.SN x --pad long",
+            "repair card --from redundant --golden x",
+            "repair card --from primary",
+            "fix-system-vpd --json",
+            "recollect",
+            "recollect card --all",
+            "scrub",
+            "diff a b --golden x",
+            "read card",
+        ] {
+            assert!(!parsed(line), "{line}");
+        }
+    }
+}

@@ -7,7 +7,9 @@ use crate::json;
 use crate::machine::Machine;
 use crate::write::{Outcome, bytes_of};
 use dbus_api::vpd::client::{self, Mending};
+use dbus_api::vpd::collection::{self, FruState};
 use fru_publication::EepromKey;
+use std::collections::BTreeSet;
 
 /// `backup` and `restore`.
 pub(crate) async fn backup(
@@ -34,7 +36,14 @@ pub(crate) async fn scrub(
     machine: &Machine,
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
-    let eeproms = machine.eeproms(&arguments.parts).await?;
+    let mut eeproms = machine.eeproms(&arguments.parts).await?;
+    if arguments.all {
+        // Where there is no part, there is nothing to be put right; who does not know that, tries.
+        let status = collection::status(machine.bus().await?).await.unwrap_or_default();
+        let absent = status.frus.iter().filter(|fru| fru.state == FruState::Absent);
+        let absent: BTreeSet<_> = absent.map(|fru| &*fru.key).collect();
+        eeproms.retain(|(key, _)| !absent.contains(key.as_str()));
+    }
     each(eeproms, Mending::Scrub, arguments.json, machine, console).await
 }
 

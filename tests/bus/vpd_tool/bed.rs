@@ -1,11 +1,13 @@
 //! A machine with inventory, collection and writer, and the tool.
 
 use crate::collection::bed::{self, object};
+use anyhow::Context as _;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{LOCATION_CODE, located, manager};
 use house_tests::fixture;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use test_bus::{Daemon, Finished};
 
 const LOCATIONS: &str = "[[object]]\npath = \"/system/chassis/board\"\ncode = \"Ufcs-P0\"\n\
@@ -72,5 +74,31 @@ impl Bed {
     /// Runs the tool to its end, without a terminal.
     pub fn run(&self, line: &str) -> anyhow::Result<Finished> {
         test_bus::run(&mut self.tool(line)?)
+    }
+
+    /// Runs the tool with a terminal at which these answers are typed; what it shows. Nothing, and says so, where there is no
+    /// `script` to make a terminal.
+    #[expect(clippy::print_stdout, reason = "the test harness shows it")]
+    pub fn at_terminal(&self, line: &str, answers: &str) -> anyhow::Result<Option<String>> {
+        let tool = self.tool(line)?;
+        let words = std::iter::once(tool.get_program()).chain(tool.get_args());
+        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        let mut command = self.bed.machine.bus().client("script");
+        command.env("VIVIANITE_ROOT", self.bed.machine.root());
+        command.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = match child {
+            Ok(child) => child,
+            Err(error) => {
+                anyhow::ensure!(std::env::var("CI").as_deref() != Ok("true"), "no script: {error}");
+                println!("SKIPPED answers at a terminal: there is no script: {error}");
+                return Ok(None);
+            }
+        };
+        child.stdin.take().context("no input")?.write_all(answers.as_bytes())?;
+        let output = child.wait_with_output()?;
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        anyhow::ensure!(output.status.success(), "{:?}: {shown}", output.status);
+        Ok(Some(shown))
     }
 }

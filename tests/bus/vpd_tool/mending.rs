@@ -23,7 +23,7 @@ fn each_command_becomes_its_calls() -> anyhow::Result<()> {
         ("repair file:card --from golden", &["Repair file:card [] \"golden\""]),
         ("repair card --golden @golden.bin", &["RepairFrom /system/chassis/card [] 300 bytes"]),
         ("scrub card board", &["Scrub /system/chassis/card", "Scrub /system/chassis/board"]),
-        ("scrub --all", &["Scrub file:absent", "Scrub file:board", "Scrub file:card", "Scrub file:flat"]),
+        ("scrub --all", &["Scrub file:board", "Scrub file:card", "Scrub file:flat"]),
         ("backup", &["Backup file:board"]),
         ("restore board", &["Restore /system/chassis/board"]),
         ("clean --yes", &["Write file:board VINI.CE= "]),
@@ -119,5 +119,24 @@ fn an_eeprom_and_its_backup_are_settled_by_either_side_and_reset() -> anyhow::Re
     let run = bed.run("clean --yes")?;
     assert_eq!(run.status, Some(0), "{run:?}");
     assert_eq!(bed.run("read board VINI.CE VINI.SN")?.output, "VINI.CE  \nVINI.SN YVIV00000777\n");
+    Ok(())
+}
+
+#[test]
+fn a_person_at_a_terminal_settles_keyword_by_keyword() -> anyhow::Result<()> {
+    let Some((bed, stand_in)) = bed()? else { return Ok(()) };
+    for (answers, calls) in [
+        ("0\n", &[][..]),
+        ("9\n1\n", &["Restore file:board"]),
+        ("2\n", &["Backup file:board"]),
+        ("3\n4\n", &["Write file:board VINI.SN=YVIV00000777"]),
+        ("3\n5\n", &["Write file:board VINI.SN=YVIV00000101"]),
+        ("3\n6\nYVIV00000555\n", &["Write file:board VINI.SN=YVIV00000555"]),
+        ("3\n7\n", &[]),
+    ] {
+        let Some(shown) = bed.at_terminal("fix-system-vpd", answers)? else { return Ok(()) };
+        assert!(shown.contains("YVIV00000777"), "{answers:?}: {shown}");
+        assert_eq!(stand_in.calls(), calls, "{answers:?}: {shown}");
+    }
     Ok(())
 }

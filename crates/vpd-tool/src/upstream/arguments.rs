@@ -203,6 +203,11 @@ mod tests {
     }
 
     #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
     fn what_is_missing_or_contradicts_itself_is_refused() {
         for line in [
             "-O /x",
