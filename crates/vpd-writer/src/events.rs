@@ -31,10 +31,14 @@ pub fn of_failure(key: &EepromKey, refusal: &Refusal) -> Option<Event> {
     Some(happening(key, "write-failed", id, Severity::Warning, text))
 }
 
-/// Of a redundant EEPROM that says something else from now on.
+/// The cause of an event about a redundant EEPROM.
+pub const LEFT_OUT: &str = "redundant-left-out";
+
+/// Of a redundant EEPROM that says something else, until it is scrubbed.
 pub fn of_left_out(key: &EepromKey, why: &str) -> Event {
     let text = format!("VPD of EEPROM {key} were written, its redundant EEPROM was not: {why}");
-    happening(key, "redundant-left-out", message_id::MISMATCH, Severity::Warning, text)
+    Event::new(key.as_str(), LEFT_OUT, message_id::MISMATCH, Severity::Warning)
+        .with(data_key::DESCRIPTION, text)
 }
 
 /// Of an EEPROM whose backup says something else, or of what was set in neither.

@@ -67,6 +67,8 @@ pub struct Released {
     pub interrupted: Option<EepromKey>,
     /// For the event log: the EEPROM, and why its redundant one was left as it is.
     pub left_out: Option<(EepromKey, String)>,
+    /// The EEPROM and its redundant one say the same again.
+    pub scrubbed: Option<EepromKey>,
     /// For the event log: how an EEPROM and its backup stand to each other.
     pub backup: Option<(EepromKey, Settled)>,
 }
@@ -114,6 +116,7 @@ pub async fn run(
         entry: noted(&job, caller, &performed).await,
         interrupted: (has_failed && stores.journals.has(&key)).then(|| key.clone()),
         left_out: performed.as_ref().ok().and_then(|performed| left_out(&key, performed)),
+        scrubbed: (is_scrub(&job) && performed.is_ok()).then(|| key.clone()),
         backup: performed
             .as_ref()
             .ok()
@@ -127,6 +130,10 @@ pub async fn run(
         Err(refusal) => Err(refusal),
     };
     let _ = tell.send(Heard::Ended(Box::new(Ended { ticket, call, key, outcome })));
+}
+
+fn is_scrub(job: &Job) -> bool {
+    matches!(job, Job::Mend(job) if job.what == Mend::Scrub)
 }
 
 /// What the chips came to.

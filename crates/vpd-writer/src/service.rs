@@ -79,6 +79,8 @@ pub struct Service {
     pub interrupted: Interrupted,
     /// How EEPROMs and their backups stood to each other last.
     pub backups: BTreeMap<EepromKey, Settled>,
+    /// Why redundant EEPROMs were left as they are; nothing for those that were scrubbed since.
+    pub redundants: BTreeMap<EepromKey, Option<String>>,
     pub events: EventLog,
     /// Whether the chassis has no power, as far as is known.
     pub is_off: Option<bool>,
@@ -251,19 +253,16 @@ impl Service {
     }
 
     fn released(&mut self, released: Released) {
-        let Released { ticket, entry, interrupted, left_out, backup } = released;
+        let Released { ticket, entry, interrupted, left_out, scrubbed, backup } = released;
         self.queue.released(ticket);
         let entry_key = entry.as_ref().and_then(|entry| EepromKey::parse(&entry.fru).ok());
         entry.into_iter().for_each(|entry| self.history.add(entry));
-        if let Some((key, why)) = left_out {
-            self.events.happened(events::of_left_out(&key, &why));
-        }
-        if let Some((key, settled)) = backup {
-            self.backups.insert(key, settled);
-            let faults = self.backups.iter().flat_map(|(key, settled)| events::of_backup(key, settled));
-            // Of those that were not looked at since the start, what was told stands.
-            let is_unknown = |pair: &Pair| !self.backups.keys().any(|key| key.as_str() == pair.subject);
-            self.events.update_known(faults, is_unknown);
+        let has_news = left_out.is_some() || scrubbed.is_some() || backup.is_some();
+        self.redundants.extend(scrubbed.map(|key| (key, None)));
+        self.redundants.extend(left_out.map(|(key, why)| (key, Some(why))));
+        self.backups.extend(backup);
+        if has_news {
+            self.tell_faults();
         } else if entry_key.is_some_and(|key| self.backups.get(&key).is_some_and(Settled::is_fault)) {
             // It may be right now.
             self.settle_backups();
@@ -272,6 +271,22 @@ impl Service {
             self.interrupted.found(key.clone());
             self.recover(Some(&key));
         }
+    }
+
+    /// What is wrong until it is put right: backups and redundant EEPROMs that say something else. Of those that were not looked
+    /// at since the start, what was told stands.
+    fn tell_faults(&mut self) {
+        let backups = self.backups.iter().flat_map(|(key, settled)| events::of_backup(key, settled));
+        let redundant =
+            |(key, why): (&EepromKey, &Option<String>)| Some(events::of_left_out(key, why.as_ref()?));
+        let faults: Vec<_> = backups.chain(self.redundants.iter().filter_map(redundant)).collect();
+        let (backups, redundants) = (&self.backups, &self.redundants);
+        let is_unknown = |pair: &Pair| match EepromKey::parse(&pair.subject) {
+            Ok(key) if pair.cause == events::LEFT_OUT => !redundants.contains_key(&key),
+            Ok(key) => !backups.contains_key(&key),
+            Err(_) => false,
+        };
+        self.events.update_known(faults, is_unknown);
     }
 
     async fn ended(&mut self, ended: Ended) -> anyhow::Result<()> {

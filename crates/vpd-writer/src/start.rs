@@ -82,6 +82,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         stores: Arc::new(stores),
         interrupted,
         backups: BTreeMap::new(),
+        redundants: BTreeMap::new(),
         events,
         is_off: None,
         retry_at: None,
