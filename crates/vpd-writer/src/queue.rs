@@ -3,8 +3,8 @@
 //! - What is asked of one EEPROM is done in the order in which it came.
 //! - One thing at a time is done on a [`Wire`], and on four wires at once.
 //! - What has to come after an EEPROM's first reading waits for that; what stands behind it in the same EEPROM's line waits too, and
-//!   nothing else does.
-//! - What no caller has asked for, the recovery of an interrupted write, goes before all others.
+//!   nothing else does, and nothing waits for what no caller has asked for.
+//! - What no caller has asked for, such as the recovery of an interrupted write, goes before all others.
 //! - A job that only waits for its wires keeps them from those behind it, so that it is not passed for ever.
 
 use crate::wire::Wire;
@@ -108,7 +108,12 @@ impl<T> Queue<T> {
         let mut found = None;
         for (index, waiting) in self.waiting.iter().enumerate() {
             let Needs { key, wires, first_reading, .. } = &waiting.needs;
-            if busy.contains(key) || (*first_reading && !was_read(key)) {
+            let is_early = *first_reading && !was_read(key);
+            if is_early && self.unasked.contains(&waiting.ticket) {
+                // The first reading may wait for the recovery behind it, and no caller is to wait for what none has asked for.
+                continue;
+            }
+            if busy.contains(key) || is_early {
                 // What is behind it in the same line waits too.
                 busy.insert(key);
                 continue;

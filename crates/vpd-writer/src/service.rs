@@ -110,8 +110,9 @@ impl Service {
         if peers.collection.owner().is_some() {
             self.ask_status();
         }
-        self.recover(None);
         self.settle_backups();
+        // Before the comparisons: what they compare may be half written.
+        self.recover(None);
         lifecycle.ready();
         for message in early {
             self.handle(&message).await?;

@@ -70,6 +70,21 @@ fn what_waits_for_a_first_reading_holds_its_own_line_and_no_other() {
 }
 
 #[test]
+fn what_no_caller_has_asked_for_and_waits_for_a_first_reading_holds_nothing_up() {
+    let mut queue = Queue::default();
+    queue.push_first(needs("a", &["1"]), "recovery");
+    queue.push_first(Needs { first_reading: true, ..needs("a", &["1"]) }, "comparison");
+    queue.push(needs("a", &["1"]), "reading").unwrap();
+    for job in ["recovery", "reading"] {
+        let (ticket, begun) = queue.next(&|_| false).unwrap();
+        assert_eq!(begun, job);
+        queue.answered(ticket);
+    }
+    assert_eq!(queue.next(&|_| false), None);
+    assert_eq!(begun(&mut queue, &|_| true), ["comparison"]);
+}
+
+#[test]
 fn the_sixty_fifth_caller_is_refused_until_one_is_answered() {
     let mut queue = Queue::default();
     for _ in 0..CALLERS {
