@@ -55,7 +55,10 @@ impl Machine {
     pub(crate) async fn part(&self, given: &str) -> Result<Part, Failure> {
         match self.names(None).find(given, &follow) {
             Err(failure) if failure.exit == Exit::NotFound => {
-                let Ok(content) = self.inventory().await else { return Err(failure) };
+                let content = self.inventory().await.map_err(|unanswered| {
+                    let why = "is not in the description of this system, and the inventory cannot be asked";
+                    Failure { cause: unanswered.cause.context(format!("{given:?} {why}")), ..unanswered }
+                })?;
                 self.names(Some(&content)).find(given, &follow)
             }
             found => found,
