@@ -356,6 +356,11 @@ impl System {
         }
     }
 
+    /// Files that stand in for EEPROMs.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &std::path::Path> {
+        self.frus.values().filter_map(|fru| fru.fragment.file.as_deref())
+    }
+
     /// The system's folder: its index and its fragments.
     pub(crate) fn outputs(&self, parsers: &BTreeMap<EepromKey, Parser>) -> Outputs {
         let folder = places::system(Path::new(""), &self.name);

@@ -5,6 +5,7 @@ use crate::Outputs;
 use crate::lanes::lanes;
 use crate::machine::Machine;
 use fru_publication::EepromKey;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use system_index::{Mux, Parser, units};
 
@@ -42,6 +43,14 @@ pub(crate) fn drop_ins(machine: &Machine) -> Outputs {
             outputs.insert(path(unit), selection(&devices));
         }
     }
+    let writable = writable(machine);
+    if !writable.is_empty() {
+        for unit in ["vpd-writer.service", "vpd-recover.service", "vpd-restore.service"] {
+            // Both drop-ins of a unit are one file.
+            let text = outputs.entry(path(unit)).or_default();
+            text.push_str(&writable);
+        }
+    }
     for device in devices {
         let text = format!("[Unit]\nJobRunningTimeoutSec={}ms\n", machine.select_wait_ms);
         outputs.insert(path(&device), text);
@@ -66,6 +75,20 @@ fn instance(key: &EepromKey, is_bound: bool, earlier: &[String]) -> String {
         text += &format!("After={unit}\n");
     }
     text
+}
+
+/// Files that stand in for EEPROMs are written where a chip would be; nothing else of the file system is.
+fn writable(machine: &Machine) -> String {
+    let systems = machine.systems.iter().flat_map(|system| system.files());
+    let files: BTreeSet<String> = systems.map(|file| file.to_string_lossy().into_owned()).collect();
+    // One that systemd would read otherwise needs a drop-in by hand.
+    let is_plain = |file: &&String| {
+        file.starts_with('/')
+            && file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._+-,:@".contains(&byte))
+    };
+    let lines = files.iter().filter(is_plain).map(|file| format!("ReadWritePaths=-{file}\n"));
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { format!("[Service]\n{lines}") }
 }
 
 /// Wanted, not required: a device that does not come is an answer too.

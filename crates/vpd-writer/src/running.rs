@@ -110,11 +110,12 @@ pub async fn run(
         Err(Cause::Internal.because("the service has a fault; its log says which"))
     });
     let key = job.key().clone();
-    let has_failed = performed.as_ref().is_err_and(|refusal| refusal.cause == Cause::WriteFailure);
+    // After a failed write, and where the journal of one that was made could not be removed.
+    let is_interrupted = !matches!(job, Job::Read(_) | Job::Recover(_)) && stores.journals.has(&key);
     let released = Released {
         ticket,
         entry: noted(&job, caller, &performed).await,
-        interrupted: (has_failed && stores.journals.has(&key)).then(|| key.clone()),
+        interrupted: is_interrupted.then(|| key.clone()),
         left_out: performed.as_ref().ok().and_then(|performed| left_out(&key, performed)),
         scrubbed: (is_scrub(&job) && performed.is_ok()).then(|| key.clone()),
         backup: performed

@@ -179,9 +179,26 @@ fn whose_the_inventory_is_stands_where_it_is_asked_for_and_only_the_image_says_i
 #[test]
 fn everything_that_is_written_says_where_it_comes_from() {
     let files = folder().built();
-    assert_eq!(files.len(), 1 + 3 + 7 + 1 + 5 + 3);
+    assert_eq!(files.len(), 1 + 3 + 7 + 1 + 5 + 5);
     for (path, text) in files {
         assert!(text.starts_with(MARKER), "{path}");
+    }
+}
+
+#[test]
+fn only_files_that_stand_in_for_eeproms_may_be_written_beside_chips() {
+    let files = |path: &str| {
+        let fru = format!("[fru.\"file:x\"]\nfile = \"{path}\"\n[[fru.\"file:x\".object]]\npath = \"/x\"\n");
+        Folder::with(&[("vpd.d/10.toml", &*fru)]).built()
+    };
+    for unit in ["vpd-writer.service", "vpd-recover.service", "vpd-restore.service"] {
+        let built = files("/srv/board.bin");
+        let text = drop_in(&built, unit);
+        assert!(text.ends_with("[Service]\nReadWritePaths=-/srv/board.bin\n"), "{text}");
+    }
+    let path = "usr/lib/systemd/system/vpd-writer.service.d/10-vpd.conf";
+    for odd in ["/srv/a b", "/srv/%i", "/srv/a\\\\x20b"] {
+        assert!(!files(odd).contains_key(path), "{odd}");
     }
 }
 

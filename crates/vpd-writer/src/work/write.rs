@@ -98,7 +98,7 @@ pub(crate) enum Which {
 /// Plans, journals and writes; the first group is the FRU that is written, and names the journal. Locks are held for all of it.
 ///
 /// `before_settling` does what has to be durable before the journal goes; it is given the chip that counts of the first group.
-/// Where it fails the journal stays, and recovery does it.
+/// Where it fails the journal stays, recovery does it, and the caller is told.
 pub(crate) fn change<D: Disk + Clone>(
     groups: &[Group<'_>],
     all: &All<'_, D>,
@@ -158,10 +158,11 @@ pub(crate) fn change<D: Disk + Clone>(
     match settles {
         Ok(()) if journal.is_empty() => {}
         Ok(()) => settle(key, journals),
-        Err(error) if journal.is_empty() => {
-            return Err(Cause::JournalUnwritable.because(format!("the backup cannot be written: {error}")));
+        Err(error) => {
+            // With a journal, which stays, the backup follows when that is recovered.
+            let text = format!("the EEPROM was written, its backup cannot be: {error}");
+            return Err(Cause::JournalUnwritable.because(text));
         }
-        Err(error) => log::error!("the backup is written when the write is recovered: {error} fru={key}"),
     }
     result.map(|()| outcome).map_err(|failure| super::failed(&failure))
 }
@@ -312,11 +313,17 @@ impl Place<'_> {
 pub(crate) fn not_locked(error: &EepromError) -> Refusal {
     let cause = match error {
         EepromError::Locked { .. } | EepromError::InUse { .. } => Cause::Unavailable,
+        // The driver knows that the chip is write-protected, or the unit may not write a file that stands in for one.
+        EepromError::Unreadable { source, .. } if is_read_only(source) => Cause::WriteFailure,
         _ => Cause::ReadFailure,
     };
     let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
     let held = if cause == Cause::Unavailable { "another reader or writer holds it: " } else { "" };
     cause.because(format!("{held}{error}{source}"))
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 #[cfg(test)]
