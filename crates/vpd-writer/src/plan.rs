@@ -5,7 +5,8 @@ use crate::known::{Eeprom, Known};
 use crate::queue::Needs;
 use crate::refusal::{Cause, Refusal};
 use crate::request::{Reading, WriteRequest};
-use crate::settings::Locked;
+use crate::settings::{Settings, WhenRedundantFails};
+use dbus_api::vpd::writer::Copies;
 use fru_publication::EepromKey;
 use std::time::Duration;
 use vpd_format::{Ecc, KeywordName, RecordName};
@@ -40,14 +41,14 @@ pub fn recovery(known: &Known, key: EepromKey, is_off: bool) -> (Needs, Job) {
 /// [`Cause::NotAllowed`] for a locked keyword, and for a type of system that the image does not know.
 pub fn write(
     known: &Known,
-    locked: &Locked,
+    settings: &Settings,
     named: &str,
     request: WriteRequest,
     deadline: Duration,
 ) -> Planned {
     let eeprom = writable(known, named)?;
     for change in &request.changes {
-        if locked.has(change.record, change.keyword) {
+        if settings.locked.has(change.record, change.keyword) {
             let record = change.record.map(|record| format!("{record}.")).unwrap_or_default();
             let text = format!("{record}{} is locked by this machine's settings", change.keyword);
             return Err(Cause::NotAllowed.because(text));
@@ -57,6 +58,10 @@ pub fn write(
     let needs = needs(&eeprom, true, deadline);
     let WriteRequest { on_hardware_only, changes, copies, dry_run } = request;
     let on_hardware_only = on_hardware_only.then_some(eeprom.chip);
+    let copies = match (copies, settings.when_redundant_fails) {
+        (Copies::Both, WhenRedundantFails::GoOn) => Copies::GoOn,
+        (copies, _) => copies,
+    };
     let Eeprom { key, chips, fragment, power_off_only, partner, .. } = eeprom;
     let job = WriteJob {
         key,
@@ -115,7 +120,7 @@ fn needs(eeprom: &Eeprom, first_reading: bool, deadline: Duration) -> Needs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dbus_api::vpd::writer::Copies;
+    use crate::settings::Locked;
 
     fn known(fragment: &str) -> (tempfile::TempDir, Known) {
         let root = tempfile::tempdir().unwrap();
@@ -127,6 +132,30 @@ mod tests {
         std::fs::write(frus.join("8-0050.toml"), fragment).unwrap();
         let known = Known::load(root.path()).unwrap();
         (root, known)
+    }
+
+    fn settings(locked: &[&str]) -> Settings {
+        Settings {
+            wait_limit: Duration::from_secs(1),
+            locked: Locked::parse(locked.iter().copied()).unwrap(),
+            when_redundant_fails: WhenRedundantFails::Refuse,
+        }
+    }
+
+    #[test]
+    fn a_machine_says_what_a_redundant_chip_that_fails_means_where_a_caller_does_not() {
+        let (_root, known) = known("");
+        for (when, asked, copies) in [
+            (WhenRedundantFails::Refuse, Copies::Both, Copies::Both),
+            (WhenRedundantFails::GoOn, Copies::Both, Copies::GoOn),
+            (WhenRedundantFails::GoOn, Copies::One, Copies::One),
+        ] {
+            let settings = Settings { when_redundant_fails: when, ..settings(&[]) };
+            let request = WriteRequest { copies: asked, ..request(false) };
+            let (_, job) = write(&known, &settings, "/card", request, Duration::ZERO).unwrap();
+            let Job::Write(job) = job else { panic!("it is no write") };
+            assert_eq!(job.copies, copies);
+        }
     }
 
     fn request(on_hardware_only: bool) -> WriteRequest {
@@ -146,7 +175,7 @@ mod tests {
             (true, "/sys/bus/i2c/drivers/at24/9-0051/eeprom", Some(1)),
         ] {
             let (needs, job) =
-                write(&known, &Locked::default(), named, request(on_hardware_only), Duration::ZERO).unwrap();
+                write(&known, &settings(&[]), named, request(on_hardware_only), Duration::ZERO).unwrap();
             let Job::Write(job) = job else { panic!("it is no write") };
             assert_eq!((job.on_hardware_only, job.chips.len()), (expected, 2), "{named}");
             assert!(needs.first_reading && needs.key == job.key && needs.wires.len() == 2);
@@ -161,13 +190,13 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("index.toml"), index).unwrap();
         let known = Known::load(root.path()).unwrap();
-        let locked = Locked::default();
+        let settings = settings(&[]);
         let planned = |value: &[u8]| {
             let mut request = request(false);
             request.changes[0].record = Some("VSBP".parse().unwrap());
             request.changes[0].keyword = "IM".parse().unwrap();
             request.changes[0].value = value.to_vec();
-            write(&known, &locked, "/card", request, Duration::ZERO).err().map(|refusal| refusal.cause)
+            write(&known, &settings, "/card", request, Duration::ZERO).err().map(|refusal| refusal.cause)
         };
         assert_eq!(planned(&[0x50, 0, 0x10, 1]), None);
         for value in [&[0x50, 0, 0x10, 2][..], &[0x50], &[]] {
@@ -178,10 +207,9 @@ mod tests {
     #[test]
     fn a_locked_keyword_is_not_written() {
         let (_root, known) = known("");
-        let locked = Locked::parse(["SN"]).unwrap();
-        let refused = write(&known, &locked, "/card", request(false), Duration::ZERO).unwrap_err();
+        let refused = write(&known, &settings(&["SN"]), "/card", request(false), Duration::ZERO).unwrap_err();
         assert_eq!(refused.cause, Cause::NotAllowed);
-        let other = Locked::parse(["VINI.SN", "PN"]).unwrap();
+        let other = settings(&["VINI.SN", "PN"]);
         assert!(write(&known, &other, "/card", request(false), Duration::ZERO).is_ok());
     }
 
@@ -196,7 +224,7 @@ mod tests {
     #[test]
     fn what_is_read_without_its_code_is_not_written() {
         let (_root, known) = known("ecc = \"ignored\"\n");
-        let refused = write(&known, &Locked::default(), "/card", request(false), Duration::ZERO).unwrap_err();
+        let refused = write(&known, &settings(&[]), "/card", request(false), Duration::ZERO).unwrap_err();
         assert_eq!(refused.cause, Cause::UnsupportedRequest);
         let refused = mend(&known, "/card", Mend::Scrub, Duration::ZERO).unwrap_err();
         assert_eq!(refused.cause, Cause::UnsupportedRequest);

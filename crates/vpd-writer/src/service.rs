@@ -224,8 +224,9 @@ impl Service {
 
     /// Has each EEPROM and its backup say the same, once the EEPROM was read.
     fn settle_backups(&mut self) {
+        let deadline = self.began.elapsed() + SETTLE_LIMIT;
         for key in self.known.backed_up() {
-            match plan::mend(&self.known, key.as_str(), Mend::Settle, SETTLE_LIMIT) {
+            match plan::mend(&self.known, key.as_str(), Mend::Settle, deadline) {
                 Ok((needs, job)) => drop(self.queue.push_first(needs, Asked::unasked(job))),
                 Err(refusal) => log::error!("its backup is not looked at: {refusal} fru={key}"),
             }
@@ -452,7 +453,7 @@ impl Service {
             }
             Request::Collect(wish) => self.collect(message, wish)?,
             Request::Write(path, wanted) => {
-                let planned = plan::write(&self.known, &self.settings.locked, &path, wanted, deadline);
+                let planned = plan::write(&self.known, &self.settings, &path, wanted, deadline);
                 self.push(message, planned)?;
             }
             Request::Mend(path, what) => {

@@ -13,6 +13,18 @@ pub struct Fragment {
     wait_limit_ms: Option<u64>,
     #[serde(default)]
     locked_keywords: Vec<String>,
+    when_redundant_fails: Option<WhenRedundantFails>,
+}
+
+/// What is done when the redundant EEPROM of one that is to be written fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenRedundantFails {
+    /// Nothing is written.
+    #[default]
+    Refuse,
+    /// The one that counts is written all the same, and an event says that the two differ.
+    GoOn,
 }
 
 /// What is configured.
@@ -22,6 +34,8 @@ pub struct Settings {
     pub wait_limit: Duration,
     /// Keywords that no client may change.
     pub locked: Locked,
+    /// What a redundant EEPROM that fails means for a write whose caller does not say.
+    pub when_redundant_fails: WhenRedundantFails,
 }
 
 /// Keywords that no client may change: with their record, or of VPD without records.
@@ -61,6 +75,7 @@ impl Fragment {
         ensure!(self.wait_limit_ms != Some(0), "wait-limit-ms is zero");
         Ok(Settings {
             wait_limit: Duration::from_millis(self.wait_limit_ms.unwrap_or(120_000)),
+            when_redundant_fails: self.when_redundant_fails.unwrap_or_default(),
             locked: Locked::parse(self.locked_keywords.iter().map(String::as_str))?,
         })
     }
