@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use system_index::{BackedUp, Backup};
-use vpd_format::{Content, KeywordName, ReadOptions, RecordName, Vpd, Wanted, Window};
-use vpd_transaction::{Edit, VpdWindow};
+use vpd_format::{Content, KeywordName, ReadAt, ReadOptions, RecordName, Vpd, Wanted, Window};
+use vpd_transaction::{Check, ChipChange, Edit, PageChange, VpdWindow};
 
 /// The folder in the service's state.
 const FOLDER: &str = "backup";
@@ -163,24 +163,36 @@ impl<D: Disk> Backups<D> {
         self.follow_keywords(key, &keywords, window, chip)
     }
 
-    /// Takes over what an EEPROM says after a recovery, of the records that it was about. Which keywords are kept, the backup
-    /// says itself.
+    /// Takes over what a recovery has changed in an EEPROM. Which keywords are kept, the backup says itself; those that the
+    /// interrupted write did not change stay as they are kept, as they may differ.
     ///
     /// Errors: those of chip and disk.
     pub fn follow_recovery(
         &self,
         key: &EepromKey,
-        records: &[RecordName],
-        window: VpdWindow,
+        change: &ChipChange,
         chip: &mut ExclusiveEeprom,
     ) -> io::Result<()> {
-        let Some(kept) = self.load(key) else { return Ok(()) };
-        let keyword = |value: &Value| {
-            let record = value.record.parse().ok().filter(|record| records.contains(record))?;
-            Some(kept_as(record, value.keyword.parse().ok()?))
+        let (Some(kept), Check::Ipz(records)) = (self.load(key), &change.check) else { return Ok(()) };
+        let records: Vec<RecordName> = records.iter().map(|entry| entry.name).collect();
+        let read = |pages: &[PageChange], chip: &mut ExclusiveEeprom| {
+            let mut window = Window::new(Before { chip, pages }, change.window.offset, change.window.size);
+            let options = ReadOptions { wanted: Wanted::Records(&records), ..ReadOptions::default() };
+            vpd_format::read(&mut window, &options).map_err(|error| io::Error::other(error.to_string()))
         };
-        let keywords: Vec<BackedUp> = kept.value.iter().filter_map(keyword).collect();
-        self.follow_keywords(key, &keywords.iter().collect::<Vec<_>>(), window, chip)
+        // What was damaged before says nothing.
+        let before = read(&change.pages, chip).ok();
+        let now = read(&[], chip)?;
+        let changed = |value: &Value| {
+            let record = value.record.parse().ok().filter(|record| records.contains(record))?;
+            let keyword = value.keyword.parse().ok()?;
+            let before = before.as_ref().and_then(|before| value_in(before, record, keyword));
+            (before != value_in(&now, record, keyword)).then(|| kept_as(record, keyword))
+        };
+        let keywords: Vec<BackedUp> = kept.value.iter().filter_map(changed).collect();
+        let mut kept = kept;
+        kept.take(&now, &keywords);
+        self.save(key, &kept)
     }
 
     fn follow_keywords(
@@ -202,6 +214,31 @@ impl<D: Disk> Backups<D> {
         let mut kept = self.load(key).unwrap_or_default();
         kept.take(&vpd, keywords.iter().copied());
         self.save(key, &kept)
+    }
+}
+
+/// A chip as it was before a change.
+struct Before<'a> {
+    chip: &'a mut ExclusiveEeprom,
+    pages: &'a [PageChange],
+}
+
+impl ReadAt for Before<'_> {
+    type Error = io::Error;
+
+    fn size(&self) -> u64 {
+        self.chip.size()
+    }
+
+    fn read_exact_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.chip.read_exact_at(offset, buffer)?;
+        for (at, byte) in (offset..).zip(buffer) {
+            let page = self.pages.iter().find(|page| page.range().contains(&at));
+            if let Some(old) = page.and_then(|page| page.old.get((at - page.offset) as usize)) {
+                *byte = *old;
+            }
+        }
+        Ok(())
     }
 }
 

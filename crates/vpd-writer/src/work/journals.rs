@@ -195,15 +195,38 @@ impl<D: Disk + Clone> Journals<D> {
         }
     }
 
-    /// Keeps only what a journal says of redundant chips, and lets the EEPROM itself be read.
+    /// Whether the units that read an EEPROM wait for a journal.
+    pub fn holds_up(&self, key: &EepromKey) -> bool {
+        self.journals.file(&name(key)).exists()
+    }
+
+    /// Keeps what is left of a journal for the chips of one FRU, which is read unless its own chip is one of them.
     ///
     /// Errors: as the kernel says.
-    pub fn keep_copies(&self, key: &EepromKey, journal: &Journal) -> io::Result<()> {
-        self.copies.save(&name(key), &File { lines: journal.to_text() })?;
+    pub fn keep_part(&self, key: &EepromKey, left: &Journal) -> io::Result<()> {
+        if left.chips.iter().any(|chip| chip.key == chip.fru) {
+            // In place of a link too.
+            return self.journals.save(&name(key), &File { lines: left.to_text() });
+        }
+        if left.chips.is_empty() {
+            return self.drop(key);
+        }
+        self.keep_copies(key, left)?;
         if self.journals.file(&name(key)).symlink_metadata().is_ok() {
             self.journals.remove(&name(key))?;
         }
+        self.unlink_others(key);
         Ok(())
+    }
+
+    /// Keeps what is left of a journal for redundant chips, beside the journal itself.
+    ///
+    /// Errors: as the kernel says.
+    pub fn keep_copies(&self, key: &EepromKey, left: &Journal) -> io::Result<()> {
+        if left.chips.is_empty() {
+            return Ok(());
+        }
+        self.copies.save(&name(key), &File { lines: left.to_text() })
     }
 
     /// Puts a journal that fits another part aside, as `KEY.rejected`, to be looked into by people; returns where it is.
@@ -212,12 +235,11 @@ impl<D: Disk + Clone> Journals<D> {
     pub fn reject(&self, key: &EepromKey) -> io::Result<PathBuf> {
         self.forget_rejected();
         let to = self.rejected.join(format!("{key}.rejected"));
-        for folder in self.folders() {
-            let from = folder.file(&name(key));
-            if from.symlink_metadata().is_ok() {
-                self.disk.perform(&Step::Rename { from, to: to.clone() })?;
-                self.disk.perform(&Step::SyncFolder(folder.path().to_owned()))?;
-            }
+        // What is left for redundant chips stays until it is judged itself.
+        let is_here = |folder: &&StateFolder<D>| folder.file(&name(key)).symlink_metadata().is_ok();
+        if let Some(folder) = self.folders().into_iter().find(is_here) {
+            self.disk.perform(&Step::Rename { from: folder.file(&name(key)), to: to.clone() })?;
+            self.disk.perform(&Step::SyncFolder(folder.path().to_owned()))?;
         }
         self.unlink_others(key);
         Ok(to)

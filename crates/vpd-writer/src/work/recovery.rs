@@ -6,9 +6,10 @@ use super::journals::{Journals, Unusable};
 use device_io::{EepromError, ExclusiveEeprom};
 use durable_state::Disk;
 use fru_publication::EepromKey;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vpd_transaction::{Check, ChipEnd, Direction, Journal, recover};
+use vpd_transaction::{ChipEnd, Direction, Journal, recover};
 
 /// What became of an EEPROM's journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,67 +75,79 @@ pub fn recover_one<D: Disk + Clone>(
     }
     let mut chips = Chips { eeproms, journals, key, writes: 0 };
     let ends = recover(&mut journal, &mut chips);
-    let names: Vec<&str> = journal.chips.iter().map(|chip| chip.key.as_str()).collect();
-    let outcome = judge(&names, &ends, journal.direction);
-    if let Recovered::Pending(why) = &outcome
-        && only_copies_are_pending(key, &journal, &ends)
-    {
-        return wait_for_copies(key, journals, journal, &ends, why);
-    }
-    if let (Recovered::Settled(_), Direction::Forward) = (&outcome, journal.direction)
-        && let Err(error) = follow(key, &journal, &mut chips, backups)
-    {
+    if let Err(error) = follow(key, &journal, &ends, &mut chips, backups) {
         return Recovered::Pending(format!("the backup cannot follow: {error}"));
     }
-    let settled = match outcome {
-        Recovered::Settled(_) => journals.drop(key).map(|()| outcome),
+    let names: Vec<&str> = journal.chips.iter().map(|chip| chip.key.as_str()).collect();
+    let settled = match judge(&names, &ends, journal.direction) {
+        outcome @ Recovered::Settled(_) => journals.drop(key).map(|()| outcome),
         Recovered::Rejected { why, .. } => {
             journals.reject(key).map(|path| Recovered::Rejected { why, kept: Some(path) })
         }
+        Recovered::Pending(why) => divide(key, journals, &journal, &ends, why),
         other => Ok(other),
     };
-    settled.unwrap_or_else(|error| Recovered::Pending(format!("its journal cannot be removed: {error}")))
+    settled.unwrap_or_else(|error| Recovered::Pending(format!("its journal cannot be changed: {error}")))
 }
 
-/// Whether each FRU's own chip has arrived, and only those that stand in are missing.
-fn only_copies_are_pending<E>(key: &EepromKey, journal: &Journal, ends: &[ChipEnd<E>]) -> bool {
-    let mut chips = journal.chips.iter().zip(ends);
-    let is_here = |end: &ChipEnd<E>| matches!(end, ChipEnd::New | ChipEnd::Old);
-    chips.all(|(chip, end)| {
-        is_here(end) || (end.is_pending() && chip.key != chip.fru && chip.fru == key.as_str())
-    })
-}
-
-/// What is kept a second time of the EEPROM takes over what was written to it.
-fn follow<D: Disk + Clone>(
+/// What is kept a second time of the EEPROM takes over what was written to it, whatever became of other chips.
+fn follow<D: Disk + Clone, E>(
     key: &EepromKey,
     journal: &Journal,
+    ends: &[ChipEnd<E>],
     chips: &mut Chips<'_, D>,
     backups: &Backups<D>,
 ) -> std::io::Result<()> {
-    let places = journal.chips.iter().zip(&mut chips.eeproms);
-    for (chip, eeprom) in places.filter(|(chip, _)| chip.key == key.as_str()) {
-        let (Check::Ipz(records), Some(eeprom)) = (&chip.check, eeprom) else { continue };
-        let records: Vec<_> = records.iter().map(|entry| entry.name).collect();
-        backups.follow_recovery(key, &records, chip.window, eeprom)?;
+    let places = journal.chips.iter().zip(ends).zip(&mut chips.eeproms);
+    for ((change, end), eeprom) in places {
+        if change.key == key.as_str()
+            && let (ChipEnd::New, Some(eeprom)) = (end, eeprom)
+        {
+            backups.follow_recovery(key, change, eeprom)?;
+        }
     }
     Ok(())
 }
 
-/// The EEPROM is whole; only for a redundant chip the journal is still needed.
-fn wait_for_copies<D: Disk + Clone, E>(
+/// Has each FRU of a journal wait for its own chips only: one that was taken out for good must not keep another one from being
+/// read. A FRU whose own chip has arrived is read though a redundant one is pending.
+fn divide<D: Disk + Clone, E>(
     key: &EepromKey,
     journals: &Journals<D>,
-    mut journal: Journal,
+    journal: &Journal,
     ends: &[ChipEnd<E>],
-    why: &str,
-) -> Recovered {
-    let mut is_pending = ends.iter().map(ChipEnd::is_pending);
-    journal.chips.retain(|_| is_pending.next() == Some(true));
-    match journals.keep_copies(key, &journal) {
-        Ok(()) => Recovered::CopyPending(why.to_owned()),
-        Err(error) => Recovered::Pending(format!("{why}; its journal cannot be kept: {error}")),
+    why: String,
+) -> std::io::Result<Recovered> {
+    let part = |fru: &str| {
+        let chips = journal.chips.iter().zip(ends);
+        let left = chips.filter(|(chip, end)| chip.fru == fru && end.is_pending());
+        let chips = left.map(|(chip, _)| chip.clone()).collect();
+        Journal { key: fru.to_owned(), chips, ..journal.clone() }
+    };
+    let ours = part(key.as_str());
+    let own_is_pending = ours.chips.iter().any(|chip| chip.key == chip.fru);
+    if ours.chips.len() == journal.chips.len() && (own_is_pending || !journals.holds_up(key)) {
+        return Ok(Recovered::Pending(why));
     }
+    let others: BTreeSet<&str> = journal.chips.iter().map(|chip| chip.fru.as_str()).collect();
+    // Its own last, as it has all that is left of the others.
+    for fru in others.into_iter().filter(|fru| *fru != key.as_str()) {
+        journals.keep_part(&EepromKey::parse(fru).map_err(std::io::Error::other)?, &part(fru))?;
+    }
+    let other_part = journal.chips.iter().zip(ends).find_map(|(chip, end)| match end {
+        ChipEnd::Other(why) => Some(format!("{}: {why}", chip.key)),
+        _ => None,
+    });
+    if let Some(why) = other_part.filter(|_| !own_is_pending) {
+        journals.keep_copies(key, &ours)?;
+        return journals.reject(key).map(|path| Recovered::Rejected { why, kept: Some(path) });
+    }
+    journals.keep_part(key, &ours)?;
+    Ok(match () {
+        () if own_is_pending => Recovered::Pending(why),
+        () if !ours.chips.is_empty() => Recovered::CopyPending(why),
+        () => settled(journal.direction),
+    })
 }
 
 /// What the ends of all chips come to.
@@ -153,11 +166,16 @@ fn judge<E: std::fmt::Display>(names: &[&str], ends: &[ChipEnd<E>], direction: D
     });
     match other {
         Some(why) => Recovered::Rejected { why, kept: None },
-        None if direction == Direction::Forward => {
-            Recovered::Settled("the interrupted write was finished".to_owned())
-        }
-        None => Recovered::Settled("the interrupted write was taken back".to_owned()),
+        None => settled(direction),
     }
+}
+
+fn settled(direction: Direction) -> Recovered {
+    let what = match direction {
+        Direction::Forward => "the interrupted write was finished",
+        Direction::Back => "the interrupted write was taken back",
+    };
+    Recovered::Settled(what.to_owned())
 }
 
 fn unusable<D: Disk + Clone>(key: &EepromKey, journals: &Journals<D>, error: &Unusable) -> Recovered {

@@ -231,6 +231,112 @@ fn a_pending_write_refuses_the_next_one_until_it_is_recovered() {
     bed.write(&bed.job(b"ZWJW00000008")).unwrap();
 }
 
+/// A backup of the card, in another EEPROM.
+struct BackupCard {
+    key: EepromKey,
+    chips: Vec<PathBuf>,
+    fragment: Fragment,
+}
+
+impl BackupCard {
+    fn new(bed: &Bed) -> Self {
+        let chips = vec![bed.folder.path().join("backup-card")];
+        fs::write(&chips[0], vpd_builder::build(CARD).unwrap()).unwrap();
+        let fragment = Fragment::parse("[[object]]\npath = \"/y\"\n").unwrap();
+        Self { key: EepromKey::parse("7-0050").unwrap(), chips, fragment }
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { key: &self.key, chips: &self.chips, fragment: &self.fragment }
+    }
+}
+
+/// As if the power had gone right after the journal.
+fn interrupt(bed: &Bed, backup: Option<&BackupCard>) {
+    let job = bed.job(NEW);
+    let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
+    let mut changes = Vec::new();
+    for place in [Some(place), backup.map(BackupCard::place)].into_iter().flatten() {
+        let edits = job.changes.iter().map(edit).collect();
+        let group = Group { place, which: Which::All { goes_on: false }, edits };
+        let planned = Locked::open(&group, Instant::now()).unwrap().plan(&group).unwrap();
+        changes.splice(0..0, planned.plans.into_iter().map(|plan| plan.change));
+    }
+    let direction = Direction::Forward;
+    let journal = Journal { key: key().to_string(), power_off_only: false, direction, chips: changes };
+    bed.journals.save(&key(), &journal).unwrap();
+}
+
+#[test]
+fn a_fru_that_was_taken_out_keeps_no_other_one_from_being_read() {
+    for is_backup_gone in [true, false] {
+        let bed = Bed::new();
+        let backup = BackupCard::new(&bed);
+        interrupt(&bed, Some(&backup));
+        let (mut gone, mut here) = (bed.chips(), vec![backup.chips[0].clone()]);
+        let (mut gone_key, mut here_key) = (key(), backup.key.clone());
+        if is_backup_gone {
+            (gone, here) = (here, gone);
+            (gone_key, here_key) = (here_key, gone_key);
+        }
+        let away = |chip: &Path| chip.with_extension("away");
+        for chip in &gone {
+            fs::rename(chip, away(chip)).unwrap();
+        }
+        let recovered = recover_one(&key(), &bed.journals, &bed.backups, true);
+        assert_eq!(matches!(recovered, Recovered::Settled(_)), is_backup_gone, "{recovered:?}");
+        assert!(here.iter().all(|chip| holds(&fs::read(chip).unwrap(), NEW)));
+        assert!(!bed.journals.has(&here_key) && bed.journals.holds_up(&gone_key));
+        assert_eq!(bed.journals.keys().unwrap(), [gone_key.clone()]);
+        let again = recover_one(&gone_key, &bed.journals, &bed.backups, true);
+        assert!(matches!(again, Recovered::Pending(_)), "{again:?}");
+        for chip in &gone {
+            fs::rename(away(chip), chip).unwrap();
+        }
+        let again = recover_one(&gone_key, &bed.journals, &bed.backups, true);
+        assert!(matches!(again, Recovered::Settled(_)), "{again:?}");
+        assert!(gone.iter().all(|chip| holds(&fs::read(chip).unwrap(), NEW)));
+        assert_eq!(bed.journals.keys().unwrap(), []);
+    }
+}
+
+#[test]
+fn another_part_is_read_though_its_redundant_chip_is_silent() {
+    let bed = Bed::new();
+    interrupt(&bed, None);
+    let [primary, redundant] = bed.chips().try_into().unwrap();
+    let other = vpd_builder::build(&CARD.replace("YVIV", "QQQQ")).unwrap();
+    fs::write(&primary, &other).unwrap();
+    let away = redundant.with_extension("away");
+    fs::rename(&redundant, &away).unwrap();
+    let recovered = recover_one(&key(), &bed.journals, &bed.backups, true);
+    assert!(matches!(recovered, Recovered::Rejected { kept: Some(_), .. }), "{recovered:?}");
+    assert!(!bed.journals.holds_up(&key()) && bed.journals.has(&key()));
+    fs::rename(&away, &redundant).unwrap();
+    let recovered = recover_one(&key(), &bed.journals, &bed.backups, true);
+    assert!(matches!(recovered, Recovered::Settled(_)), "{recovered:?}");
+    assert_eq!((fs::read(&primary).unwrap(), bed.journals.has(&key())), (other, false));
+}
+
+#[test]
+fn a_backup_follows_though_the_redundant_chip_is_silent_and_keeps_what_was_not_written() {
+    let bed = Bed::new();
+    bed.backups.open().unwrap();
+    let mut kept = backup::Kept::default();
+    let (sn, pn) = (KeywordName(*b"SN"), KeywordName(*b"PN"));
+    kept.set(RecordName::VINI, sn, b"earlier");
+    kept.set(RecordName::VINI, pn, b"differs");
+    bed.backups.save(&key(), &kept).unwrap();
+    interrupt(&bed, None);
+    fs::remove_file(&bed.chips()[1]).unwrap();
+    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::CopyPending(_)));
+    let kept = bed.backups.load(&key()).unwrap();
+    assert_eq!(kept.value(RecordName::VINI, sn), Some(&NEW[..]));
+    assert_eq!(kept.value(RecordName::VINI, pn), Some(&b"differs"[..]));
+    let again = recover_one(&key(), &bed.journals, &bed.backups, true);
+    assert!(matches!(again, Recovered::Pending(_)), "the parser has run since: {again:?}");
+}
+
 #[test]
 fn another_part_is_left_alone_and_its_journal_is_kept_aside() {
     let bed = Bed::new();
