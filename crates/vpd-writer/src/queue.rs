@@ -95,9 +95,9 @@ impl<T> Queue<T> {
         all.saturating_sub(self.unasked.len())
     }
 
-    /// How many jobs are under way.
-    pub fn running(&self) -> usize {
-        self.running.len()
+    /// Whether no job is under way, and no caller waits for an answer.
+    pub fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.callers() == 0
     }
 
     /// The next job that may begin, which is under way from now on; nothing while none may.

@@ -14,6 +14,7 @@ use dbus_api::vpd::collection;
 use dbus_api::vpd::writer::Copies;
 use fru_publication::EepromKey;
 use service_runtime::clock;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -63,8 +64,8 @@ pub struct Released {
     pub ticket: Ticket,
     /// For the history.
     pub entry: Option<Entry>,
-    /// The EEPROM has an interrupted write now.
-    pub interrupted: Option<EepromKey>,
+    /// EEPROMs that have an interrupted write now.
+    pub interrupted: Vec<EepromKey>,
     /// For the event log: the EEPROM, and why its redundant one was left as it is.
     pub left_out: Option<(EepromKey, String)>,
     /// The EEPROM and its redundant one say the same again.
@@ -110,12 +111,11 @@ pub async fn run(
         Err(Cause::Internal.because("the service has a fault; its log says which"))
     });
     let key = job.key().clone();
-    // After a failed write, and where the journal of one that was made could not be removed.
-    let is_interrupted = !matches!(job, Job::Read(_) | Job::Recover(_)) && stores.journals.has(&key);
+    let others = performed.as_ref().map(|performed| performed.others.clone()).unwrap_or_default();
     let released = Released {
         ticket,
         entry: noted(&job, caller, &performed).await,
-        interrupted: is_interrupted.then(|| key.clone()),
+        interrupted: interrupted(&job, &performed, &others, &stores),
         left_out: performed.as_ref().ok().and_then(|performed| left_out(&key, performed)),
         scrubbed: (is_scrub(&job) && performed.is_ok()).then(|| key.clone()),
         backup: performed
@@ -127,7 +127,11 @@ pub async fn run(
     // The owner has ended if it takes nothing.
     let _ = tell.send(Heard::Released(Box::new(released)));
     let outcome = match performed {
-        Ok(performed) => Ok(follow_up(&connection, &job, performed.done).await),
+        Ok(performed) => {
+            // Of one that is pending, the parser is not run.
+            let others = others.into_iter().filter(|other| !stores.journals.holds_up(other)).collect();
+            Ok(follow_up(&connection, &job, others, performed.done).await)
+        }
         Err(refusal) => Err(refusal),
     };
     let _ = tell.send(Heard::Ended(Box::new(Ended { ticket, call, key, outcome })));
@@ -142,6 +146,30 @@ struct Performed {
     done: Done,
     left_out: Option<String>,
     backup: Option<Settled>,
+    /// FRUs besides the job's own whose content may be another now.
+    others: Vec<EepromKey>,
+}
+
+/// EEPROMs with a journal of their own that a job has left: it may have written all, and not been able to let it go.
+fn interrupted(
+    job: &Job,
+    performed: &Result<Performed, Refusal>,
+    others: &[EepromKey],
+    stores: &Stores,
+) -> Vec<EepromKey> {
+    let is_known = match performed {
+        // Told by what has become of it.
+        Ok(performed) => matches!(performed.done, Done::Recovered(_)),
+        // An earlier one is in the way.
+        Err(refusal) => refusal.cause == Cause::Unavailable,
+    };
+    let own = (!is_known).then(|| job.key());
+    let is_left = |key: &&EepromKey| stores.journals.has(key) && stores.journals.owner(key) == **key;
+    own.into_iter().chain(others).filter(is_left).cloned().collect()
+}
+
+fn others(job: &Job, frus: BTreeSet<EepromKey>) -> Vec<EepromKey> {
+    frus.into_iter().filter(|fru| fru != job.key()).collect()
 }
 
 fn left_out(key: &EepromKey, performed: &Performed) -> Option<(EepromKey, String)> {
@@ -149,7 +177,8 @@ fn left_out(key: &EepromKey, performed: &Performed) -> Option<(EepromKey, String
 }
 
 fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
-    let done = |done| Performed { done, left_out: None, backup: None };
+    let done = |done| Performed { done, left_out: None, backup: None, others: Vec::new() };
+    let whole = job;
     match job {
         Job::Read(job) => reading::perform(job, &stores.backups).map(done),
         Job::Write(job) => {
@@ -157,19 +186,22 @@ fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
             let is_one = job.copies == Copies::One && job.on_hardware_only.is_none() && !job.dry_run;
             let alone = is_one && job.chips.len() > 1 && outcome.written.changed > 0;
             let left_out = outcome.left_out.or_else(|| alone.then(|| "as its caller wished".to_owned()));
-            Ok(Performed { done: Done::Written(outcome.written), left_out, backup: None })
+            let others = others(whole, outcome.frus);
+            Ok(Performed { done: Done::Written(outcome.written), left_out, backup: None, others })
         }
         Job::Recover(job) => {
+            let others = stores.journals.others(&job.key);
             let recovered = recovery::recover_one(&job.key, &stores.journals, &stores.backups, job.is_off);
             recover::log(&job.key, &recovered);
-            Ok(done(Done::Recovered(recovered)))
+            Ok(Performed { others, ..done(Done::Recovered(recovered)) })
         }
         Job::Mend(job) => {
             let settled = mend::perform(job, stores)?;
             let done = Done::Written(settled.outcome.written);
             let left_out = settled.outcome.left_out.clone();
+            let others = others(whole, settled.outcome.frus.clone());
             let backup = (job.what == Mend::Settle).then_some(settled);
-            Ok(Performed { done, left_out, backup })
+            Ok(Performed { done, left_out, backup, others })
         }
     }
 }
@@ -193,7 +225,8 @@ async fn noted(
 }
 
 /// What is done when the chips are free again.
-async fn follow_up(connection: &Connection, job: &Job, done: Done) -> Finished {
+async fn follow_up(connection: &Connection, job: &Job, others: Vec<EepromKey>, done: Done) -> Finished {
+    let with_own = |others: Vec<EepromKey>| std::iter::once(job.key().clone()).chain(others).collect();
     match (job, done) {
         (Job::Read(job), Done::Compared(comparison)) => {
             let compared = peers::compare_inventory(connection, &job.fragment, comparison).await;
@@ -203,23 +236,34 @@ async fn follow_up(connection: &Connection, job: &Job, done: Done) -> Finished {
             let is_shown = match job {
                 Job::Write(job) if job.on_hardware_only.is_some() || job.dry_run => false,
                 _ if written.changed == 0 => true,
-                _ => is_shown(connection, job).await,
+                _ => are_shown(connection, with_own(others)).await,
             };
             Finished { done, is_shown }
         }
-        // What was read before may be neither the old content nor the new one.
+        // What was read before may be neither the old content nor the new one. Another FRU's chips may have arrived though its
+        // own have not.
         (_, Done::Recovered(recovered)) => {
-            let is_shown = recovered.has_settled() && is_shown(connection, job).await;
+            let keys = if recovered.has_settled() { with_own(others) } else { others };
+            let is_shown = are_shown(connection, keys).await;
             Finished { done: Done::Recovered(recovered), is_shown }
         }
         (_, done) => Finished { done, is_shown: true },
     }
 }
 
-/// Has the parser run once more, which alone publishes the FRU.
-async fn is_shown(connection: &Connection, job: &Job) -> bool {
-    let key = job.key();
-    let reading = collection::reread(connection, key.as_str());
+/// Has the parser run once more for each of them, which alone publishes a FRU; whether all are shown.
+async fn are_shown(connection: &Connection, keys: Vec<EepromKey>) -> bool {
+    let shown = |key| tokio::spawn(is_shown(connection.clone(), key));
+    let shown: Vec<_> = keys.into_iter().map(shown).collect();
+    let mut all = true;
+    for shown in shown {
+        all &= shown.await.unwrap_or_default();
+    }
+    all
+}
+
+async fn is_shown(connection: Connection, key: EepromKey) -> bool {
+    let reading = collection::reread(&connection, key.as_str());
     match tokio::time::timeout(SHOWN_LIMIT, reading).await {
         Ok(Ok(outcome)) => {
             log::info!("written and read again fru={key} outcome={outcome}");
@@ -233,5 +277,43 @@ async fn is_shown(connection: &Connection, job: &Job) -> bool {
             log::warn!("written, and not read again within {} s fru={key}", SHOWN_LIMIT.as_secs());
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{MendJob, RecoverJob, Written};
+    use durable_state::RealDisk;
+    use fru_publication::Fragment;
+
+    #[test]
+    fn a_journal_that_any_job_leaves_is_recovered_and_one_that_is_known_is_not_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = Stores::at(folder.path(), RealDisk);
+        stores.open().unwrap();
+        let (own, other) = (EepromKey::parse("8-0050").unwrap(), EepromKey::parse("7-0050").unwrap());
+        let fragment = Arc::new(Fragment::parse("[[object]]\npath = \"/x\"\n").unwrap());
+        let (key, chips, partner) = (own.clone(), Vec::new(), None);
+        let write =
+            Job::Mend(MendJob { key, chips, fragment, power_off_only: false, partner, what: Mend::Scrub });
+        let recover = Job::Recover(RecoverJob { key: own.clone(), is_off: true });
+        let done = |done| Ok(Performed { done, left_out: None, backup: None, others: Vec::new() });
+        let written = done(Done::Written(Written::default()));
+        let found = |job: &Job, performed: &Result<Performed, Refusal>| {
+            interrupted(job, performed, std::slice::from_ref(&other), &stores)
+        };
+        assert_eq!(found(&write, &written), []);
+        let journals = folder.path().join("journals");
+        std::fs::write(journals.join("8-0050.journal"), "x").unwrap();
+        std::os::unix::fs::symlink("8-0050.journal", journals.join("7-0050.journal")).unwrap();
+        assert_eq!(found(&write, &written), [own.clone()], "its journal could not be let go");
+        assert_eq!(found(&write, &Err(Cause::WriteFailure.because(""))), [own]);
+        assert_eq!(found(&write, &Err(Cause::Unavailable.because(""))), []);
+        let pending = done(Done::Recovered(recovery::Recovered::Pending(String::new())));
+        assert_eq!(found(&recover, &pending), []);
+        std::fs::remove_file(journals.join("7-0050.journal")).unwrap();
+        std::fs::write(journals.join("7-0050.journal"), "x").unwrap();
+        assert_eq!(found(&recover, &pending), [other.clone()], "what is left of it has a journal now");
     }
 }

@@ -119,7 +119,7 @@ impl Service {
         }
         loop {
             self.begin().await?;
-            if self.ends_at.is_some_and(|at| self.queue.running() == 0 || at <= Instant::now()) {
+            if self.ends_at.is_some_and(|at| self.queue.is_idle() || at <= Instant::now()) {
                 break;
             }
             lifecycle.status(&self.status());
@@ -242,6 +242,11 @@ impl Service {
         if self.interrupted.tried(key, recovered) {
             self.push_recovery(key.clone());
         }
+        // What is left for a redundant chip beside another part.
+        if matches!(recovered, Recovered::Rejected { .. }) && self.stores.journals.has(key) {
+            self.interrupted.found(key.clone());
+            self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
+        }
         if let Some(event) = events::of_recovery(key, recovered) {
             self.events.happened(event);
         }
@@ -269,7 +274,7 @@ impl Service {
             // It may be right now.
             self.settle_backups();
         }
-        if let Some(key) = interrupted {
+        for key in interrupted {
             self.interrupted.found(key.clone());
             self.recover(Some(&key));
         }

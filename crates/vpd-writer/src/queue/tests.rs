@@ -106,7 +106,7 @@ fn what_waits_too_long_is_given_back_and_what_is_under_way_goes_on() {
     let (ticket, _) = queue.next(&|_| true).unwrap();
     assert!(queue.overdue(Duration::from_secs(9)).is_empty());
     let late: Vec<_> = queue.overdue(Duration::from_secs(10)).into_iter().map(|(_, job)| job).collect();
-    assert_eq!((late, queue.wake_at(), queue.running()), (vec!["late"], None, 1));
+    assert_eq!((late, queue.wake_at(), queue.running.len()), (vec!["late"], None, 1));
     queue.answered(ticket);
     assert_eq!(queue.callers(), 0);
 }
@@ -120,9 +120,14 @@ fn what_is_done_with_its_chips_holds_nothing_but_its_callers_place() {
     let (ticket, _) = queue.next(&|_| true).unwrap();
     queue.released(ticket);
     assert_eq!(begun(&mut queue, &|_| true), ["second"]);
-    assert_eq!((queue.callers(), queue.running()), (2, 1));
+    assert_eq!((queue.callers(), queue.running.len()), (2, 1));
     queue.answered(ticket);
     assert_eq!(queue.callers(), 1);
+    let second = *queue.running.keys().next().unwrap();
+    queue.released(second);
+    assert!(!queue.is_idle(), "its caller has no answer yet");
+    queue.answered(second);
+    assert!(queue.is_idle());
 }
 
 #[test]

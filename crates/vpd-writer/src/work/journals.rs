@@ -3,6 +3,7 @@
 use durable_state::{Disk, Document, LoadError, RealDisk, Reserve, StateFolder, Step, is_full};
 use fru_publication::EepromKey;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -115,6 +116,14 @@ impl<D: Disk + Clone> Journals<D> {
         let target = std::fs::read_link(self.journals.file(&name(key))).ok();
         let owner = target.and_then(|target| EepromKey::parse(target.to_str()?.strip_suffix(JOURNAL)?).ok());
         owner.unwrap_or_else(|| key.clone())
+    }
+
+    /// The other FRUs whose chips the journal of an EEPROM has, or the one that it is part of; none without a journal.
+    pub fn others(&self, key: &EepromKey) -> Vec<EepromKey> {
+        let journal = self.load(&self.owner(key)).ok().flatten();
+        let chips = journal.iter().flat_map(|journal| &journal.chips);
+        let frus: BTreeSet<_> = chips.filter_map(|chip| EepromKey::parse(&chip.fru).ok()).collect();
+        frus.into_iter().filter(|fru| fru != key).collect()
     }
 
     /// The journal of an EEPROM, if there is one. One that is damaged was set aside: it was not durable, so nothing was

@@ -198,6 +198,7 @@ fn scrub<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>) -> Result<Outcome, 
         let second = write(job, Which::Only(1), edits, stores)?;
         outcome.written.changed += second.written.changed;
         outcome.writes += second.writes;
+        outcome.frus.extend(second.frus);
     }
     outcome.left_out = None;
     Ok(outcome)
@@ -294,6 +295,7 @@ pub fn settle_backup<D: Disk + Clone>(
             settled.outcome.written.changed += second.written.changed;
             settled.outcome.written.bytes += second.written.bytes;
             settled.outcome.writes += second.writes;
+            settled.outcome.frus.extend(second.frus);
         }
         Some(_) => {}
         None => {

@@ -9,6 +9,7 @@ use dbus_api::vpd::writer::Copies;
 use device_io::{EepromError, ExclusiveEeprom};
 use durable_state::Disk;
 use fru_publication::{EepromKey, Fragment, WantedFormat};
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub struct Outcome {
     pub left_out: Option<String>,
     /// Calls that wrote to a chip.
     pub writes: usize,
+    /// The FRUs of which a chip was written.
+    pub frus: BTreeSet<EepromKey>,
 }
 
 /// Does what a job asks for.
@@ -125,7 +128,9 @@ pub(crate) fn change<D: Disk + Clone>(
     for (place, (locked, group)) in locked.into_iter().zip(groups).enumerate() {
         let Planned { plans, eeproms: chips, left_out } = locked.plan(group)?;
         outcome.left_out = outcome.left_out.or(left_out);
-        outcome.written.changed += plans.iter().map(changed_bytes).sum::<usize>();
+        let changed = plans.iter().map(changed_bytes).sum::<usize>();
+        outcome.written.changed += changed;
+        outcome.frus.extend((changed > 0).then(|| group.place.key.clone()));
         if place == 0 {
             outcome.old_values = plans.last().map(|plan| plan.old_values.clone()).unwrap_or_default();
             outcome.written.bytes = outcome.old_values.iter().map(Vec::len).sum();
@@ -152,6 +157,7 @@ pub(crate) fn change<D: Disk + Clone>(
             _ => Ok(()),
         },
         Err(Failure::PutBack(_)) => Ok(()),
+        Err(failure @ Failure::NotBegun(_)) => return Err(not_begun(key, journals, failure)),
         Err(failure) => return Err(super::failed(failure)),
     };
     // Before the locks go: a reader must not find a journal of what is whole.
@@ -165,6 +171,20 @@ pub(crate) fn change<D: Disk + Clone>(
         }
     }
     result.map(|()| outcome).map_err(|failure| super::failed(&failure))
+}
+
+/// A journal that cannot be made durable may be there all the same: what its caller is told was not written must not be
+/// recovered.
+fn not_begun<D: Disk + Clone>(
+    key: &EepromKey,
+    journals: &Journals<D>,
+    failure: &Failure<io::Error>,
+) -> Refusal {
+    match journals.drop(key) {
+        Ok(()) => super::failed(failure),
+        Err(error) => Cause::WriteFailure
+            .because(format!("the journal can be neither kept nor removed, the write is pending: {error}")),
+    }
 }
 
 fn not_pending<D: Disk + Clone>(key: &EepromKey, journals: &Journals<D>) -> Result<(), Refusal> {

@@ -372,6 +372,51 @@ fn a_full_disk_refuses_the_write_before_any_chip_is_touched() {
     assert_eq!(bed.bytes(), before);
 }
 
+/// A disk that fails once to make names in the folder of journals durable.
+#[derive(Debug, Clone)]
+struct Unflushed(Arc<std::sync::atomic::AtomicBool>);
+
+impl Disk for Unflushed {
+    fn perform(&self, step: &durable_state::Step) -> io::Result<()> {
+        use std::sync::atomic::Ordering;
+        match step {
+            durable_state::Step::SyncFolder(path)
+                if path.ends_with("journals") && self.0.swap(false, Ordering::Relaxed) =>
+            {
+                Err(io::Error::other("no answer"))
+            }
+            step => RealDisk.perform(step),
+        }
+    }
+}
+
+#[test]
+fn what_is_said_not_to_be_written_is_not_recovered_later() {
+    let bed = Bed::new();
+    let before = bed.bytes();
+    let disk = Unflushed(Arc::new(true.into()));
+    let journals = Journals::at(bed.folder.path(), disk.clone());
+    let backups = Backups::at(bed.folder.path(), disk);
+    let refused = perform(&bed.job(NEW), &journals, &backups).unwrap_err();
+    assert_eq!(refused.cause, Cause::JournalUnwritable);
+    assert_eq!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::Nothing);
+    assert_eq!(bed.bytes(), before);
+}
+
+#[test]
+fn a_write_names_the_frus_that_are_to_be_read_again() {
+    let bed = Bed::new();
+    let BackupCard { key: other, chips, fragment } = BackupCard::new(&bed);
+    let text = "source = \"8-0050\"\ndestination = \"7-0050\"\n[[keywords]]\nrecord = \"VINI\"\nkeyword = \"SN\"\n\
+                default = [32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32]\n";
+    let map = Arc::new(toml::from_str(text).unwrap());
+    let eeprom = crate::job::PartnerEeprom { key: other.clone(), chips, fragment: Arc::new(fragment) };
+    let partner = Some(crate::job::Partner { map, is_backup: false, other: Some(eeprom) });
+    let job = WriteJob { partner, ..bed.job(NEW) };
+    assert_eq!(bed.write(&job).unwrap().frus, [other, key()].into());
+    assert_eq!(bed.write(&job).unwrap().frus, [].into());
+}
+
 #[test]
 fn the_window_of_an_eeprom_is_where_it_is_written() {
     let bed = Bed::new();
