@@ -146,8 +146,9 @@ const LOOKS: usize = 5;
 fn state(of_unit: &Properties, of_service: &Properties) -> UnitState {
     let (active, invocation) = (ActiveState::parse(text(of_unit, "ActiveState")), invocation(of_unit));
     // Asking for the properties of a unit that PID 1 has just forgotten loads it anew, as one that was never run.
+    // One whose conditions did not hold has no invocation either, but results of conditions.
     if active == ActiveState::Inactive && invocation.is_empty() {
-        return UnitState::default();
+        return UnitState { unmet: unmet(of_unit), ..UnitState::default() };
     }
     UnitState {
         active,
@@ -156,7 +157,23 @@ fn state(of_unit: &Properties, of_service: &Properties) -> UnitState {
         code: number(of_service, "ExecMainCode"),
         status: number(of_service, "ExecMainStatus"),
         status_text: text(of_service, "StatusText").to_owned(),
+        unmet: unmet(of_unit),
     }
+}
+
+/// A condition: its name, whether one of several is enough, whether it is negated, its argument, and 0 as long as it was not
+/// tested, less if it did not hold.
+type Condition = (String, bool, bool, String, i32);
+
+fn unmet(of_unit: &Properties) -> Vec<String> {
+    let value = of_unit.get("Conditions").and_then(|value| value.try_clone().ok());
+    let conditions: Vec<Condition> = value.and_then(|value| value.try_into().ok()).unwrap_or_default();
+    let failed = conditions.into_iter().filter(|(.., result)| *result < 0);
+    failed
+        .map(|(name, _, is_negated, argument, _)| {
+            format!("{name}={}{argument}", if is_negated { "!" } else { "" })
+        })
+        .collect()
 }
 
 const INVOCATION: &str = "InvocationID";

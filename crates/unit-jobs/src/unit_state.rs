@@ -16,6 +16,9 @@ pub struct UnitState {
     pub status: i32,
     /// The last line that the service said of itself (`STATUS=`).
     pub status_text: String,
+    /// The conditions that did not hold when the unit was last to be started, as in its file:
+    /// `ConditionPathExists=!/run/held`. Not known of one that was loaded anew.
+    pub unmet: Vec<String>,
 }
 
 /// Whether a unit runs.

@@ -30,6 +30,16 @@ impl Unit {
         self.0.lock().unwrap()[0].1.to_owned()
     }
 
+    /// Not tested for a unit that was loaded anew for the question.
+    #[zbus(property)]
+    fn conditions(&self) -> Vec<(String, bool, bool, String, i32)> {
+        let result = |held: i32| if self.0.lock().unwrap()[0].2 == "unmet" { held } else { 0 };
+        let row = |negated, path: &str, held| {
+            ("ConditionPathExists".to_owned(), false, negated, path.to_owned(), result(held))
+        };
+        vec![row(false, "/run/wanted", 1), row(true, "/run/held", -1)]
+    }
+
     /// None for a unit that was loaded anew for the question.
     #[zbus(property, name = "InvocationID")]
     fn invocation_id(&self) -> Vec<u8> {
@@ -88,4 +98,16 @@ async fn a_unit_that_is_forgotten_while_it_is_looked_at_has_not_ended_well() {
     assert_eq!((begun_anew.invocation, begun_anew.result), ("08".repeat(16), RunResult::Success));
     let restless: Vec<_> = (1..20).map(|run| (run, "active", "success")).collect();
     assert!(matches!(try_to_inspect(&restless).await, Err(CallError::TimedOut { .. })));
+}
+
+#[tokio::test]
+async fn a_unit_that_was_not_run_tells_which_conditions_did_not_hold() {
+    if !test_bus::can_run() {
+        return;
+    }
+    for invocation in [0, 7] {
+        let state = inspected(&[(invocation, "inactive", "unmet")]).await;
+        assert_eq!(state.unmet, ["ConditionPathExists=!/run/held"]);
+    }
+    assert!(inspected(&[(7, "active", "success")]).await.unmet.is_empty());
 }
