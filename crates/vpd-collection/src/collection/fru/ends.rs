@@ -17,7 +17,7 @@ impl Fru {
             return false;
         }
         if self.is_busy {
-            self.wait_for_writer(limits, now);
+            self.wait_for_writer("the EEPROM is being written", limits, now);
             return false;
         }
         let state = match state {
@@ -34,6 +34,8 @@ impl Fru {
             self.is_fresh = true;
             self.heard();
             self.conclude(limits, now);
+        } else if self.job == Some(JobResult::Done) && is_pending(&state) {
+            self.wait_for_writer("a write of the EEPROM is not settled yet", limits, now);
         } else if self.job.is_none() {
             // What an earlier run of the service knew does not hold any more.
             self.report = None;
@@ -78,7 +80,7 @@ impl Fru {
     /// Takes the report as the last word, unless another run may give a better one.
     pub fn conclude(&mut self, limits: &Limits, now: Now) {
         if self.is_busy {
-            self.wait_for_writer(limits, now);
+            self.wait_for_writer("the EEPROM is being written", limits, now);
             return;
         }
         if self.report.is_none() {
@@ -109,12 +111,12 @@ impl Fru {
     }
 
     /// Waits until its writer is done, however long that takes; when it has taken long, nobody else waits for it.
-    fn wait_for_writer(&mut self, limits: &Limits, now: Now) {
+    fn wait_for_writer(&mut self, why: &str, limits: &Limits, now: Now) {
         self.busy = self.busy.saturating_add(1);
         // What somebody asked for meanwhile, the run that follows is.
         (self.is_busy, self.is_wanted_again) = (false, false);
         self.is_overdue |= self.busy >= limits.attempts;
-        self.reason = "the EEPROM is being written; to be tried again".to_owned();
+        self.reason = format!("{why}; to be tried again");
         self.phase = Phase::Waiting(now.elapsed + back_off(limits, self.busy), Verb::Restart);
     }
 
@@ -236,6 +238,15 @@ impl Fru {
 /// Doubled for each failure, up to 32 times.
 fn back_off(limits: &Limits, failures: u32) -> Duration {
     limits.back_off.saturating_mul(1 << failures.saturating_sub(1).min(5))
+}
+
+/// Whether a unit was not run since its EEPROM is being written, or that was interrupted: there is a journal, until the writer
+/// is done or has recovered it.
+fn is_pending(state: &UnitState) -> bool {
+    let is_journal = |condition: &String| {
+        condition.starts_with("ConditionPathExists=!") && condition.ends_with(".journal")
+    };
+    state.unmet.iter().any(is_journal)
 }
 
 /// Why a unit did not do its work, in words.

@@ -42,6 +42,50 @@ fn an_eeprom_that_is_being_written_is_read_later_however_often_and_never_fails()
     assert_eq!((status.state.as_str(), status.reason.as_str()), ("collected", ""));
 }
 
+/// A run that does not begin, as a write is not settled yet.
+fn is_pending(play: &mut Play, verb: Verb) {
+    let ticket = play.starts(verb);
+    play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
+    play.job_ends("/job/1", "done");
+    let ticket = play.inspects();
+    let unmet = vec!["ConditionPathExists=!/var/lib/writer/journals/8-0050.journal".to_owned()];
+    play.event(Event::Inspected(ticket, Ok(UnitState { unmet, ..UnitState::default() })));
+}
+
+#[test]
+fn an_eeprom_whose_write_is_not_settled_is_read_later_however_late_that_is() {
+    let mut play = Play::with_device();
+    is_pending(&mut play, Verb::Start);
+    assert_eq!(play.status().state, "waiting");
+    let reason = "a write of the EEPROM is not settled yet; to be tried again";
+    assert_eq!(play.status().reason, reason);
+    let mut is_ready = false;
+    for second in [1, 3, 7, 15, 31] {
+        play.at(second);
+        is_pending(&mut play, Verb::Restart);
+        is_ready |= play.ready();
+    }
+    // The machine does not wait for it, and nothing has failed.
+    assert!(is_ready);
+    assert_eq!(play.status().state, "overdue");
+    play.at(1_000);
+    play.run(Verb::Restart, report("ok", 1_000));
+    play.tidied();
+    assert_eq!((play.status().state.as_str(), play.status().reason.as_str()), ("collected", ""));
+}
+
+#[test]
+fn a_unit_whose_other_conditions_do_not_hold_fails() {
+    let mut play = Play::with_device();
+    let ticket = play.starts(Verb::Start);
+    play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
+    play.job_ends("/job/1", "done");
+    let ticket = play.inspects();
+    let unmet = vec!["ConditionPathExists=/run/frus/8-0050.toml".to_owned()];
+    play.event(Event::Inspected(ticket, Ok(UnitState { unmet, ..UnitState::default() })));
+    assert_eq!(play.status().state, "failed");
+}
+
 #[test]
 fn a_writer_costs_no_try_of_a_chip_that_is_silent_and_takes_nothing_away_of_what_is_known() {
     let mut play = Play::with_device();
