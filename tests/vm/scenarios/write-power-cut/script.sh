@@ -1,0 +1,85 @@
+. /usr/local/lib/bed/vpd.sh
+. /usr/local/lib/bed/writes.sh
+. /usr/local/lib/bed/contents.sh
+export LC_ALL=C
+mkdir -p "$KEPT"
+settle
+if [ "$BOOT" = 1 ]; then
+    expect no "$(systemctl show -P ConditionResult vpd-recover.service)" "condition of the recovery"
+    make_contents one two
+else
+    read -r kind name point < "$KEPT/point"
+    say "after a cut: $kind, to $name, $point"
+    # The journal was durable before the first byte: the write goes on.
+    echo "$name" > "$KEPT/now.$kind"
+    expect_recovered_first
+    [[ $(cat "$RESULTS/recovery") == *"the interrupted write was finished"* ]] ||
+        fail "the recovery says something else: $(cat "$RESULTS/recovery")"
+    expect "active" "$(systemctl is-active vpd-collection.target)" "vpd-collection.target"
+    expect "" "$(systemctl --failed --no-legend --plain)" "failed units"
+    expect_all
+    expect_only_changed "$KEPT/shown" /system/card /system/supply
+fi
+
+# point: of which FRU which cycle is cut, how, and with which seed. In full each cycle is, before it, in it, in two ways, and
+# after it.
+point() {
+    local ipz_cycles keyword_cycles number=$((BOOT - 1)) kind=ipz cycle
+    ipz_cycles=$(cat "$KEPT/cycles.ipz")
+    keyword_cycles=$(cat "$KEPT/cycles.keyword")
+    if [ -z "$FULL" ]; then
+        case $BOOT in
+        # The first byte of all: what is not durable now is lost.
+        1) echo ipz 1 during 3 ;;
+        # Both EEPROMs of a FRU are in use: the redundant one is new, of the other one a page is torn.
+        2) echo ipz $((ipz_cycles / 2 + 1)) during 0 ;;
+        3) echo keyword 1 during 4 ;;
+        4) echo keyword "$keyword_cycles" late 4 ;;
+        *) echo ipz 0 none 0 ;;
+        esac
+        return
+    fi
+    if [ $number -ge $((ipz_cycles * 4)) ]; then
+        number=$((number - ipz_cycles * 4))
+        kind=keyword
+        if [ $number -ge $((keyword_cycles * 4)) ]; then
+            echo keyword "$keyword_cycles" late $BOOT
+            return
+        fi
+    fi
+    cycle=$((number / 4 + 1))
+    case $((number % 4)) in
+    0) echo $kind $cycle before 0 ;;
+    1) echo $kind $cycle during $((cycle * 5)) ;;
+    2) echo $kind $cycle during $((cycle * 5 + 1 + cycle % 4)) ;;
+    3) echo $kind $cycle after 0 ;;
+    esac
+}
+
+read -r kind cycle phase seed <<< "$(point)"
+[ "$cycle" != 0 ] || exit 0
+[ "$BOOT" -lt 61 ] || exit 0
+name=$(other "$(now "$kind")")
+# What was answered holds: the other FRU is written before.
+if [ "$kind" = ipz ]; then
+    write keyword "$(other "$(now keyword)")"
+else
+    write ipz "$(other "$(now ipz)")"
+fi
+say "cut: $kind, to $name, cycle $cycle, $phase, seed $seed"
+echo "$kind $name $cycle $phase $seed" > "$KEPT/point"
+sync
+if [ "$phase" = late ]; then
+    # The cycle has been under way for a while. What believes a write that the driver has returned from is at its end by now.
+    echo "$seed" > "$CYCLES/seed"
+    echo 1500000 > "$(chip 23-0050)/twr_us"
+    last=$(($(cycles) + cycle))
+    "write_$kind" "$name" > /dev/null 2>&1 &
+    is_last() { [ "$(cycles)" = $last ]; }
+    wait_until 60 is_last
+    nap 0.7
+    cut_power
+fi
+cut_in_cycle "$cycle" "$phase" "$seed"
+"write_$kind" "$name" > /dev/null
+fail "the power is still there"
