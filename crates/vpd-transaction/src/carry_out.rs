@@ -1,4 +1,4 @@
-use crate::{Direction, Journal, PageChange};
+use crate::{ChipChange, Direction, Journal, PageChange};
 use core::fmt;
 
 /// One change of a chip or of the disk; between two of them, and within one of a chip, the power may go.
@@ -110,6 +110,32 @@ pub fn carry_out<M: Machine>(journal: &mut Journal, machine: &mut M) -> Result<(
         }
     }
     Ok(())
+}
+
+/// As [`carry_out()`], but a chip that may be left out and fails keeps the others from nothing: once all was put back, the change
+/// is made without it. It has no pages in the journal then. Answers with the faults of those that were left out.
+///
+/// Errors: [`Failure`], also when such a chip could not be put back.
+pub fn carry_out_without<M: Machine>(
+    journal: &mut Journal,
+    machine: &mut M,
+    may_leave_out: impl Fn(&ChipChange) -> bool,
+) -> Result<Vec<Fault<M::Error>>, Failure<M::Error>> {
+    let mut left_out = Vec::new();
+    loop {
+        let fault = match carry_out(journal, machine) {
+            Ok(()) => return Ok(left_out),
+            Err(Failure::PutBack(fault)) => fault,
+            Err(failure) => return Err(failure),
+        };
+        match journal.chips.get_mut(fault.chip) {
+            Some(chip) if may_leave_out(chip) => chip.pages.clear(),
+            _ => return Err(Failure::PutBack(fault)),
+        }
+        left_out.push(fault);
+        journal.direction = Direction::Forward;
+        journal.chips.iter_mut().for_each(|chip| chip.failed.clear());
+    }
 }
 
 pub(crate) fn page_of(journal: &Journal, chip: usize, place: usize) -> Option<&PageChange> {

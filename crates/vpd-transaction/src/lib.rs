@@ -37,7 +37,7 @@ mod rest;
 mod seen;
 mod text;
 
-pub use carry_out::{Failure, Fault, FaultKind, Machine, Step, carry_out};
+pub use carry_out::{Failure, Fault, FaultKind, Machine, Step, carry_out, carry_out_without};
 pub use journal::{Check, ChipChange, Direction, Journal, PageChange, VpdWindow};
 pub use judge::{Judgement, OtherPart, judge};
 pub use pages::{DEFAULT_PAGE, PAGE_SIZES, plan_pages};

@@ -71,8 +71,12 @@ enum Looked<E> {
 }
 
 fn look_at<M: Machine>(journal: &Journal, machine: &mut M, chip: usize) -> Looked<M::Error> {
-    let Some(size) = machine.size(chip) else { return Looked::Absent };
     let Some(change) = journal.chips.get(chip) else { return Looked::Absent };
+    // It was left out, so that nothing is waited for.
+    if change.pages.is_empty() {
+        return Looked::Ours(Vec::new());
+    }
+    let Some(size) = machine.size(chip) else { return Looked::Absent };
     let mut seen = Seen::new(ChipReader { machine, chip, size });
     match judge(change, journal.direction, &mut seen) {
         Ok(Judgement::Ours { .. }) => {

@@ -149,6 +149,52 @@ fn a_page_that_fails_has_all_put_back_wherever_the_power_goes_meanwhile() {
 }
 
 #[test]
+fn a_copy_that_fails_may_be_left_out_wherever_the_power_goes_meanwhile() {
+    let mut count = 0;
+    for case in cases().into_iter().filter(|case| case.journal.chips.len() > 1) {
+        let page = &case.journal.chips[0].pages[0];
+        // It takes no write, as if it were write-protected.
+        let begin = || {
+            let mut world = World::new(&case);
+            world.protected = Some(0);
+            world
+        };
+        let is_copy = |chip: &vpd_transaction::ChipChange| chip.path == case.journal.chips[0].path;
+        let mut whole = begin();
+        let mut journal = case.journal.clone();
+        let left_out = vpd_transaction::carry_out_without(&mut journal, &mut whole, is_copy).unwrap();
+        assert_eq!((left_out[0].chip, left_out[0].offset, left_out.len()), (0, page.offset, 1));
+        assert_eq!((&whole.cells[0], &whole.cells[1]), (&case.old[0], &case.new[1]), "{}", case.name);
+        let mut refused = begin();
+        let failure = vpd_transaction::carry_out_without(&mut case.journal.clone(), &mut refused, |_| false);
+        assert!(matches!(failure, Err(Failure::PutBack(_))));
+        for step in 0..whole.steps() {
+            for mode in Mode::ALL {
+                let how = format!("{}, cut at step {step} {mode:?}", case.name);
+                let mut cut = begin();
+                cut.cut_at(step, mode);
+                let failure =
+                    vpd_transaction::carry_out_without(&mut case.journal.clone(), &mut cut, is_copy);
+                assert!(failure.is_err(), "{how}");
+                let mut after = cut.restarted();
+                if after.saved.is_some() {
+                    let mut journal = after.journal().unwrap();
+                    if journal.chips[0].pages.is_empty() {
+                        after.absent = Some(0);
+                    }
+                    let ends = recover(&mut journal, &mut after);
+                    assert!(!ends.iter().any(ChipEnd::is_pending), "{how}: {ends:?}");
+                }
+                assert_eq!(after.cells[0], case.old[0], "{how}");
+                assert!([&case.old[1], &case.new[1]].contains(&&after.cells[1]), "{how}");
+                count += 1;
+            }
+        }
+    }
+    println!("{count} ways for the power to go");
+}
+
+#[test]
 fn a_page_that_cannot_be_put_back_leaves_the_others_old_and_the_journal_there() {
     for case in cases() {
         for (chip, change) in case.journal.chips.iter().enumerate() {

@@ -52,6 +52,8 @@ pub struct World {
     pub absent: Option<usize>,
     /// A page that never holds what is written.
     pub worn: Option<(usize, u64)>,
+    /// A chip that takes no write.
+    pub protected: Option<usize>,
     pub is_full: bool,
     pub is_full_after_first: bool,
     pub writes: usize,
@@ -73,6 +75,7 @@ impl World {
             saved: None,
             absent: None,
             worn: None,
+            protected: None,
             is_full: false,
             is_full_after_first: false,
             writes: 0,
@@ -93,6 +96,7 @@ impl World {
             saved: self.saved.clone(),
             absent: self.absent,
             worn: self.worn,
+            protected: self.protected,
             is_full: false,
             is_full_after_first: false,
             writes: 0,
@@ -187,6 +191,7 @@ impl Machine for World {
                 let worn = self.worn == Some((chip, page.start as u64));
                 let fault = self.failing.filter(|(at, _)| *at + 1 == self.writes).map(|(_, fault)| fault);
                 match (mode, fault) {
+                    _ if self.protected == Some(chip) => {}
                     (Some(mode), _) => self.ruin(chip, offset, bytes, mode),
                     (None, Some(Fault::Refused)) => return Err("refused"),
                     (None, Some(Fault::Ignored)) => {}

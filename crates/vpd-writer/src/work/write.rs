@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vpd_format::{Ecc, Format};
 use vpd_transaction::{
-    ChipPlace, ChipPlan, DEFAULT_PAGE, Direction, Edit, Failure, Journal, VpdWindow, carry_out, plan_chip,
+    ChipChange, ChipPlace, ChipPlan, DEFAULT_PAGE, Direction, Edit, Failure, Journal, VpdWindow,
+    carry_out_without, plan_chip,
 };
 
 /// What a write came to, and what has to follow.
@@ -128,7 +129,7 @@ pub(crate) fn change<D: Disk + Clone>(
     for (place, (locked, group)) in locked.into_iter().zip(groups).enumerate() {
         let Planned { plans, eeproms: chips, left_out } = locked.plan(group)?;
         outcome.left_out = outcome.left_out.or(left_out);
-        let changed = plans.iter().map(changed_bytes).sum::<usize>();
+        let changed = plans.iter().map(|plan| changed_bytes(&plan.change)).sum::<usize>();
         outcome.written.changed += changed;
         outcome.frus.extend((changed > 0).then(|| group.place.key.clone()));
         if place == 0 {
@@ -149,7 +150,19 @@ pub(crate) fn change<D: Disk + Clone>(
     if all.is_dry_run {
         return Ok(outcome);
     }
-    let result = if journal.is_empty() { Ok(()) } else { carry_out(&mut journal, &mut chips) };
+    let is_empty = journal.is_empty();
+    let counts: Vec<usize> = journal.chips.iter().map(changed_bytes).collect();
+    let result = if is_empty {
+        Ok(())
+    } else {
+        let written = carry_out_without(&mut journal, &mut chips, |chip| may_be_left_out(chip, groups));
+        written.map(|left_out| {
+            for fault in left_out {
+                outcome.written.changed -= counts.get(fault.chip).copied().unwrap_or_default();
+                outcome.left_out = Some(fault.to_string());
+            }
+        })
+    };
     outcome.writes = chips.writes;
     let settles = match &result {
         Ok(()) => match chips.eeproms.last_mut() {
@@ -162,7 +175,7 @@ pub(crate) fn change<D: Disk + Clone>(
     };
     // Before the locks go: a reader must not find a journal of what is whole.
     match settles {
-        Ok(()) if journal.is_empty() => {}
+        Ok(()) if is_empty => {}
         Ok(()) => settle(key, journals),
         Err(error) => {
             // With a journal, which stays, the backup follows when that is recovered.
@@ -201,9 +214,16 @@ fn settle<D: Disk + Clone>(key: &EepromKey, journals: &Journals<D>) {
     }
 }
 
-fn changed_bytes(plan: &ChipPlan) -> usize {
+/// A redundant chip, where that is allowed.
+fn may_be_left_out(chip: &ChipChange, groups: &[Group<'_>]) -> bool {
+    let is_of = |group: &&Group<'_>| group.place.key.as_str() == chip.fru;
+    let goes_on = |group: &Group<'_>| group.which == Which::All { goes_on: true };
+    chip.key != chip.fru && groups.iter().find(is_of).is_some_and(goes_on)
+}
+
+fn changed_bytes(chip: &ChipChange) -> usize {
     let differs = |(old, new): &(&u8, &u8)| old != new;
-    plan.change.pages.iter().map(|page| page.old.iter().zip(&page.new).filter(differs).count()).sum()
+    chip.pages.iter().map(|page| page.old.iter().zip(&page.new).filter(differs).count()).sum()
 }
 
 fn edit(change: &KeywordChange) -> Edit {

@@ -372,6 +372,33 @@ fn a_full_disk_refuses_the_write_before_any_chip_is_touched() {
     assert_eq!(bed.bytes(), before);
 }
 
+#[test]
+fn a_chip_that_can_only_be_read_is_write_protected() {
+    for (kind, cause) in [
+        (io::ErrorKind::PermissionDenied, Cause::WriteFailure),
+        (io::ErrorKind::ReadOnlyFilesystem, Cause::WriteFailure),
+        (io::ErrorKind::TimedOut, Cause::ReadFailure),
+    ] {
+        let error = EepromError::Unreadable { path: "/x".into(), source: kind.into() };
+        assert_eq!(not_locked(&error).cause, cause);
+    }
+}
+
+#[test]
+fn only_a_redundant_chip_is_left_out_and_where_that_is_allowed() {
+    let bed = Bed::new();
+    interrupt(&bed, None);
+    let chips = bed.journals.load(&key()).unwrap().unwrap().chips;
+    let job = bed.job(NEW);
+    let may_be = |chip: &ChipChange, which| {
+        let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
+        may_be_left_out(chip, &[Group { place, which, edits: Vec::new() }])
+    };
+    let goes_on = Which::All { goes_on: true };
+    assert_eq!(chips.iter().map(|chip| may_be(chip, goes_on)).collect::<Vec<_>>(), [true, false]);
+    assert!(!may_be(&chips[0], Which::All { goes_on: false }) && !may_be(&chips[0], Which::Only(1)));
+}
+
 /// A disk that fails once to make names in the folder of journals durable.
 #[derive(Debug, Clone)]
 struct Unflushed(Arc<std::sync::atomic::AtomicBool>);
