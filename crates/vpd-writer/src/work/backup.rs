@@ -97,6 +97,19 @@ impl Kept {
             }
         }
     }
+
+    /// Takes records as a whole that are kept already, for what they have besides: a repair must not bring earlier values back.
+    fn refresh(&mut self, vpd: &Vpd, records: &[RecordName]) {
+        let Content::Ipz(image) = &vpd.content else { return };
+        for name in records {
+            if self.record(*name).is_none() {
+                continue;
+            }
+            if let Some(record) = image.record(*name).filter(|record| record.reason.is_none()) {
+                self.set_record(*name, record.bytes());
+            }
+        }
+    }
 }
 
 /// What is kept of all EEPROMs.
@@ -160,7 +173,27 @@ impl<D: Disk> Backups<D> {
             })
         };
         let keywords: Vec<&BackedUp> = map.keywords.iter().filter(is_edited).collect();
-        self.follow_keywords(key, &keywords, window, chip)
+        let written = |record: &RecordName| {
+            edits.iter().any(|edit| match edit {
+                Edit::Keyword { record: written, .. } => *written == Some(*record),
+                Edit::Record { record: written, .. } => written == record,
+                Edit::Scrub { .. } => false,
+            })
+        };
+        let records: BTreeSet<RecordName> =
+            map.keywords.iter().map(|kept| kept.record).filter(written).collect();
+        if records.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<RecordName> = records.into_iter().collect();
+        let mut window = Window::new(chip, window.offset, window.size);
+        let options = ReadOptions { wanted: Wanted::Records(&records), ..ReadOptions::default() };
+        let vpd =
+            vpd_format::read(&mut window, &options).map_err(|error| io::Error::other(error.to_string()))?;
+        let mut kept = self.load(key).unwrap_or_default();
+        kept.take(&vpd, keywords.iter().copied());
+        kept.refresh(&vpd, &records);
+        self.save(key, &kept)
     }
 
     /// Takes over what a recovery has changed in an EEPROM. Which keywords are kept, the backup says itself; those that the
@@ -192,27 +225,7 @@ impl<D: Disk> Backups<D> {
         let keywords: Vec<BackedUp> = kept.value.iter().filter_map(changed).collect();
         let mut kept = kept;
         kept.take(&now, &keywords);
-        self.save(key, &kept)
-    }
-
-    fn follow_keywords(
-        &self,
-        key: &EepromKey,
-        keywords: &[&BackedUp],
-        window: VpdWindow,
-        chip: &mut ExclusiveEeprom,
-    ) -> io::Result<()> {
-        if keywords.is_empty() {
-            return Ok(());
-        }
-        let records: BTreeSet<RecordName> = keywords.iter().map(|kept| kept.record).collect();
-        let records: Vec<RecordName> = records.into_iter().collect();
-        let mut window = Window::new(chip, window.offset, window.size);
-        let options = ReadOptions { wanted: Wanted::Records(&records), ..ReadOptions::default() };
-        let vpd =
-            vpd_format::read(&mut window, &options).map_err(|error| io::Error::other(error.to_string()))?;
-        let mut kept = self.load(key).unwrap_or_default();
-        kept.take(&vpd, keywords.iter().copied());
+        kept.refresh(&now, &records);
         self.save(key, &kept)
     }
 }

@@ -263,7 +263,7 @@ pub fn settle_backup<D: Disk + Clone>(
         let chip = place.chips.first().ok_or_else(none)?;
         reading::read(chip, place.fragment, Wanted::Records(records)).map_err(Refusal::from)
     };
-    let ours = read(&source, &names(&|kept| kept.record))?;
+    let mut ours = read(&source, &names(&|kept| kept.record))?;
     let kept = stores.backups.load(source.key).unwrap_or_default();
     let theirs = destination.as_ref().map(|place| read(place, &names(&|kept| kept.place().0))).transpose()?;
     let rows = compare(
@@ -286,6 +286,8 @@ pub fn settle_backup<D: Disk + Clone>(
         let edits = edits(&to_source, |keyword| (keyword.record, keyword.keyword), |row| row.theirs.clone());
         let groups = [Group { place: source, which: Which::All { goes_on: false }, edits }];
         settled.outcome = change(&groups, &all, |_| Ok(()))?;
+        // Whole records are kept too, as they are now.
+        ours = read(&source, &names(&|kept| kept.record))?;
     }
     match destination {
         Some(place) if !to_backup.is_empty() => {
@@ -300,7 +302,7 @@ pub fn settle_backup<D: Disk + Clone>(
         Some(_) => {}
         None => {
             let mut kept = kept;
-            kept.take(&ours, to_backup.iter().map(|row| row.kept));
+            kept.take(&ours, to_backup.iter().chain(&to_source).map(|row| row.kept));
             settled.outcome.written.bytes +=
                 to_backup.iter().filter_map(|row| row.ours.as_ref()).map(Vec::len).sum::<usize>();
             stores.backups.save(source.key, &kept).map_err(|error| {

@@ -28,6 +28,12 @@ fn serial(bytes: &[u8]) -> Option<Vec<u8>> {
     value_in(&vpd, VINI, SN)
 }
 
+/// VINI as a whole.
+fn record(bytes: &[u8]) -> Option<Vec<u8>> {
+    let vpd = vpd_format::read(&mut Bytes(bytes), &ReadOptions::default()).unwrap();
+    good(&vpd, VINI)
+}
+
 impl Bed {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -179,6 +185,11 @@ fn backup_and_restore_go_both_ways_into_the_state_and_into_another_eeprom() {
         bed.put("primary", &with_serial("LOST00000001"));
         run(Mend::Restore).unwrap();
         assert_eq!(serial(&bed.bytes("primary")).unwrap(), b"SOURCE000001", "{in_other}");
+        if !in_other {
+            // As a whole, for repairs.
+            let kept = bed.stores.backups.load(&key()).unwrap();
+            assert_eq!(kept.record(VINI).map(<[u8]>::to_vec), record(&bed.bytes("primary")));
+        }
     }
     let bed = Bed::new();
     assert_eq!(bed.mend(Mend::Backup).unwrap_err().cause, Cause::InvalidArgument);
@@ -217,6 +228,33 @@ fn a_blank_value_is_restored_at_boot_and_a_conflict_is_told_and_left() {
     }
     let job = bed.job(Mend::Restore, Some(bed.partner(true)));
     assert_eq!(settle_backup(&job, &bed.stores, Wish::Table).unwrap().not_set, ["VINI.SN"]);
+}
+
+#[test]
+fn a_record_is_kept_with_all_that_is_written_to_it() {
+    use crate::job::{KeywordChange, WriteJob};
+    let bed = Bed::new();
+    let partner = Some(bed.partner(false));
+    perform(&bed.job(Mend::Backup, partner.clone()), &bed.stores).unwrap();
+    let MendJob { key, chips, fragment, .. } = bed.job(Mend::Backup, None);
+    let (record_name, keyword) = (Some(VINI), KeywordName(*b"CC"));
+    let change =
+        KeywordChange { record: record_name, keyword, value: b"ABCD".to_vec(), pad: None, expected: None };
+    let job = WriteJob {
+        key: key.clone(),
+        chips,
+        on_hardware_only: None,
+        fragment,
+        power_off_only: false,
+        changes: vec![change],
+        copies: Default::default(),
+        dry_run: false,
+        partner,
+    };
+    crate::work::write::perform(&job, &bed.stores.journals, &bed.stores.backups).unwrap();
+    let kept = bed.stores.backups.load(&key).unwrap();
+    assert_eq!(kept.record(VINI).map(<[u8]>::to_vec), record(&bed.bytes("primary")));
+    assert_eq!(kept.count(), 1, "no other value is kept");
 }
 
 /// A write, cut by the disk at each of its steps; then recovery.
