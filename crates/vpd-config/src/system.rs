@@ -12,7 +12,7 @@ use fru_publication::{EepromKey, Fragment, FragmentError, ObjectFragment, Presen
 use location_code::Unexpanded;
 use serde::Deserialize as _;
 use service_config::SourceFile;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use system_index::{
     Action, Backup, Backups, LocatedObject, Locations, Mux, Parser, Slot, Step, SystemEeprom, SystemFru,
@@ -323,8 +323,9 @@ impl System {
         }
     }
 
-    /// Both sides of a backup are FRUs with records.
+    /// Both sides of a backup are FRUs with records, and have no other backup: what is written to one side is written to the other.
     fn check_backups(&self, findings: &mut Findings) {
+        let mut known = BTreeSet::new();
         for (index, backup) in self.backups.iter().enumerate() {
             let index = index.to_string();
             let ways: [&[&str]; 2] = [&["backup", &index], &["backup"]];
@@ -334,7 +335,9 @@ impl System {
                 Some(None) => Some(format!("{key} has a format without records")),
                 Some(Some(_)) => None,
             };
-            for problem in sides.filter_map(fault).chain(backup.check()) {
+            let twice = sides.clone().filter(|key| !known.insert((*key).clone()));
+            let twice: Vec<_> = twice.map(|key| format!("{key} is in another backup already")).collect();
+            for problem in sides.filter_map(fault).chain(twice).chain(backup.check()) {
                 findings.wrong(wrong_at(&self.files, &ways, format!("backup: {problem}")));
             }
         }

@@ -134,6 +134,15 @@ fn wires_and_backups_have_to_be_possible() {
             &["backup: 13-0050 has a format without records"],
         ),
         (
+            &[(
+                "vpd.d/10-a.toml",
+                &backup(&format!(
+                    "source = \"8-0050\"\n{keywords}\n[[backup]]\nsource = \"8-0050\"\n{keywords}"
+                )),
+            )],
+            &["10-a.toml:13: backup: 8-0050 is in another backup already"],
+        ),
+        (
             &[("vpd.d/10-a.toml", &backup("source = \"8-0050\"\nkeywords = []"))],
             &["backup: 8-0050 has no keywords"],
         ),
