@@ -28,11 +28,12 @@ pub fn reading(known: &Known, named: &str, reading: Reading, deadline: Duration)
     Ok((needs, Job::Read(ReadJob { key, chips, fragment, power_off_only, partner, what })))
 }
 
-/// The recovery of an interrupted write, whether the chosen system has the EEPROM or not.
-pub fn recovery(known: &Known, key: EepromKey, is_off: bool) -> (Needs, Job) {
+/// The recovery of an interrupted write, whether the chosen system has the EEPROM or not. Whether the chassis is off, it is told
+/// when it begins.
+pub fn recovery(known: &Known, key: EepromKey) -> (Needs, Job) {
     let wires = known.wires(&key);
     let needs = Needs { key: key.clone(), wires, first_reading: false, deadline: Duration::MAX };
-    (needs, Job::Recover(RecoverJob { key, is_off }))
+    (needs, Job::Recover(RecoverJob { key, is_off: false }))
 }
 
 /// New values for keywords of the EEPROM that a caller names.

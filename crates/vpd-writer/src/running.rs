@@ -307,13 +307,13 @@ mod tests {
         let journals = folder.path().join("journals");
         std::fs::write(journals.join("8-0050.journal"), "x").unwrap();
         std::os::unix::fs::symlink("8-0050.journal", journals.join("7-0050.journal")).unwrap();
-        assert_eq!(found(&write, &written), [own.clone()], "its journal could not be let go");
+        assert_eq!(found(&write, &written), vec![own.clone()], "its journal could not be let go");
         assert_eq!(found(&write, &Err(Cause::WriteFailure.because(""))), [own]);
         assert_eq!(found(&write, &Err(Cause::Unavailable.because(""))), []);
         let pending = done(Done::Recovered(recovery::Recovered::Pending(String::new())));
         assert_eq!(found(&recover, &pending), []);
         std::fs::remove_file(journals.join("7-0050.journal")).unwrap();
         std::fs::write(journals.join("7-0050.journal"), "x").unwrap();
-        assert_eq!(found(&recover, &pending), [other.clone()], "what is left of it has a journal now");
+        assert_eq!(found(&recover, &pending), vec![other.clone()], "what is left of it has a journal now");
     }
 }

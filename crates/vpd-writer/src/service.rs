@@ -5,7 +5,7 @@ use crate::collection::{Collection, Shown};
 use crate::face::{self, Kind};
 use crate::history::History;
 use crate::interrupted::Interrupted;
-use crate::job::{Done, Mend};
+use crate::job::{Done, Job, Mend};
 use crate::known::Known;
 use crate::plan::{self, Planned};
 use crate::queue::{CALLERS, Queue};
@@ -196,7 +196,11 @@ impl Service {
 
     /// Begins all jobs that may begin.
     async fn begin(&mut self) -> anyhow::Result<()> {
-        while let Some((ticket, asked)) = self.queue.next(&|key| self.collection.was_read(key)) {
+        while let Some((ticket, mut asked)) = self.queue.next(&|key| self.collection.was_read(key)) {
+            if let Job::Recover(job) = &mut asked.job {
+                // As it is now, not as it was when it was put into the queue.
+                job.is_off = self.is_off == Some(true);
+            }
             if asked.job.is_power_off_only() && self.is_off != Some(true) {
                 self.queue.answered(ticket);
                 let text = format!("{} can be reached only while the chassis is off", asked.job.key());
@@ -234,7 +238,7 @@ impl Service {
     }
 
     fn push_recovery(&mut self, key: EepromKey) {
-        let (needs, job) = plan::recovery(&self.known, key, self.is_off == Some(true));
+        let (needs, job) = plan::recovery(&self.known, key);
         self.queue.push_first(needs, Asked::unasked(job));
     }
 
