@@ -1,7 +1,6 @@
 //! The collection among its peers: process 1, parsers, the inventory, the event log, the chassis.
 
 pub mod bed;
-pub mod process_1;
 
 use bed::{Bed, object};
 use dbus_api::call::CallError;

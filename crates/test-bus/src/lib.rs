@@ -1,7 +1,7 @@
 //! Real dbus-daemons of one test each, and real service processes on them.
 //!
 //! Everything that is started is ended when its value is dropped, by pid. Readiness is told by the
-//! daemon's address line and by systemd's notification protocol, not guessed.
+//! daemon's address line and by systemd's notification protocol, not guessed. Feature `process-1` has a stand-in for PID 1.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,8 @@ mod bus;
 mod daemon;
 mod idle;
 mod process;
+#[cfg(feature = "process-1")]
+pub mod process_1;
 
 pub use bus::{ADDRESS_VARIABLE, PrivateBus};
 pub use daemon::Daemon;

@@ -1,12 +1,12 @@
 //! A machine with the collection on its bus, its parsers, and what they read.
 
-use super::process_1::{Process1, Work};
 use anyhow::Context as _;
 use dbus_api::vpd::collection::{self, FruState, FruStatus, Outcome, StateChange};
 use house_tests::{EventEar, Machine, next};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
+use test_bus::process_1::{Process1, Work};
 use test_bus::{Daemon, LIMIT};
 use zbus::{MatchRule, MessageStream};
 
@@ -133,6 +133,16 @@ impl Bed {
         self.machine.run(async |connection| Ok(collection::recollect(&connection, &keys).await?))?;
         self.await_status(name, |status| {
             status.state == "collected" && status.report.started > before.report.started
+        })
+    }
+
+    /// Has a unit run again, as an administrator would.
+    pub fn restart_unit(&self, unit: &str) -> anyhow::Result<()> {
+        let name = Some("org.freedesktop.systemd1");
+        let (path, interface) = ("/org/freedesktop/systemd1", Some("org.freedesktop.systemd1.Manager"));
+        self.machine.run(async |connection| {
+            connection.call_method(name, path, interface, "RestartUnit", &(unit, "replace")).await?;
+            Ok(())
         })
     }
 

@@ -87,7 +87,7 @@ impl Collection {
                 // As an administrator has it run, so that a report comes that was not waited for.
                 self.is_wanted_again |= chosen == "card";
                 let unit = format!("ipz-vpd-parser@file:{chosen}.service");
-                self.bed.process_1.restart(machine, &unit)?;
+                self.bed.restart_unit(&unit)?;
                 Ok(Ok(()))
             }
             5 => {

@@ -1,8 +1,7 @@
-//! Stands in for process 1: starts the units of parsers as real processes, answers for others as it is told, and says
+//! Stands in for PID 1: starts the units of parsers as real processes, answers for others as it is told, and says
 //! when their jobs have ended. Names are written out once more on purpose.
 
 use anyhow::Context as _;
-use house_tests::Machine;
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +13,7 @@ const PATH: &str = "/org/freedesktop/systemd1";
 const SUCCESSES: [i32; 2] = [65, 69];
 
 /// What a unit runs.
+#[expect(missing_debug_implementations, reason = "a closure says nothing of itself")]
 pub enum Work {
     /// A process, and the unit stays active.
     Process(Box<dyn Fn() -> anyhow::Result<Command> + Send>),
@@ -46,6 +46,7 @@ fn lock(state: &Shared) -> MutexGuard<'_, State> {
 }
 
 /// The stand-in; it serves until it is dropped.
+#[expect(missing_debug_implementations, reason = "what units run are closures")]
 pub struct Process1 {
     state: Shared,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -53,6 +54,9 @@ pub struct Process1 {
 }
 
 impl Process1 {
+    /// Starts on a bus, with what its units run.
+    ///
+    /// Errors: those of the bus.
     pub fn start(address: &str, works: BTreeMap<String, Work>) -> anyhow::Result<Self> {
         let state = Shared::new(Mutex::new(State { works, ..State::default() }));
         let (shared, address) = (Arc::clone(&state), address.to_owned());
@@ -69,7 +73,7 @@ impl Process1 {
                 Ok(())
             })
         });
-        is_ready.recv().context("process 1 did not start")?;
+        is_ready.recv().context("PID 1 did not start")?;
         Ok(Self { state, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -77,23 +81,11 @@ impl Process1 {
     pub fn started(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.state).started)
     }
-}
 
-impl Process1 {
     /// The id of a unit's last run.
     pub fn invocation(&self, unit: &str) -> String {
         let id = lock(&self.state).units.get(unit).map(|known| known.invocation.clone());
         hex(&id.unwrap_or_default())
-    }
-
-    /// Has a unit run again, as an administrator would.
-    pub fn restart(&self, machine: &Machine, unit: &str) -> anyhow::Result<()> {
-        let (name, interface) = (Some("org.freedesktop.systemd1"), Some("org.freedesktop.systemd1.Manager"));
-        machine.run(async |connection| {
-            let body = (unit, "replace");
-            connection.call_method(name, PATH, interface, "RestartUnit", &body).await?;
-            Ok(())
-        })
     }
 }
 
@@ -151,6 +143,7 @@ fn job(number: u32) -> OwnedObjectPath {
     path(&format!("{PATH}/job/{number}"))
 }
 
+#[expect(clippy::expect_used, reason = "all paths here are of our own making")]
 fn path(text: &str) -> OwnedObjectPath {
     OwnedObjectPath::try_from(text.to_owned()).expect("a path")
 }
@@ -163,7 +156,7 @@ async fn run(shared: &Shared, unit: &str, number: u32) -> &'static str {
         let known = state.units.entry(unit.to_owned()).or_default();
         (known.active, known.invocation) = ("activating".to_owned(), invocation.clone());
         match state.works.get(unit) {
-            Some(Work::Process(command)) => Ok(command().expect("a command")),
+            Some(Work::Process(command)) => command().map_err(|_| 70),
             Some(Work::Status(status)) => Err(*status),
             None => Err(70),
         }
