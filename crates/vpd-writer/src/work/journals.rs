@@ -144,10 +144,15 @@ impl<D: Disk + Clone> Journals<D> {
 
     /// Keeps a journal, durably, in place of an earlier one.
     ///
-    /// Errors: as the kernel says; the earlier one stays then. For a journal that was turned there is room in reserve.
+    /// Errors: as the kernel says; the earlier one stays then. For a journal that was turned there is room in reserve. One that no
+    /// recovery could read is refused: nothing may be written by it.
     pub fn save(&self, key: &EepromKey, journal: &Journal) -> io::Result<()> {
-        self.link_others(key, journal)?;
         let file = File { lines: journal.to_text() };
+        let read = Journal::parse(file.lines.iter().map(String::as_str)).map_err(io::Error::other)?;
+        if read != *journal {
+            return Err(io::Error::other("it would not be read as it is"));
+        }
+        self.link_others(key, journal)?;
         let saved = self.journals.save(&name(key), &file);
         match saved {
             Err(error) if is_full(&error) && journal.direction == Direction::Back => {
@@ -359,6 +364,23 @@ mod tests {
                 assert!(found.is_none() || found == Some(journal(1)) && !was_answered, "{cut:?}");
             },
         );
+    }
+
+    #[test]
+    fn a_journal_that_no_recovery_could_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::at(folder.path(), RealDisk);
+        journals.open().unwrap();
+        let with = |change: &dyn Fn(&mut ChipChange)| {
+            let mut journal = journal(1);
+            change(&mut journal.chips[0]);
+            journals.save(&key("8-0050"), &journal).unwrap_err();
+            assert!(!journals.has(&key("8-0050")));
+        };
+        // Further into a file than any EEPROM is long.
+        with(&|chip| chip.pages[0].offset = 1 << 32);
+        with(&|chip| chip.rest.ranges = std::iter::once((1 << 32)..(1 << 32) + 16).collect());
+        with(&|chip| chip.path = "/a\nb".to_owned());
     }
 
     #[test]
