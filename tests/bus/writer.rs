@@ -1,8 +1,12 @@
 //! `vpd-writer` as its clients see it: look-ups, reads, order, limits, what it refuses and by which name, and its policy.
 
+mod administration;
 mod bed;
 mod collecting;
+mod mending;
 mod policy;
+mod recovering;
+mod restoring;
 mod writing;
 
 use bed::{BOARD, Bed, CARD, error_of, locked};
@@ -115,7 +119,7 @@ fn what_cannot_be_read_is_refused_by_the_name_of_what_is_wrong() -> anyhow::Resu
     assert_eq!(error_of(bed.call("ValidateRedundantEEPROM", &CARD))?, INVALID_ARGUMENT);
     let unknown = zbus::ObjectPath::try_from("/system/unknown")?;
     assert_eq!(error_of(bed.call("GetHardwarePath", &unknown))?, NOT_FOUND);
-    // What would repair is decoded, and not offered before it does.
+    // Of our own interface beside this one.
     let unknown_method = "org.freedesktop.DBus.Error.UnknownMethod";
     assert_eq!(error_of(bed.call("Repair", &(CARD, vec!["VINI"], "")))?, unknown_method);
     Ok(())

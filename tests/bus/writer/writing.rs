@@ -1,45 +1,12 @@
 //! Keywords are written, and what follows.
 
+use super::administration::{call, chip, inventory, own, value};
 use super::bed::{Client, error_of};
 use super::{INVALID_ARGUMENT, NOT_ALLOWED, NOT_FOUND, UNAVAILABLE};
 use crate::collection::bed::{Bed, object};
-use dbus_api::inventory::records::interface_of;
 use house_tests::fixture;
 use std::collections::BTreeMap;
 use zbus::{Message, ObjectPath, OwnedVariant, Variant};
-
-const WRITER: &str = "io.vivianite.Vpd.Writer1";
-
-fn call<B: serde::Serialize + zbus::DynamicType>(
-    bed: &Bed,
-    method: &str,
-    body: &B,
-) -> anyhow::Result<Message> {
-    bed.machine.run(async |connection| Client::new(connection).call(method, body).await)
-}
-
-fn own<B: serde::Serialize + zbus::DynamicType>(
-    bed: &Bed,
-    method: &str,
-    body: &B,
-) -> anyhow::Result<Message> {
-    bed.machine.run(async |connection| {
-        let mut client = Client::new(connection);
-        let call = client.begin_of(WRITER, method, body).await?;
-        client.reply(call).await
-    })
-}
-
-/// What the chip says.
-fn chip(bed: &Bed, keyword: &'static str) -> anyhow::Result<Vec<u8>> {
-    let reply = call(bed, "ReadKeyword", &("file:card", Variant::from(("VINI", keyword))))?;
-    let value: OwnedVariant = reply.body().deserialize()?;
-    Ok(value.try_into()?)
-}
-
-fn inventory(bed: &Bed, keyword: &str) -> anyhow::Result<Option<String>> {
-    bed.machine.property(&object("card"), &interface_of("VINI"), keyword)
-}
 
 fn collected() -> anyhow::Result<Option<Bed>> {
     let Some(mut bed) = Bed::new(&[("card", "")])? else { return Ok(None) };
@@ -47,10 +14,6 @@ fn collected() -> anyhow::Result<Option<Bed>> {
     std::fs::write(bed.image("card"), fixture("card"))?;
     bed.collect()?;
     Ok(Some(bed))
-}
-
-fn value(named: (&'static str, &'static str), value: &[u8]) -> Variant<'static> {
-    Variant::from((named.0, named.1, value.to_vec()))
 }
 
 #[test]
@@ -62,11 +25,11 @@ fn what_was_written_is_in_chip_and_inventory_when_the_call_returns() -> anyhow::
         call(&bed, "WriteKeyword", &(ObjectPath::try_from(&*path)?, "VINI", "SN", b"YVIV00000999".to_vec()))?;
     assert_eq!(reply.body().signature().to_string(), "i");
     assert_eq!(reply.body().deserialize::<i32>()?, 12);
-    assert_eq!(chip(&bed, "SN")?, b"YVIV00000999");
-    assert_eq!(inventory(&bed, "SN")?.as_deref(), Some("YVIV00000999"));
+    assert_eq!(chip(&bed, "card", "SN")?, "YVIV00000999");
+    assert_eq!(inventory(&bed, "card", "SN")?.as_deref(), Some("YVIV00000999"));
     let full = format!("/xyz/openbmc_project/inventory{path}");
-    call(&bed, "UpdateKeyword", &(&*full, value(("VINI", "PN"), b"99VV999")))?;
-    assert_eq!(inventory(&bed, "PN")?.as_deref(), Some("99VV999"));
+    call(&bed, "UpdateKeyword", &(&*full, value("PN", b"99VV999")))?;
+    assert_eq!(inventory(&bed, "card", "PN")?.as_deref(), Some("99VV999"));
     assert!(!std::fs::exists(bed.machine.folder().join("vpd-writer.state/journals/file:card.journal"))?);
     Ok(())
 }
@@ -76,9 +39,9 @@ fn a_write_to_the_hardware_is_in_the_chip_alone_until_it_is_read_again() -> anyh
     let Some(bed) = collected()? else { return Ok(()) };
     let _writer = bed.machine.start("vpd-writer")?;
     let path = bed.image("card").display().to_string();
-    call(&bed, "WriteKeywordOnHardware", &(&*path, value(("VINI", "SN"), b"YVIV00000888")))?;
-    assert_eq!(chip(&bed, "SN")?, b"YVIV00000888");
-    assert_eq!(inventory(&bed, "SN")?.as_deref(), Some("YVIV00000101"));
+    call(&bed, "WriteKeywordOnHardware", &(&*path, value("SN", b"YVIV00000888")))?;
+    assert_eq!(chip(&bed, "card", "SN")?, "YVIV00000888");
+    assert_eq!(inventory(&bed, "card", "SN")?.as_deref(), Some("YVIV00000101"));
     Ok(())
 }
 
@@ -102,7 +65,7 @@ fn a_batch_is_written_as_a_whole_or_not_at_all_and_a_dry_run_writes_nothing() ->
     assert_eq!(error_of(write(&[sn, other], false))?, "com.ibm.VPD.Error.Mismatch");
     assert_eq!(std::fs::read(bed.image("card"))?, before);
     assert_eq!(*answer(write(&[sn, cc], false)?)?["shown"], Variant::from(true));
-    assert_eq!((chip(&bed, "SN")?, chip(&bed, "CC")?), (b"YVIV7       ".to_vec(), b"7V12".to_vec()));
+    assert_eq!((&*chip(&bed, "card", "SN")?, &*chip(&bed, "card", "CC")?), ("YVIV7       ", "7V12"));
     // Nothing to change is success.
     let same: Row<'_> = ("VINI", "CC", b"7V12", b"", b"");
     assert_eq!(*answer(write(&[same], false)?)?["changed"], Variant::from(0_u32));
@@ -141,9 +104,9 @@ fn a_write_waits_for_the_first_reading_and_not_for_ever() -> anyhow::Result<()> 
     std::fs::write(bed.image("card"), fixture("card"))?;
     bed.machine.configure("vpd-writer", "wait-limit-ms = 200\n")?;
     let writer = bed.machine.start("vpd-writer")?;
-    let write = ("file:card", value(("VINI", "SN"), b"YVIV00000999"));
+    let write = ("file:card", value("SN", b"YVIV00000999"));
     assert_eq!(error_of(call(&bed, "UpdateKeyword", &write))?, UNAVAILABLE);
-    assert_eq!(chip(&bed, "SN")?, b"YVIV00000101");
+    assert_eq!(chip(&bed, "card", "SN")?, "YVIV00000101");
     drop(writer);
     bed.machine.configure("vpd-writer", "")?;
     let _writer = bed.machine.start("vpd-writer")?;
@@ -153,7 +116,7 @@ fn a_write_waits_for_the_first_reading_and_not_for_ever() -> anyhow::Result<()> 
     let waiting = bed.machine.run(async |_| client.begin("UpdateKeyword", &write).await)?;
     bed.collect()?;
     bed.machine.run(async |_| client.reply(waiting).await.map(drop))?;
-    assert_eq!(inventory(&bed, "SN")?.as_deref(), Some("YVIV00000999"));
+    assert_eq!(inventory(&bed, "card", "SN")?.as_deref(), Some("YVIV00000999"));
     Ok(())
 }
 
@@ -161,8 +124,8 @@ fn a_write_waits_for_the_first_reading_and_not_for_ever() -> anyhow::Result<()> 
 fn writes_are_told_without_their_values_also_after_a_restart() -> anyhow::Result<()> {
     let Some(bed) = collected()? else { return Ok(()) };
     let mut writer = bed.machine.start("vpd-writer")?;
-    call(&bed, "UpdateKeyword", &("file:card", value(("VINI", "SN"), b"YVIV00000999")))?;
-    error_of(call(&bed, "UpdateKeyword", &("file:card", value(("VINI", "ZZ"), b"x"))))?;
+    call(&bed, "UpdateKeyword", &("file:card", value("SN", b"YVIV00000999")))?;
+    error_of(call(&bed, "UpdateKeyword", &("file:card", value("ZZ", b"x"))))?;
     writer.stop()?;
     let _writer = bed.machine.start("vpd-writer")?;
     type Past = (i64, String, String, String, Vec<(String, u64, String)>, u64, String);
@@ -188,13 +151,13 @@ fn writes_are_told_without_their_values_also_after_a_restart() -> anyhow::Result
 fn writes_to_one_eeprom_are_done_in_their_order_and_share_what_follows() -> anyhow::Result<()> {
     let Some(bed) = collected()? else { return Ok(()) };
     let _writer = bed.machine.start("vpd-writer")?;
-    let before = bed.status("card")?.attempts;
+    bed.process_1.started();
     bed.machine.run(async |connection| {
         let mut client = Client::new(connection);
         let mut calls = Vec::new();
         for number in 0..20 {
             let serial = format!("YVIV000003{number:02}");
-            let body = ("file:card", value(("VINI", "SN"), serial.as_bytes()));
+            let body = ("file:card", value("SN", serial.as_bytes()));
             calls.push(client.begin("UpdateKeyword", &body).await?);
         }
         for call in calls {
@@ -202,9 +165,9 @@ fn writes_to_one_eeprom_are_done_in_their_order_and_share_what_follows() -> anyh
         }
         Ok(())
     })?;
-    assert_eq!(chip(&bed, "SN")?, b"YVIV00000319");
-    assert_eq!(inventory(&bed, "SN")?.as_deref(), Some("YVIV00000319"));
-    let runs = bed.status("card")?.attempts - before;
-    assert!(runs < 20, "{runs} runs of the parser for 20 writes");
+    assert_eq!(chip(&bed, "card", "SN")?, "YVIV00000319");
+    assert_eq!(inventory(&bed, "card", "SN")?.as_deref(), Some("YVIV00000319"));
+    let runs = bed.process_1.started().len();
+    assert!((1..20).contains(&runs), "{runs} runs of the parser for 20 writes");
     Ok(())
 }
