@@ -110,6 +110,7 @@ impl Service {
         if peers.collection.owner().is_some() {
             self.ask_status();
         }
+        self.tell_rejected();
         self.settle_backups();
         // Before the comparisons: what they compare may be half written.
         self.recover(None);
@@ -253,6 +254,15 @@ impl Service {
         }
         if let Some(event) = events::of_recovery(key, recovered) {
             self.events.happened(event);
+            self.stores.journals.told(key);
+        }
+    }
+
+    /// Tells of what recovery has rejected before there was a bus.
+    fn tell_rejected(&mut self) {
+        for (key, why) in self.stores.journals.untold() {
+            let kept = self.stores.journals.kept(&key);
+            self.recovered(&key, &Recovered::Rejected { why, kept });
         }
     }
 

@@ -16,6 +16,8 @@ const COPIES: &str = "journals-of-copies";
 /// The folder of those that fit no part.
 const REJECTED: &str = "rejected";
 const JOURNAL: &str = ".journal";
+const REJECTED_JOURNAL: &str = ".rejected";
+const UNTOLD: &str = ".untold";
 /// So many rejected ones stay, the newest.
 const REJECTED_KEPT: usize = 16;
 /// Room for a journal that is turned while the disk is full, bytes.
@@ -32,6 +34,18 @@ impl Document for File {
     const FORMAT: u32 = 1;
     // Two chips, each with all of 64 KiB, before and after, in hexadecimal digits.
     const LONGEST: u64 = 2 * 1024 * 1024;
+}
+
+/// A rejected journal that the event log has not heard of: recovery before anything else has no bus.
+#[derive(Debug, Serialize, Deserialize)]
+struct Untold {
+    /// Why the part is another one.
+    why: String,
+}
+
+impl Document for Untold {
+    const FORMAT: u32 = 1;
+    const LONGEST: u64 = 16 * 1024;
 }
 
 /// Why a journal cannot be used.
@@ -56,7 +70,7 @@ pub enum Unusable {
 pub struct Journals<D = RealDisk> {
     journals: StateFolder<D>,
     copies: StateFolder<D>,
-    rejected: PathBuf,
+    rejected: StateFolder<D>,
     disk: D,
     reserve: Mutex<Reserve>,
 }
@@ -67,7 +81,8 @@ impl<D: Disk + Clone> Journals<D> {
         let reserve = Mutex::new(Reserve::at(state.join("reserve"), RESERVED));
         let journals = StateFolder::on(state.join(FOLDER), disk.clone());
         let copies = StateFolder::on(state.join(COPIES), disk.clone());
-        Self { journals, copies, rejected: state.join(REJECTED), disk, reserve }
+        let rejected = StateFolder::on(state.join(REJECTED), disk.clone());
+        Self { journals, copies, rejected, disk, reserve }
     }
 
     /// Makes the folders if need be.
@@ -76,7 +91,7 @@ impl<D: Disk + Clone> Journals<D> {
     pub fn open(&self) -> io::Result<()> {
         self.journals.open()?;
         self.copies.open()?;
-        durable_state::create_folder(&self.disk, &self.rejected)?;
+        self.rejected.open()?;
         if let Ok(mut reserve) = self.reserve.lock() {
             reserve.take(&self.disk);
         }
@@ -243,12 +258,50 @@ impl<D: Disk + Clone> Journals<D> {
         self.copies.save(&name(key), &File { lines: left.to_text() })
     }
 
-    /// Puts a journal that fits another part aside, as `KEY.rejected`, to be looked into by people; returns where it is.
+    /// Puts a journal that fits another part aside, as `KEY.rejected`, to be looked into by people; returns where it is. What is
+    /// said here is [`Self::untold`] until it was told.
+    ///
+    /// Errors: as the kernel says.
+    pub fn reject_part(&self, key: &EepromKey, why: &str) -> io::Result<PathBuf> {
+        // Before the journal goes: a cut in between has it rejected once more.
+        self.rejected.save(&format!("{key}{UNTOLD}"), &Untold { why: why.to_owned() })?;
+        self.reject(key)
+    }
+
+    /// The EEPROMs whose journal was rejected without the event log having heard of it, with why, sorted.
+    pub fn untold(&self) -> Vec<(EepromKey, String)> {
+        let names = self.rejected.names().unwrap_or_default();
+        let keys = names.iter().filter_map(|name| EepromKey::parse(name.strip_suffix(UNTOLD)?).ok());
+        let untold = keys.filter_map(|key| {
+            let note = self.rejected.load::<Untold>(&format!("{key}{UNTOLD}")).ok()??;
+            Some((key, note.why))
+        });
+        let mut untold: Vec<_> = untold.collect();
+        untold.sort_unstable();
+        untold
+    }
+
+    /// Where the journal of an EEPROM is that was rejected, if it is kept.
+    pub fn kept(&self, key: &EepromKey) -> Option<PathBuf> {
+        Some(self.rejected.file(&format!("{key}{REJECTED_JOURNAL}"))).filter(|path| path.exists())
+    }
+
+    /// The event log will hear of a rejected journal.
+    pub fn told(&self, key: &EepromKey) {
+        let name = format!("{key}{UNTOLD}");
+        if self.rejected.file(&name).exists()
+            && let Err(error) = self.rejected.remove(&name)
+        {
+            log::warn!("a rejected journal is told of once more after a restart: {error} fru={key}");
+        }
+    }
+
+    /// Puts a journal aside that is of no use, as `KEY.rejected`; returns where it is.
     ///
     /// Errors: as the kernel says.
     pub fn reject(&self, key: &EepromKey) -> io::Result<PathBuf> {
         self.forget_rejected();
-        let to = self.rejected.join(format!("{key}.rejected"));
+        let to = self.rejected.file(&format!("{key}{REJECTED_JOURNAL}"));
         // What is left for redundant chips stays until it is judged itself.
         let is_here = |folder: &&StateFolder<D>| folder.file(&name(key)).symlink_metadata().is_ok();
         if let Some(folder) = self.folders().into_iter().find(is_here) {
@@ -261,11 +314,12 @@ impl<D: Disk + Clone> Journals<D> {
 
     /// Room for one more, of keys that do not come back.
     fn forget_rejected(&self) {
-        let Ok(entries) = std::fs::read_dir(&self.rejected) else { return };
-        let mut kept: Vec<_> = entries
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+        let names = self.rejected.names().unwrap_or_default();
+        let journals = names.iter().filter(|name| name.ends_with(REJECTED_JOURNAL));
+        let mut kept: Vec<_> = journals
+            .filter_map(|name| {
+                let path = self.rejected.file(name);
+                Some((path.metadata().ok()?.modified().ok()?, path))
             })
             .collect();
         kept.sort_unstable();
@@ -401,6 +455,22 @@ mod tests {
         assert!(!journals.has(&key("8-0050")));
         assert!(journals.load(&key("8-0050")).unwrap().is_none());
         assert!(journals.has(&key("spi12.0")));
+    }
+
+    #[test]
+    fn what_recovery_has_rejected_is_told_once_by_the_service_that_has_a_bus() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::at(folder.path(), RealDisk);
+        journals.open().unwrap();
+        journals.save(&key("8-0050"), &journal(1)).unwrap();
+        let kept = journals.reject_part(&key("8-0050"), "other bytes").unwrap();
+        let later = Journals::at(folder.path(), RealDisk);
+        later.open().unwrap();
+        assert_eq!(later.untold(), [(key("8-0050"), "other bytes".to_owned())]);
+        assert_eq!(later.kept(&key("8-0050")), Some(kept));
+        later.told(&key("8-0050"));
+        later.told(&key("8-0050"));
+        assert!(later.untold().is_empty() && later.kept(&key("8-0050")).is_some());
     }
 
     #[test]

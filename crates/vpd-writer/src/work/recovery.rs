@@ -82,7 +82,8 @@ pub fn recover_one<D: Disk + Clone>(
     let settled = match judge(&names, &ends, journal.direction) {
         outcome @ Recovered::Settled(_) => journals.drop(key).map(|()| outcome),
         Recovered::Rejected { why, .. } => {
-            journals.reject(key).map(|path| Recovered::Rejected { why, kept: Some(path) })
+            let kept = journals.reject_part(key, &why);
+            kept.map(|path| Recovered::Rejected { why, kept: Some(path) })
         }
         Recovered::Pending(why) => divide(key, journals, &journal, &ends, why),
         other => Ok(other),
@@ -140,7 +141,7 @@ fn divide<D: Disk + Clone, E>(
     });
     if let Some(why) = other_part.filter(|_| !own_is_pending) {
         journals.keep_copies(key, &ours)?;
-        return journals.reject(key).map(|path| Recovered::Rejected { why, kept: Some(path) });
+        return journals.reject_part(key, &why).map(|path| Recovered::Rejected { why, kept: Some(path) });
     }
     journals.keep_part(key, &ours)?;
     Ok(match () {
