@@ -16,10 +16,10 @@
 //! | [`work`] | changes EEPROMs and recovers them, on a thread that may wait |
 //! | [`interrupted`] | EEPROMs of which a write is not settled. Pure |
 //! | [`history`], [`caller`] | who has written what |
+//! | `faults`, `events` | what the event log is told |
 //! | `face`, `reply` | the object on the bus, by hand, and replies |
 //! | `running`, `peers` | one job from its turn to its answer; what other services are asked |
 //! | `start`, `service` | how the service comes up; the owner of all state |
-//! | `events` | what the event log is told |
 //! | `settings` | what is configured |
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
@@ -29,6 +29,7 @@ pub mod codes;
 pub mod collection;
 mod events;
 mod face;
+mod faults;
 pub mod history;
 pub mod interrupted;
 pub mod job;

@@ -3,6 +3,7 @@
 use crate::codes::Codes;
 use crate::collection::{Collection, Shown};
 use crate::face::{self, Kind};
+use crate::faults::Faults;
 use crate::history::History;
 use crate::interrupted::Interrupted;
 use crate::job::{Done, Job, Mend};
@@ -13,7 +14,6 @@ use crate::refusal::{Cause, Refusal};
 use crate::request::{Collect, LookUp, Request};
 use crate::running::{self, Asked, Ended, Finished, Released, SharedStores};
 use crate::settings::Settings;
-use crate::work::mend::Settled;
 use crate::work::recovery::Recovered;
 use crate::{NAME, events, peers, reply};
 use anyhow::Context as _;
@@ -21,7 +21,7 @@ use dbus_api::inventory::codes::{self, Change};
 use dbus_api::state::POWER_OFF;
 use dbus_api::vpd::collection::{self, StateChange, Status};
 use durable_state::RealDisk;
-use event_log::{EventLog, Pair};
+use event_log::EventLog;
 use fru_publication::EepromKey;
 use peer::{BackOff, News, Peer, PropertyFollower, persist};
 use service_runtime::daemon::{Lifecycle, Turn, raw};
@@ -77,10 +77,7 @@ pub struct Service {
     pub history: History<RealDisk>,
     pub stores: SharedStores,
     pub interrupted: Interrupted,
-    /// How EEPROMs and their backups stood to each other last.
-    pub backups: BTreeMap<EepromKey, Settled>,
-    /// Why redundant EEPROMs were left as they are; nothing for those that were scrubbed since.
-    pub redundants: BTreeMap<EepromKey, Option<String>>,
+    pub faults: Faults,
     pub events: EventLog,
     /// Whether the chassis has no power, as far as is known.
     pub is_off: Option<bool>,
@@ -279,12 +276,12 @@ impl Service {
         let entry_key = entry.as_ref().and_then(|entry| EepromKey::parse(&entry.fru).ok());
         entry.into_iter().for_each(|entry| self.history.add(entry));
         let has_news = left_out.is_some() || scrubbed.is_some() || backup.is_some();
-        self.redundants.extend(scrubbed.map(|key| (key, None)));
-        self.redundants.extend(left_out.map(|(key, why)| (key, Some(why))));
-        self.backups.extend(backup);
+        scrubbed.into_iter().for_each(|key| self.faults.redundant(key, None));
+        left_out.into_iter().for_each(|(key, why)| self.faults.redundant(key, Some(why)));
+        backup.into_iter().for_each(|(key, settled)| self.faults.compared(key, settled));
         if has_news {
-            self.tell_faults();
-        } else if entry_key.is_some_and(|key| self.backups.get(&key).is_some_and(Settled::is_fault)) {
+            self.events.update_known(self.faults.current(), |pair| self.faults.is_unknown(pair));
+        } else if entry_key.is_some_and(|key| self.faults.has_backup_fault(&key)) {
             // It may be right now.
             self.settle_backups();
         }
@@ -292,22 +289,6 @@ impl Service {
             self.interrupted.found(key.clone());
             self.recover(Some(&key));
         }
-    }
-
-    /// What is wrong until it is put right: backups and redundant EEPROMs that say something else. Of those that were not looked
-    /// at since the start, what was told stands.
-    fn tell_faults(&mut self) {
-        let backups = self.backups.iter().flat_map(|(key, settled)| events::of_backup(key, settled));
-        let redundant =
-            |(key, why): (&EepromKey, &Option<String>)| Some(events::of_left_out(key, why.as_ref()?));
-        let faults: Vec<_> = backups.chain(self.redundants.iter().filter_map(redundant)).collect();
-        let (backups, redundants) = (&self.backups, &self.redundants);
-        let is_unknown = |pair: &Pair| match EepromKey::parse(&pair.subject) {
-            Ok(key) if pair.cause == events::LEFT_OUT => !redundants.contains_key(&key),
-            Ok(key) => !backups.contains_key(&key),
-            Err(_) => false,
-        };
-        self.events.update_known(faults, is_unknown);
     }
 
     async fn ended(&mut self, ended: Ended) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::codes::Codes;
 use crate::collection::Collection;
+use crate::faults::Faults;
 use crate::history::History;
 use crate::interrupted::Interrupted;
 use crate::known::Known;
@@ -22,7 +23,7 @@ use peer::{Peer, PropertyFollower};
 use service_runtime::bus::Accepts;
 use service_runtime::daemon::Start;
 use service_runtime::{Exit, bus, folders};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,8 +82,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         history,
         stores: Arc::new(stores),
         interrupted,
-        backups: BTreeMap::new(),
-        redundants: BTreeMap::new(),
+        faults: Faults::default(),
         events,
         is_off: None,
         retry_at: None,
