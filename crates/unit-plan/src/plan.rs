@@ -60,14 +60,16 @@ pub struct CommandLine {
     pub may_fail: bool,
 }
 
-/// `ConditionPathExists=`.
+/// `ConditionPathExists=` or `ConditionDirectoryNotEmpty=`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// As it is written, for people.
     pub text: String,
     /// What is looked for.
     pub path: PathBuf,
-    /// Whether it must be there (without `!`).
+    /// Whether it has to be a folder with something in it, not only to be there.
+    pub filled: bool,
+    /// Whether it must be so (without `!`).
     pub present: bool,
     /// One of those with `|` is enough.
     pub triggering: bool,
@@ -191,7 +193,8 @@ impl<'a> Draft<'a> {
     fn take(&mut self, assignment: &Assignment) -> Result<()> {
         let value = assignment.value.as_str();
         match (assignment.section.as_str(), assignment.key.as_str()) {
-            ("Unit", "ConditionPathExists") => self.condition(value)?,
+            ("Unit", "ConditionPathExists") => self.condition(value, false)?,
+            ("Unit", "ConditionDirectoryNotEmpty") => self.condition(value, true)?,
             ("Service", "Type") => self.kind = kind(value)?,
             ("Service", "ExecStart") if value.is_empty() => self.commands.clear(),
             ("Service", "ExecStart") => self.commands.push(assignment.clone()),
@@ -230,7 +233,7 @@ impl<'a> Draft<'a> {
         words.iter().map(|word| specifiers::expand(word, self.name, &self.place.0)).collect()
     }
 
-    fn condition(&mut self, value: &str) -> Result<()> {
+    fn condition(&mut self, value: &str, filled: bool) -> Result<()> {
         if value.is_empty() {
             self.conditions.clear();
             return Ok(());
@@ -241,7 +244,13 @@ impl<'a> Draft<'a> {
         let path = specifiers::expand(path, self.name, "")?;
         ensure!(path.starts_with('/'), "{path} is no absolute path");
         let path = self.place.path(&path);
-        self.conditions.push(Condition { text: value.to_owned(), path, present: !absent, triggering });
+        self.conditions.push(Condition {
+            text: value.to_owned(),
+            path,
+            filled,
+            present: !absent,
+            triggering,
+        });
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, Result};
@@ -12,7 +13,12 @@ use super::plan::{Condition, Plan};
 impl Plan {
     /// The condition that keeps the unit from being started, as it is written.
     pub fn unmet(&self) -> Option<&str> {
-        let holds = |condition: &&Condition| condition.path.exists() == condition.present;
+        let is_filled = |path: &Path| fs::read_dir(path).is_ok_and(|mut names| names.next().is_some());
+        let is_so = |condition: &Condition| match condition.filled {
+            true => is_filled(&condition.path),
+            false => condition.path.exists(),
+        };
+        let holds = |condition: &&Condition| is_so(condition) == condition.present;
         let (triggers, musts): (Vec<_>, Vec<_>) =
             self.conditions.iter().partition(|condition| condition.triggering);
         let must = musts.into_iter().find(|condition| !holds(condition));

@@ -149,6 +149,9 @@ fn conditions_all_hold_but_of_those_with_a_bar_one_is_enough() {
         ("ConditionPathExists=|/gone\nConditionPathExists=|!/there\n", Some("|/gone")),
         ("ConditionPathExists=|!/gone\nConditionPathExists=!/there\n", Some("!/there")),
         ("ConditionPathExists=/gone\nConditionPathExists=\n", None),
+        ("ConditionDirectoryNotEmpty=/\nConditionDirectoryNotEmpty=!/there\n", None),
+        ("ConditionDirectoryNotEmpty=/there\n", Some("/there")),
+        ("ConditionDirectoryNotEmpty=/gone\n", Some("/gone")),
     ] {
         let text = format!("[Unit]\n{conditions}[Service]\nExecStart=/a\n");
         let root = root(&[("usr/lib/systemd/system/a.service", &text), ("there", "")]);
