@@ -11,6 +11,7 @@ mod payload;
 mod rows;
 mod sandbox;
 mod variants;
+mod writer;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ enum What {
     Vpd(VpdArguments),
     /// A firmware image from upload to Ready, beside tar and openssl
     Images(images::Arguments),
+    /// What administering vital product data costs: bytes, system calls, parsers, memory
+    Writer(writer::Arguments),
     /// Processor time and exposure of a one-shot's sandbox, directive by directive, in a machine
     Sandbox(sandbox::Arguments),
 }
@@ -48,6 +51,7 @@ impl Arguments {
         match &self.what {
             What::Vpd(_) => Part::BenchVpd,
             What::Images(_) => Part::BenchImages,
+            What::Writer(_) => Part::BenchWriter,
             What::Sandbox(_) => Part::Machines,
         }
     }
@@ -73,6 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             rows::vpd(&workspace, arguments.upstream.as_deref().zip(arguments.image.as_deref()))
         }
         What::Images(arguments) => images::run(&workspace, arguments),
+        What::Writer(arguments) => writer::run(&workspace, arguments),
         What::Sandbox(arguments) => sandbox::run(&workspace, arguments),
     }
 }

@@ -2,6 +2,7 @@
 //! known of them, and what goes wrong.
 
 mod acts;
+mod administration;
 mod firmware;
 mod machine;
 mod signing_key;
@@ -79,6 +80,7 @@ fn play(stage: &mut Stage<'_>, workspace: &Workspace, arguments: &Arguments) -> 
     }
     acts::import(stage, workspace, arguments.upstream.as_deref())?;
     firmware::play(stage)?;
+    administration::play(stage, workspace)?;
     if arguments.stay {
         output::line("Everything keeps running. Press Enter to end.");
         let mut key = [0];

@@ -5,6 +5,7 @@
 //! accounts for what could not run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
+mod administered;
 mod allowance;
 mod bench;
 mod build;

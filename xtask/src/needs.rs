@@ -60,6 +60,7 @@ mod tests {
         for (line, modules) in [
             ("bench vpd", &["bench.rs", "build.rs"][..]),
             ("bench images", &["bench/images.rs", "build.rs"]),
+            ("bench writer", &["bench/writer.rs", "build.rs"]),
             ("bench sandbox", &["vm.rs", "build.rs"]),
             ("ci", &["ci.rs", "introspect.rs", "size.rs", "build.rs", "fuzz.rs"]),
             ("demo", &["demo.rs", "build.rs", "vm.rs"]),

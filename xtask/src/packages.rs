@@ -88,6 +88,8 @@ pub enum Part {
     BenchVpd,
     /// The bench of firmware images.
     BenchImages,
+    /// The bench of what administers vital product data.
+    BenchWriter,
 }
 
 impl Part {
@@ -102,6 +104,7 @@ impl Part {
             Self::Machines => &MACHINES,
             Self::BenchVpd => &[DBUS, VALGRIND, STRACE, GCC, LIBSYSTEMD],
             Self::BenchImages => &[DBUS, OPENSSL, XZ],
+            Self::BenchWriter => &[DBUS, STRACE],
         }
     }
 

@@ -85,11 +85,16 @@ impl<'a> Stage<'a> {
 
     /// Starts a service that stays as its installed unit says, and waits until it is ready.
     pub fn start(&mut self, name: &str) -> Result<()> {
+        self.start_by(name, |command| command)
+    }
+
+    /// The same with another command in the place of the unit's, which has to become that in the end.
+    pub fn start_by(&mut self, name: &str, by: impl FnOnce(Command) -> Command) -> Result<()> {
         let plan = self.plan(&format!("{name}.service"))?;
         if let Some(condition) = plan.unmet() {
             bail!("{} is not to be started, by its condition {condition}", plan.name);
         }
-        let mut command = self.processes(&plan)?.pop().context("a plan has a program")?;
+        let mut command = by(self.processes(&plan)?.pop().context("a plan has a program")?);
         let daemon = match plan.kind {
             Kind::Notifying => {
                 let limit = plan.start_limit.unwrap_or(START);
@@ -100,6 +105,17 @@ impl<'a> Stage<'a> {
         };
         self.services.push((name.to_owned(), daemon));
         Ok(())
+    }
+
+    /// Takes a service out of the machine's care.
+    pub fn take(&mut self, name: &str) -> Option<Daemon> {
+        let place = self.services.iter().position(|(running, _)| running == name)?;
+        Some(self.services.remove(place).1)
+    }
+
+    /// The command of a one-shot as its installed unit says, whatever its conditions.
+    pub fn command(&self, unit: &str) -> Result<Command> {
+        self.processes(&self.plan(unit)?)?.pop().context("a plan has a program")
     }
 
     /// Runs a one-shot as its installed unit says, to its end. The name is the unit's.
