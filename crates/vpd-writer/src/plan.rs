@@ -80,7 +80,7 @@ pub fn write(
 
 /// What puts the EEPROM right that a caller names.
 ///
-/// Errors: as [`write`].
+/// Errors: as [`write()`].
 pub fn mend(known: &Known, named: &str, what: Mend, deadline: Duration) -> Planned {
     let eeprom = writable(known, named)?;
     let needs = needs(&eeprom, true, deadline);

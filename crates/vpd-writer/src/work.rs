@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`journals`] | the journals on disk |
 //! | [`chips`] | the chips of a journal, locked |
-//! | [`write`] | keywords get other values |
+//! | [`mod@write`] | keywords get other values |
 //! | [`mend`] | puts records and backups right |
 //! | [`backup`] | what is kept a second time |
 //! | [`recovery`] | finishes or takes back what was interrupted |

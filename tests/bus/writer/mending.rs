@@ -54,7 +54,10 @@ fn ruin(path: &Path) -> anyhow::Result<()> {
     Ok(std::fs::write(path, image)?)
 }
 
-fn verify(bed: &Bed, name: &str) -> anyhow::Result<(Vec<(Copy, Outcome)>, Vec<Difference>)> {
+/// Copies with their outcomes, and in what they differ.
+type Verified = (Vec<(Copy, Outcome)>, Vec<Difference>);
+
+fn verify(bed: &Bed, name: &str) -> anyhow::Result<Verified> {
     let reply = own(bed, "Verify", &format!("file:{name}"))?;
     let (copies, differences): (Vec<CopyState>, Vec<Difference>) = reply.body().deserialize()?;
     Ok((copies.into_iter().map(|copy| (copy.copy, copy.outcome)).collect(), differences))

@@ -306,7 +306,9 @@ pub fn compare<'a>(
 ) -> Vec<Row<'a>> {
     let row = |kept: &'a BackedUp| {
         let (ours, theirs) = (ours(kept), theirs(kept));
-        let is_default = |value: &[u8]| value == kept.default || !plain_text::is_programmed(value);
+        // One byte is a flag, of which each value may be meant.
+        let is_default =
+            |value: &[u8]| value == kept.default || (value.len() > 1 && !plain_text::is_programmed(value));
         let action = match (&ours, &theirs) {
             (Some(ours), Some(theirs)) if ours == theirs && is_default(ours) => Action::BothDefault,
             (Some(ours), Some(theirs)) if ours == theirs => Action::Nothing,
@@ -316,6 +318,8 @@ pub fn compare<'a>(
                 (true, false) => Action::ToSource,
                 (false, false) => Action::Conflict,
             },
+            // What was never set is no backup of anything.
+            (Some(ours), None) if is_default(ours) => Action::BothDefault,
             (Some(_), None) => Action::ToBackup,
             (None, _) => Action::Unknown,
         };
@@ -388,6 +392,7 @@ mod tests {
             ("    ", "\0\0\0\0", Action::BothDefault),
             ("1234", "    ", Action::ToBackup),
             ("1234", "", Action::ToBackup),
+            ("    ", "", Action::BothDefault),
             ("    ", "1234", Action::ToSource),
             ("\u{0}\u{0}\u{0}\u{0}", "1234", Action::ToSource),
             ("1234", "5678", Action::Conflict),

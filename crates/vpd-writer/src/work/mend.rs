@@ -83,6 +83,7 @@ fn repair<D: Disk + Clone>(
     }
     let source = if image.is_some() { Some(Copy::Golden) } else { source };
     let mut edits = Vec::new();
+    let repaired = wanted.clone();
     for record in wanted {
         let copy = copies.find(record, source).ok_or_else(|| {
             let from = source.map(|source| format!(" in the {source} copy")).unwrap_or_default();
@@ -93,6 +94,14 @@ fn repair<D: Disk + Clone>(
     let mut outcome = write(job, Which::All { goes_on: true }, edits, stores)?;
     if outcome.left_out.is_some() && job.chips.len() < 2 {
         outcome.left_out = None;
+    }
+    // One that the service keeps itself has followed already.
+    let keeps = |partner: &&Partner| partner.other.is_some() && !partner.is_backup;
+    if job.partner.as_ref().is_some_and(|partner| keeps(&partner)) {
+        let followed = settle_records(job, stores, Wish::Backup, Some(&repaired))?.outcome;
+        outcome.written.changed += followed.written.changed;
+        outcome.writes += followed.writes;
+        outcome.frus.extend(followed.frus);
     }
     Ok(outcome)
 }
@@ -252,6 +261,16 @@ pub fn settle_backup<D: Disk + Clone>(
     stores: &Stores<D>,
     wish: Wish,
 ) -> Result<Settled, Refusal> {
+    settle_records(job, stores, wish, None)
+}
+
+/// The same, of all records or of some.
+fn settle_records<D: Disk + Clone>(
+    job: &MendJob,
+    stores: &Stores<D>,
+    wish: Wish,
+    only: Option<&BTreeSet<RecordName>>,
+) -> Result<Settled, Refusal> {
     let none = || Cause::InvalidArgument.because(format!("nothing of {} is kept a second time", job.key));
     let partner = job.partner.as_ref().ok_or_else(none)?;
     let (source, destination) = sides(job, partner);
@@ -277,6 +296,8 @@ pub fn settle_backup<D: Disk + Clone>(
             None => kept.value(keyword.record, keyword.keyword).map(<[u8]>::to_vec),
         },
     );
+    let rows: Vec<Row<'_>> =
+        rows.into_iter().filter(|row| only.is_none_or(|only| only.contains(&row.kept.record))).collect();
     let mut settled = Settled::default();
     note(&rows, wish, &mut settled);
     let to_backup = chosen(&rows, wish, Action::ToBackup);
@@ -300,6 +321,7 @@ pub fn settle_backup<D: Disk + Clone>(
             settled.outcome.frus.extend(second.frus);
         }
         Some(_) => {}
+        None if to_backup.is_empty() => {}
         None => {
             let mut kept = kept;
             kept.take(&ours, to_backup.iter().chain(&to_source).map(|row| row.kept));

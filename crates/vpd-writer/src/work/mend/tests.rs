@@ -145,6 +145,28 @@ fn without_a_good_copy_nothing_is_repaired() {
 }
 
 #[test]
+fn what_keeps_a_repaired_record_a_second_time_follows() {
+    let bed = Bed::new();
+    let image = with_serial("GOLDEN000001");
+    let what = Mend::Repair { records: vec![VINI], source: None, image: Some(image) };
+    perform(&bed.job(what, Some(bed.partner(true))), &bed.stores).unwrap();
+    for name in ["primary", "redundant", "other"] {
+        assert_eq!(serial(&bed.bytes(name)).unwrap(), b"GOLDEN000001", "{name}");
+    }
+}
+
+#[test]
+fn a_planar_that_was_never_set_is_no_backup() {
+    let bed = Bed::new();
+    for name in ["primary", "redundant"] {
+        bed.put(name, &with_serial("            "));
+    }
+    let job = bed.job(Mend::Settle, Some(bed.partner(false)));
+    perform(&job, &bed.stores).unwrap();
+    assert!(!bed.stores.backups.has(&key()), "what the inventory has kept may still be taken over");
+}
+
+#[test]
 fn the_backup_repairs_a_record_that_no_chip_has() {
     let bed = Bed::new();
     perform(&bed.job(Mend::Backup, Some(bed.partner(false))), &bed.stores).unwrap();
