@@ -20,6 +20,9 @@ pub enum Judgement {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtherPart {
+    /// Every byte that was looked at is 0xff. So is what is read of an SPI EEPROM that does not answer.
+    #[error("every byte reads as 0xff, as of a blank EEPROM or, on SPI, of one that does not answer")]
+    Empty,
     /// What does not change is different.
     #[error("what was not to be changed is different")]
     Rest,
@@ -64,6 +67,33 @@ enum Holds {
 ///
 /// Errors: the device's.
 pub fn judge<R: ReadAt>(
+    chip: &ChipChange,
+    direction: Direction,
+    seen: &mut Seen<R>,
+) -> Result<Judgement, R::Error> {
+    let judgement = judge_bytes(chip, direction, seen)?;
+    if let Judgement::Other(why) = &judgement
+        && *why != OtherPart::Smaller
+        && is_empty(chip, seen)?
+    {
+        return Ok(Judgement::Other(OtherPart::Empty));
+    }
+    Ok(judgement)
+}
+
+/// Whether all that the journal knows of the chip reads as 0xff.
+fn is_empty<R: ReadAt>(chip: &ChipChange, seen: &mut Seen<R>) -> Result<bool, R::Error> {
+    let size = seen.size();
+    for range in chip.rest.ranges.iter().cloned().chain(chip.pages.iter().map(PageChange::range)) {
+        let range = range.start.min(size)..range.end.min(size);
+        if seen.fetch(range)?.iter().any(|byte| *byte != 0xff) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn judge_bytes<R: ReadAt>(
     chip: &ChipChange,
     direction: Direction,
     seen: &mut Seen<R>,

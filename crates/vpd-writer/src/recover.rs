@@ -3,7 +3,7 @@
 
 use crate::work::backup::Backups;
 use crate::work::journals::Journals;
-use crate::work::recovery::{Recovered, recover_one};
+use crate::work::recovery::{Recovered, When, recover_one};
 use anyhow::Context as _;
 use durable_state::RealDisk;
 use fru_publication::EepromKey;
@@ -52,8 +52,7 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
         None => journals.keys().with_context(unreadable).context(Exit::Internal)?,
     };
     for key in keys {
-        // Whether the chassis has power is not known yet, as there is no bus: such EEPROMs are left to the daemon.
-        log(&key, &recover_one(&key, &journals, &backups, false));
+        log(&key, &recover_one(&key, &journals, &backups, When::Boot));
     }
     Ok(Exit::Done)
 }

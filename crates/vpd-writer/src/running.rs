@@ -191,7 +191,8 @@ fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
         }
         Job::Recover(job) => {
             let others = stores.journals.others(&job.key);
-            let recovered = recovery::recover_one(&job.key, &stores.journals, &stores.backups, job.is_off);
+            let when = recovery::When::Serving { is_off: job.is_off };
+            let recovered = recovery::recover_one(&job.key, &stores.journals, &stores.backups, when);
             recover::log(&job.key, &recovered);
             Ok(Performed { others, ..done(Done::Recovered(recovered)) })
         }

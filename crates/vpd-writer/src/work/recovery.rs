@@ -7,9 +7,10 @@ use device_io::{EepromError, ExclusiveEeprom};
 use durable_state::Disk;
 use fru_publication::EepromKey;
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vpd_transaction::{ChipEnd, Direction, Journal, recover};
+use vpd_transaction::{ChipEnd, Direction, Fault, FaultKind, Journal, OtherPart, recover};
 
 /// What became of an EEPROM's journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,19 @@ pub enum Recovered {
     Unusable(String),
 }
 
+/// When a write is recovered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before anything reads EEPROMs. Whether the chassis has power is not known yet, as there is no bus: what can be written
+    /// only without is left to the service. The chips have just got their power: one that is empty is blank.
+    Boot,
+    /// While the service runs. A chip that reads as empty may have fallen silent, and is waited for until the next boot.
+    Serving {
+        /// The chassis has no power.
+        is_off: bool,
+    },
+}
+
 impl Recovered {
     /// Whether the EEPROM's content may be another than it was when it was read last.
     pub fn has_settled(&self) -> bool {
@@ -42,13 +56,12 @@ impl Recovered {
 
 /// Recovers one EEPROM. The chips are locked before the journal is looked for: another program may have recovered meanwhile.
 ///
-/// `is_off` tells whether the chassis has no power; a journal of an EEPROM that can be reached only then is left alone
-/// otherwise.
+/// A journal of an EEPROM that can be reached only while the chassis has no power is left alone otherwise.
 pub fn recover_one<D: Disk + Clone>(
     key: &EepromKey,
     journals: &Journals<D>,
     backups: &Backups<D>,
-    is_off: bool,
+    when: When,
 ) -> Recovered {
     let key = &journals.owner(key);
     let journal = match journals.load(key) {
@@ -56,7 +69,7 @@ pub fn recover_one<D: Disk + Clone>(
         Ok(Some(journal)) => journal,
         Err(error) => return unusable(key, journals, &error),
     };
-    if journal.power_off_only && !is_off {
+    if journal.power_off_only && when != (When::Serving { is_off: true }) {
         return Recovered::Pending("the EEPROM can be written only while the chassis is off".to_owned());
     }
     let paths: Vec<PathBuf> = journal.chips.iter().map(|chip| PathBuf::from(&chip.path)).collect();
@@ -74,7 +87,10 @@ pub fn recover_one<D: Disk + Clone>(
         return Recovered::Pending("another write has begun".to_owned());
     }
     let mut chips = Chips { eeproms, journals, key, writes: 0 };
-    let ends = recover(&mut journal, &mut chips);
+    let mut ends = recover(&mut journal, &mut chips);
+    if when != When::Boot {
+        ends.iter_mut().enumerate().for_each(|(chip, end)| wait_if_empty(chip, end));
+    }
     if let Err(error) = follow(key, &journal, &ends, &mut chips, backups) {
         return Recovered::Pending(format!("the backup cannot follow: {error}"));
     }
@@ -91,6 +107,14 @@ pub fn recover_one<D: Disk + Clone>(
     settled.unwrap_or_else(|error| Recovered::Pending(format!("its journal cannot be changed: {error}")))
 }
 
+/// A chip that reads as empty counts as silent.
+fn wait_if_empty(chip: usize, end: &mut ChipEnd<io::Error>) {
+    if let ChipEnd::Other(why @ OtherPart::Empty) = end {
+        let kind = FaultKind::Silent(io::Error::other(why.to_string()));
+        *end = ChipEnd::Failed(Fault { chip, offset: 0, kind });
+    }
+}
+
 /// What is kept a second time of the EEPROM takes over what was written to it, whatever became of other chips.
 fn follow<D: Disk + Clone, E>(
     key: &EepromKey,
@@ -98,7 +122,7 @@ fn follow<D: Disk + Clone, E>(
     ends: &[ChipEnd<E>],
     chips: &mut Chips<'_, D>,
     backups: &Backups<D>,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let places = journal.chips.iter().zip(ends).zip(&mut chips.eeproms);
     for ((change, end), eeprom) in places {
         if change.key == key.as_str()
@@ -118,7 +142,7 @@ fn divide<D: Disk + Clone, E>(
     journal: &Journal,
     ends: &[ChipEnd<E>],
     why: String,
-) -> std::io::Result<Recovered> {
+) -> io::Result<Recovered> {
     let part = |fru: &str| {
         let chips = journal.chips.iter().zip(ends);
         let left = chips.filter(|(chip, end)| chip.fru == fru && end.is_pending());
@@ -133,7 +157,7 @@ fn divide<D: Disk + Clone, E>(
     let others: BTreeSet<&str> = journal.chips.iter().map(|chip| chip.fru.as_str()).collect();
     // Its own last, as it has all that is left of the others.
     for fru in others.into_iter().filter(|fru| *fru != key.as_str()) {
-        journals.keep_part(&EepromKey::parse(fru).map_err(std::io::Error::other)?, &part(fru))?;
+        journals.keep_part(&EepromKey::parse(fru).map_err(io::Error::other)?, &part(fru))?;
     }
     let other_part = journal.chips.iter().zip(ends).find_map(|(chip, end)| match end {
         ChipEnd::Other(why) => Some(format!("{}: {why}", chip.key)),

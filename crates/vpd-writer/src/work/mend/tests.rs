@@ -2,7 +2,7 @@ use super::*;
 use crate::job::PartnerEeprom;
 use crate::work::backup::Backups;
 use crate::work::journals::Journals;
-use crate::work::recovery::{Recovered, recover_one};
+use crate::work::recovery::{Recovered, When, recover_one};
 use durable_state::RealDisk;
 use std::fs;
 use std::sync::{Arc, LazyLock};
@@ -323,7 +323,7 @@ fn eeprom_and_backup_agree_after_a_cut_write_and_its_recovery() {
         },
         |folder, cut, was_answered| {
             let (journals, backups) = (Journals::at(folder, RealDisk), Backups::at(folder, RealDisk));
-            let recovered = recover_one(&key(), &journals, &backups, true);
+            let recovered = recover_one(&key(), &journals, &backups, When::Serving { is_off: true });
             assert!(matches!(recovered, Recovered::Settled(_) | Recovered::Nothing), "{cut:?} {recovered:?}");
             let value = serial(&fs::read(folder.join("primary")).unwrap()).unwrap();
             assert_eq!(serial(&fs::read(folder.join("redundant")).unwrap()).unwrap(), value, "{cut:?}");

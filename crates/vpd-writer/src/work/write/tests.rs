@@ -1,5 +1,5 @@
 use super::*;
-use crate::work::recovery::{Recovered, recover_one};
+use crate::work::recovery::{Recovered, When, recover_one};
 use durable_state::RealDisk;
 use std::fs;
 use std::sync::Arc;
@@ -193,6 +193,47 @@ fn refusals_have_the_causes_of_the_table_and_change_nothing() {
     assert_eq!(bed.write(&bed.job(NEW)), Err(Cause::ReadFailure));
 }
 
+const ON: When = When::Serving { is_off: false };
+const OFF: When = When::Serving { is_off: true };
+
+#[test]
+fn a_chip_that_reads_as_empty_is_waited_for_until_it_has_got_its_power_anew() {
+    for ends_with_boot in [false, true] {
+        let bed = Bed::new();
+        // Of small pages: one that is all 0xff alone may be a cut's work.
+        let fragment = Arc::new(Fragment::parse("page-size = 32\n[[object]]\npath = \"/x\"\n").unwrap());
+        let job = WriteJob { fragment, ..bed.job(NEW) };
+        let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
+        let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
+        let group = Group { place, which: Which::Only(0), edits };
+        let locked = Locked::open(&group, Instant::now()).unwrap();
+        let Planned { plans, eeproms, .. } = locked.plan(&group).unwrap();
+        drop(eeproms);
+        let journal = Journal {
+            key: key().to_string(),
+            power_off_only: false,
+            direction: Direction::Forward,
+            chips: plans.into_iter().map(|plan| plan.change).collect(),
+        };
+        bed.journals.save(&key(), &journal).unwrap();
+        let chip = &bed.chips()[0];
+        let before = fs::read(chip).unwrap();
+        fs::write(chip, vec![0xff; before.len()]).unwrap();
+        let silent = recover_one(&key(), &bed.journals, &bed.backups, ON);
+        assert!(matches!(silent, Recovered::Pending(_)), "{silent:?}");
+        if ends_with_boot {
+            let blank = recover_one(&key(), &bed.journals, &bed.backups, When::Boot);
+            assert!(matches!(blank, Recovered::Rejected { .. }), "{blank:?}");
+            assert!(fs::read(chip).unwrap().iter().all(|byte| *byte == 0xff));
+        } else {
+            fs::write(chip, before).unwrap();
+            let back = recover_one(&key(), &bed.journals, &bed.backups, ON);
+            assert!(matches!(back, Recovered::Settled(_)), "{back:?}");
+            assert!(holds(&fs::read(chip).unwrap(), NEW));
+        }
+    }
+}
+
 #[test]
 fn a_pending_write_refuses_the_next_one_until_it_is_recovered() {
     let bed = Bed::new();
@@ -213,21 +254,21 @@ fn a_pending_write_refuses_the_next_one_until_it_is_recovered() {
     bed.journals.save(&key(), &journal).unwrap();
     assert_eq!(bed.write(&bed.job(b"ZWJW00000008")), Err(Cause::Unavailable));
     assert!(
-        matches!(recover_one(&key(), &bed.journals, &bed.backups, false), Recovered::Pending(_)),
+        matches!(recover_one(&key(), &bed.journals, &bed.backups, ON), Recovered::Pending(_)),
         "the chassis is on"
     );
     // The redundant chip is away: the other one is whole, and can be read.
     let (here, away) = (&bed.chips()[1], bed.folder.path().join("away"));
     fs::rename(here, &away).unwrap();
-    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::CopyPending(_)));
+    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::CopyPending(_)));
     assert!(holds(&fs::read(&bed.chips()[0]).unwrap(), NEW));
     assert!(!bed.folder.path().join("journals/8-0050.journal").exists(), "no unit waits");
     assert_eq!(bed.journals.keys().unwrap(), [key()]);
     assert_eq!(bed.write(&bed.job(b"ZWJW00000008")), Err(Cause::Unavailable));
     fs::rename(&away, here).unwrap();
-    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::Settled(_)));
+    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::Settled(_)));
     assert!(bed.bytes().iter().all(|bytes| holds(bytes, NEW)));
-    assert_eq!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::Nothing);
+    assert_eq!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::Nothing);
     bed.write(&bed.job(b"ZWJW00000008")).unwrap();
 }
 
@@ -283,17 +324,17 @@ fn a_fru_that_was_taken_out_keeps_no_other_one_from_being_read() {
         for chip in &gone {
             fs::rename(chip, away(chip)).unwrap();
         }
-        let recovered = recover_one(&key(), &bed.journals, &bed.backups, true);
+        let recovered = recover_one(&key(), &bed.journals, &bed.backups, OFF);
         assert_eq!(matches!(recovered, Recovered::Settled(_)), is_backup_gone, "{recovered:?}");
         assert!(here.iter().all(|chip| holds(&fs::read(chip).unwrap(), NEW)));
         assert!(!bed.journals.has(&here_key) && bed.journals.holds_up(&gone_key));
         assert_eq!(bed.journals.keys().unwrap(), [gone_key.clone()]);
-        let again = recover_one(&gone_key, &bed.journals, &bed.backups, true);
+        let again = recover_one(&gone_key, &bed.journals, &bed.backups, OFF);
         assert!(matches!(again, Recovered::Pending(_)), "{again:?}");
         for chip in &gone {
             fs::rename(away(chip), chip).unwrap();
         }
-        let again = recover_one(&gone_key, &bed.journals, &bed.backups, true);
+        let again = recover_one(&gone_key, &bed.journals, &bed.backups, OFF);
         assert!(matches!(again, Recovered::Settled(_)), "{again:?}");
         assert!(gone.iter().all(|chip| holds(&fs::read(chip).unwrap(), NEW)));
         assert_eq!(bed.journals.keys().unwrap(), []);
@@ -309,11 +350,11 @@ fn another_part_is_read_though_its_redundant_chip_is_silent() {
     fs::write(&primary, &other).unwrap();
     let away = redundant.with_extension("away");
     fs::rename(&redundant, &away).unwrap();
-    let recovered = recover_one(&key(), &bed.journals, &bed.backups, true);
+    let recovered = recover_one(&key(), &bed.journals, &bed.backups, OFF);
     assert!(matches!(recovered, Recovered::Rejected { kept: Some(_), .. }), "{recovered:?}");
     assert!(!bed.journals.holds_up(&key()) && bed.journals.has(&key()));
     fs::rename(&away, &redundant).unwrap();
-    let recovered = recover_one(&key(), &bed.journals, &bed.backups, true);
+    let recovered = recover_one(&key(), &bed.journals, &bed.backups, OFF);
     assert!(matches!(recovered, Recovered::Settled(_)), "{recovered:?}");
     assert_eq!((fs::read(&primary).unwrap(), bed.journals.has(&key())), (other, false));
 }
@@ -329,11 +370,11 @@ fn a_backup_follows_though_the_redundant_chip_is_silent_and_keeps_what_was_not_w
     bed.backups.save(&key(), &kept).unwrap();
     interrupt(&bed, None);
     fs::remove_file(&bed.chips()[1]).unwrap();
-    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::CopyPending(_)));
+    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::CopyPending(_)));
     let kept = bed.backups.load(&key()).unwrap();
     assert_eq!(kept.value(RecordName::VINI, sn), Some(&NEW[..]));
     assert_eq!(kept.value(RecordName::VINI, pn), Some(&b"differs"[..]));
-    let again = recover_one(&key(), &bed.journals, &bed.backups, true);
+    let again = recover_one(&key(), &bed.journals, &bed.backups, OFF);
     assert!(matches!(again, Recovered::Pending(_)), "the parser has run since: {again:?}");
 }
 
@@ -355,7 +396,7 @@ fn another_part_is_left_alone_and_its_journal_is_kept_aside() {
     bed.journals.save(&key(), &journal).unwrap();
     let other = vpd_builder::build(&CARD.replace("YVIV", "QQQQ")).unwrap();
     fs::write(&bed.chips()[0], &other).unwrap();
-    let Recovered::Rejected { kept: Some(kept), .. } = recover_one(&key(), &bed.journals, &bed.backups, true)
+    let Recovered::Rejected { kept: Some(kept), .. } = recover_one(&key(), &bed.journals, &bed.backups, OFF)
     else {
         panic!()
     };
@@ -426,7 +467,7 @@ fn what_is_said_not_to_be_written_is_not_recovered_later() {
     let backups = Backups::at(bed.folder.path(), disk);
     let refused = perform(&bed.job(NEW), &journals, &backups).unwrap_err();
     assert_eq!(refused.cause, Cause::JournalUnwritable);
-    assert_eq!(recover_one(&key(), &bed.journals, &bed.backups, true), Recovered::Nothing);
+    assert_eq!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::Nothing);
     assert_eq!(bed.bytes(), before);
 }
 
