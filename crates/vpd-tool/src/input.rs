@@ -79,7 +79,7 @@ pub(crate) fn value_of_file(path: &Path) -> Result<Vec<u8>, Failure> {
     value(line).map_err(|complaint| Failure::say(Exit::Usage, format!("{}: {complaint}", path.display())))
 }
 
-/// A value in the form that [`value`] reads: text if every byte can be printed, else digits. Text that would be read as digits
+/// A value in the form that [`value()`] reads: text if every byte can be printed, else digits. Text that would be read as digits
 /// is written as digits.
 pub(crate) fn written(bytes: &[u8]) -> String {
     match value::text(bytes) {
