@@ -95,6 +95,12 @@ impl<T> Queue<T> {
         all.saturating_sub(self.unasked.len())
     }
 
+    /// Whether something is under way at an EEPROM, or waits to change it.
+    pub fn is_to_change(&self, key: &EepromKey) -> bool {
+        let waits = |waiting: &Waiting<T>| waiting.needs.first_reading && waiting.needs.key == *key;
+        self.waiting.iter().any(waits) || self.running.values().any(|(running, _)| running == key)
+    }
+
     /// Whether no job is under way, and no caller waits for an answer.
     pub fn is_idle(&self) -> bool {
         self.running.is_empty() && self.callers() == 0

@@ -18,11 +18,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zbus::{Connection, Message};
 
 /// Longest wait for the inventory to show what was written; it is answered then all the same.
 const SHOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Longest wait with that for writes to the same EEPROM that wait for their turn: one run of its parser then shows all of them.
+const SHARED_LIMIT: Duration = Duration::from_secs(2);
 
 /// A job that waits for its turn.
 #[derive(Debug)]
@@ -68,6 +72,8 @@ pub struct Released {
     pub interrupted: Vec<EepromKey>,
     /// For the event log: the EEPROM, and why its redundant one was left as it is.
     pub left_out: Option<(EepromKey, String)>,
+    /// The parser is to run again for the EEPROM; it does when this is dropped.
+    pub reading: Option<(EepromKey, oneshot::Sender<()>)>,
     /// The EEPROM and its redundant one say the same again.
     pub scrubbed: Option<EepromKey>,
     /// For the event log: how an EEPROM and its backup stand to each other.
@@ -112,8 +118,12 @@ pub async fn run(
     });
     let key = job.key().clone();
     let others = performed.as_ref().map(|performed| performed.others.clone()).unwrap_or_default();
+    let is_changed =
+        matches!(&performed, Ok(Performed { done: Done::Written(written), .. }) if written.changed > 0);
+    let (held, goes_on) = oneshot::channel();
     let released = Released {
         ticket,
+        reading: is_changed.then(|| (key.clone(), held)),
         entry: noted(&job, caller, &performed).await,
         interrupted: interrupted(&job, &performed, &others, &stores),
         left_out: performed.as_ref().ok().and_then(|performed| left_out(&key, performed)),
@@ -126,6 +136,8 @@ pub async fn run(
     };
     // The owner has ended if it takes nothing.
     let _ = tell.send(Heard::Released(Box::new(released)));
+    // The owner lets go of it by dropping its end.
+    let _ = tokio::time::timeout(SHARED_LIMIT, goes_on).await;
     let outcome = match performed {
         Ok(performed) => {
             // Of one that is pending, the parser is not run.

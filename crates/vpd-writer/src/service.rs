@@ -30,6 +30,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use zbus::message::{Flags, Type as MessageType};
 use zbus::{Connection, Message, MessageStream};
@@ -78,6 +79,8 @@ pub struct Service {
     pub stores: SharedStores,
     pub interrupted: Interrupted,
     pub faults: Faults,
+    /// EEPROMs whose parsers are to run again, each with what holds that back while more is to be written to it.
+    pub readings: Vec<(EepromKey, oneshot::Sender<()>)>,
     pub events: EventLog,
     /// Whether the chassis has no power, as far as is known.
     pub is_off: Option<bool>,
@@ -117,6 +120,8 @@ impl Service {
         }
         loop {
             self.begin().await?;
+            let queue = &self.queue;
+            self.readings.retain(|(key, _)| queue.is_to_change(key));
             if self.ends_at.is_some_and(|at| self.queue.is_idle() || at <= Instant::now()) {
                 break;
             }
@@ -271,7 +276,8 @@ impl Service {
     }
 
     fn released(&mut self, released: Released) {
-        let Released { ticket, entry, interrupted, left_out, scrubbed, backup } = released;
+        let Released { ticket, entry, interrupted, reading, left_out, scrubbed, backup } = released;
+        self.readings.extend(reading);
         self.queue.released(ticket);
         let entry_key = entry.as_ref().and_then(|entry| EepromKey::parse(&entry.fru).ok());
         entry.into_iter().for_each(|entry| self.history.add(entry));

@@ -83,6 +83,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         stores: Arc::new(stores),
         interrupted,
         faults: Faults::default(),
+        readings: Vec::new(),
         events,
         is_off: None,
         retry_at: None,

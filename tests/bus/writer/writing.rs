@@ -168,6 +168,6 @@ fn writes_to_one_eeprom_are_done_in_their_order_and_share_what_follows() -> anyh
     assert_eq!(chip(&bed, "card", "SN")?, "YVIV00000319");
     assert_eq!(inventory(&bed, "card", "SN")?.as_deref(), Some("YVIV00000319"));
     let runs = bed.process_1.started().len();
-    assert!((1..20).contains(&runs), "{runs} runs of the parser for 20 writes");
+    assert!((1..=2).contains(&runs), "{runs} runs of the parser for 20 writes");
     Ok(())
 }
