@@ -10,10 +10,12 @@ use crate::service::Heard;
 use crate::work::mend::{self, Settled};
 use crate::work::{Stores, recovery, write};
 use crate::{reading, recover};
+use dbus_api::call::CallError;
 use dbus_api::vpd::collection;
 use dbus_api::vpd::writer::Copies;
 use fru_publication::EepromKey;
-use service_runtime::clock;
+use peer::{BackOff, persist};
+use service_runtime::{clock, tasks};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -275,19 +277,39 @@ async fn are_shown(connection: &Connection, keys: Vec<EepromKey>) -> bool {
     all
 }
 
+/// Has the parser of one FRU run again. What takes too long goes on: the FRU must not stay as it was.
 async fn is_shown(connection: Connection, key: EepromKey) -> bool {
-    let reading = collection::reread(&connection, key.as_str());
-    match tokio::time::timeout(SHOWN_LIMIT, reading).await {
-        Ok(Ok(outcome)) => {
+    let (tell, told) = oneshot::channel();
+    let read = key.clone();
+    tasks::spawn(async move {
+        let is_shown = read_again(&connection, &read).await;
+        // Its caller was answered already.
+        let _ = tell.send(is_shown);
+    });
+    match tokio::time::timeout(SHOWN_LIMIT, told).await {
+        Ok(is_shown) => is_shown.unwrap_or_default(),
+        Err(_) => {
+            let limit = SHOWN_LIMIT.as_secs();
+            log::warn!("written, and not read again within {limit} s fru={key}");
+            false
+        }
+    }
+}
+
+/// Whether an EEPROM was read again. A collection service that has ended is waited for: it may come again and know nothing of
+/// this.
+async fn read_again(connection: &Connection, key: &EepromKey) -> bool {
+    let attempt = async || match collection::reread(connection, key.as_str()).await {
+        Err(error @ CallError::Absent { .. }) => Err(anyhow::Error::new(error).context("not read again")),
+        answer => Ok(answer),
+    };
+    match persist(BackOff::new(Duration::from_secs(1), Duration::from_secs(60)), attempt).await {
+        Ok(outcome) => {
             log::info!("written and read again fru={key} outcome={outcome}");
             true
         }
-        Ok(Err(error)) => {
+        Err(error) => {
             log::warn!("written, and not shown by the inventory yet: {error} fru={key}");
-            false
-        }
-        Err(_) => {
-            log::warn!("written, and not read again within {} s fru={key}", SHOWN_LIMIT.as_secs());
             false
         }
     }

@@ -27,10 +27,10 @@ column -t "$RESULTS/security" 2> /dev/null || cat "$RESULTS/security"
 awk '$2 > 2.0 { print "too exposed: " $0; bad = 1 } END { exit bad }' "$RESULTS/security"
 
 say "what runs is what the unit runner plans"
-for unit in inventory-manager.service vpd-collection.service; do
+for unit in inventory-manager.service vpd-collection.service vpd-writer.service; do
     same_daemon $unit
 done
-for unit in vpd-select.service 'ipz-vpd-parser@10\x2d0050.service' 'keyword-vpd-parser@10\x2d0052.service'; do
+for unit in vpd-select.service vpd-recover.service 'ipz-vpd-parser@10\x2d0050.service' 'keyword-vpd-parser@10\x2d0052.service'; do
     same_one_shot "$unit"
 done
 expect "" "$(systemctl --failed --no-legend --plain)" "failed units"
