@@ -1,7 +1,7 @@
 //! Keywords are written, and what follows.
 
 use super::administration::{call, chip, inventory, own, value};
-use super::bed::{Client, error_of};
+use super::bed::{Client, error_of, locked};
 use super::{INVALID_ARGUMENT, NOT_ALLOWED, NOT_FOUND, UNAVAILABLE};
 use crate::collection::bed::{Bed, object};
 use house_tests::fixture;
@@ -31,6 +31,28 @@ fn what_was_written_is_in_chip_and_inventory_when_the_call_returns() -> anyhow::
     call(&bed, "UpdateKeyword", &(&*full, value("PN", b"99VV999")))?;
     assert_eq!(inventory(&bed, "card", "PN")?.as_deref(), Some("99VV999"));
     assert!(!std::fs::exists(bed.machine.folder().join("vpd-writer.state/journals/file:card.journal"))?);
+    Ok(())
+}
+
+#[test]
+fn what_was_written_is_shown_though_the_collection_ends_meanwhile() -> anyhow::Result<()> {
+    let Some(mut bed) = collected()? else { return Ok(()) };
+    let _writer = bed.machine.start("vpd-writer")?;
+    let connection = bed.machine.run(async |connection| Ok(connection))?;
+    let mut client = Client::new(connection);
+    let held = locked(&bed.image("card"))?;
+    let write = ("file:card", value("SN", b"YVIV00000999"));
+    let call = bed.machine.run(async |_| client.begin("UpdateKeyword", &write).await)?;
+    // It was taken, as calls are in their order.
+    bed.machine.run(async |connection| {
+        let hardware = ("GetHardwarePath", ObjectPath::try_from(object("card"))?);
+        Client::new(connection).call(hardware.0, &hardware.1).await.map(drop)
+    })?;
+    bed.stop()?;
+    drop(held);
+    bed.collect()?;
+    bed.machine.run(async |_| client.reply(call).await.map(drop))?;
+    assert_eq!(inventory(&bed, "card", "SN")?.as_deref(), Some("YVIV00000999"));
     Ok(())
 }
 
