@@ -34,7 +34,7 @@ impl Announcer {
     /// Says what is not as it was.
     pub fn update(&mut self, statuses: &[FruStatus]) {
         for change in self.said.changes(statuses) {
-            // Nobody listens at the service's end.
+            // The receiver is gone when the service ends.
             let _ = self.changes.send(change);
         }
     }

@@ -41,7 +41,7 @@ pub struct Limits {
     pub attempts: u32,
     /// Before the second run; doubled for each further one.
     pub back_off: Duration,
-    /// For what somebody wants read again and waits for.
+    /// For what callers of `Reread` wait for.
     pub reread: Duration,
 }
 

@@ -80,7 +80,7 @@ impl Performer {
                 Effect::Prime(wanted, power) => performer.prime(&wanted, power).await,
                 Effect::Look(_) | Effect::LookAgain | Effect::Answer(..) | Effect::Ready => return,
             };
-            // Nobody listens at the service's end.
+            // The receiver is gone when the service ends.
             let _ = performer.events.send(event);
         });
     }

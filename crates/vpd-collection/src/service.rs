@@ -72,7 +72,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     let settled = events.clone();
     std::thread::spawn(move || {
         devices::wait_until_settled(limits.settle);
-        // Nobody listens at the service's end.
+        // The receiver is gone when the service ends.
         let _ = settled.send(Event::Settled);
     });
     listen_to_others(&connection, &frus, &events);

@@ -31,7 +31,7 @@ pub(crate) fn take(
             Err(error @ EepromError::InUse { .. }) => {
                 return Err(error).context("nothing is done at the slot").context(Exit::PeerUnavailable);
             }
-            // What cannot be opened nobody is writing.
+            // What cannot be opened is not being written.
             Err(error) => log::info!("not locked: {:#}", anyhow::Error::new(error)),
         }
     }

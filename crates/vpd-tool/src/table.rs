@@ -24,7 +24,7 @@ impl<const N: usize> Table<N> {
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: [String; N]) {
-        // A cell is a part of one line, whoever wrote it.
+        // A cell is a part of one line; its text may come from an EEPROM.
         self.rows.push(cells.map(|cell| one_line(&cell).into_owned()));
     }
 

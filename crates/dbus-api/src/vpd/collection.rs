@@ -139,7 +139,7 @@ words! {
         Absent = "absent",
         /// Nothing: the host runs, and its part cannot be replaced meanwhile.
         HostRunning = "host-running",
-        /// Nothing: it cannot be read while the chassis has power, and that it has none nobody says.
+        /// Nothing: it cannot be read while the chassis has power, and no service says that it is off.
         ChassisOn = "chassis-on",
     }
 }
@@ -324,7 +324,7 @@ pub async fn remove(connection: &Connection, keys: &[String]) -> Result<Vec<(Str
 }
 
 /// Asks the collection service to read an EEPROM again and publish it, without any step of its slot, and waits for the
-/// outcome. Whoever has it locked must unlock it first.
+/// outcome. A caller that holds the EEPROM's lock must unlock it first.
 ///
 /// Errors: as [`report`]; refused with `Common.Error.InvalidArgument` for a key that the system does not have, `Unavailable`
 /// when it cannot be read or its reading is not in the inventory, `Timeout`, `TooManyResources`.

@@ -128,7 +128,7 @@ pub struct Difference {
     pub theirs: Vec<u8>,
 }
 
-/// A write that was asked for, whatever came of it. Values are not told: what is secret must not be found in a log.
+/// A write that was asked for, made or refused. Values are not told: what is secret must not be found in a log.
 ///
 /// Shape: `(xsssa(sts)ts)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]

@@ -63,7 +63,7 @@ impl Collection {
                     Follows::Leaving
                 }
             }
-            // It was taken out, and nobody has seen its device go.
+            // It was taken out, and no event told that its device went.
             _ if self.out.contains(key) => Follows::Reading,
             (_, Phase::Unsettled | Phase::Kept) => Follows::UnderWay,
             (_, Phase::Absent | Phase::Leaving(_) | Phase::Vanishing(_)) => {

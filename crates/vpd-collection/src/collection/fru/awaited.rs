@@ -60,7 +60,7 @@ impl Fru {
     pub fn take_reread(&mut self) -> Option<Result<Reread, String>> {
         let result = match &self.awaited {
             Awaited::Over(result) => result.clone(),
-            // Nobody waits for it any longer, though it may still be dealt with.
+            // The collection no longer waits for it, though it may still be dealt with.
             Awaited::Run(_) if self.is_overdue => Err(self.reason.clone()),
             _ => return None,
         };

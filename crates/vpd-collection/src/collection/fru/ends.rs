@@ -110,10 +110,10 @@ impl Fru {
         }
     }
 
-    /// Waits until its writer is done, however long that takes; when it has taken long, nobody else waits for it.
+    /// Waits until its writer is done, however long that takes; when it has taken long, the collection no longer waits for it.
     fn wait_for_writer(&mut self, why: &str, limits: &Limits, now: Now) {
         self.busy = self.busy.saturating_add(1);
-        // What somebody asked for meanwhile, the run that follows is.
+        // The run that follows is the one that `Reread` asked for meanwhile.
         (self.is_busy, self.is_wanted_again) = (false, false);
         self.is_overdue |= self.busy >= limits.attempts;
         self.reason = format!("{why}; to be tried again");
@@ -143,7 +143,7 @@ impl Fru {
             self.fail(reason, now);
         } else {
             self.reason = format!("{reason}; to be tried again");
-            // A start could join a run that began before somebody asked.
+            // A start could join a run that began before `Reread` was called.
             let verb = if self.is_awaited() { Verb::Restart } else { verb };
             self.phase = Phase::Waiting(now.elapsed + back_off(limits, self.tries_used()), verb);
         }

@@ -8,7 +8,7 @@ fn is_busy(play: &mut Play, verb: Verb) {
     play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
     play.event(Event::Report(Report { inventory: InventoryAnswer::Nothing, ..report("busy", 1) }));
     play.job_ends("/job/1", "failed");
-    // Of one that nobody waits for, the report is the last word.
+    // Of one that the collection no longer waits for, the report is the last word.
     if play.status().state != "overdue" {
         let ticket = play.inspects();
         play.event(Event::Inspected(ticket, Ok(unit_state("failed", "run", "exit-code", 75))));
