@@ -14,7 +14,7 @@ pub const INTERFACE: &str = "io.vivianite.Vpd.Writer1";
 /// the answer's those of [`answer`].
 pub const WRITE: &str = "Write";
 /// `Repair(s path, as records, s source) → a{sv}`: replaces damaged records (all, when none is named) and their code as a whole, from a
-/// [`Copy`], or from the first that has them when the source is empty.
+/// [`Copy`](enum@Copy), or from the first that has them when the source is empty.
 pub const REPAIR: &str = "Repair";
 /// `Scrub(s path) → a{sv}`: writes back what the code had to correct, and makes the redundant EEPROM say the same.
 pub const SCRUB: &str = "Scrub";
