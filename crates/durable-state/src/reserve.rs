@@ -56,6 +56,21 @@ impl Reserve {
         }
     }
 
+    /// Wants so many bytes, if it wanted less; [`Self::take`] takes them.
+    pub fn grow(&mut self, wanted: u64) {
+        self.wanted = self.wanted.max(wanted);
+    }
+
+    /// Wants no more than so many bytes, and gives back what it holds beyond. Errors: as the kernel says.
+    pub fn shrink(&mut self, wanted: u64, disk: &impl Disk) -> io::Result<()> {
+        self.wanted = self.wanted.min(wanted);
+        if self.held > self.wanted {
+            disk.perform(&Step::Reserve { path: self.path.clone(), length: self.wanted })?;
+            self.held = self.wanted;
+        }
+        Ok(())
+    }
+
     /// Gives all of it back. Errors: as the kernel says.
     pub fn give_back(&mut self, disk: &impl Disk) -> io::Result<()> {
         if self.held > 0 {

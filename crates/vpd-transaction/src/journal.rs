@@ -11,6 +11,8 @@ pub struct Journal {
     pub key: String,
     /// The chips can be reached only while the chassis has no power.
     pub power_off_only: bool,
+    /// What is kept a second time of the chips follows the change. It does not where one chip alone was to be written.
+    pub backup_follows: bool,
     /// Where the change is going.
     pub direction: Direction,
     /// The chips, in the order in which they are written: copies first, so that one good copy always exists.

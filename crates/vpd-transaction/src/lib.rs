@@ -30,6 +30,7 @@
 mod carry_out;
 mod journal;
 mod judge;
+mod layout;
 mod pages;
 mod plan;
 mod recover;
@@ -40,6 +41,7 @@ mod text;
 pub use carry_out::{Failure, Fault, FaultKind, Machine, Step, carry_out, carry_out_without};
 pub use journal::{Check, ChipChange, Direction, Journal, PageChange, VpdWindow};
 pub use judge::{Judgement, OtherPart, judge};
+pub use layout::{layout_of, read_with};
 pub use pages::{DEFAULT_PAGE, PAGE_SIZES, plan_pages};
 pub use plan::{ChipPlace, ChipPlan, Edit, PlanError, plan_chip};
 pub use recover::{ChipEnd, recover};

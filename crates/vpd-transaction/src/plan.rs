@@ -1,8 +1,9 @@
+use crate::layout::{Overlaid, layout_among, read_image};
 use crate::{Check, ChipChange, Rest, Seen, VpdWindow, plan_pages};
 use vpd_format::ipz::{self, TocEntry};
 use vpd_format::{
-    Change, Content, Ecc, Format, KeywordName, Part, Policy, ReadAt, ReadError, ReadOptions, RecordName, Vpd,
-    VpdError, Wanted, Window, WindowError, keyword,
+    Change, Content, Ecc, Format, KeywordName, Part, Policy, ReadAt, ReadOptions, RecordName, Vpd, VpdError,
+    Wanted, Window, keyword,
 };
 
 /// A chip, and what is known of it before it is read.
@@ -51,6 +52,14 @@ pub enum Edit {
     Scrub {
         /// Its name.
         record: RecordName,
+    },
+    /// Header and table of contents of IPZ, where the chip's own cannot be read; a chip with its own keeps that. From
+    /// [`layout_of`](crate::layout_of). The records are found by it.
+    Layout {
+        /// The two areas.
+        data: Vec<vpd_format::Write>,
+        /// Their code.
+        code: Vec<vpd_format::Write>,
     },
 }
 
@@ -111,13 +120,22 @@ pub fn plan_chip<R: ReadAt>(
     edits: &[Edit],
 ) -> Result<ChipPlan, PlanError<R::Error>> {
     let mut seen = Seen::new(device);
-    let vpd = read(&mut seen, place, edits)?;
+    let (vpd, layout) = match (read(&mut seen, place, edits, None), layout_among(edits)) {
+        (Err(PlanError::Image(_)), Some(layout)) => {
+            (read(&mut seen, place, edits, Some(layout))?, Some(layout))
+        }
+        (read, _) => (read?, None),
+    };
     let offset = place.window.offset;
-    let planned = match &vpd.content {
+    let mut planned = match &vpd.content {
         Content::Ipz(image) => plan_ipz(&seen, offset, image, edits),
         Content::Keyword(_) => plan_keywords(&seen, offset, edits),
         Content::Memory(_) => Err(PlanError::Memory),
     }?;
+    if let Some((data, code)) = layout {
+        planned.data.extend_from_slice(data);
+        planned.code.extend_from_slice(code);
+    }
     let pages = plan_pages(&mut seen, offset, place.page_size, &planned.data, &planned.code);
     let pages = pages.map_err(PlanError::Device)?;
     let rest = Rest::of(&mut seen, &pages).map_err(PlanError::Device)?;
@@ -140,12 +158,14 @@ fn read<R: ReadAt>(
     seen: &mut Seen<R>,
     place: &ChipPlace,
     edits: &[Edit],
+    layout: Option<(&[vpd_format::Write], &[vpd_format::Write])>,
 ) -> Result<Vpd, PlanError<R::Error>> {
     let mut wanted = vec![RecordName::VINI];
     for edit in edits {
         match edit {
             Edit::Keyword { record, .. } => wanted.extend(*record),
             Edit::Record { record, .. } | Edit::Scrub { record } => wanted.push(*record),
+            Edit::Layout { .. } => {}
         }
     }
     let options = ReadOptions {
@@ -155,18 +175,9 @@ fn read<R: ReadAt>(
         wanted: Wanted::Records(&wanted),
         ..ReadOptions::default()
     };
-    let mut window = Window::new(seen, place.window.offset, place.window.size);
-    vpd_format::read(&mut window, &options).map_err(|error| match error {
-        ReadError::Device { source: WindowError::Device(error), .. } => PlanError::Device(error),
-        // The reader never leaves its window.
-        ReadError::Device { offset, length, .. } => PlanError::Image(VpdError::TooShort {
-            what: "the window",
-            expected: offset.saturating_add(length as u64),
-            found: place.window.size.unwrap_or_default(),
-        }),
-        ReadError::Format(error) => PlanError::Image(error),
-        _ => PlanError::Memory,
-    })
+    let window = Window::new(seen, place.window.offset, place.window.size);
+    let (data, code) = layout.unwrap_or_default();
+    read_image(&mut Overlaid { inner: window, writes: [data, code] }, &options, place.window)
 }
 
 /// Writes, and by what the result is known.
@@ -231,6 +242,7 @@ fn names<E>(edits: &[Edit]) -> Result<Vec<RecordName>, PlanError<E>> {
             Edit::Keyword { record: Some(record), .. }
             | Edit::Record { record, .. }
             | Edit::Scrub { record } => names.push(*record),
+            Edit::Layout { .. } => {}
         }
     }
     // The table of contents is none of its own records, but must be told from records that are not there.
@@ -305,7 +317,7 @@ fn plan_keywords<R: ReadAt>(
                 changes.push(Change { keyword: *keyword, value, pad: *pad });
                 expectations.push(expected.as_deref());
             }
-            Edit::Keyword { .. } | Edit::Record { .. } | Edit::Scrub { .. } => {
+            Edit::Keyword { .. } | Edit::Record { .. } | Edit::Scrub { .. } | Edit::Layout { .. } => {
                 return Err(PlanError::Addressing { is_ipz: false });
             }
         }

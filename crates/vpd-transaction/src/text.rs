@@ -28,13 +28,14 @@ pub struct JournalError {
 impl Journal {
     /// Writes the text, lines without their ends.
     ///
-    /// Shape: `key`, `power-off-only`, `direction`; for each chip `chip KEY`, `fru KEY`, `path PATH`, `window OFFSET SIZE|rest`, `page-size`,
+    /// Shape: `key`, `power-off-only`, `backup`, `direction`; for each chip `chip KEY`, `fru KEY`, `path PATH`, `window OFFSET SIZE|rest`, `page-size`,
     /// then `record` with the 14 bytes of each entry or `keyword LENGTH`, `beside DIGEST RANGE…`, `page OFFSET OLD NEW` in the
     /// order of writing, and `failed PLACE`.
     pub fn to_text(&self) -> Vec<String> {
         let mut lines = vec![
             format!("key {}", self.key),
             format!("power-off-only {}", if self.power_off_only { "yes" } else { "no" }),
+            format!("backup {}", if self.backup_follows { "follows" } else { "stays" }),
             format!("direction {}", if self.direction == Direction::Forward { "forward" } else { "back" }),
         ];
         for chip in &self.chips {
@@ -78,6 +79,11 @@ impl Journal {
                         "no" => Some(false),
                         _ => None,
                     }
+                })?,
+                backup_follows: reader.take("backup", "backup is follows or stays", |text| match text {
+                    "follows" => Some(true),
+                    "stays" => Some(false),
+                    _ => None,
                 })?,
                 direction: reader.take("direction", "direction is forward or back", |text| match text {
                     "forward" => Some(Direction::Forward),
@@ -301,6 +307,7 @@ mod tests {
         Journal {
             key: "8-0050".to_owned(),
             power_off_only: true,
+            backup_follows: true,
             direction: Direction::Back,
             chips: vec![chip, other],
         }
@@ -314,7 +321,7 @@ mod tests {
     fn a_journal_goes_both_ways() {
         let lines = journal().to_text();
         assert_eq!(parse(&lines), Ok(journal()));
-        assert_eq!(lines[9].len(), "beside ".len() + 64 + " 0-16 20-24".len());
+        assert_eq!(lines[10].len(), "beside ".len() + 64 + " 0-16 20-24".len());
     }
 
     #[test]
@@ -334,23 +341,24 @@ mod tests {
         for (at, line) in [
             (0, "key "),
             (1, "power-off-only maybe"),
-            (2, "direction up"),
-            (3, "chip "),
-            (4, "fru "),
-            (5, "path eeprom"),
-            (6, "window 1"),
-            (6, "window -1 rest"),
-            (7, "page-size 12"),
-            (7, "page-size 0"),
-            (7, "page-size 8192"),
-            (8, "record 0011"),
-            (9, "beside 00"),
-            (10, "page 16 0000000000000000 ffffff"),
-            (10, "page 17 0000000000000000 ffffffffffffffff"),
-            (10, "page 16 000000000000000000 ffffffffffffffffff"),
-            (10, "page 16 000000 FFFFFF"),
-            (11, "page 16 0000000000000000 ffffffffffffffff"),
-            (12, "failed 2"),
+            (2, "backup maybe"),
+            (3, "direction up"),
+            (4, "chip "),
+            (5, "fru "),
+            (6, "path eeprom"),
+            (7, "window 1"),
+            (7, "window -1 rest"),
+            (8, "page-size 12"),
+            (8, "page-size 0"),
+            (8, "page-size 8192"),
+            (9, "record 0011"),
+            (10, "beside 00"),
+            (11, "page 16 0000000000000000 ffffff"),
+            (11, "page 17 0000000000000000 ffffffffffffffff"),
+            (11, "page 16 000000000000000000 ffffffffffffffffff"),
+            (11, "page 16 000000 FFFFFF"),
+            (12, "page 16 0000000000000000 ffffffffffffffff"),
+            (13, "failed 2"),
         ] {
             let mut changed = lines.clone();
             assert!(changed[at].starts_with(line.split(' ').next().unwrap()), "{line}");
@@ -358,7 +366,7 @@ mod tests {
             let line = parse(&changed).unwrap_err().line;
             assert!(line.abs_diff(at + 1) <= 1, "{}: line {line}", changed[at]);
         }
-        assert_eq!(parse(&lines[..3]), Err(JournalError { line: 4, what: "there is no chip" }));
+        assert_eq!(parse(&lines[..4]), Err(JournalError { line: 5, what: "there is no chip" }));
         assert!(parse(&[]).is_err());
     }
 }

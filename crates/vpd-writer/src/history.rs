@@ -3,18 +3,24 @@
 use crate::caller::Caller;
 use crate::job::{Job, KeywordChange, Mend};
 use dbus_api::vpd::writer::{PastKeyword, PastWrite};
-use durable_state::{Disk, Document, LoadError, load, save, save_unflushed};
+use durable_state::{Disk, Document, LoadError, load, remove_unflushed, save, save_unflushed};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So many writes are kept.
 const KEPT: usize = 128;
 /// Keywords of one write that are named.
 const NAMED: usize = 8;
-/// The file's name.
+/// The durable file's name.
 const FILE: &str = "history";
+/// That of what was written since.
+const RECENT: &str = "history-recent";
+/// So many of the last a loss of power may lose, but for one: flushing each would wear the flash as much as the write itself.
+const UNFLUSHED: usize = 16;
 
 /// One write, as it is kept. Values are not: what is secret must not be found in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +66,26 @@ impl Document for File {
     const LONGEST: u64 = 1024 * 1024;
 }
 
-/// The last writes, with the disk that they are kept on.
+/// The last writes, as clients are told of them.
+#[derive(Debug, Default)]
+pub struct History {
+    write: VecDeque<Entry>,
+}
+
+/// The last writes on disk. Each is there at once, so that a kill loses none; a loss of power may lose the last [`UNFLUSHED`]
+/// and no others, since those are in a file of their own.
 #[derive(Debug)]
-pub struct History<D> {
+pub struct Past<D> {
     disk: D,
-    path: Option<PathBuf>,
-    file: File,
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    write: VecDeque<Entry>,
+    /// How many of the last are not in the durable file.
+    recent: usize,
 }
 
 impl Entry {
@@ -121,21 +141,13 @@ impl From<Entry> for PastWrite {
     }
 }
 
-impl<D: Disk> History<D> {
-    /// Reads what is kept in a folder; what cannot be believed is said and set aside. Without a folder nothing is kept.
-    pub fn load(disk: D, folder: Option<PathBuf>) -> Self {
-        let path = folder.map(|folder| folder.join(FILE));
-        let file = path.as_deref().and_then(|path| {
-            load(&disk, path).unwrap_or_else(|error: LoadError| {
-                log::warn!("earlier writes are not known: {error}");
-                None
-            })
-        });
-        Self { disk, path, file: file.unwrap_or_default() }
+impl History {
+    /// What was kept before.
+    pub fn of(write: VecDeque<Entry>) -> Self {
+        Self { write }
     }
 
-    /// Adds a write. It is not flushed, as a write of VPD has enough of that: [`Self::flush`] does it at the end, and a loss of power
-    /// may cost the last entries.
+    /// Adds a write, and logs it.
     pub fn add(&mut self, entry: Entry) {
         log::info!(
             "{} {} fru={} {} outcome={}",
@@ -145,40 +157,87 @@ impl<D: Disk> History<D> {
             entry.caller,
             entry.outcome
         );
-        self.file.write.push_back(entry);
-        while self.file.write.len() > KEPT {
-            self.file.write.pop_front();
-        }
-        self.keep(false);
+        push(&mut self.write, entry);
     }
 
-    /// Makes durable what is kept.
-    pub fn flush(&self) {
-        if !self.file.write.is_empty() {
-            self.keep(true);
-        }
+    /// The writes, as they are told, the last one at the end.
+    pub fn told(&self) -> Vec<PastWrite> {
+        self.write.iter().cloned().map(PastWrite::from).collect()
     }
+}
 
-    fn keep(&self, flush: bool) {
-        let Some(path) = &self.path else { return };
-        let kept = if flush {
-            save(&self.disk, path, &self.file)
-        } else {
-            save_unflushed(&self.disk, path, &self.file)
+impl<D: Disk> Past<D> {
+    /// Reads what is kept in a folder; what cannot be believed is said and set aside.
+    pub fn load(disk: D, folder: &Path) -> Self {
+        let read = |name: &str| {
+            let file = load::<File>(&disk, &folder.join(name)).unwrap_or_else(|error: LoadError| {
+                log::warn!("earlier writes are not known: {error}");
+                None
+            });
+            file.unwrap_or_default().write
         };
+        let mut state = State { write: read(FILE), recent: 0 };
+        for entry in read(RECENT) {
+            // A kill may have left it in both.
+            if !state.write.contains(&entry) {
+                push(&mut state.write, entry);
+                state.recent += 1;
+            }
+        }
+        Self { disk, folder: folder.to_owned(), state: Mutex::new(state) }
+    }
+
+    /// The writes, the last one at the end.
+    pub fn entries(&self) -> VecDeque<Entry> {
+        self.state().write.clone()
+    }
+
+    /// Keeps one more. Waits for the disk.
+    pub fn keep(&self, entry: Entry) {
+        let mut state = self.state();
+        push(&mut state.write, entry);
+        state.recent += 1;
+        if state.recent >= UNFLUSHED {
+            self.make_durable(&mut state);
+            return;
+        }
+        let earlier = state.write.len().saturating_sub(state.recent);
+        let recent = File { write: state.write.iter().skip(earlier).cloned().collect() };
+        self.warn(save_unflushed(&self.disk, &self.folder.join(RECENT), &recent));
+    }
+
+    /// Makes durable what is kept. Waits for the disk.
+    pub fn flush(&self) {
+        let mut state = self.state();
+        if state.recent > 0 {
+            self.make_durable(&mut state);
+        }
+    }
+
+    fn make_durable(&self, state: &mut State) {
+        let file = File { write: state.write.clone() };
+        let kept = save(&self.disk, &self.folder.join(FILE), &file);
+        self.warn(kept.and_then(|()| {
+            state.recent = 0;
+            remove_unflushed(&self.disk, &self.folder.join(RECENT))
+        }));
+    }
+
+    fn warn(&self, kept: io::Result<()>) {
         if let Err(error) = kept {
             log::warn!("the history of writes is not kept: {error}");
         }
     }
 
-    /// The writes, the last one at the end.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.file.write.iter()
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The same, as they are told.
-    pub fn told(&self) -> Vec<PastWrite> {
-        self.entries().cloned().map(PastWrite::from).collect()
+fn push(write: &mut VecDeque<Entry>, entry: Entry) {
+    write.push_back(entry);
+    while write.len() > KEPT {
+        write.pop_front();
     }
 }
 
@@ -243,24 +302,50 @@ mod tests {
     #[test]
     fn the_last_writes_are_there_again_after_a_restart_and_no_more_than_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let load = || History::load(RealDisk, Some(folder.path().to_owned()));
-        let mut history = load();
-        for time in 0..KEPT as i64 + 10 {
-            history.add(entry(time, 1));
+        let load = || Past::load(RealDisk, folder.path());
+        let times = |past: &Past<RealDisk>| past.entries().iter().map(|entry| entry.time).collect::<Vec<_>>();
+        let past = load();
+        let all: Vec<_> = (0..KEPT as i64 + 10).collect();
+        for time in &all {
+            past.keep(entry(*time, 1));
+            assert_eq!(times(&load()), times(&past), "a kill loses nothing");
         }
-        history.flush();
-        let times: Vec<_> = load().entries().map(|entry| entry.time).collect();
-        assert_eq!(times, (10..KEPT as i64 + 10).collect::<Vec<_>>());
+        assert_eq!(times(&past), all[10..]);
+        past.flush();
+        assert!(!folder.path().join(RECENT).exists());
+        assert_eq!(times(&load()), all[10..]);
+        let mut history = History::of(load().entries());
+        history.add(entry(1000, 1));
+        let told: Vec<_> = history.told().iter().map(|write| write.time).collect();
+        assert_eq!(told, [&all[11..], &[1000]].concat());
+    }
+
+    #[test]
+    fn a_loss_of_power_loses_no_more_than_the_last_ones_and_a_kill_between_two_files_tells_none_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = || Past::load(RealDisk, folder.path());
+        let past = load();
+        for time in 0..40 {
+            past.keep(entry(time, 1));
+        }
+        let recent = std::fs::read(folder.path().join(RECENT)).unwrap();
+        past.flush();
+        std::fs::write(folder.path().join(RECENT), recent).unwrap();
+        assert_eq!(load().entries().len(), 40, "none is told twice");
+        let past = load();
+        past.keep(entry(40, 1));
+        // The name arrived, the bytes did not.
+        std::fs::write(folder.path().join(RECENT), "").unwrap();
+        assert_eq!(load().entries().len(), 40);
     }
 
     #[test]
     fn a_damaged_history_is_set_aside_and_a_new_one_begun() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), "checksum = \"0\"\nformat = 1\n").unwrap();
-        let mut history = History::load(RealDisk, Some(folder.path().to_owned()));
-        assert_eq!(history.entries().count(), 0);
-        history.add(entry(1, 1));
-        let again = History::load(RealDisk, Some(folder.path().to_owned()));
-        assert_eq!(again.entries().count(), 1);
+        let past = Past::load(RealDisk, folder.path());
+        assert_eq!(past.entries().len(), 0);
+        past.keep(entry(1, 1));
+        assert_eq!(Past::load(RealDisk, folder.path()).entries().len(), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! What is done to one EEPROM, after all that can be said about a call without reading the EEPROM.
 
+use crate::settings::Locked;
 use crate::work::recovery::Recovered;
 use dbus_api::vpd::manager::Parsed;
 use dbus_api::vpd::writer::{Copies, Copy, CopyState, Difference};
@@ -114,6 +115,24 @@ pub struct PartnerEeprom {
     pub chips: Vec<PathBuf>,
     /// How it is read.
     pub fragment: Arc<Fragment>,
+    /// It cannot be reached while the chassis has power.
+    pub power_off_only: bool,
+}
+
+impl Partner {
+    /// Whether the other EEPROM cannot be reached while the chassis has power.
+    pub fn is_power_off_only(&self) -> bool {
+        self.other.as_ref().is_some_and(|other| other.power_off_only)
+    }
+
+    /// What a keyword of the EEPROM at hand is called in the other one; `None` for one that is not kept a second time.
+    pub fn of(&self, record: RecordName, keyword: KeywordName) -> Option<(RecordName, KeywordName)> {
+        self.map.keywords.iter().find_map(|kept| {
+            let (here, there) = ((kept.record, kept.keyword), kept.place());
+            let (here, there) = if self.is_backup { (there, here) } else { (here, there) };
+            (here == (record, keyword)).then_some(there)
+        })
+    }
 }
 
 /// One keyword's new value.
@@ -144,6 +163,8 @@ pub struct MendJob {
     pub power_off_only: bool,
     /// Where its keywords are kept a second time.
     pub partner: Option<Partner>,
+    /// Keywords that no client may change.
+    pub locked: Locked,
     /// What is done.
     pub what: Mend,
 }

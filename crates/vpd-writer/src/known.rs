@@ -131,7 +131,8 @@ impl Known {
         let other = if is_backup { Some(&map.source) } else { map.destination.as_ref() };
         let other = other.map(|other| -> Result<PartnerEeprom, Refusal> {
             let (chips, _, fragment) = self.chips(other)?;
-            Ok(PartnerEeprom { key: other.clone(), chips, fragment: Arc::new(fragment) })
+            let power_off_only = self.index.find(other).is_some_and(|fru| fru.power_off_only);
+            Ok(PartnerEeprom { key: other.clone(), chips, fragment: Arc::new(fragment), power_off_only })
         });
         Ok(Some(Partner { map: Arc::new(map.clone()), is_backup, other: other.transpose()? }))
     }

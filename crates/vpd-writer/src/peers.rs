@@ -97,6 +97,11 @@ pub async fn compare_inventory(
     mut comparison: Comparison,
 ) -> Comparison {
     let copy = Copy::Inventory;
+    if comparison.says.is_empty() {
+        let reason = "the EEPROM says nothing that it could be compared with".to_owned();
+        comparison.copies.push(CopyState { copy, outcome: Outcome::Unreadable, reason });
+        return comparison;
+    }
     let (outcome, reason, shown) = match shown(connection, fragment, &comparison.says).await {
         Ok(Some(shown)) => (Outcome::Ok, String::new(), shown),
         Ok(None) => (Outcome::Absent, "the inventory shows no record of it".to_owned(), Values::new()),

@@ -1,6 +1,6 @@
 //! From what a caller asks for to what is done to an EEPROM.
 
-use crate::job::{Job, KeywordChange, Mend, MendJob, ReadJob, RecoverJob, Wanted, WriteJob};
+use crate::job::{Job, KeywordChange, Mend, MendJob, Partner, ReadJob, RecoverJob, Wanted, WriteJob};
 use crate::known::{Eeprom, Known};
 use crate::queue::Needs;
 use crate::refusal::{Cause, Refusal};
@@ -48,11 +48,17 @@ pub fn write(
     deadline: Duration,
 ) -> Planned {
     let eeprom = writable(known, named)?;
+    let partner = eeprom.partner.as_ref().filter(|_| !request.on_hardware_only);
+    let mut power_off_only = eeprom.power_off_only;
     for change in &request.changes {
-        if settings.locked.has(change.record, change.keyword) {
-            let record = change.record.map(|record| format!("{record}.")).unwrap_or_default();
-            let text = format!("{record}{} is locked by this machine's settings", change.keyword);
-            return Err(Cause::NotAllowed.because(text));
+        not_locked(settings, change.record, change.keyword)?;
+        // What is kept a second time is written in both places.
+        if let Some(partner) = partner
+            && let Some((record, keyword)) =
+                change.record.and_then(|record| partner.of(record, change.keyword))
+        {
+            not_locked(settings, Some(record), keyword)?;
+            power_off_only |= partner.is_power_off_only();
         }
         identifies(known, &eeprom, change)?;
     }
@@ -63,7 +69,7 @@ pub fn write(
         (Copies::Both, WhenRedundantFails::GoOn) => Copies::GoOn,
         (copies, _) => copies,
     };
-    let Eeprom { key, chips, fragment, power_off_only, partner, .. } = eeprom;
+    let Eeprom { key, chips, fragment, partner, .. } = eeprom;
     let job = WriteJob {
         key,
         chips,
@@ -81,11 +87,23 @@ pub fn write(
 /// What puts the EEPROM right that a caller names.
 ///
 /// Errors: as [`write()`].
-pub fn mend(known: &Known, named: &str, what: Mend, deadline: Duration) -> Planned {
+pub fn mend(known: &Known, settings: &Settings, named: &str, what: Mend, deadline: Duration) -> Planned {
     let eeprom = writable(known, named)?;
     let needs = needs(&eeprom, true, deadline);
-    let Eeprom { key, chips, fragment, power_off_only, partner, .. } = eeprom;
-    Ok((needs, Job::Mend(MendJob { key, chips, fragment, power_off_only, partner, what })))
+    let Eeprom { key, chips, fragment, mut power_off_only, partner, .. } = eeprom;
+    // A scrub writes nothing that is kept a second time.
+    power_off_only |= what != Mend::Scrub && partner.as_ref().is_some_and(Partner::is_power_off_only);
+    let locked = settings.locked.clone();
+    Ok((needs, Job::Mend(MendJob { key, chips, fragment, power_off_only, partner, locked, what })))
+}
+
+fn not_locked(settings: &Settings, record: Option<RecordName>, keyword: KeywordName) -> Result<(), Refusal> {
+    if settings.locked.has(record, keyword) {
+        let record = record.map(|record| format!("{record}.")).unwrap_or_default();
+        let text = format!("{record}{keyword} is locked by this machine's settings");
+        return Err(Cause::NotAllowed.because(text));
+    }
+    Ok(())
 }
 
 /// A job with what the queue has to know of it, or why there is none.
@@ -215,6 +233,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_in_another_eeprom_is_locked_by_either_name_and_reached_when_both_can_be() {
+        let (root, _) = known("");
+        let active = root.path().join("run/vivianite/vpd/active");
+        let index = "[[fru]]\nkey = \"8-0050\"\nparser = \"ipz-vpd-parser\"\n\
+                     [[fru]]\nkey = \"7-0050\"\nparser = \"ipz-vpd-parser\"\npower-off-only = true\n";
+        std::fs::write(active.join("index.toml"), index).unwrap();
+        std::fs::write(active.join("frus/7-0050.toml"), "[[object]]\npath = \"/other\"\n").unwrap();
+        let backups = "[[backup]]\nsource = \"8-0050\"\ndestination = \"7-0050\"\n[[backup.keywords]]\n\
+                       record = \"VSYS\"\nkeyword = \"SE\"\nbackup-record = \"VSBK\"\ndefault = [32]\n";
+        std::fs::write(active.join("backups.toml"), backups).unwrap();
+        let known = Known::load(root.path()).unwrap();
+        let planned = |named: &str, name: &str, locked: &[&str], on_hardware_only| {
+            let mut request = request(on_hardware_only);
+            let (record, keyword) = name.split_once('.').unwrap();
+            request.changes[0].record = Some(record.parse().unwrap());
+            request.changes[0].keyword = keyword.parse().unwrap();
+            let planned = write(&known, &settings(locked), named, request, Duration::ZERO);
+            planned.map(|(_, job)| job.is_power_off_only()).map_err(|refusal| refusal.cause)
+        };
+        for (named, name) in [("/card", "VSYS.SE"), ("/other", "VSBK.SE")] {
+            for locked in ["VSYS.SE", "VSBK.SE"] {
+                assert_eq!(planned(named, name, &[locked], false), Err(Cause::NotAllowed), "{name} {locked}");
+            }
+            assert_eq!(planned(named, name, &["VSYS.TM"], false), Ok(true), "{name}");
+        }
+        assert_eq!(planned("/card", "VSYS.SE", &["VSBK.SE"], true), Ok(false), "that chip alone");
+        assert_eq!(planned("/card", "VSYS.TM", &[], false), Ok(false), "it is not kept");
+        for (what, is_power_off_only) in [(Mend::Backup, true), (Mend::Scrub, false)] {
+            let (_, job) = mend(&known, &settings(&[]), "/card", what, Duration::ZERO).unwrap();
+            assert_eq!(job.is_power_off_only(), is_power_off_only);
+        }
+    }
+
+    #[test]
     fn a_reading_waits_for_no_other_and_is_of_the_chip_that_was_named() {
         let (_root, known) = known("");
         let (needs, job) = reading(&known, "9-0051", Reading::All, Duration::ZERO).unwrap();
@@ -227,7 +279,7 @@ mod tests {
         let (_root, known) = known("ecc = \"ignored\"\n");
         let refused = write(&known, &settings(&[]), "/card", request(false), Duration::ZERO).unwrap_err();
         assert_eq!(refused.cause, Cause::UnsupportedRequest);
-        let refused = mend(&known, "/card", Mend::Scrub, Duration::ZERO).unwrap_err();
+        let refused = mend(&known, &settings(&[]), "/card", Mend::Scrub, Duration::ZERO).unwrap_err();
         assert_eq!(refused.cause, Cause::UnsupportedRequest);
         assert!(reading(&known, "/card", Reading::All, Duration::ZERO).is_ok());
     }

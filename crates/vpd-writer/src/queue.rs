@@ -47,7 +47,7 @@ pub struct Queue<T> {
     next: u64,
     /// In the order of arrival.
     waiting: VecDeque<Waiting<T>>,
-    running: BTreeMap<Ticket, (EepromKey, BTreeSet<Wire>)>,
+    running: BTreeMap<Ticket, Needs>,
     /// Their EEPROMs and wires are free again, and they are not answered yet.
     settling: BTreeSet<Ticket>,
     /// No caller waits for these.
@@ -95,10 +95,15 @@ impl<T> Queue<T> {
         all.saturating_sub(self.unasked.len())
     }
 
-    /// Whether something is under way at an EEPROM, or waits to change it.
-    pub fn is_to_change(&self, key: &EepromKey) -> bool {
-        let waits = |waiting: &Waiting<T>| waiting.needs.first_reading && waiting.needs.key == *key;
-        self.waiting.iter().any(waits) || self.running.values().any(|(running, _)| running == key)
+    /// Whether something is under way at an EEPROM.
+    pub fn is_under_way(&self, key: &EepromKey) -> bool {
+        self.running.values().any(|running| running.key == *key)
+    }
+
+    /// Whether something is being changed, or will be as soon as its wires are free.
+    pub fn has_changes(&self, was_read: &dyn Fn(&EepromKey) -> bool) -> bool {
+        let may_begin = |waiting: &Waiting<T>| waiting.needs.first_reading && was_read(&waiting.needs.key);
+        self.waiting.iter().any(may_begin) || self.running.values().any(|running| running.first_reading)
     }
 
     /// Whether no job is under way, and no caller waits for an answer.
@@ -108,9 +113,9 @@ impl<T> Queue<T> {
 
     /// The next job that may begin, which is under way from now on; nothing while none may.
     pub fn next(&mut self, was_read: &dyn Fn(&EepromKey) -> bool) -> Option<(Ticket, T)> {
-        let mut taken: BTreeSet<&Wire> = self.running.values().flat_map(|(_, wires)| wires).collect();
+        let mut taken: BTreeSet<&Wire> = self.running.values().flat_map(|running| &running.wires).collect();
         let room = WIRES.saturating_sub(taken.len());
-        let mut busy: BTreeSet<&EepromKey> = self.running.values().map(|(key, _)| key).collect();
+        let mut busy: BTreeSet<&EepromKey> = self.running.values().map(|running| &running.key).collect();
         let mut found = None;
         for (index, waiting) in self.waiting.iter().enumerate() {
             let Needs { key, wires, first_reading, .. } = &waiting.needs;
@@ -134,7 +139,7 @@ impl<T> Queue<T> {
             taken.extend(wires);
         }
         let Waiting { ticket, needs, job } = self.waiting.remove(found?)?;
-        self.running.insert(ticket, (needs.key, needs.wires));
+        self.running.insert(ticket, needs);
         Some((ticket, job))
     }
 

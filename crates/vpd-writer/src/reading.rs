@@ -65,6 +65,19 @@ pub(crate) struct Fault {
     refusal: Refusal,
 }
 
+impl Fault {
+    /// Whether the chip was read, and what it holds is the fault.
+    pub(crate) fn is_of_content(&self) -> bool {
+        matches!(self.refusal.cause, Cause::EccCheckFailed | Cause::InvalidVpd)
+    }
+
+    /// What a chip holds cannot be read by a copy's layout either.
+    pub(crate) fn of_copy(path: &Path, error: &impl std::fmt::Display) -> Self {
+        let refusal = Cause::InvalidVpd.because(format!("{}: {error}", path.display()));
+        Self { outcome: Outcome::Unreadable, refusal }
+    }
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         fault.refusal

@@ -47,12 +47,16 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     let state: PathBuf = folders::state().unwrap_or_else(|| root.join(STATE));
     let (journals, backups) = (Journals::at(&state, RealDisk), Backups::at(&state, RealDisk));
     let unreadable = || format!("cannot read the journals in {}", state.display());
+    let is_boot = only.is_none();
     let keys = match only {
         Some(key) => vec![key],
         None => journals.keys().with_context(unreadable).context(Exit::Internal)?,
     };
     for key in keys {
         log(&key, &recover_one(&key, &journals, &backups, When::Boot));
+    }
+    if is_boot {
+        journals.tidy();
     }
     Ok(Exit::Done)
 }

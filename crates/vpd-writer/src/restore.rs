@@ -5,9 +5,10 @@
 use crate::job::{Mend, MendJob};
 use crate::known::{Eeprom, Known};
 use crate::recover::STATE;
+use crate::settings::Locked;
 use crate::work::Stores;
 use crate::work::backup::Kept;
-use crate::work::mend::{Settled, Wish, settle_backup};
+use crate::work::mend::{self, Settled};
 use anyhow::Context as _;
 use dbus_api::inventory::records;
 use durable_state::RealDisk;
@@ -55,7 +56,8 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     }
     let known = Known::load(&root)?;
     let state: PathBuf = folders::state().unwrap_or_else(|| root.join(STATE));
-    let stores = Stores::at(&state, RealDisk);
+    // What is written here is read by its parser afterwards.
+    let stores = Stores::at(&state, None, RealDisk);
     stores.open().with_context(|| format!("cannot use {}", state.display()))?;
     for key in known.backed_up() {
         if let Err(refusal) = settle(&known, &key, &stores) {
@@ -72,10 +74,11 @@ fn settle(known: &Known, key: &EepromKey, stores: &Stores) -> Result<(), crate::
         let object = fragment.object.first().map(|object| object.path.as_str()).unwrap_or_default();
         adopt(&key, object, &partner.map, stores);
     }
-    let job = MendJob { key, chips, fragment, power_off_only, partner, what: Mend::Settle };
-    let settled = settle_backup(&job, stores, Wish::Table)?;
+    let locked = Locked::default();
+    let job = MendJob { key, chips, fragment, power_off_only, partner, locked, what: Mend::Settle };
+    let (settled, done) = mend::perform(&job, stores);
     log(&job.key, &settled);
-    Ok(())
+    done
 }
 
 /// The first start takes over what openpower-vpd-parser has kept: it is in the inventory's own files, and shown until a parser

@@ -27,7 +27,8 @@ use zbus::{Connection, Message};
 /// Longest wait for the inventory to show what was written; it is answered then all the same.
 const SHOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Longest wait with that for writes to the same EEPROM that wait for their turn: one run of its parser then shows all of them.
+/// Longest wait with that for writes that wait for their turn: one run of a parser then shows all that was written to its EEPROM,
+/// and none takes wires and processor from what is written.
 const SHARED_LIMIT: Duration = Duration::from_secs(2);
 
 /// A job that waits for its turn.
@@ -74,8 +75,8 @@ pub struct Released {
     pub interrupted: Vec<EepromKey>,
     /// For the event log: the EEPROM, and why its redundant one was left as it is.
     pub left_out: Option<(EepromKey, String)>,
-    /// The parser is to run again for the EEPROM; it does when this is dropped.
-    pub reading: Option<(EepromKey, oneshot::Sender<()>)>,
+    /// The parser is to run again; it does when this is dropped.
+    pub reading: Option<oneshot::Sender<()>>,
     /// The EEPROM and its redundant one say the same again.
     pub scrubbed: Option<EepromKey>,
     /// For the event log: how an EEPROM and its backup stand to each other.
@@ -125,11 +126,11 @@ pub async fn run(
     let (held, goes_on) = oneshot::channel();
     let released = Released {
         ticket,
-        reading: is_changed.then(|| (key.clone(), held)),
-        entry: noted(&job, caller, &performed).await,
+        reading: is_changed.then_some(held),
+        entry: noted(&job, caller, &performed, &stores).await,
         interrupted: interrupted(&job, &performed, &others, &stores),
         left_out: performed.as_ref().ok().and_then(|performed| left_out(&key, performed)),
-        scrubbed: (is_scrub(&job) && performed.is_ok()).then(|| key.clone()),
+        scrubbed: (is_scrub(&job) && performed.as_ref().is_ok_and(Performed::is_whole)).then(|| key.clone()),
         backup: performed
             .as_ref()
             .ok()
@@ -144,7 +145,8 @@ pub async fn run(
         Ok(performed) => {
             // Of one that is pending, the parser is not run.
             let others = others.into_iter().filter(|other| !stores.journals.holds_up(other)).collect();
-            Ok(follow_up(&connection, &job, others, performed.done).await)
+            let finished = follow_up(&connection, &job, others, performed.done, &stores).await;
+            performed.failed.map_or(Ok(finished), Err)
         }
         Err(refusal) => Err(refusal),
     };
@@ -162,6 +164,14 @@ struct Performed {
     backup: Option<Settled>,
     /// FRUs besides the job's own whose content may be another now.
     others: Vec<EepromKey>,
+    /// Why not all that was asked for was done, where some of it was.
+    failed: Option<Refusal>,
+}
+
+impl Performed {
+    fn is_whole(&self) -> bool {
+        self.failed.is_none()
+    }
 }
 
 /// EEPROMs with a journal of their own that a job has left: it may have written all, and not been able to let it go.
@@ -191,32 +201,51 @@ fn left_out(key: &EepromKey, performed: &Performed) -> Option<(EepromKey, String
 }
 
 fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
-    let done = |done| Performed { done, left_out: None, backup: None, others: Vec::new() };
+    let done = |done| Performed { done, left_out: None, backup: None, others: Vec::new(), failed: None };
     let whole = job;
     match job {
         Job::Read(job) => reading::perform(job, &stores.backups).map(done),
         Job::Write(job) => {
-            let outcome = write::perform(job, &stores.journals, &stores.backups)?;
+            let outcome = write::perform(job, stores)?;
             let is_one = job.copies == Copies::One && job.on_hardware_only.is_none() && !job.dry_run;
             let alone = is_one && job.chips.len() > 1 && outcome.written.changed > 0;
             let left_out = outcome.left_out.or_else(|| alone.then(|| "as its caller wished".to_owned()));
             let others = others(whole, outcome.frus);
-            Ok(Performed { done: Done::Written(outcome.written), left_out, backup: None, others })
+            Ok(Performed {
+                done: Done::Written(outcome.written),
+                left_out,
+                backup: None,
+                others,
+                failed: None,
+            })
         }
         Job::Recover(job) => {
             let others = stores.journals.others(&job.key);
+            let was_unshown = stores.this_boot.unshown(&job.key).is_some();
+            let frus = || others.iter().chain([&job.key]);
+            if stores.journals.has(&job.key) {
+                frus().for_each(|fru| stores.this_boot.written(fru));
+            }
             let when = recovery::When::Serving { is_off: job.is_off };
             let recovered = recovery::recover_one(&job.key, &stores.journals, &stores.backups, when);
             recover::log(&job.key, &recovered);
+            if !recovered.has_settled() && !was_unshown {
+                stores.this_boot.shown(&job.key, stores.this_boot.unshown(&job.key));
+            }
             Ok(Performed { others, ..done(Done::Recovered(recovered)) })
         }
         Job::Mend(job) => {
-            let settled = mend::perform(job, stores)?;
-            let done = Done::Written(settled.outcome.written);
+            let (settled, result) = mend::perform(job, stores);
+            let is_changed = settled.outcome.written.changed > 0;
+            let failed = match result {
+                Err(refusal) if is_changed => Some(refusal),
+                result => result.map(|()| None)?,
+            };
             let left_out = settled.outcome.left_out.clone();
             let others = others(whole, settled.outcome.frus.clone());
-            let backup = (job.what == Mend::Settle).then_some(settled);
-            Ok(Performed { done, left_out, backup, others })
+            let done = Done::Written(settled.outcome.written);
+            let backup = (job.what == Mend::Settle && failed.is_none()).then_some(settled);
+            Ok(Performed { done, left_out, backup, others, failed })
         }
     }
 }
@@ -226,21 +255,31 @@ async fn noted(
     job: &Job,
     caller: Option<JoinHandle<Caller>>,
     performed: &Result<Performed, Refusal>,
+    stores: &SharedStores,
 ) -> Option<Entry> {
     let caller = match caller {
         Some(caller) => caller.await.unwrap_or_default(),
         None => Caller::default(),
     };
     let mut entry = Entry::of(job, &caller, clock::wall())?;
-    entry.outcome = match performed {
-        Ok(_) => "done".to_owned(),
-        Err(refusal) => refusal.cause.bus_name().to_owned(),
-    };
+    let refusal = performed.as_ref().map_or_else(Some, |performed| performed.failed.as_ref());
+    entry.outcome = refusal.map_or("done", |refusal| refusal.cause.bus_name()).to_owned();
+    let (stores, kept) = (Arc::clone(stores), entry.clone());
+    // Not kept only if the thread could not be had, which is logged by no one else.
+    if let Err(error) = tokio::task::spawn_blocking(move || stores.past.keep(kept)).await {
+        log::error!("the history of writes is not kept: {error}");
+    }
     Some(entry)
 }
 
 /// What is done when the chips are free again.
-async fn follow_up(connection: &Connection, job: &Job, others: Vec<EepromKey>, done: Done) -> Finished {
+async fn follow_up(
+    connection: &Connection,
+    job: &Job,
+    others: Vec<EepromKey>,
+    done: Done,
+    stores: &SharedStores,
+) -> Finished {
     let with_own = |others: Vec<EepromKey>| std::iter::once(job.key().clone()).chain(others).collect();
     match (job, done) {
         (Job::Read(job), Done::Compared(comparison)) => {
@@ -251,7 +290,7 @@ async fn follow_up(connection: &Connection, job: &Job, others: Vec<EepromKey>, d
             let is_shown = match job {
                 Job::Write(job) if job.on_hardware_only.is_some() || job.dry_run => false,
                 _ if written.changed == 0 => true,
-                _ => are_shown(connection, with_own(others)).await,
+                _ => are_shown(connection, with_own(others), stores).await,
             };
             Finished { done, is_shown }
         }
@@ -259,7 +298,7 @@ async fn follow_up(connection: &Connection, job: &Job, others: Vec<EepromKey>, d
         // own have not.
         (_, Done::Recovered(recovered)) => {
             let keys = if recovered.has_settled() { with_own(others) } else { others };
-            let is_shown = are_shown(connection, keys).await;
+            let is_shown = are_shown(connection, keys, stores).await;
             Finished { done: Done::Recovered(recovered), is_shown }
         }
         (_, done) => Finished { done, is_shown: true },
@@ -267,8 +306,8 @@ async fn follow_up(connection: &Connection, job: &Job, others: Vec<EepromKey>, d
 }
 
 /// Has the parser run once more for each of them, which alone publishes a FRU; whether all are shown.
-async fn are_shown(connection: &Connection, keys: Vec<EepromKey>) -> bool {
-    let shown = |key| tokio::spawn(is_shown(connection.clone(), key));
+async fn are_shown(connection: &Connection, keys: Vec<EepromKey>, stores: &SharedStores) -> bool {
+    let shown = |key| tokio::spawn(is_shown(connection.clone(), key, Arc::clone(stores)));
     let shown: Vec<_> = keys.into_iter().map(shown).collect();
     let mut all = true;
     for shown in shown {
@@ -278,11 +317,16 @@ async fn are_shown(connection: &Connection, keys: Vec<EepromKey>) -> bool {
 }
 
 /// Has the parser of one FRU run again. What takes too long goes on: the FRU must not stay as it was.
-async fn is_shown(connection: Connection, key: EepromKey) -> bool {
+pub async fn is_shown(connection: Connection, key: EepromKey, stores: SharedStores) -> bool {
     let (tell, told) = oneshot::channel();
     let read = key.clone();
     tasks::spawn(async move {
+        // A run that begins now reads what was written so often.
+        let writes = stores.this_boot.unshown(&read);
         let is_shown = read_again(&connection, &read).await;
+        if is_shown {
+            stores.this_boot.shown(&read, writes);
+        }
         // Its caller was answered already.
         let _ = tell.send(is_shown);
     });
@@ -319,21 +363,23 @@ async fn read_again(connection: &Connection, key: &EepromKey) -> bool {
 mod tests {
     use super::*;
     use crate::job::{MendJob, RecoverJob, Written};
+    use crate::settings::Locked;
     use durable_state::RealDisk;
     use fru_publication::Fragment;
 
     #[test]
     fn a_journal_that_any_job_leaves_is_recovered_and_one_that_is_known_is_not_begun_again() {
         let folder = tempfile::tempdir().unwrap();
-        let stores = Stores::at(folder.path(), RealDisk);
+        let stores = Stores::at(folder.path(), None, RealDisk);
         stores.open().unwrap();
         let (own, other) = (EepromKey::parse("8-0050").unwrap(), EepromKey::parse("7-0050").unwrap());
         let fragment = Arc::new(Fragment::parse("[[object]]\npath = \"/x\"\n").unwrap());
         let (key, chips, partner) = (own.clone(), Vec::new(), None);
-        let write =
-            Job::Mend(MendJob { key, chips, fragment, power_off_only: false, partner, what: Mend::Scrub });
+        let (locked, power_off_only, what) = (Locked::default(), false, Mend::Scrub);
+        let write = Job::Mend(MendJob { key, chips, fragment, power_off_only, partner, locked, what });
         let recover = Job::Recover(RecoverJob { key: own.clone(), is_off: true });
-        let done = |done| Ok(Performed { done, left_out: None, backup: None, others: Vec::new() });
+        let done =
+            |done| Ok(Performed { done, left_out: None, backup: None, others: Vec::new(), failed: None });
         let written = done(Done::Written(Written::default()));
         let found = |job: &Job, performed: &Result<Performed, Refusal>| {
             interrupted(job, performed, std::slice::from_ref(&other), &stores)

@@ -20,13 +20,12 @@ use anyhow::Context as _;
 use dbus_api::inventory::codes::{self, Change};
 use dbus_api::state::POWER_OFF;
 use dbus_api::vpd::collection::{self, StateChange, Status};
-use durable_state::RealDisk;
 use event_log::EventLog;
 use fru_publication::EepromKey;
 use peer::{BackOff, News, Peer, PropertyFollower, persist};
 use service_runtime::daemon::{Lifecycle, Turn, raw};
 use service_runtime::{Exit, bus, clock, tasks};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -75,15 +74,17 @@ pub struct Service {
     pub wishes: usize,
     pub codes: Codes,
     pub collection: Collection,
-    pub history: History<RealDisk>,
+    pub history: History,
     pub stores: SharedStores,
     pub interrupted: Interrupted,
     pub faults: Faults,
-    /// EEPROMs whose parsers are to run again, each with what holds that back while more is to be written to it.
-    pub readings: Vec<(EepromKey, oneshot::Sender<()>)>,
+    /// Each holds back the run of a parser, while more is to be written.
+    pub readings: Vec<oneshot::Sender<()>>,
     pub events: EventLog,
     /// Whether the chassis has no power, as far as is known.
     pub is_off: Option<bool>,
+    /// EEPROMs that are compared with their backups when the chassis is off.
+    pub not_compared: BTreeSet<EepromKey>,
     /// When interrupted writes are tried again without anything having happened.
     pub retry_at: Option<Instant>,
     pub connection: Connection,
@@ -92,9 +93,6 @@ pub struct Service {
     /// The service is to end: then at the latest, with jobs under way or not.
     pub ends_at: Option<Instant>,
 }
-
-/// How long an EEPROM may take to be read first, before its backup is given up for this start of the service.
-const SETTLE_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 impl Service {
     /// Serves until told to stop.
@@ -114,14 +112,16 @@ impl Service {
         self.settle_backups();
         // Before the comparisons: what they compare may be half written.
         self.recover(None);
+        self.show_what_was_written();
         lifecycle.ready();
         for message in early {
             self.handle(&message).await?;
         }
         loop {
             self.begin().await?;
-            let queue = &self.queue;
-            self.readings.retain(|(key, _)| queue.is_to_change(key));
+            if !self.queue.has_changes(&|key| self.collection.was_read(key)) {
+                self.readings.clear();
+            }
             if self.ends_at.is_some_and(|at| self.queue.is_idle() || at <= Instant::now()) {
                 break;
             }
@@ -144,7 +144,7 @@ impl Service {
         while let Ok(heard) = peers.heard.try_recv() {
             self.hear(heard).await?;
         }
-        self.history.flush();
+        self.stores.past.flush();
         self.events.end().await;
         Ok(())
     }
@@ -207,8 +207,9 @@ impl Service {
             if asked.job.is_power_off_only() && self.is_off != Some(true) {
                 self.queue.answered(ticket);
                 let text = format!("{} can be reached only while the chassis is off", asked.job.key());
-                if let Some(call) = &asked.call {
-                    self.refuse(call, &Cause::Unavailable.because(text)).await?;
+                match &asked.call {
+                    Some(call) => self.refuse(call, &Cause::Unavailable.because(text)).await?,
+                    None => drop(self.not_compared.insert(asked.job.key().clone())),
                 }
                 continue;
             }
@@ -231,18 +232,35 @@ impl Service {
 
     /// Has each EEPROM and its backup say the same, once the EEPROM was read.
     fn settle_backups(&mut self) {
-        let deadline = self.began.elapsed() + SETTLE_LIMIT;
         for key in self.known.backed_up() {
-            match plan::mend(&self.known, key.as_str(), Mend::Settle, deadline) {
-                Ok((needs, job)) => drop(self.queue.push_first(needs, Asked::unasked(job))),
-                Err(refusal) => log::error!("its backup is not looked at: {refusal} fru={key}"),
-            }
+            self.settle_backup(&key);
+        }
+    }
+
+    fn settle_backup(&mut self, key: &EepromKey) {
+        match plan::mend(&self.known, &self.settings, key.as_str(), Mend::Settle, Duration::MAX) {
+            Ok((needs, job)) => drop(self.queue.push_first(needs, Asked::unasked(job))),
+            Err(refusal) => log::error!("its backup is not looked at: {refusal} fru={key}"),
         }
     }
 
     fn push_recovery(&mut self, key: EepromKey) {
         let (needs, job) = plan::recovery(&self.known, key);
         self.queue.push_first(needs, Asked::unasked(job));
+    }
+
+    /// Has those parsers run that an earlier run of the service could not ask for: it was killed when the journals were gone.
+    fn show_what_was_written(&self) {
+        for key in self.stores.this_boot.all_unshown() {
+            // What is interrupted is shown when it was recovered.
+            if !self.stores.journals.holds_up(&key) {
+                let (connection, stores) = (self.connection.clone(), Arc::clone(&self.stores));
+                tasks::spawn(async move {
+                    // It has logged what became of it.
+                    let _ = running::is_shown(connection, key, stores).await;
+                });
+            }
+        }
     }
 
     fn recovered(&mut self, key: &EepromKey, recovered: &Recovered) {
@@ -272,6 +290,9 @@ impl Service {
         self.is_off = power.map(|power| power == POWER_OFF);
         if self.is_off == Some(true) {
             self.recover(None);
+            for key in std::mem::take(&mut self.not_compared) {
+                self.settle_backup(&key);
+            }
         }
     }
 
@@ -384,7 +405,9 @@ impl Service {
     }
 
     fn recover_what_came(&mut self, key: &EepromKey) {
-        if self.stores.journals.has(key) {
+        // The journal of what is being written is no interrupted one.
+        let is_under_way = self.queue.is_under_way(&self.stores.journals.owner(key));
+        if self.stores.journals.has(key) && !is_under_way {
             self.interrupted.found(key.clone());
             self.recover(Some(key));
         }
@@ -463,7 +486,7 @@ impl Service {
                 self.push(message, planned)?;
             }
             Request::Mend(path, what) => {
-                let planned = plan::mend(&self.known, &path, what, deadline);
+                let planned = plan::mend(&self.known, &self.settings, &path, what, deadline);
                 self.push(message, planned)?;
             }
             Request::Pending => {

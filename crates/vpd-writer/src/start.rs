@@ -23,7 +23,7 @@ use peer::{Peer, PropertyFollower};
 use service_runtime::bus::Accepts;
 use service_runtime::daemon::Start;
 use service_runtime::{Exit, bus, folders};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +47,9 @@ const ACCEPTS: Accepts = Accepts {
 };
 /// Longest wait for an answer to a call of ours. A collection of all takes no longer to be begun.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// Where what is remembered until the next boot is without systemd, below the root.
+const RUNTIME: &str = "run/vivianite/vpd-writer";
+
 /// Reads settings and the chosen system, takes the name and serves until told to stop.
 pub async fn start(start: Start) -> anyhow::Result<()> {
     let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };
@@ -56,8 +59,8 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     // Two writers must not share a state folder; the name tells before the folder is touched.
     bus::refuse_second(&connection, manager::BUS_NAME).await?;
     let state = folders::state().unwrap_or_else(|| start.root.join(recover::STATE));
-    let history = History::load(RealDisk, Some(state.clone()));
-    let stores = Stores::at(&state, RealDisk);
+    let this_boot = folders::runtime().unwrap_or_else(|| start.root.join(RUNTIME));
+    let stores = Stores::at(&state, Some(this_boot), RealDisk);
     stores.open().with_context(|| format!("cannot use {}", state.display()))?;
     let mut interrupted = Interrupted::default();
     let pending =
@@ -79,13 +82,14 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         wishes: 0,
         codes: Codes::default(),
         collection: Collection::default(),
-        history,
+        history: History::of(stores.past.entries()),
         stores: Arc::new(stores),
         interrupted,
         faults: Faults::default(),
         readings: Vec::new(),
         events,
         is_off: None,
+        not_compared: BTreeSet::new(),
         retry_at: None,
         connection,
         tell,

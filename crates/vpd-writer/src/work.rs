@@ -7,25 +7,28 @@
 //! | [`chips`] | the chips of a journal, locked |
 //! | [`mod@write`] | keywords get other values |
 //! | [`mend`] | puts records and backups right |
+//! | `repair` | replaces what is damaged by a copy |
 //! | [`backup`] | what is kept a second time |
 //! | [`recovery`] | finishes or takes back what was interrupted |
+//! | [`this_boot`] | what is remembered until the next boot |
 
 pub mod backup;
 pub mod chips;
 pub mod journals;
 pub mod mend;
 pub mod recovery;
+mod repair;
+pub mod this_boot;
 pub mod write;
 
+use crate::history::Past;
 use crate::refusal::{Cause, Refusal};
 use backup::Backups;
 use durable_state::RealDisk;
-use fru_publication::EepromKey;
 use journals::Journals;
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use this_boot::ThisBoot;
 use vpd_format::VpdError;
 use vpd_transaction::{Failure, PlanError};
 
@@ -38,18 +41,21 @@ pub struct Stores<D = RealDisk> {
     pub journals: Journals<D>,
     /// The backups.
     pub backups: Backups<D>,
-    /// Records that were scrubbed since the service began, each once: what has to be corrected again wears the chip out.
-    scrubbed: Mutex<BTreeMap<EepromKey, BTreeSet<vpd_format::RecordName>>>,
+    /// What is remembered until the next boot.
+    pub this_boot: ThisBoot<D>,
+    /// The last writes.
+    pub past: Past<D>,
 }
 
 impl<D: durable_state::Disk + Clone> Stores<D> {
-    /// What is kept in the service's state folder.
-    pub fn at(state: &Path, disk: D) -> Self {
+    /// What is kept in the service's state folder, and until the next boot in another one.
+    pub fn at(state: &Path, runtime: Option<PathBuf>, disk: D) -> Self {
         Self {
             state: state.to_owned(),
             journals: Journals::at(state, disk.clone()),
-            backups: Backups::at(state, disk),
-            scrubbed: Mutex::default(),
+            backups: Backups::at(state, disk.clone()),
+            past: Past::load(disk.clone(), state),
+            this_boot: ThisBoot::at(runtime, disk),
         }
     }
 

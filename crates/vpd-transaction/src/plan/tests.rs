@@ -1,4 +1,5 @@
 use super::*;
+use crate::layout_of;
 use vpd_format::ipz::{Code, ImageDescription, RecordDescription};
 use vpd_format::{Bytes, Counted, OutOfBytes};
 
@@ -149,4 +150,58 @@ fn a_module_of_memory_is_not_written() {
         plan(&cells, &[Edit::Scrub { record: VINI }]),
         Err(PlanError::Memory | PlanError::Image(_))
     ));
+}
+
+#[test]
+fn a_header_that_cannot_be_read_is_taken_from_a_copy_and_a_chip_with_its_own_keeps_that() {
+    let sound = image();
+    let layout = layout_of(Bytes(&sound), VpdWindow::default()).unwrap();
+    let serial = edit(Some(VINI), SN, b"YVIV00000002");
+    // The header, then the table of contents behind it.
+    for damaged in [12..50, 60..110] {
+        let mut cells = sound.clone();
+        cells[damaged.clone()].fill(0x77);
+        assert!(matches!(plan(&cells, std::slice::from_ref(&serial)), Err(PlanError::Image(_))));
+        let planned = plan(&cells, &[layout.clone(), serial.clone()]).unwrap();
+        assert_eq!(planned.old_values, [&b""[..], b"YVIV00000001"], "{damaged:?}");
+        apply(&mut cells, &planned);
+        let mut expected = sound.clone();
+        apply(&mut expected, &plan(&sound, std::slice::from_ref(&serial)).unwrap());
+        assert!(cells == expected, "{damaged:?}");
+    }
+    let other = record(UTIL, &[(b"D0", &[1])]);
+    let other = ImageDescription { size: 8192, fill: 0, code: Code::Computed, records: vec![other] };
+    let other = layout_of(Bytes(&other.encode().unwrap()), VpdWindow::default()).unwrap();
+    let planned = plan(&sound, &[other, serial.clone()]).unwrap();
+    assert_eq!(planned.change.pages, plan(&sound, &[serial]).unwrap().change.pages);
+}
+
+#[test]
+fn a_header_is_copied_only_from_where_nothing_had_to_be_corrected_and_only_of_ipz() {
+    let mut cells = image();
+    cells[12] ^= 1;
+    assert!(matches!(
+        layout_of(Bytes(&cells), VpdWindow::default()),
+        Err(PlanError::Image(VpdError::NeededCorrection { .. }))
+    ));
+    assert!(matches!(layout_of(Bytes(&[0xff; 512]), VpdWindow::default()), Err(PlanError::Image(_))));
+    let moved = [&[0x3c; 40][..], &image()].concat();
+    let window = VpdWindow { offset: 40, size: None };
+    assert_eq!(layout_of(Bytes(&moved), window), layout_of(Bytes(&image()), VpdWindow::default()));
+}
+
+#[test]
+fn a_blank_chip_takes_all_that_a_copy_has() {
+    let sound = image();
+    let mut cells = vec![0xff; sound.len()];
+    let vpd = vpd_format::read(&mut Bytes(&sound), &ReadOptions::default()).unwrap();
+    let Content::Ipz(read) = vpd.content else { panic!("it is no IPZ") };
+    let copies = read.records.iter();
+    let copies = copies.map(|record| Edit::Record { record: record.name(), copy: record.bytes().to_vec() });
+    let layout = layout_of(Bytes(&sound), VpdWindow::default()).unwrap();
+    let edits: Vec<Edit> = std::iter::once(layout).chain(copies).collect();
+    let planned = plan(&cells, &edits).unwrap();
+    apply(&mut cells, &planned);
+    let vpd = vpd_format::read(&mut Bytes(&cells), &ReadOptions::default()).unwrap();
+    assert_eq!(vpd.content, Content::Ipz(read));
 }

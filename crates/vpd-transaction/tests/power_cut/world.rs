@@ -5,7 +5,7 @@ use test_random::Numbers;
 use vpd_format::ipz::{Code, ImageDescription, RecordDescription};
 use vpd_format::keyword::{self, Ending, Tag};
 use vpd_format::{Bytes, KeywordName, RecordName};
-use vpd_transaction::{ChipPlace, Edit, Journal, Machine, Step, VpdWindow, plan_chip};
+use vpd_transaction::{ChipPlace, Edit, Journal, Machine, Step, VpdWindow, layout_of, plan_chip};
 
 /// In what state a cut leaves what it strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -347,13 +347,22 @@ fn makes() -> Vec<Make> {
                 image[at - 4..at + 30].fill(0x77);
                 image
             },
+            edits: || vec![whole_record(&ipz(SERIAL, b"9105-VV1", 0), b"VSYS")],
+            others: || vec![("a sound card", ipz(b"QQQQ22222222", b"9105-VV1", 0))],
+        },
+        Make {
+            name: "IPZ, header and table of contents, and a record that was damaged with them",
+            old: |_| {
+                let mut image = ipz(SERIAL, b"9105-VV1", 0);
+                let at = image.windows(8).position(|bytes| bytes == b"9105-VV1").unwrap();
+                image[20..50].fill(0x77);
+                image[at - 4..at + 30].fill(0x77);
+                image
+            },
             edits: || {
                 let image = ipz(SERIAL, b"9105-VV1", 0);
-                let options = vpd_format::ReadOptions::default();
-                let vpd = vpd_format::read(&mut Bytes(&image), &options).unwrap();
-                let vpd_format::Content::Ipz(image) = vpd.content else { panic!() };
-                let record = RecordName(*b"VSYS");
-                vec![Edit::Record { record, copy: image.record(record).unwrap().bytes().to_vec() }]
+                let layout = layout_of(Bytes(&image), VpdWindow::default()).unwrap();
+                vec![layout, whole_record(&image, b"VSYS")]
             },
             others: || vec![("a sound card", ipz(b"QQQQ22222222", b"9105-VV1", 0))],
         },
@@ -391,6 +400,13 @@ fn makes() -> Vec<Make> {
             },
         },
     ]
+}
+
+fn whole_record(image: &[u8], name: &[u8; 4]) -> Edit {
+    let vpd = vpd_format::read(&mut Bytes(image), &vpd_format::ReadOptions::default()).unwrap();
+    let vpd_format::Content::Ipz(image) = vpd.content else { panic!() };
+    let record = RecordName(*name);
+    Edit::Record { record, copy: image.record(record).unwrap().bytes().to_vec() }
 }
 
 /// Whether every point is to be enumerated.
@@ -449,6 +465,7 @@ fn case(make: &Make, page_size: u32, offset: usize, chips: usize) -> Case {
     let journal = Journal {
         key: format!("{}-0050", chips - 1),
         power_off_only: false,
+        backup_follows: true,
         direction: vpd_transaction::Direction::Forward,
         chips: changes,
     };

@@ -147,3 +147,23 @@ fn a_recovery_goes_before_what_waits_and_takes_no_callers_place() {
     assert_eq!(queue.drain().len(), CALLERS + 1);
     assert_eq!(queue.callers(), 0);
 }
+
+#[test]
+fn readings_wait_while_something_can_be_written_and_for_nothing_else() {
+    let mut queue = Queue::default();
+    let read = |key: &EepromKey| key.as_str() != "file:unread";
+    assert!(!queue.has_changes(&read));
+    let change = |key| Needs { first_reading: true, ..needs(key, &["1"]) };
+    queue.push(change("unread"), "waits for its first reading").unwrap();
+    queue.push(needs("a", &["1"]), "a reading").unwrap();
+    assert!(!queue.has_changes(&read));
+    let (reading, _) = queue.next(&read).unwrap();
+    assert!(queue.is_under_way(&needs("a", &[]).key) && !queue.has_changes(&read));
+    queue.push(change("b"), "waits for its wire").unwrap();
+    assert!(queue.has_changes(&read));
+    queue.released(reading);
+    let (change, _) = queue.next(&read).unwrap();
+    assert!(queue.has_changes(&read), "it is under way");
+    queue.released(change);
+    assert!(!queue.has_changes(&read), "its caller waits for the reading alone");
+}

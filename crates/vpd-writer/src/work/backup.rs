@@ -169,7 +169,7 @@ impl<D: Disk> Backups<D> {
                     *record == Some(kept.record) && *keyword == kept.keyword
                 }
                 Edit::Record { record, .. } => *record == kept.record,
-                Edit::Scrub { .. } => false,
+                Edit::Scrub { .. } | Edit::Layout { .. } => false,
             })
         };
         let keywords: Vec<&BackedUp> = map.keywords.iter().filter(is_edited).collect();
@@ -177,7 +177,7 @@ impl<D: Disk> Backups<D> {
             edits.iter().any(|edit| match edit {
                 Edit::Keyword { record: written, .. } => *written == Some(*record),
                 Edit::Record { record: written, .. } => written == record,
-                Edit::Scrub { .. } => false,
+                Edit::Scrub { .. } | Edit::Layout { .. } => false,
             })
         };
         let records: BTreeSet<RecordName> =
@@ -338,12 +338,7 @@ pub(crate) fn partner_group<'a>(partner: &'a Partner, edits: &[Edit], which: Whi
     let other = partner.other.as_ref()?;
     let translated = |edit: &Edit| match edit {
         Edit::Keyword { record: Some(record), keyword, value, pad, .. } => {
-            let named = (*record, *keyword);
-            let (record, keyword) = partner.map.keywords.iter().find_map(|kept| {
-                let (here, there) = ((kept.record, kept.keyword), kept.place());
-                let (here, there) = if partner.is_backup { (there, here) } else { (here, there) };
-                (here == named).then_some(there)
-            })?;
+            let (record, keyword) = partner.of(*record, *keyword)?;
             Some(Edit::Keyword {
                 record: Some(record),
                 keyword,

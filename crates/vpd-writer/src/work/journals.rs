@@ -22,6 +22,8 @@ const UNTOLD: &str = ".untold";
 const REJECTED_KEPT: usize = 16;
 /// Room for a journal that is turned while the disk is full, bytes.
 const RESERVED: u64 = 64 * 1024;
+/// What a line takes in the file besides its text: quotes, comma, line break.
+const LINE_OVERHEAD: u64 = 8;
 
 /// A journal's file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,6 +100,26 @@ impl<D: Disk + Clone> Journals<D> {
         Ok(())
     }
 
+    /// Takes away what says nothing and would have the recovery run at every boot: links to journals that are gone, and
+    /// damaged files, of which by their nature nothing was written. Not while another program writes: its link stands before its
+    /// journal does.
+    pub fn tidy(&self) {
+        let Ok(entries) = std::fs::read_dir(self.journals.path()) else { return };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let is_gone = path.is_symlink() && !path.exists();
+            let step = match path.file_name() {
+                Some(_) if is_gone => Step::RemoveFile(path),
+                Some(name) if durable_state::is_damaged(name) => {
+                    Step::Rename { to: self.rejected.path().join(name), from: path }
+                }
+                _ => continue,
+            };
+            if let Err(error) = self.disk.perform(&step) {
+                log::debug!("it stays: {error}");
+            }
+        }
+    }
+
     /// The EEPROMs that have a journal, sorted; none when there is no folder yet.
     ///
     /// Errors: as the kernel says.
@@ -167,6 +189,7 @@ impl<D: Disk + Clone> Journals<D> {
         if read != *journal {
             return Err(io::Error::other("it would not be read as it is"));
         }
+        self.make_room(&file, journal.direction)?;
         self.link_others(key, journal)?;
         let saved = self.journals.save(&name(key), &file);
         match saved {
@@ -178,6 +201,19 @@ impl<D: Disk + Clone> Journals<D> {
             }
             saved => saved,
         }
+    }
+
+    /// A journal that could not be turned on a full disk would leave a page that failed pending: room for one that is longer than
+    /// what is held in reserve is made before anything is written by it.
+    fn make_room(&self, file: &File, direction: Direction) -> io::Result<()> {
+        let length = file.lines.iter().map(|line| line.len() as u64 + LINE_OVERHEAD).sum::<u64>();
+        if direction == Direction::Back || length <= RESERVED {
+            return Ok(());
+        }
+        let Ok(mut reserve) = self.reserve.lock() else { return Ok(()) };
+        reserve.grow(length);
+        reserve.take(&self.disk);
+        if reserve.is_whole() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
 
     /// Lets a journal go, durably.
@@ -192,6 +228,9 @@ impl<D: Disk + Clone> Journals<D> {
         }
         self.unlink_others(key);
         if let Ok(mut reserve) = self.reserve.lock() {
+            if let Err(error) = reserve.shrink(RESERVED, &self.disk) {
+                log::debug!("more room than needed is kept in reserve: {error}");
+            }
             reserve.take(&self.disk);
         }
         Ok(())
@@ -345,6 +384,7 @@ mod tests {
         Journal {
             key: "8-0050".to_owned(),
             power_off_only: false,
+            backup_follows: true,
             direction: Direction::Forward,
             chips: vec![ChipChange {
                 key: "8-0050".to_owned(),
@@ -418,6 +458,77 @@ mod tests {
                 assert!(found.is_none() || found == Some(journal(1)) && !was_answered, "{cut:?}");
             },
         );
+    }
+
+    /// A disk with so much room, of which reserves take some.
+    #[derive(Clone)]
+    struct Small {
+        room: u64,
+        reserved: std::sync::Arc<std::sync::atomic::AtomicU64>,
+        is_full: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    }
+
+    impl Disk for Small {
+        fn perform(&self, step: &Step) -> io::Result<()> {
+            use std::sync::atomic::Ordering::Relaxed;
+            let full = || Err(io::ErrorKind::StorageFull.into());
+            match step {
+                Step::Reserve { length, .. } if *length > self.room => full(),
+                Step::Reserve { length, .. } => {
+                    self.reserved.store(*length, Relaxed);
+                    Ok(())
+                }
+                // What is given back is all the room that there is.
+                Step::Write { bytes, .. } if self.is_full.load(Relaxed) => {
+                    let room = self.room - self.reserved.load(Relaxed);
+                    if bytes.len() as u64 > room { full() } else { RealDisk.perform(step) }
+                }
+                step => RealDisk.perform(step),
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_journal_can_be_turned_on_a_full_disk_or_nothing_is_written_by_it() {
+        use std::sync::atomic::Ordering::Relaxed;
+        let mut long = journal(1);
+        long.chips[0].page_size = 4096;
+        long.chips[0].pages = (0..12)
+            .map(|page| PageChange { offset: page * 4096, old: vec![0; 4096], new: vec![1; 4096] })
+            .collect();
+        let mut turned = long.clone();
+        turned.direction = Direction::Back;
+        turned.chips[0].failed = vec![0];
+        for (room, fits) in [(1 << 20, true), (128 * 1024, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let disk = Small { room, reserved: Default::default(), is_full: Default::default() };
+            let journals = Journals::at(folder.path(), disk.clone());
+            journals.open().unwrap();
+            assert_eq!(disk.reserved.load(Relaxed), RESERVED);
+            let saved = journals.save(&key("8-0050"), &long);
+            assert_eq!((saved.is_ok(), journals.has(&key("8-0050"))), (fits, fits), "{saved:?}");
+            if fits {
+                disk.is_full.store(true, Relaxed);
+                journals.save(&key("8-0050"), &turned).unwrap();
+                disk.is_full.store(false, Relaxed);
+            }
+            journals.drop(&key("8-0050")).unwrap();
+            assert_eq!(disk.reserved.load(Relaxed), RESERVED, "no more than is needed is held");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_keeps_no_recovery_running_at_every_boot() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::at(folder.path(), RealDisk);
+        journals.open().unwrap();
+        let place = folder.path().join(FOLDER);
+        std::os::unix::fs::symlink("8-0050.journal", place.join("7-0050.journal")).unwrap();
+        fs::write(place.join("9-0050.journal"), "x").unwrap();
+        assert!(journals.load(&key("9-0050")).is_err(), "it is set aside");
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 2);
+        journals.tidy();
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
     }
 
     #[test]

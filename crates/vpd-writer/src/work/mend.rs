@@ -1,50 +1,53 @@
 //! Puts an EEPROM right: damaged records from another copy, corrected ones by themselves, kept keywords by their backup.
 
 use super::Stores;
-use super::backup::{self, Action, Kept, Row, compare, value_in};
+use super::backup::{self, Action, Row, compare, value_in};
+use super::repair::{Wished, repair};
 use super::write::{All, Group, Outcome, Place, Which, change};
 use crate::job::{Mend, MendJob, Partner};
 use crate::reading;
 use crate::refusal::{Cause, Refusal};
-use dbus_api::vpd::writer::Copy;
+use crate::settings::Locked;
 use durable_state::Disk;
-use fru_publication::{EepromKey, Fragment};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use system_index::BackedUp;
-use vpd_format::{Bytes, Content, RecordName, Vpd, Wanted, Window, ipz};
+use vpd_format::{Content, RecordName, Vpd, Wanted, ipz};
 use vpd_transaction::Edit;
 
-/// The folder of images that are known to be right, in the service's state: `KEY.bin`.
-const GOLDEN: &str = "golden";
-
-/// Does what a job asks for.
+/// Does what a job asks for. What was done is told also where not all of it could be.
 ///
 /// Errors: those of the table in the service's README.
-pub fn perform<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>) -> Result<Settled, Refusal> {
-    let alone = |outcome| Settled { outcome, ..Settled::default() };
-    match &job.what {
+pub fn perform<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>) -> (Settled, Result<(), Refusal>) {
+    let mut settled = Settled::default();
+    let done = match &job.what {
         Mend::Repair { records, source, image } => {
-            repair(job, records, *source, image.as_deref(), stores).map(alone)
+            let wished = Wished { records, source: *source, image: image.as_deref() };
+            repair(job, &wished, stores, &mut settled)
         }
-        Mend::Scrub => scrub(job, stores).map(alone),
-        Mend::Backup => settle_backup(job, stores, Wish::Backup),
-        Mend::Restore => settle_backup(job, stores, Wish::Restore),
-        Mend::Settle => settle_backup(job, stores, Wish::Table),
-    }
+        Mend::Scrub => scrub(job, stores, &mut settled.outcome),
+        Mend::Backup => settle_records(job, stores, Wish::Backup, None, &mut settled),
+        Mend::Restore => settle_records(job, stores, Wish::Restore, None, &mut settled),
+        Mend::Settle => settle_records(job, stores, Wish::Table, None, &mut settled),
+    };
+    let done = done.map_err(|refusal| match settled.outcome.written.changed {
+        0 => refusal,
+        changed => refusal.cause.because(format!("{changed} bytes were written, and then: {}", refusal.text)),
+    });
+    (settled, done)
 }
 
 fn place(job: &MendJob) -> Place<'_> {
     Place { key: &job.key, chips: &job.chips, fragment: &job.fragment }
 }
 
-fn write<D: Disk + Clone>(
+pub(super) fn write<D: Disk + Clone>(
     job: &MendJob,
     which: Which,
     edits: Vec<Edit>,
     stores: &Stores<D>,
 ) -> Result<Outcome, Refusal> {
-    let all = All { power_off_only: job.power_off_only, is_dry_run: false, journals: &stores.journals };
+    let all = All { power_off_only: job.power_off_only, is_dry_run: false, is_alone: false, stores };
     let groups = [Group { place: place(job), which, edits }];
     let state = job.partner.as_ref().filter(|partner| partner.other.is_none() && !partner.is_backup);
     change(&groups, &all, |chip| match state {
@@ -55,147 +58,25 @@ fn write<D: Disk + Clone>(
     })
 }
 
-/// Replaces damaged records, or those that are named, by a good copy with a right code.
-fn repair<D: Disk + Clone>(
-    job: &MendJob,
-    records: &[RecordName],
-    source: Option<Copy>,
-    image: Option<&[u8]>,
-    stores: &Stores<D>,
-) -> Result<Outcome, Refusal> {
-    let read = |chip: &PathBuf| reading::read(chip, &job.fragment, Wanted::All);
-    let primary = read(job.chips.first().ok_or_else(|| Cause::Internal.because("there is no chip"))?)?;
-    let redundant = job.chips.get(1).map(read);
-    let redundant = redundant.and_then(Result::ok);
-    let copies = Copies {
-        primary: &primary,
-        redundant: redundant.as_ref(),
-        golden: match image {
-            Some(bytes) => Some(of_image(bytes, &job.fragment)?),
-            None => golden(&stores.state, &job.key, &job.fragment)?,
-        },
-        backup: stores.backups.load(&job.key),
-    };
-    let mut wanted: BTreeSet<RecordName> = records.iter().copied().collect();
-    if wanted.is_empty() {
-        wanted.extend(damaged(&primary));
-        wanted.extend(copies.redundant.into_iter().flat_map(damaged));
-    }
-    let source = if image.is_some() { Some(Copy::Golden) } else { source };
-    let mut edits = Vec::new();
-    let repaired = wanted.clone();
-    for record in wanted {
-        let copy = copies.find(record, source).ok_or_else(|| {
-            let from = source.map(|source| format!(" in the {source} copy")).unwrap_or_default();
-            Cause::EccCheckFailed.because(format!("there is no good record {record}{from} to repair with"))
-        })?;
-        edits.push(Edit::Record { record, copy });
-    }
-    let mut outcome = write(job, Which::All { goes_on: true }, edits, stores)?;
-    if outcome.left_out.is_some() && job.chips.len() < 2 {
-        outcome.left_out = None;
-    }
-    // One that the service keeps itself has followed already.
-    let keeps = |partner: &&Partner| partner.other.is_some() && !partner.is_backup;
-    if job.partner.as_ref().is_some_and(|partner| keeps(&partner)) {
-        let followed = settle_records(job, stores, Wish::Backup, Some(&repaired))?.outcome;
-        outcome.written.changed += followed.written.changed;
-        outcome.writes += followed.writes;
-        outcome.frus.extend(followed.frus);
-    }
-    Ok(outcome)
-}
-
-/// The records of which nothing is usable.
-fn damaged(vpd: &Vpd) -> Vec<RecordName> {
-    match &vpd.content {
-        Content::Ipz(image) => {
-            let is_damaged = |record: &&ipz::Record| record.outcome == vpd_format::Outcome::Bad;
-            image.records.iter().filter(is_damaged).map(ipz::Record::name).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Where a record may be had from.
-struct Copies<'a> {
-    primary: &'a Vpd,
-    redundant: Option<&'a Vpd>,
-    golden: Option<Vpd>,
-    backup: Option<Kept>,
-}
-
-impl Copies<'_> {
-    /// A record's bytes, from the first place that has it whole.
-    fn find(&self, record: RecordName, source: Option<Copy>) -> Option<Vec<u8>> {
-        const ORDER: [Copy; 4] = [Copy::Primary, Copy::Redundant, Copy::Golden, Copy::Backup];
-        let order = source.map_or(&ORDER[..], |_| &[]).iter().copied().chain(source);
-        for copy in order {
-            let found = match copy {
-                Copy::Primary => good(self.primary, record),
-                Copy::Redundant => self.redundant.and_then(|vpd| good(vpd, record)),
-                Copy::Golden => self.golden.as_ref().and_then(|vpd| good(vpd, record)),
-                Copy::Backup => self.backup.as_ref().and_then(|kept| kept.record(record)).map(<[u8]>::to_vec),
-                Copy::Inventory => None,
-            };
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
-    }
-}
-
-fn good(vpd: &Vpd, record: RecordName) -> Option<Vec<u8>> {
-    let Content::Ipz(image) = &vpd.content else { return None };
-    image.record(record).filter(|record| record.reason.is_none()).map(|record| record.bytes().to_vec())
-}
-
-/// The image that was put beside an EEPROM as the right one.
-fn golden(state: &Path, key: &EepromKey, fragment: &Fragment) -> Result<Option<Vpd>, Refusal> {
-    /// Longest image that any format can point to.
-    const LONGEST: u64 = 256 * 1024;
-    let path = state.join(GOLDEN).join(format!("{key}.bin"));
-    match durable_state::read_regular(&path, LONGEST) {
-        Ok(Some(bytes)) => of_image(&bytes, fragment).map(Some),
-        Ok(None) => Err(Cause::InvalidVpd.because(format!("{} is longer than any VPD", path.display()))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Cause::ReadFailure.because(format!("{}: {error}", path.display()))),
-    }
-}
-
-/// An image that begins where the VPD begins.
-fn of_image(bytes: &[u8], fragment: &Fragment) -> Result<Vpd, Refusal> {
-    let mut window = Window::new(Bytes(bytes), 0, None);
-    vpd_format::read(&mut window, &fragment.read_options(Wanted::All))
-        .map_err(|error| Cause::InvalidVpd.because(format!("the image to repair with is of no use: {error}")))
-}
-
 /// Writes back what the code had to correct, each record once per boot, and has the redundant EEPROM say the same.
-fn scrub<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>) -> Result<Outcome, Refusal> {
+fn scrub<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>, outcome: &mut Outcome) -> Result<(), Refusal> {
     let read = |chip: &PathBuf| reading::read(chip, &job.fragment, Wanted::All);
     let mut copies = job.chips.iter().map(read);
     let primary = copies.next().ok_or_else(|| Cause::Internal.because("there is no chip"))??;
     let redundant = copies.next().transpose()?;
     let mut corrected: BTreeSet<RecordName> = corrected(&primary);
     corrected.extend(redundant.iter().flat_map(self::corrected));
-    let mut outcome = Outcome::default();
-    if let Ok(scrubbed) = stores.scrubbed.lock()
-        && let Some(done) = scrubbed.get(&job.key)
-    {
-        corrected.retain(|record| !done.contains(record));
-    }
+    let done = stores.this_boot.scrubbed(&job.key);
+    corrected.retain(|record| !done.contains(record));
     if !corrected.is_empty() {
         let edits = corrected.iter().map(|record| Edit::Scrub { record: *record }).collect();
-        outcome = write(job, Which::All { goes_on: true }, edits, stores)?;
-        if let Ok(mut scrubbed) = stores.scrubbed.lock() {
-            scrubbed.entry(job.key.clone()).or_default().extend(corrected);
-        }
+        *outcome = write(job, Which::All { goes_on: true }, edits, stores)?;
+        stores.this_boot.add_scrubbed(&job.key, &corrected);
     }
     let (Content::Ipz(ours), Some(Content::Ipz(theirs))) =
         (&primary.content, redundant.as_ref().map(|vpd| &vpd.content))
     else {
-        return Ok(outcome);
+        return Ok(());
     };
     let differs = |record: &&ipz::Record| {
         record.reason.is_none()
@@ -204,13 +85,10 @@ fn scrub<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>) -> Result<Outcome, 
     let edit = |record: &ipz::Record| Edit::Record { record: record.name(), copy: record.bytes().to_vec() };
     let edits: Vec<Edit> = ours.records.iter().filter(differs).map(edit).collect();
     if !edits.is_empty() {
-        let second = write(job, Which::Only(1), edits, stores)?;
-        outcome.written.changed += second.written.changed;
-        outcome.writes += second.writes;
-        outcome.frus.extend(second.frus);
+        outcome.add(write(job, Which::Only(1), edits, stores)?);
     }
     outcome.left_out = None;
-    Ok(outcome)
+    Ok(())
 }
 
 /// The records that their code had to correct.
@@ -253,24 +131,16 @@ impl Settled {
     }
 }
 
-/// Has an EEPROM and its backup say the same, whichever of the two was named.
+/// Has an EEPROM and its backup say the same, whichever of the two was named; all records, or some.
 ///
 /// Errors: [`Cause::InvalidArgument`] when nothing of it is kept; those of a write.
-pub fn settle_backup<D: Disk + Clone>(
-    job: &MendJob,
-    stores: &Stores<D>,
-    wish: Wish,
-) -> Result<Settled, Refusal> {
-    settle_records(job, stores, wish, None)
-}
-
-/// The same, of all records or of some.
-fn settle_records<D: Disk + Clone>(
+pub(super) fn settle_records<D: Disk + Clone>(
     job: &MendJob,
     stores: &Stores<D>,
     wish: Wish,
     only: Option<&BTreeSet<RecordName>>,
-) -> Result<Settled, Refusal> {
+    settled: &mut Settled,
+) -> Result<(), Refusal> {
     let none = || Cause::InvalidArgument.because(format!("nothing of {} is kept a second time", job.key));
     let partner = job.partner.as_ref().ok_or_else(none)?;
     let (source, destination) = sides(job, partner);
@@ -298,41 +168,38 @@ fn settle_records<D: Disk + Clone>(
     );
     let rows: Vec<Row<'_>> =
         rows.into_iter().filter(|row| only.is_none_or(|only| only.contains(&row.kept.record))).collect();
-    let mut settled = Settled::default();
-    note(&rows, wish, &mut settled);
-    let to_backup = chosen(&rows, wish, Action::ToBackup);
-    let to_source = chosen(&rows, wish, Action::ToSource);
-    let all = All { power_off_only: job.power_off_only, is_dry_run: false, journals: &stores.journals };
+    note(&rows, wish, settled);
+    let to_backup = chosen(&rows, wish, Action::ToBackup, &job.locked);
+    let to_source = chosen(&rows, wish, Action::ToSource, &job.locked);
+    let mut groups = Vec::new();
     if !to_source.is_empty() {
         let edits = edits(&to_source, |keyword| (keyword.record, keyword.keyword), |row| row.theirs.clone());
-        let groups = [Group { place: source, which: Which::All { goes_on: false }, edits }];
-        settled.outcome = change(&groups, &all, |_| Ok(()))?;
-        // Whole records are kept too, as they are now.
-        ours = read(&source, &names(&|kept| kept.record))?;
+        groups.push(Group { place: source, which: Which::All { goes_on: false }, edits });
     }
-    match destination {
-        Some(place) if !to_backup.is_empty() => {
-            let edits = edits(&to_backup, BackedUp::place, |row| row.ours.clone());
-            let groups = [Group { place, which: Which::All { goes_on: false }, edits }];
-            let second = change(&groups, &all, |_| Ok(()))?;
-            settled.outcome.written.changed += second.written.changed;
-            settled.outcome.written.bytes += second.written.bytes;
-            settled.outcome.writes += second.writes;
-            settled.outcome.frus.extend(second.frus);
-        }
-        Some(_) => {}
-        None if to_backup.is_empty() => {}
-        None => {
-            let mut kept = kept;
-            kept.take(&ours, to_backup.iter().chain(&to_source).map(|row| row.kept));
-            settled.outcome.written.bytes +=
-                to_backup.iter().filter_map(|row| row.ours.as_ref()).map(Vec::len).sum::<usize>();
-            stores.backups.save(source.key, &kept).map_err(|error| {
-                Cause::JournalUnwritable.because(format!("the backup cannot be written: {error}"))
-            })?;
-        }
+    let is_state = destination.is_none();
+    if let Some(place) = destination
+        && !to_backup.is_empty()
+    {
+        let edits = edits(&to_backup, BackedUp::place, |row| row.ours.clone());
+        groups.push(Group { place, which: Which::All { goes_on: false }, edits });
     }
-    Ok(settled)
+    // Both ways at once, or not at all.
+    let all = All { power_off_only: job.power_off_only, is_dry_run: false, is_alone: false, stores };
+    settled.outcome.add(change(&groups, &all, |_| Ok(()))?);
+    if is_state && !(to_backup.is_empty() && to_source.is_empty()) {
+        if !to_source.is_empty() {
+            // Whole records are kept too, as they are now.
+            ours = read(&source, &names(&|kept| kept.record))?;
+        }
+        let mut kept = kept;
+        kept.take(&ours, to_backup.iter().chain(&to_source).map(|row| row.kept));
+        settled.outcome.written.bytes +=
+            to_backup.iter().filter_map(|row| row.ours.as_ref()).map(Vec::len).sum::<usize>();
+        stores.backups.save(source.key, &kept).map_err(|error| {
+            Cause::JournalUnwritable.because(format!("the backup cannot be written: {error}"))
+        })?;
+    }
+    Ok(())
 }
 
 /// The EEPROM whose keywords are kept, and the one that keeps them, if one does.
@@ -344,9 +211,17 @@ fn sides<'a>(job: &'a MendJob, partner: &'a Partner) -> (Place<'a>, Option<Place
     }
 }
 
-/// Which rows go this way.
-fn chosen<'a, 'b>(rows: &'b [Row<'a>], wish: Wish, way: Action) -> Vec<&'b Row<'a>> {
+/// Which rows go this way. A locked keyword is changed by no client's wish: it follows the table.
+fn chosen<'a, 'b>(rows: &'b [Row<'a>], wish: Wish, way: Action, locked: &Locked) -> Vec<&'b Row<'a>> {
+    let is_locked = |row: &Row<'_>| {
+        let (record, keyword) = match way {
+            Action::ToBackup => row.kept.place(),
+            _ => (row.kept.record, row.kept.keyword),
+        };
+        locked.has(Some(record), keyword)
+    };
     let goes = |row: &&Row<'_>| match wish {
+        Wish::Backup | Wish::Restore if is_locked(row) => row.action == way,
         Wish::Table => row.action == way,
         Wish::Backup => way == Action::ToBackup && row.ours.is_some() && row.ours != row.theirs,
         Wish::Restore => way == Action::ToSource && row.theirs.is_some() && row.ours != row.theirs,

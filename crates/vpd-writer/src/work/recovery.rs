@@ -125,7 +125,8 @@ fn follow<D: Disk + Clone, E>(
 ) -> io::Result<()> {
     let places = journal.chips.iter().zip(ends).zip(&mut chips.eeproms);
     for ((change, end), eeprom) in places {
-        if change.key == key.as_str()
+        if journal.backup_follows
+            && change.key == key.as_str()
             && let (ChipEnd::New, Some(eeprom)) = (end, eeprom)
         {
             backups.follow_recovery(key, change, eeprom)?;

@@ -1,6 +1,7 @@
 //! Keywords of an EEPROM get other values: all of them, in all copies, or none.
 
-use super::backup::{self, Backups};
+use super::Stores;
+use super::backup;
 use super::chips::{Chips, LOCK_LIMIT};
 use super::journals::Journals;
 use crate::job::{KeywordChange, WriteJob, Written};
@@ -35,15 +36,22 @@ pub struct Outcome {
     pub frus: BTreeSet<EepromKey>,
 }
 
+impl Outcome {
+    /// Adds what came of another change for the same caller.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.written.bytes += other.written.bytes;
+        self.written.changed += other.written.changed;
+        self.writes += other.writes;
+        self.frus.extend(other.frus);
+        self.left_out = self.left_out.take().or(other.left_out);
+    }
+}
+
 /// Does what a job asks for.
 ///
 /// Errors: those of the table in the service's README. After [`Cause::WriteFailure`] the EEPROM has its earlier content, or is
 /// pending, which [`Journals::has`] tells.
-pub fn perform<D: Disk + Clone>(
-    job: &WriteJob,
-    journals: &Journals<D>,
-    backups: &Backups<D>,
-) -> Result<Outcome, Refusal> {
+pub fn perform<D: Disk + Clone>(job: &WriteJob, stores: &Stores<D>) -> Result<Outcome, Refusal> {
     let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
     let which = match (job.on_hardware_only, job.copies) {
         (Some(only), _) => Which::Only(only),
@@ -57,9 +65,10 @@ pub fn perform<D: Disk + Clone>(
     let partner = job.partner.as_ref().filter(|_| job.on_hardware_only.is_none());
     groups.extend(partner.and_then(|partner| backup::partner_group(partner, &groups[0].edits, which)));
     let state = partner.filter(|partner| partner.other.is_none()).map(|partner| &partner.map);
-    let all = All { power_off_only: job.power_off_only, is_dry_run: job.dry_run, journals };
+    let is_alone = job.on_hardware_only.is_some();
+    let all = All { power_off_only: job.power_off_only, is_dry_run: job.dry_run, is_alone, stores };
     change(&groups, &all, |chips| match state {
-        Some(map) => backups.follow(&job.key, map, &groups[0].edits, place.window(), chips),
+        Some(map) => stores.backups.follow(&job.key, map, &groups[0].edits, place.window(), chips),
         None => Ok(()),
     })
 }
@@ -84,7 +93,9 @@ pub(crate) struct Group<'a> {
 pub(crate) struct All<'a, D> {
     pub(crate) power_off_only: bool,
     pub(crate) is_dry_run: bool,
-    pub(crate) journals: &'a Journals<D>,
+    /// One chip is written and nothing else follows from it: neither a backup, nor what the inventory shows.
+    pub(crate) is_alone: bool,
+    pub(crate) stores: &'a Stores<D>,
 }
 
 /// Which chips change.
@@ -109,7 +120,7 @@ pub(crate) fn change<D: Disk + Clone>(
     before_settling: impl FnOnce(&mut ExclusiveEeprom) -> io::Result<()>,
 ) -> Result<Outcome, Refusal> {
     let Some(main) = groups.first() else { return Ok(Outcome::default()) };
-    let (key, journals) = (main.place.key, all.journals);
+    let (key, journals) = (main.place.key, &all.stores.journals);
     let pending = || groups.iter().try_for_each(|group| not_pending(group.place.key, journals));
     for group in groups {
         if group.place.fragment.ecc == Ecc::Ignored {
@@ -143,6 +154,7 @@ pub(crate) fn change<D: Disk + Clone>(
     let mut journal = Journal {
         key: key.to_string(),
         power_off_only: all.power_off_only,
+        backup_follows: !all.is_alone,
         direction: Direction::Forward,
         chips: changes,
     };
@@ -176,7 +188,13 @@ pub(crate) fn change<D: Disk + Clone>(
     // Before the locks go: a reader must not find a journal of what is whole.
     match settles {
         Ok(()) if is_empty => {}
-        Ok(()) => settle(key, journals),
+        Ok(()) => {
+            if result.is_ok() && !all.is_alone {
+                // Before the journal goes, after which nothing else says that the parsers have to run.
+                outcome.frus.iter().for_each(|fru| all.stores.this_boot.written(fru));
+            }
+            settle(key, journals);
+        }
         Err(error) => {
             // With a journal, which stays, the backup follows when that is recovered.
             let text = format!("the EEPROM was written, its backup cannot be: {error}");

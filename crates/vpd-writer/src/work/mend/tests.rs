@@ -1,13 +1,18 @@
 use super::*;
 use crate::job::PartnerEeprom;
 use crate::work::backup::Backups;
+use crate::work::backup::Kept;
 use crate::work::journals::Journals;
 use crate::work::recovery::{Recovered, When, recover_one};
+use crate::work::repair::good;
+use dbus_api::vpd::writer::Copy;
 use durable_state::RealDisk;
+use fru_publication::{EepromKey, Fragment};
 use std::fs;
 use std::sync::{Arc, LazyLock};
 use system_index::Backup;
 use tempfile::TempDir;
+use vpd_format::Bytes;
 use vpd_format::{KeywordName, ReadOptions};
 
 const CARD: &str = include_str!("../../../../../tests/data/vpd/card.toml");
@@ -37,7 +42,7 @@ fn record(bytes: &[u8]) -> Option<Vec<u8>> {
 impl Bed {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stores = Stores::at(folder.path(), RealDisk);
+        let stores = Stores::at(folder.path(), None, RealDisk);
         stores.open().unwrap();
         let bed = Self { folder, stores };
         for chip in ["primary", "redundant", "other"] {
@@ -66,12 +71,18 @@ impl Bed {
             fragment: Arc::new(Fragment::parse(text).unwrap()),
             power_off_only: false,
             partner,
+            locked: Locked::default(),
             what,
         }
     }
 
     fn mend(&self, what: Mend) -> Result<Outcome, Refusal> {
-        perform(&self.job(what, None), &self.stores).map(|settled| settled.outcome)
+        self.run(&self.job(what, None)).map(|settled| settled.outcome)
+    }
+
+    fn run(&self, job: &MendJob) -> Result<Settled, Refusal> {
+        let (settled, done) = perform(job, &self.stores);
+        done.map(|()| settled)
     }
 
     /// The serial number is kept in the state, or in another EEPROM under another name.
@@ -84,6 +95,7 @@ impl Bed {
             key: EepromKey::parse("7-0050").unwrap(),
             chips: vec![self.path("other")],
             fragment: Arc::new(Fragment::parse(text).unwrap()),
+            power_off_only: false,
         });
         Partner { map: Arc::new(map), is_backup: false, other }
     }
@@ -149,7 +161,7 @@ fn what_keeps_a_repaired_record_a_second_time_follows() {
     let bed = Bed::new();
     let image = with_serial("GOLDEN000001");
     let what = Mend::Repair { records: vec![VINI], source: None, image: Some(image) };
-    perform(&bed.job(what, Some(bed.partner(true))), &bed.stores).unwrap();
+    bed.run(&bed.job(what, Some(bed.partner(true)))).unwrap();
     for name in ["primary", "redundant", "other"] {
         assert_eq!(serial(&bed.bytes(name)).unwrap(), b"GOLDEN000001", "{name}");
     }
@@ -162,14 +174,14 @@ fn a_planar_that_was_never_set_is_no_backup() {
         bed.put(name, &with_serial("            "));
     }
     let job = bed.job(Mend::Settle, Some(bed.partner(false)));
-    perform(&job, &bed.stores).unwrap();
+    bed.run(&job).unwrap();
     assert!(!bed.stores.backups.has(&key()), "what the inventory has kept may still be taken over");
 }
 
 #[test]
 fn the_backup_repairs_a_record_that_no_chip_has() {
     let bed = Bed::new();
-    perform(&bed.job(Mend::Backup, Some(bed.partner(false))), &bed.stores).unwrap();
+    bed.run(&bed.job(Mend::Backup, Some(bed.partner(false)))).unwrap();
     bed.put("primary", &damaged_image());
     bed.put("redundant", &damaged_image());
     bed.mend(repair(None)).unwrap();
@@ -197,7 +209,7 @@ fn what_the_code_corrects_is_written_back_and_both_chips_say_the_same_again() {
 fn backup_and_restore_go_both_ways_into_the_state_and_into_another_eeprom() {
     for in_other in [false, true] {
         let bed = Bed::new();
-        let run = |what| perform(&bed.job(what, Some(bed.partner(in_other))), &bed.stores);
+        let run = |what| bed.run(&bed.job(what, Some(bed.partner(in_other))));
         bed.put("primary", &with_serial("SOURCE000001"));
         bed.put("redundant", &with_serial("SOURCE000001"));
         run(Mend::Backup).unwrap();
@@ -221,10 +233,7 @@ fn backup_and_restore_go_both_ways_into_the_state_and_into_another_eeprom() {
 fn a_blank_value_is_restored_at_boot_and_a_conflict_is_told_and_left() {
     for in_other in [false, true] {
         let bed = Bed::new();
-        let settle = || {
-            let job = bed.job(Mend::Restore, Some(bed.partner(in_other)));
-            settle_backup(&job, &bed.stores, Wish::Table).unwrap()
-        };
+        let settle = || bed.run(&bed.job(Mend::Settle, Some(bed.partner(in_other)))).unwrap();
         bed.put("other", &with_serial("            "));
         let first = settle();
         assert!(first.conflicts.is_empty() && first.not_set.is_empty());
@@ -248,8 +257,8 @@ fn a_blank_value_is_restored_at_boot_and_a_conflict_is_told_and_left() {
     for name in ["primary", "redundant", "other"] {
         bed.put(name, &with_serial("            "));
     }
-    let job = bed.job(Mend::Restore, Some(bed.partner(true)));
-    assert_eq!(settle_backup(&job, &bed.stores, Wish::Table).unwrap().not_set, ["VINI.SN"]);
+    let job = bed.job(Mend::Settle, Some(bed.partner(true)));
+    assert_eq!(bed.run(&job).unwrap().not_set, ["VINI.SN"]);
 }
 
 #[test]
@@ -257,7 +266,7 @@ fn a_record_is_kept_with_all_that_is_written_to_it() {
     use crate::job::{KeywordChange, WriteJob};
     let bed = Bed::new();
     let partner = Some(bed.partner(false));
-    perform(&bed.job(Mend::Backup, partner.clone()), &bed.stores).unwrap();
+    bed.run(&bed.job(Mend::Backup, partner.clone())).unwrap();
     let MendJob { key, chips, fragment, .. } = bed.job(Mend::Backup, None);
     let (record_name, keyword) = (Some(VINI), KeywordName(*b"CC"));
     let change =
@@ -273,7 +282,7 @@ fn a_record_is_kept_with_all_that_is_written_to_it() {
         dry_run: false,
         partner,
     };
-    crate::work::write::perform(&job, &bed.stores.journals, &bed.stores.backups).unwrap();
+    crate::work::write::perform(&job, &bed.stores).unwrap();
     let kept = bed.stores.backups.load(&key).unwrap();
     assert_eq!(kept.record(VINI).map(<[u8]>::to_vec), record(&bed.bytes("primary")));
     assert_eq!(kept.count(), 1, "no other value is kept");
@@ -319,7 +328,7 @@ fn eeprom_and_backup_agree_after_a_cut_write_and_its_recovery() {
                 dry_run: false,
                 partner,
             };
-            write::perform(&job, &Journals::at(folder, &disk), &Backups::at(folder, &disk)).is_ok()
+            write::perform(&job, &Stores::at(folder, None, &disk)).is_ok()
         },
         |folder, cut, was_answered| {
             let (journals, backups) = (Journals::at(folder, RealDisk), Backups::at(folder, RealDisk));
@@ -334,4 +343,116 @@ fn eeprom_and_backup_agree_after_a_cut_write_and_its_recovery() {
         },
     );
     assert!(cuts > 20, "{cuts}");
+}
+
+fn with_unreadable_header() -> Vec<u8> {
+    let mut bytes = image();
+    bytes[12..50].fill(0x11);
+    bytes
+}
+
+#[test]
+fn a_header_that_cannot_be_read_is_repaired_with_what_is_damaged_besides() {
+    for (name, other) in [("primary", "redundant"), ("redundant", "primary")] {
+        let bed = Bed::new();
+        let mut bytes = with_unreadable_header();
+        let at = bytes.windows(4).position(|window| window == b"YVIV").unwrap();
+        bytes[at..at + 12].fill(0x11);
+        bed.put(name, &bytes);
+        bed.mend(repair(None)).unwrap();
+        assert!(bed.bytes(name) == image() && bed.bytes(other) == image(), "{name}");
+    }
+    // What the chip still says itself stays as it is.
+    let bed = Bed::new();
+    let mut own = with_serial("OWNS00000001");
+    own[12..50].fill(0x11);
+    bed.put("primary", &own);
+    bed.mend(repair(None)).unwrap();
+    assert_eq!(bed.bytes("primary"), with_serial("OWNS00000001"));
+}
+
+#[test]
+fn a_blank_chip_is_programmed_from_the_copy_that_is_named_and_from_no_other() {
+    let bed = Bed::new();
+    for name in ["primary", "redundant"] {
+        bed.put(name, &vec![0xff; image().len()]);
+    }
+    assert_eq!(bed.mend(repair(None)).unwrap_err().cause, Cause::InvalidVpd);
+    fs::create_dir(bed.path("golden")).unwrap();
+    bed.put("golden/8-0050.bin", &image());
+    assert_eq!(bed.mend(repair(Some(Copy::Redundant))).unwrap_err().cause, Cause::InvalidVpd);
+    bed.mend(repair(Some(Copy::Golden))).unwrap();
+    for name in ["primary", "redundant"] {
+        assert_eq!(record(&bed.bytes(name)), record(&image()), "{name}");
+    }
+}
+
+#[test]
+fn a_clients_image_brings_no_value_of_a_locked_keyword_that_no_copy_has() {
+    let bed = Bed::new();
+    for name in ["primary", "redundant"] {
+        bed.put(name, &damaged_image());
+    }
+    let locked = Locked::parse(["VINI.SN"]).unwrap();
+    let repair_with = |serial: &str| {
+        let what = Mend::Repair { records: Vec::new(), source: None, image: Some(with_serial(serial)) };
+        let job = MendJob { locked: locked.clone(), ..bed.job(what, None) };
+        bed.run(&job).map(drop).map_err(|refusal| refusal.cause)
+    };
+    assert_eq!(repair_with("YVIV00000001"), Err(Cause::NotAllowed), "nothing says that it is its own");
+    bed.put("redundant", &image());
+    assert_eq!(repair_with("FORGED000001"), Err(Cause::NotAllowed));
+    let own = serial(&image()).unwrap();
+    assert_eq!(repair_with(std::str::from_utf8(&own).unwrap()), Ok(()));
+    assert_eq!(bed.bytes("primary"), image());
+}
+
+#[test]
+fn a_locked_keyword_is_restored_only_where_it_was_never_set() {
+    for in_other in [false, true] {
+        let bed = Bed::new();
+        let locked = Locked::parse(["VINI.SN"]).unwrap();
+        let run = |what| {
+            let job = bed.job(what, Some(bed.partner(in_other)));
+            bed.run(&MendJob { locked: locked.clone(), ..job }).unwrap()
+        };
+        run(Mend::Backup);
+        bed.put("primary", &with_serial("ELSE00000001"));
+        assert_eq!(run(Mend::Restore).outcome.writes, 0);
+        bed.put("primary", &with_serial("            "));
+        run(Mend::Restore);
+        assert_eq!(bed.bytes("primary"), image(), "{in_other}");
+    }
+}
+
+/// A disk that has no room for backups.
+#[derive(Clone)]
+struct NoBackups;
+
+impl Disk for NoBackups {
+    fn perform(&self, step: &durable_state::Step) -> std::io::Result<()> {
+        match step.path().components().any(|part| part.as_os_str() == "backup") {
+            true => Err(std::io::ErrorKind::StorageFull.into()),
+            false => RealDisk.perform(step),
+        }
+    }
+}
+
+#[test]
+fn what_was_done_is_told_where_not_all_could_be() {
+    let bed = Bed::new();
+    for name in ["primary", "redundant"] {
+        bed.put(name, &with_serial("            "));
+    }
+    let mut kept = Kept::default();
+    kept.set(VINI, SN, b"KEPT00000001");
+    bed.stores.backups.save(&key(), &kept).unwrap();
+    let stores = Stores::at(bed.folder.path(), None, NoBackups);
+    // The EEPROM is written; the whole record, which is kept too, cannot be.
+    let (settled, done) = perform(&bed.job(Mend::Restore, Some(bed.partner(false))), &stores);
+    let refusal = done.unwrap_err();
+    assert!(refusal.cause == Cause::JournalUnwritable && refusal.text.contains("bytes were written"));
+    assert!(settled.outcome.written.changed > 0 && settled.outcome.frus.contains(&key()));
+    assert_eq!(serial(&bed.bytes("primary")).unwrap(), b"KEPT00000001");
+    assert_eq!(stores.this_boot.all_unshown(), [key()], "its parser has to run all the same");
 }

@@ -11,8 +11,7 @@ const CARD: &str = include_str!("../../../../../tests/data/vpd/card.toml");
 /// An EEPROM and a redundant one, as files, and a folder for the state.
 struct Bed {
     folder: TempDir,
-    journals: Journals<RealDisk>,
-    backups: Backups<RealDisk>,
+    stores: Stores<RealDisk>,
 }
 
 fn key() -> EepromKey {
@@ -22,10 +21,9 @@ fn key() -> EepromKey {
 impl Bed {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let journals = Journals::at(folder.path(), RealDisk);
-        journals.open().unwrap();
-        let backups = Backups::at(folder.path(), RealDisk);
-        let bed = Self { folder, journals, backups };
+        let stores = Stores::at(folder.path(), None, RealDisk);
+        stores.open().unwrap();
+        let bed = Self { folder, stores };
         for chip in bed.chips() {
             fs::write(chip, vpd_builder::build(CARD).unwrap()).unwrap();
         }
@@ -62,7 +60,7 @@ impl Bed {
     }
 
     fn write(&self, job: &WriteJob) -> Result<Outcome, Cause> {
-        perform(job, &self.journals, &self.backups).map_err(|refusal| {
+        perform(job, &self.stores).map_err(|refusal| {
             assert!(!refusal.text.is_empty());
             refusal.cause
         })
@@ -85,7 +83,7 @@ fn a_write_reaches_both_chips_and_leaves_no_journal() {
     let after = bed.bytes();
     assert!(after.iter().all(|bytes| holds(bytes, NEW)));
     assert_eq!((after[0] == after[1], before[0] == after[0]), (true, false));
-    assert!(!bed.journals.has(&key()));
+    assert!(!bed.stores.journals.has(&key()));
     let again = bed.write(&bed.job(NEW)).unwrap();
     assert_eq!((again.written, again.writes), (Written { bytes: 12, changed: 0 }, 0), "no write cycle");
     assert_eq!(again.old_values, [NEW]);
@@ -212,22 +210,23 @@ fn a_chip_that_reads_as_empty_is_waited_for_until_it_has_got_its_power_anew() {
         let journal = Journal {
             key: key().to_string(),
             power_off_only: false,
+            backup_follows: true,
             direction: Direction::Forward,
             chips: plans.into_iter().map(|plan| plan.change).collect(),
         };
-        bed.journals.save(&key(), &journal).unwrap();
+        bed.stores.journals.save(&key(), &journal).unwrap();
         let chip = &bed.chips()[0];
         let before = fs::read(chip).unwrap();
         fs::write(chip, vec![0xff; before.len()]).unwrap();
-        let silent = recover_one(&key(), &bed.journals, &bed.backups, ON);
+        let silent = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, ON);
         assert!(matches!(silent, Recovered::Pending(_)), "{silent:?}");
         if ends_with_boot {
-            let blank = recover_one(&key(), &bed.journals, &bed.backups, When::Boot);
+            let blank = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, When::Boot);
             assert!(matches!(blank, Recovered::Rejected { .. }), "{blank:?}");
             assert!(fs::read(chip).unwrap().iter().all(|byte| *byte == 0xff));
         } else {
             fs::write(chip, before).unwrap();
-            let back = recover_one(&key(), &bed.journals, &bed.backups, ON);
+            let back = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, ON);
             assert!(matches!(back, Recovered::Settled(_)), "{back:?}");
             assert!(holds(&fs::read(chip).unwrap(), NEW));
         }
@@ -247,28 +246,35 @@ fn a_pending_write_refuses_the_next_one_until_it_is_recovered() {
     let journal = Journal {
         key: key().to_string(),
         power_off_only: true,
+        backup_follows: true,
         direction: Direction::Forward,
         chips: plans.into_iter().map(|plan| plan.change).collect(),
     };
     drop(eeproms);
-    bed.journals.save(&key(), &journal).unwrap();
+    bed.stores.journals.save(&key(), &journal).unwrap();
     assert_eq!(bed.write(&bed.job(b"ZWJW00000008")), Err(Cause::Unavailable));
     assert!(
-        matches!(recover_one(&key(), &bed.journals, &bed.backups, ON), Recovered::Pending(_)),
+        matches!(recover_one(&key(), &bed.stores.journals, &bed.stores.backups, ON), Recovered::Pending(_)),
         "the chassis is on"
     );
     // The redundant chip is away: the other one is whole, and can be read.
     let (here, away) = (&bed.chips()[1], bed.folder.path().join("away"));
     fs::rename(here, &away).unwrap();
-    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::CopyPending(_)));
+    assert!(matches!(
+        recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF),
+        Recovered::CopyPending(_)
+    ));
     assert!(holds(&fs::read(&bed.chips()[0]).unwrap(), NEW));
     assert!(!bed.folder.path().join("journals/8-0050.journal").exists(), "no unit waits");
-    assert_eq!(bed.journals.keys().unwrap(), [key()]);
+    assert_eq!(bed.stores.journals.keys().unwrap(), [key()]);
     assert_eq!(bed.write(&bed.job(b"ZWJW00000008")), Err(Cause::Unavailable));
     fs::rename(&away, here).unwrap();
-    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::Settled(_)));
+    assert!(matches!(
+        recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF),
+        Recovered::Settled(_)
+    ));
     assert!(bed.bytes().iter().all(|bytes| holds(bytes, NEW)));
-    assert_eq!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::Nothing);
+    assert_eq!(recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF), Recovered::Nothing);
     bed.write(&bed.job(b"ZWJW00000008")).unwrap();
 }
 
@@ -304,8 +310,14 @@ fn interrupt(bed: &Bed, backup: Option<&BackupCard>) {
         changes.splice(0..0, planned.plans.into_iter().map(|plan| plan.change));
     }
     let direction = Direction::Forward;
-    let journal = Journal { key: key().to_string(), power_off_only: false, direction, chips: changes };
-    bed.journals.save(&key(), &journal).unwrap();
+    let journal = Journal {
+        key: key().to_string(),
+        power_off_only: false,
+        backup_follows: true,
+        direction,
+        chips: changes,
+    };
+    bed.stores.journals.save(&key(), &journal).unwrap();
 }
 
 #[test]
@@ -324,20 +336,20 @@ fn a_fru_that_was_taken_out_keeps_no_other_one_from_being_read() {
         for chip in &gone {
             fs::rename(chip, away(chip)).unwrap();
         }
-        let recovered = recover_one(&key(), &bed.journals, &bed.backups, OFF);
+        let recovered = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF);
         assert_eq!(matches!(recovered, Recovered::Settled(_)), is_backup_gone, "{recovered:?}");
         assert!(here.iter().all(|chip| holds(&fs::read(chip).unwrap(), NEW)));
-        assert!(!bed.journals.has(&here_key) && bed.journals.holds_up(&gone_key));
-        assert_eq!(bed.journals.keys().unwrap(), [gone_key.clone()]);
-        let again = recover_one(&gone_key, &bed.journals, &bed.backups, OFF);
+        assert!(!bed.stores.journals.has(&here_key) && bed.stores.journals.holds_up(&gone_key));
+        assert_eq!(bed.stores.journals.keys().unwrap(), [gone_key.clone()]);
+        let again = recover_one(&gone_key, &bed.stores.journals, &bed.stores.backups, OFF);
         assert!(matches!(again, Recovered::Pending(_)), "{again:?}");
         for chip in &gone {
             fs::rename(away(chip), chip).unwrap();
         }
-        let again = recover_one(&gone_key, &bed.journals, &bed.backups, OFF);
+        let again = recover_one(&gone_key, &bed.stores.journals, &bed.stores.backups, OFF);
         assert!(matches!(again, Recovered::Settled(_)), "{again:?}");
         assert!(gone.iter().all(|chip| holds(&fs::read(chip).unwrap(), NEW)));
-        assert_eq!(bed.journals.keys().unwrap(), []);
+        assert_eq!(bed.stores.journals.keys().unwrap(), []);
     }
 }
 
@@ -350,31 +362,78 @@ fn another_part_is_read_though_its_redundant_chip_is_silent() {
     fs::write(&primary, &other).unwrap();
     let away = redundant.with_extension("away");
     fs::rename(&redundant, &away).unwrap();
-    let recovered = recover_one(&key(), &bed.journals, &bed.backups, OFF);
+    let recovered = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF);
     assert!(matches!(recovered, Recovered::Rejected { kept: Some(_), .. }), "{recovered:?}");
-    assert!(!bed.journals.holds_up(&key()) && bed.journals.has(&key()));
+    assert!(!bed.stores.journals.holds_up(&key()) && bed.stores.journals.has(&key()));
     fs::rename(&away, &redundant).unwrap();
-    let recovered = recover_one(&key(), &bed.journals, &bed.backups, OFF);
+    let recovered = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF);
     assert!(matches!(recovered, Recovered::Settled(_)), "{recovered:?}");
-    assert_eq!((fs::read(&primary).unwrap(), bed.journals.has(&key())), (other, false));
+    assert_eq!((fs::read(&primary).unwrap(), bed.stores.journals.has(&key())), (other, false));
+}
+
+#[test]
+fn what_is_written_to_one_chip_alone_changes_no_backup_when_it_is_recovered_either() {
+    for (is_alone, expected) in [(true, &b"earlier"[..]), (false, NEW)] {
+        let bed = Bed::new();
+        bed.stores.backups.open().unwrap();
+        let mut kept = backup::Kept::default();
+        kept.set(RecordName::VINI, KeywordName(*b"SN"), b"earlier");
+        bed.stores.backups.save(&key(), &kept).unwrap();
+        interrupt(&bed, None);
+        let mut journal = bed.stores.journals.load(&key()).unwrap().unwrap();
+        journal.backup_follows = !is_alone;
+        bed.stores.journals.save(&key(), &journal).unwrap();
+        let recovered = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF);
+        assert!(matches!(recovered, Recovered::Settled(_)), "{recovered:?}");
+        let kept = bed.stores.backups.load(&key()).unwrap();
+        assert_eq!(kept.value(RecordName::VINI, KeywordName(*b"SN")), Some(expected));
+    }
+    // The journal says it.
+    let bed = Bed::new();
+    for (only, follows) in [(Some(0), false), (None, true)] {
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let stores = Stores::at(bed.folder.path(), None, Watched(Arc::clone(&seen)));
+        let value = if follows { NEW } else { b"ZWJW00000009" };
+        perform(&WriteJob { on_hardware_only: only, ..bed.job(value) }, &stores).unwrap();
+        let said = if follows { "backup follows" } else { "backup stays" };
+        let seen = seen.lock().unwrap();
+        assert!(seen.iter().any(|bytes| String::from_utf8_lossy(bytes).contains(said)), "{only:?}");
+        assert_eq!(stores.this_boot.all_unshown().is_empty(), !follows, "the inventory shows it as it was");
+    }
+}
+
+/// A disk that remembers what was written to it.
+#[derive(Clone)]
+struct Watched(Arc<std::sync::Mutex<Vec<Vec<u8>>>>);
+
+impl Disk for Watched {
+    fn perform(&self, step: &durable_state::Step) -> io::Result<()> {
+        if let durable_state::Step::Write { bytes, .. } = step {
+            self.0.lock().unwrap().push(bytes.to_vec());
+        }
+        RealDisk.perform(step)
+    }
 }
 
 #[test]
 fn a_backup_follows_though_the_redundant_chip_is_silent_and_keeps_what_was_not_written() {
     let bed = Bed::new();
-    bed.backups.open().unwrap();
+    bed.stores.backups.open().unwrap();
     let mut kept = backup::Kept::default();
     let (sn, pn) = (KeywordName(*b"SN"), KeywordName(*b"PN"));
     kept.set(RecordName::VINI, sn, b"earlier");
     kept.set(RecordName::VINI, pn, b"differs");
-    bed.backups.save(&key(), &kept).unwrap();
+    bed.stores.backups.save(&key(), &kept).unwrap();
     interrupt(&bed, None);
     fs::remove_file(&bed.chips()[1]).unwrap();
-    assert!(matches!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::CopyPending(_)));
-    let kept = bed.backups.load(&key()).unwrap();
+    assert!(matches!(
+        recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF),
+        Recovered::CopyPending(_)
+    ));
+    let kept = bed.stores.backups.load(&key()).unwrap();
     assert_eq!(kept.value(RecordName::VINI, sn), Some(&NEW[..]));
     assert_eq!(kept.value(RecordName::VINI, pn), Some(&b"differs"[..]));
-    let again = recover_one(&key(), &bed.journals, &bed.backups, OFF);
+    let again = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF);
     assert!(matches!(again, Recovered::Pending(_)), "the parser has run since: {again:?}");
 }
 
@@ -390,17 +449,19 @@ fn another_part_is_left_alone_and_its_journal_is_kept_aside() {
     let journal = Journal {
         key: key().to_string(),
         power_off_only: false,
+        backup_follows: true,
         direction: Direction::Forward,
         chips: plans.into_iter().map(|plan| plan.change).collect(),
     };
-    bed.journals.save(&key(), &journal).unwrap();
+    bed.stores.journals.save(&key(), &journal).unwrap();
     let other = vpd_builder::build(&CARD.replace("YVIV", "QQQQ")).unwrap();
     fs::write(&bed.chips()[0], &other).unwrap();
-    let Recovered::Rejected { kept: Some(kept), .. } = recover_one(&key(), &bed.journals, &bed.backups, OFF)
+    let Recovered::Rejected { kept: Some(kept), .. } =
+        recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF)
     else {
         panic!()
     };
-    assert!(kept.exists() && !bed.journals.has(&key()));
+    assert!(kept.exists() && !bed.stores.journals.has(&key()));
     assert_eq!(fs::read(&bed.chips()[0]).unwrap(), other);
 }
 
@@ -429,7 +490,7 @@ fn a_chip_that_can_only_be_read_is_write_protected() {
 fn only_a_redundant_chip_is_left_out_and_where_that_is_allowed() {
     let bed = Bed::new();
     interrupt(&bed, None);
-    let chips = bed.journals.load(&key()).unwrap().unwrap().chips;
+    let chips = bed.stores.journals.load(&key()).unwrap().unwrap().chips;
     let job = bed.job(NEW);
     let may_be = |chip: &ChipChange, which| {
         let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
@@ -463,11 +524,9 @@ fn what_is_said_not_to_be_written_is_not_recovered_later() {
     let bed = Bed::new();
     let before = bed.bytes();
     let disk = Unflushed(Arc::new(true.into()));
-    let journals = Journals::at(bed.folder.path(), disk.clone());
-    let backups = Backups::at(bed.folder.path(), disk);
-    let refused = perform(&bed.job(NEW), &journals, &backups).unwrap_err();
+    let refused = perform(&bed.job(NEW), &Stores::at(bed.folder.path(), None, disk)).unwrap_err();
     assert_eq!(refused.cause, Cause::JournalUnwritable);
-    assert_eq!(recover_one(&key(), &bed.journals, &bed.backups, OFF), Recovered::Nothing);
+    assert_eq!(recover_one(&key(), &bed.stores.journals, &bed.stores.backups, OFF), Recovered::Nothing);
     assert_eq!(bed.bytes(), before);
 }
 
@@ -478,7 +537,12 @@ fn a_write_names_the_frus_that_are_to_be_read_again() {
     let text = "source = \"8-0050\"\ndestination = \"7-0050\"\n[[keywords]]\nrecord = \"VINI\"\nkeyword = \"SN\"\n\
                 default = [32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32]\n";
     let map = Arc::new(toml::from_str(text).unwrap());
-    let eeprom = crate::job::PartnerEeprom { key: other.clone(), chips, fragment: Arc::new(fragment) };
+    let eeprom = crate::job::PartnerEeprom {
+        key: other.clone(),
+        chips,
+        fragment: Arc::new(fragment),
+        power_off_only: false,
+    };
     let partner = Some(crate::job::Partner { map, is_backup: false, other: Some(eeprom) });
     let job = WriteJob { partner, ..bed.job(NEW) };
     assert_eq!(bed.write(&job).unwrap().frus, [other, key()].into());

@@ -1,0 +1,121 @@
+use crate::{Edit, PlanError, Seen, VpdWindow};
+use vpd_format::ipz::{AreaReport, TocEntry};
+use vpd_format::{
+    Content, Ecc, Outcome, Part, ReadAt, ReadError, ReadOptions, VpdError, Wanted, Window, WindowError, Write,
+};
+
+/// Header and table of contents of an IPZ image, each with its code, as an [`Edit::Layout`] for a chip whose own cannot be read.
+///
+/// Errors: [`PlanError::Device`]; [`PlanError::Image`] where the image is not IPZ, or where its header or table of contents had to be
+/// corrected itself: only what has a right code is copied.
+pub fn layout_of<R: ReadAt>(device: R, window: VpdWindow) -> Result<Edit, PlanError<R::Error>> {
+    let mut seen = Seen::new(device);
+    let options = ReadOptions { ecc: Ecc::Checked, wanted: Wanted::Records(&[]), ..ReadOptions::default() };
+    let vpd = read_image(&mut Window::new(&mut seen, window.offset, window.size), &options, window)?;
+    let Content::Ipz(image) = vpd.content else {
+        return Err(PlanError::Image(VpdError::UnsupportedFormat { what: "not IPZ" }));
+    };
+    let mut areas = |part| -> Result<Vec<Write>, PlanError<R::Error>> {
+        let mut writes = Vec::with_capacity(2);
+        for area in [&image.header, &image.toc] {
+            if area.outcome != Outcome::Ok {
+                return Err(PlanError::Image(corrected(area)));
+            }
+            writes.push(read_area(&mut seen, window.offset, &area.entry, part)?);
+        }
+        Ok(writes)
+    };
+    Ok(Edit::Layout { data: areas(Part::Data)?, code: areas(Part::Ecc)? })
+}
+
+/// Reads an image by the header and the table of contents of an [`Edit::Layout`], whatever the chip has in their places.
+///
+/// Errors: [`PlanError::Device`], [`PlanError::Image`].
+pub fn read_with<R: ReadAt>(
+    device: R,
+    place: VpdWindow,
+    options: &ReadOptions<'_>,
+    layout: &Edit,
+) -> Result<vpd_format::Vpd, PlanError<R::Error>> {
+    let (data, code) = layout_among(core::slice::from_ref(layout)).unwrap_or_default();
+    let window = Window::new(device, place.offset, place.size);
+    read_image(&mut Overlaid { inner: window, writes: [data, code] }, options, place)
+}
+
+fn corrected(area: &AreaReport) -> VpdError {
+    VpdError::NeededCorrection {
+        record: area.entry.name,
+        offset: u32::from(area.entry.offset),
+        bits: area.correction.bits(),
+    }
+}
+
+fn read_area<R: ReadAt>(
+    seen: &mut Seen<R>,
+    offset: u64,
+    entry: &TocEntry,
+    part: Part,
+) -> Result<Write, PlanError<R::Error>> {
+    let range = entry.range(part);
+    let start = range.start as u64;
+    let from = offset.saturating_add(start);
+    let bytes = seen.fetch(from..from.saturating_add(range.len() as u64)).map_err(PlanError::Device)?;
+    Ok(Write { offset: start, bytes })
+}
+
+/// The areas of the layout among edits, data and code; `None` where there is none.
+pub(crate) fn layout_among(edits: &[Edit]) -> Option<(&[Write], &[Write])> {
+    edits.iter().find_map(|edit| match edit {
+        Edit::Layout { data, code } => Some((data.as_slice(), code.as_slice())),
+        _ => None,
+    })
+}
+
+/// Reads an image through its window.
+pub(crate) fn read_image<W, E>(
+    window: &mut W,
+    options: &ReadOptions<'_>,
+    place: VpdWindow,
+) -> Result<vpd_format::Vpd, PlanError<E>>
+where
+    W: ReadAt<Error = WindowError<E>>,
+{
+    vpd_format::read(window, options).map_err(|error| match error {
+        ReadError::Device { source: WindowError::Device(error), .. } => PlanError::Device(error),
+        // The reader never leaves its window.
+        ReadError::Device { offset, length, .. } => PlanError::Image(VpdError::TooShort {
+            what: "the window",
+            expected: offset.saturating_add(length as u64),
+            found: place.size.unwrap_or_default(),
+        }),
+        ReadError::Format(error) => PlanError::Image(error),
+        _ => PlanError::Memory,
+    })
+}
+
+/// An image with other bytes in some places; offsets count from the start of the VPD.
+pub(crate) struct Overlaid<'a, W> {
+    pub(crate) inner: W,
+    pub(crate) writes: [&'a [Write]; 2],
+}
+
+impl<W: ReadAt> ReadAt for Overlaid<'_, W> {
+    type Error = W::Error;
+
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
+
+    fn read_exact_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), Self::Error> {
+        self.inner.read_exact_at(offset, buffer)?;
+        for write in self.writes.into_iter().flatten() {
+            for (at, byte) in (write.offset..).zip(&write.bytes) {
+                let place = at.checked_sub(offset).and_then(|place| usize::try_from(place).ok());
+                if let Some(found) = place.and_then(|place| buffer.get_mut(place)) {
+                    *found = *byte;
+                }
+            }
+        }
+        Ok(())
+    }
+}
