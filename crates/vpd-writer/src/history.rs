@@ -3,11 +3,10 @@
 use crate::caller::Caller;
 use crate::job::{Job, KeywordChange, Mend};
 use dbus_api::vpd::writer::{PastKeyword, PastWrite};
-use durable_state::{Disk, Document, LoadError, load, remove_unflushed, save, save_unflushed};
+use durable_state::{Disk, Document, LoadError, load, save_unflushed};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::VecDeque;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,12 +14,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const KEPT: usize = 128;
 /// Keywords of one write that are named.
 const NAMED: usize = 8;
-/// The durable file's name.
+/// How the files' names begin.
 const FILE: &str = "history";
-/// That of what was written since.
-const RECENT: &str = "history-recent";
-/// So many of the last a loss of power may lose, but for one: flushing each would wear the flash as much as the write itself.
-const UNFLUSHED: usize = 16;
+/// So many writes are in a file.
+const EACH: usize = 16;
+/// So many files there are: one that is being filled, and full ones for all that are kept.
+const FILES: u64 = (KEPT / EACH + 1) as u64;
 
 /// One write, as it is kept. Values are not: what is secret must not be found in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,13 +56,15 @@ pub struct Keyword {
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// Counts the files that were begun; the last has the newest writes.
+    number: u64,
     #[serde(default)]
-    write: VecDeque<Entry>,
+    write: Vec<Entry>,
 }
 
 impl Document for File {
-    const FORMAT: u32 = 1;
-    const LONGEST: u64 = 1024 * 1024;
+    const FORMAT: u32 = 2;
+    const LONGEST: u64 = 256 * 1024;
 }
 
 /// The last writes, as clients are told of them.
@@ -72,8 +73,11 @@ pub struct History {
     write: VecDeque<Entry>,
 }
 
-/// The last writes on disk. Each is there at once, so that a kill loses none; a loss of power may lose the last [`UNFLUSHED`]
-/// and no others, since those are in a file of their own.
+/// The last writes on disk, in a ring of small files of which each is written as a whole.
+///
+/// Nothing is flushed: it would wear the flash as much as the write of VPD itself. A kill loses nothing, as the kernel has it;
+/// nor does a reboot, at whose end systemd has all file systems written. A loss of power may take the file that was being written,
+/// so those entries, [`EACH`] at most, and no earlier ones.
 #[derive(Debug)]
 pub struct Past<D> {
     disk: D,
@@ -84,8 +88,8 @@ pub struct Past<D> {
 #[derive(Debug, Default)]
 struct State {
     write: VecDeque<Entry>,
-    /// How many of the last are not in the durable file.
-    recent: usize,
+    /// The file that is being filled.
+    current: File,
 }
 
 impl Entry {
@@ -169,20 +173,18 @@ impl History {
 impl<D: Disk> Past<D> {
     /// Reads what is kept in a folder; what cannot be believed is said and set aside.
     pub fn load(disk: D, folder: &Path) -> Self {
-        let read = |name: &str| {
-            let file = load::<File>(&disk, &folder.join(name)).unwrap_or_else(|error: LoadError| {
-                log::warn!("earlier writes are not known: {error}");
+        let read = |place| {
+            load::<File>(&disk, &folder.join(name(place))).unwrap_or_else(|error: LoadError| {
+                log::warn!("some earlier writes are not known: {error}");
                 None
-            });
-            file.unwrap_or_default().write
+            })
         };
-        let mut state = State { write: read(FILE), recent: 0 };
-        for entry in read(RECENT) {
-            // A kill may have left it in both.
-            if !state.write.contains(&entry) {
-                push(&mut state.write, entry);
-                state.recent += 1;
-            }
+        let mut files: Vec<File> = (0..FILES).filter_map(read).collect();
+        files.sort_by_key(|file| file.number);
+        let mut state = State::default();
+        for file in files {
+            file.write.iter().for_each(|entry| push(&mut state.write, entry.clone()));
+            state.current = file;
         }
         Self { disk, folder: folder.to_owned(), state: Mutex::new(state) }
     }
@@ -195,36 +197,13 @@ impl<D: Disk> Past<D> {
     /// Keeps one more. Waits for the disk.
     pub fn keep(&self, entry: Entry) {
         let mut state = self.state();
-        push(&mut state.write, entry);
-        state.recent += 1;
-        if state.recent >= UNFLUSHED {
-            self.make_durable(&mut state);
-            return;
+        push(&mut state.write, entry.clone());
+        if state.current.write.len() >= EACH {
+            state.current = File { number: state.current.number.wrapping_add(1), write: Vec::new() };
         }
-        let earlier = state.write.len().saturating_sub(state.recent);
-        let recent = File { write: state.write.iter().skip(earlier).cloned().collect() };
-        self.warn(save_unflushed(&self.disk, &self.folder.join(RECENT), &recent));
-    }
-
-    /// Makes durable what is kept. Waits for the disk.
-    pub fn flush(&self) {
-        let mut state = self.state();
-        if state.recent > 0 {
-            self.make_durable(&mut state);
-        }
-    }
-
-    fn make_durable(&self, state: &mut State) {
-        let file = File { write: state.write.clone() };
-        let kept = save(&self.disk, &self.folder.join(FILE), &file);
-        self.warn(kept.and_then(|()| {
-            state.recent = 0;
-            remove_unflushed(&self.disk, &self.folder.join(RECENT))
-        }));
-    }
-
-    fn warn(&self, kept: io::Result<()>) {
-        if let Err(error) = kept {
+        state.current.write.push(entry);
+        let path = self.folder.join(name(state.current.number % FILES));
+        if let Err(error) = save_unflushed(&self.disk, &path, &state.current) {
             log::warn!("the history of writes is not kept: {error}");
         }
     }
@@ -232,6 +211,10 @@ impl<D: Disk> Past<D> {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn name(place: u64) -> String {
+    format!("{FILE}-{place}")
 }
 
 fn push(write: &mut VecDeque<Entry>, entry: Entry) {
@@ -311,9 +294,6 @@ mod tests {
             assert_eq!(times(&load()), times(&past), "a kill loses nothing");
         }
         assert_eq!(times(&past), all[10..]);
-        past.flush();
-        assert!(!folder.path().join(RECENT).exists());
-        assert_eq!(times(&load()), all[10..]);
         let mut history = History::of(load().entries());
         history.add(entry(1000, 1));
         let told: Vec<_> = history.told().iter().map(|write| write.time).collect();
@@ -321,28 +301,25 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_of_power_loses_no_more_than_the_last_ones_and_a_kill_between_two_files_tells_none_twice() {
+    fn a_loss_of_power_loses_the_file_that_was_being_written_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let load = || Past::load(RealDisk, folder.path());
         let past = load();
-        for time in 0..40 {
-            past.keep(entry(time, 1));
-        }
-        let recent = std::fs::read(folder.path().join(RECENT)).unwrap();
-        past.flush();
-        std::fs::write(folder.path().join(RECENT), recent).unwrap();
-        assert_eq!(load().entries().len(), 40, "none is told twice");
-        let past = load();
-        past.keep(entry(40, 1));
+        (0..300).for_each(|time| past.keep(entry(time, 1)));
         // The name arrived, the bytes did not.
-        std::fs::write(folder.path().join(RECENT), "").unwrap();
-        assert_eq!(load().entries().len(), 40);
+        let newest = name(past.state().current.number % FILES);
+        std::fs::write(folder.path().join(newest), "").unwrap();
+        let left: Vec<_> = load().entries().iter().map(|entry| entry.time).collect();
+        assert!(left.len() > KEPT - EACH && *left.last().unwrap() >= 300 - 1 - EACH as i64, "{left:?}");
+        assert!(left.is_sorted());
+        load().keep(entry(400, 1));
+        assert_eq!(load().entries().back().map(|entry| entry.time), Some(400));
     }
 
     #[test]
     fn a_damaged_history_is_set_aside_and_a_new_one_begun() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILE), "checksum = \"0\"\nformat = 1\n").unwrap();
+        std::fs::write(folder.path().join(name(0)), "checksum = \"0\"\nformat = 2\n").unwrap();
         let past = Past::load(RealDisk, folder.path());
         assert_eq!(past.entries().len(), 0);
         past.keep(entry(1, 1));

@@ -144,7 +144,6 @@ impl Service {
         while let Ok(heard) = peers.heard.try_recv() {
             self.hear(heard).await?;
         }
-        self.stores.past.flush();
         self.events.end().await;
         Ok(())
     }
