@@ -55,6 +55,10 @@ impl Fru {
         {
             self.lacks_peer = true;
             self.try_again(limits, "the bus or the inventory was not reached", Verb::Start, now);
+        } else if state.result == RunResult::Signal || state.result == RunResult::Other("oom-kill".to_owned())
+        {
+            // It was ended from outside, and says nothing of the part.
+            self.try_again(limits, &failure(&state, self.job), Verb::Start, now);
         } else {
             self.fail(&failure(&state, self.job), now);
         }
