@@ -37,6 +37,7 @@ pub use logging::RuntimeLevel;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Names the folder that stands for `/`; set by tests and demonstrations, never on a target.
 pub const ROOT_VARIABLE: &str = "VIVIANITE_ROOT";
@@ -59,10 +60,19 @@ pub fn root() -> PathBuf {
     folder.map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }
 
+/// So many threads may wait for disks and devices at once; what is more waits for one of them.
+const BLOCKING: usize = 8;
+
 /// A current-thread runtime with the drivers that a bus connection needs.
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context as _;
-    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the event loop")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING)
+        // Each has a stack and a heap of its own.
+        .thread_keep_alive(Duration::from_secs(1))
+        .build()
+        .context("cannot start the event loop")
 }
 
 pub(crate) fn conclude(outcome: anyhow::Result<Exit>) -> ExitCode {

@@ -7,10 +7,10 @@ use crate::wire::Wire;
 use anyhow::Context as _;
 use fru_publication::{EepromKey, Fragment};
 use service_runtime::Exit;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use system_index::{
     Backup, Backups, Eeproms, Locations, MachineIndex, Moment, SystemFru, SystemIndex, SystemType, places,
 };
@@ -30,6 +30,8 @@ pub struct Known {
     locations: Locations,
     /// The systems that the image knows.
     machine: MachineIndex,
+    /// Fragments that jobs hold: many calls for one EEPROM share it.
+    held: Mutex<BTreeMap<EepromKey, Weak<Fragment>>>,
 }
 
 /// An EEPROM with all that it takes to use it.
@@ -50,6 +52,9 @@ pub struct Eeprom {
     /// Where its keywords are kept a second time.
     pub partner: Option<Partner>,
 }
+
+/// The chips of an EEPROM, first the one that counts, their wires, and how they are read.
+type Chips = (Vec<PathBuf>, BTreeSet<Wire>, Arc<Fragment>);
 
 impl Known {
     /// Reads index, fragments and location codes of the chosen system. A fragment that is wrong is left out, and said.
@@ -91,6 +96,18 @@ impl Known {
         Fragment::parse(&text).map_err(|error| wrong(error.to_string()))
     }
 
+    /// The fragment of an EEPROM, as another job may hold it.
+    fn shared(&self, key: &EepromKey) -> Result<Arc<Fragment>, Refusal> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fragment) = held.get(key).and_then(Weak::upgrade) {
+            return Ok(fragment);
+        }
+        let fragment = Arc::new(self.fragment(key)?);
+        held.retain(|_, fragment| fragment.strong_count() > 0);
+        held.insert(key.clone(), Arc::downgrade(&fragment));
+        Ok(fragment)
+    }
+
     /// Where the system's objects are.
     pub fn locations(&self) -> &Locations {
         &self.locations
@@ -120,7 +137,7 @@ impl Known {
         }
         let chip = (chip as usize).min(chips.len().saturating_sub(1));
         let power_off_only = self.index.find(&key).is_some_and(|fru| fru.power_off_only);
-        Ok(Eeprom { key, chip, chips, fragment: Arc::new(fragment), wires, power_off_only, partner })
+        Ok(Eeprom { key, chip, chips, fragment, wires, power_off_only, partner })
     }
 
     /// Where keywords of an EEPROM are kept a second time, or what it keeps of another one.
@@ -132,7 +149,7 @@ impl Known {
         let other = other.map(|other| -> Result<PartnerEeprom, Refusal> {
             let (chips, _, fragment) = self.chips(other)?;
             let power_off_only = self.index.find(other).is_some_and(|fru| fru.power_off_only);
-            Ok(PartnerEeprom { key: other.clone(), chips, fragment: Arc::new(fragment), power_off_only })
+            Ok(PartnerEeprom { key: other.clone(), chips, fragment, power_off_only })
         });
         Ok(Some(Partner { map: Arc::new(map.clone()), is_backup, other: other.transpose()? }))
     }
@@ -143,8 +160,8 @@ impl Known {
     }
 
     /// The chips of an EEPROM, first the one that counts, their wires, and how they are read.
-    fn chips(&self, key: &EepromKey) -> Result<(Vec<PathBuf>, BTreeSet<Wire>, Fragment), Refusal> {
-        let fragment = self.fragment(key)?;
+    fn chips(&self, key: &EepromKey) -> Result<Chips, Refusal> {
+        let fragment = self.shared(key)?;
         let first = key.sysfs_path().map(PathBuf::from).or_else(|| fragment.file.clone());
         let first = first.ok_or_else(|| Cause::Internal.because(format!("{key} has no file")))?;
         let mut chips = vec![first];

@@ -87,6 +87,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         interrupted,
         faults: Faults::default(),
         readings: Vec::new(),
+        shown: BTreeSet::new(),
         events,
         is_off: None,
         not_compared: BTreeSet::new(),
