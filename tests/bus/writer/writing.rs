@@ -56,6 +56,27 @@ fn what_was_written_is_shown_though_the_collection_ends_meanwhile() -> anyhow::R
     Ok(())
 }
 
+/// As it is when the service is killed right after its journal has gone: the chip has it, the inventory does not.
+#[test]
+fn what_a_killed_service_has_written_and_not_shown_is_shown_when_it_starts_again() -> anyhow::Result<()> {
+    let Some(bed) = collected()? else { return Ok(()) };
+    let mut service = bed.machine.start("vpd-writer")?;
+    let write = value("SN", b"YVIV00000888");
+    call(&bed, "WriteKeywordOnHardware", &(bed.image("card").display().to_string(), write))?;
+    service.stop()?;
+    let this_boot = bed.machine.root().join("run/vivianite/vpd-writer");
+    std::fs::write(this_boot.join("file:card.unshown"), "")?;
+    let _service = bed.machine.start("vpd-writer")?;
+    let asked = std::time::Instant::now();
+    while inventory(&bed, "card", "SN")?.as_deref() != Some("YVIV00000888") {
+        anyhow::ensure!(asked.elapsed() < test_bus::LIMIT, "it is not shown");
+    }
+    while this_boot.read_dir()?.count() > 0 {
+        anyhow::ensure!(asked.elapsed() < test_bus::LIMIT, "it is shown for ever");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_write_to_the_hardware_is_in_the_chip_alone_until_it_is_read_again() -> anyhow::Result<()> {
     let Some(bed) = collected()? else { return Ok(()) };
@@ -163,7 +184,7 @@ fn writes_are_told_without_their_values_also_after_a_restart() -> anyhow::Result
     assert_eq!(told, expected);
     let user = if rustix::process::getuid().is_root() { "user=0 " } else { "user=" };
     assert!(past[0].1.starts_with(user), "{}", past[0].1);
-    let kept = std::fs::read_to_string(bed.machine.folder().join("vpd-writer.state/history"))?;
+    let kept = std::fs::read_to_string(bed.machine.folder().join("vpd-writer.state/history-0"))?;
     assert!(!kept.contains("YVIV00000999"), "{kept}");
     assert!(own(&bed, "Pending", &())?.body().deserialize::<Vec<(String, String)>>()?.is_empty());
     Ok(())
