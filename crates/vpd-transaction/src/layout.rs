@@ -71,16 +71,13 @@ pub(crate) fn layout_among(edits: &[Edit]) -> Option<(&[Write], &[Write])> {
     })
 }
 
-/// Reads an image through its window.
-pub(crate) fn read_image<W, E>(
-    window: &mut W,
+/// Reads an image through its window. By a pointer, or the compiler would make a reader of its own for each kind of source.
+pub(crate) fn read_image<E: core::fmt::Debug + core::fmt::Display>(
+    mut window: &mut dyn ReadAt<Error = WindowError<E>>,
     options: &ReadOptions<'_>,
     place: VpdWindow,
-) -> Result<vpd_format::Vpd, PlanError<E>>
-where
-    W: ReadAt<Error = WindowError<E>>,
-{
-    vpd_format::read(window, options).map_err(|error| match error {
+) -> Result<vpd_format::Vpd, PlanError<E>> {
+    vpd_format::read(&mut window, options).map_err(|error| match error {
         ReadError::Device { source: WindowError::Device(error), .. } => PlanError::Device(error),
         // The reader never leaves its window.
         ReadError::Device { offset, length, .. } => PlanError::Image(VpdError::TooShort {

@@ -12,9 +12,11 @@ use durable_state::Disk;
 use fru_publication::{EepromKey, Fragment, Keywords};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use vpd_format::{
-    Content, KeywordName, ReadError, RecordName, Vpd, VpdError, Wanted as WantedRecords, Window,
+    Content, KeywordName, ReadAt, ReadError, ReadOptions, RecordName, Vpd, VpdError, Wanted as WantedRecords,
+    Window, WindowError,
 };
 
 /// Records with their keywords and values, by name.
@@ -99,7 +101,7 @@ fn open(path: &Path) -> Result<Eeprom, Fault> {
 pub(crate) fn read(path: &Path, fragment: &Fragment, wanted: WantedRecords<'_>) -> Result<Vpd, Fault> {
     let mut window = Window::new(open(path)?, fragment.offset, fragment.size);
     let shortfall = window.shortfall().map(|shortfall| format!(": {shortfall}")).unwrap_or_default();
-    vpd_format::read(&mut window, &fragment.read_options(wanted)).map_err(|error| {
+    read_image(&mut window, &fragment.read_options(wanted)).map_err(|error| {
         let (outcome, cause) = match &error {
             ReadError::Format(
                 error @ (VpdError::Uncorrectable { .. } | VpdError::NeededCorrection { .. }),
@@ -109,6 +111,14 @@ pub(crate) fn read(path: &Path, fragment: &Fragment, wanted: WantedRecords<'_>) 
         };
         Fault { outcome, refusal: cause.because(format!("{}: {error}{shortfall}", path.display())) }
     })
+}
+
+/// Reads an image through its window. By a pointer, or the compiler would make a reader of its own for each kind of source.
+pub(crate) fn read_image(
+    mut window: &mut dyn ReadAt<Error = WindowError<io::Error>>,
+    options: &ReadOptions<'_>,
+) -> Result<Vpd, ReadError<WindowError<io::Error>>> {
+    vpd_format::read(&mut window, options)
 }
 
 /// An outcome of the format, as it is called on the bus.

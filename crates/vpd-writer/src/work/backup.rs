@@ -3,6 +3,7 @@
 
 use super::write::{Group, Place, Which};
 use crate::job::{Partner, PartnerEeprom};
+use crate::reading::read_image;
 use device_io::ExclusiveEeprom;
 use durable_state::{Disk, Document, StateFolder};
 use fru_publication::{EepromKey, Keywords};
@@ -188,8 +189,7 @@ impl<D: Disk> Backups<D> {
         let records: Vec<RecordName> = records.into_iter().collect();
         let mut window = Window::new(chip, window.offset, window.size);
         let options = ReadOptions { wanted: Wanted::Records(&records), ..ReadOptions::default() };
-        let vpd =
-            vpd_format::read(&mut window, &options).map_err(|error| io::Error::other(error.to_string()))?;
+        let vpd = read_image(&mut window, &options).map_err(|error| io::Error::other(error.to_string()))?;
         let mut kept = self.load(key).unwrap_or_default();
         kept.take(&vpd, keywords.iter().copied());
         kept.refresh(&vpd, &records);
@@ -211,7 +211,7 @@ impl<D: Disk> Backups<D> {
         let read = |pages: &[PageChange], chip: &mut ExclusiveEeprom| {
             let mut window = Window::new(Before { chip, pages }, change.window.offset, change.window.size);
             let options = ReadOptions { wanted: Wanted::Records(&records), ..ReadOptions::default() };
-            vpd_format::read(&mut window, &options).map_err(|error| io::Error::other(error.to_string()))
+            read_image(&mut window, &options).map_err(|error| io::Error::other(error.to_string()))
         };
         // What was damaged before says nothing.
         let before = read(&change.pages, chip).ok();
