@@ -310,6 +310,10 @@ struct Make {
 const SERIAL: &[u8; 12] = b"YVIV00000001";
 
 fn makes() -> Vec<Make> {
+    keyword_changes().into_iter().chain(repairs()).chain(flat_changes()).collect()
+}
+
+fn keyword_changes() -> Vec<Make> {
     vec![
         Make {
             name: "IPZ, the serial number",
@@ -339,6 +343,11 @@ fn makes() -> Vec<Make> {
             edits: || vec![keyword(Some(b"VSYS"), b"SE", b"1BBB222")],
             others: || vec![("another card of the same contents", ipz(b"QQQQ22222222", b"9105-VV1", 0))],
         },
+    ]
+}
+
+fn repairs() -> Vec<Make> {
+    vec![
         Make {
             name: "IPZ, a damaged record as a whole",
             old: |_| {
@@ -366,6 +375,11 @@ fn makes() -> Vec<Make> {
             },
             others: || vec![("a sound card", ipz(b"QQQQ22222222", b"9105-VV1", 0))],
         },
+    ]
+}
+
+fn flat_changes() -> Vec<Make> {
+    vec![
         Make {
             name: "keyword VPD",
             old: |_| flat(Tag::Vendor, Ending::Checksum, SERIAL, b"note number one     "),
