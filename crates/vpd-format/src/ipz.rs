@@ -14,7 +14,7 @@ mod toc;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{Plan, Stored, plan_record, plan_writes};
+pub use edit::{Plan, Stored, plan_record, plan_writes, value_of};
 pub use encode::{Code, ImageDescription, RecordDescription};
 pub use image::{AreaReport, Image, Record, TocEntry};
 pub(crate) use parse::read_image;

@@ -58,6 +58,8 @@ pub enum FaultKind<E> {
     Silent(E),
     /// The journal could not be turned, so that nothing may be put back.
     Journal(E),
+    /// It was written before and reads as erased now.
+    Empty,
 }
 
 impl<E: fmt::Display> fmt::Display for Fault<E> {
@@ -73,6 +75,12 @@ impl<E: fmt::Display> fmt::Display for Fault<E> {
             ),
             FaultKind::Silent(error) => {
                 write!(formatter, "the EEPROM stopped answering at the page at {offset}: {error}")
+            }
+            FaultKind::Empty => {
+                write!(
+                    formatter,
+                    "the page at {offset} was written and reads as 0xff: the EEPROM does not answer"
+                )
             }
             FaultKind::Journal(error) => {
                 write!(formatter, "the page at {offset} failed, and the journal cannot be written: {error}")
@@ -183,7 +191,8 @@ pub(crate) fn take_back<M: Machine>(
         // As it is kept, it still says forward.
         return Failure::Pending(Fault { chip, offset, kind: FaultKind::Journal(error) });
     }
-    match put_back(journal, machine, may_touch) {
+    let was_written = |other: usize, page: usize| (other, page) < (chip, place);
+    match put_back(journal, machine, may_touch, was_written) {
         Ok(()) => Failure::PutBack(Fault { chip, offset, kind }),
         Err(fault) => Failure::Pending(fault),
     }
@@ -198,10 +207,14 @@ fn fail(journal: &mut Journal, chip: usize, place: usize) {
 }
 
 /// Puts all old pages back, last ones first. One that fails keeps none of the others from it; the first fault is told.
+///
+/// A page that is known to have been written and reads as erased was not put back by that, though it was erased before: an SPI
+/// EEPROM that does not answer reads as 0xff.
 pub(crate) fn put_back<M: Machine>(
     journal: &mut Journal,
     machine: &mut M,
     may_touch: impl Fn(usize) -> bool,
+    was_written: impl Fn(usize, usize) -> bool,
 ) -> Result<(), Fault<M::Error>> {
     let mut first = None;
     for chip in (0..journal.chips.len()).rev().filter(|chip| may_touch(*chip)) {
@@ -209,8 +222,8 @@ pub(crate) fn put_back<M: Machine>(
         for place in (0..pages).rev() {
             let Some(page) = page_of(journal, chip, place) else { continue };
             let offset = page.offset;
-            let Err(kind) = restore(machine, chip, page) else { continue };
-            let is_silent = matches!(kind, FaultKind::Silent(_));
+            let Err(kind) = restore(machine, chip, page, was_written(chip, place)) else { continue };
+            let is_silent = matches!(kind, FaultKind::Silent(_) | FaultKind::Empty);
             first.get_or_insert(Fault { chip, offset, kind });
             if is_silent {
                 break;
@@ -226,8 +239,17 @@ pub(crate) fn put_back<M: Machine>(
 }
 
 /// Puts one old page back.
-fn restore<M: Machine>(machine: &mut M, chip: usize, page: &PageChange) -> Result<(), FaultKind<M::Error>> {
+fn restore<M: Machine>(
+    machine: &mut M,
+    chip: usize,
+    page: &PageChange,
+    was_written: bool,
+) -> Result<(), FaultKind<M::Error>> {
     let mut found = vec![0; page.old.len()];
     machine.read(chip, page.offset, &mut found).map_err(FaultKind::Silent)?;
+    let is_erased = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0xff);
+    if was_written && is_erased(&found) && !is_erased(&page.new) {
+        return Err(FaultKind::Empty);
+    }
     write(machine, chip, page, &found, &page.old)
 }

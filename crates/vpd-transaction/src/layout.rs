@@ -28,18 +28,20 @@ pub fn layout_of<R: ReadAt>(device: R, window: VpdWindow) -> Result<Edit, PlanEr
     Ok(Edit::Layout { data: areas(Part::Data)?, code: areas(Part::Ecc)? })
 }
 
-/// Reads an image by the header and the table of contents of an [`Edit::Layout`], whatever the chip has in their places.
+/// Reads an image by the header and the table of contents of an [`Edit::Layout`], as far as the chip's own cannot be read.
 ///
 /// Errors: [`PlanError::Device`], [`PlanError::Image`].
 pub fn read_with<R: ReadAt>(
-    device: R,
+    mut device: R,
     place: VpdWindow,
     options: &ReadOptions<'_>,
     layout: &Edit,
 ) -> Result<vpd_format::Vpd, PlanError<R::Error>> {
-    let (data, code) = layout_among(core::slice::from_ref(layout)).unwrap_or_default();
-    let window = Window::new(device, place.offset, place.size);
-    read_image(&mut Overlaid { inner: window, writes: [data, code] }, options, place)
+    let read = |layout: Layout<'_>| {
+        let window = Window::new(&mut device, place.offset, place.size);
+        read_image(&mut Overlaid { inner: window, layout }, options, place)
+    };
+    with_layout(layout_among(core::slice::from_ref(layout)), read).map(|(vpd, _)| vpd)
 }
 
 fn corrected(area: &AreaReport) -> VpdError {
@@ -63,12 +65,37 @@ fn read_area<R: ReadAt>(
     Ok(Write { offset: start, bytes })
 }
 
-/// The areas of the layout among edits, data and code; `None` where there is none.
-pub(crate) fn layout_among(edits: &[Edit]) -> Option<(&[Write], &[Write])> {
+/// Areas that stand in for those of a chip, header first, with their code.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Layout<'a> {
+    pub(crate) data: &'a [Write],
+    pub(crate) code: &'a [Write],
+}
+
+/// The layout among edits; `None` where there is none.
+pub(crate) fn layout_among(edits: &[Edit]) -> Option<Layout<'_>> {
     edits.iter().find_map(|edit| match edit {
-        Edit::Layout { data, code } => Some((data.as_slice(), code.as_slice())),
+        Edit::Layout { data, code } => Some(Layout { data, code }),
         _ => None,
     })
+}
+
+/// Reads with nothing of a layout, then with its header, then with all of it, until the image can be read. Answers with what was
+/// needed: a sound table of contents stays, as it may list records that the layout does not know.
+pub(crate) fn with_layout<'a, T, E>(
+    layout: Option<Layout<'a>>,
+    mut read: impl FnMut(Layout<'_>) -> Result<T, PlanError<E>>,
+) -> Result<(T, Layout<'a>), PlanError<E>> {
+    let own = match (read(Layout::default()), layout) {
+        (Err(PlanError::Image(_)), Some(layout)) => layout,
+        (read, _) => return read.map(|read| (read, Layout::default())),
+    };
+    let first = |writes: &'a [Write]| writes.get(..1).unwrap_or_default();
+    let header = Layout { data: first(own.data), code: first(own.code) };
+    match read(header) {
+        Err(PlanError::Image(_)) => read(own).map(|read| (read, own)),
+        read => read.map(|read| (read, header)),
+    }
 }
 
 /// Reads an image through its window. By a pointer, or the compiler would make a reader of its own for each kind of source.
@@ -93,7 +120,7 @@ pub(crate) fn read_image<E: core::fmt::Debug + core::fmt::Display>(
 /// An image with other bytes in some places; offsets count from the start of the VPD.
 pub(crate) struct Overlaid<'a, W> {
     pub(crate) inner: W,
-    pub(crate) writes: [&'a [Write]; 2],
+    pub(crate) layout: Layout<'a>,
 }
 
 impl<W: ReadAt> ReadAt for Overlaid<'_, W> {
@@ -105,7 +132,7 @@ impl<W: ReadAt> ReadAt for Overlaid<'_, W> {
 
     fn read_exact_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), Self::Error> {
         self.inner.read_exact_at(offset, buffer)?;
-        for write in self.writes.into_iter().flatten() {
+        for write in self.layout.data.iter().chain(self.layout.code) {
             for (at, byte) in (write.offset..).zip(&write.bytes) {
                 let place = at.checked_sub(offset).and_then(|place| usize::try_from(place).ok());
                 if let Some(found) = place.and_then(|place| buffer.get_mut(place)) {

@@ -1,4 +1,4 @@
-use crate::layout::{Overlaid, layout_among, read_image};
+use crate::layout::{Layout, Overlaid, layout_among, read_image, with_layout};
 use crate::{Check, ChipChange, Rest, Seen, VpdWindow, plan_pages};
 use vpd_format::ipz::{self, TocEntry};
 use vpd_format::{
@@ -53,10 +53,10 @@ pub enum Edit {
         /// Its name.
         record: RecordName,
     },
-    /// Header and table of contents of IPZ, where the chip's own cannot be read; a chip with its own keeps that. From
-    /// [`layout_of`](crate::layout_of). The records are found by it.
+    /// Header and table of contents of IPZ, from [`layout_of`](crate::layout_of). Of each chip, those are written that cannot be
+    /// read: both, or the header alone. A chip of which both can be read is not changed by it.
     Layout {
-        /// The two areas.
+        /// The header, then the table of contents.
         data: Vec<vpd_format::Write>,
         /// Their code.
         code: Vec<vpd_format::Write>,
@@ -120,22 +120,15 @@ pub fn plan_chip<R: ReadAt>(
     edits: &[Edit],
 ) -> Result<ChipPlan, PlanError<R::Error>> {
     let mut seen = Seen::new(device);
-    let (vpd, layout) = match (read(&mut seen, place, edits, None), layout_among(edits)) {
-        (Err(PlanError::Image(_)), Some(layout)) => {
-            (read(&mut seen, place, edits, Some(layout))?, Some(layout))
-        }
-        (read, _) => (read?, None),
-    };
+    let (vpd, layout) = with_layout(layout_among(edits), |layout| read(&mut seen, place, edits, layout))?;
     let offset = place.window.offset;
     let mut planned = match &vpd.content {
         Content::Ipz(image) => plan_ipz(&seen, offset, image, edits),
         Content::Keyword(_) => plan_keywords(&seen, offset, edits),
         Content::Memory(_) => Err(PlanError::Memory),
     }?;
-    if let Some((data, code)) = layout {
-        planned.data.extend_from_slice(data);
-        planned.code.extend_from_slice(code);
-    }
+    planned.data.extend_from_slice(layout.data);
+    planned.code.extend_from_slice(layout.code);
     let pages = plan_pages(&mut seen, offset, place.page_size, &planned.data, &planned.code);
     let pages = pages.map_err(PlanError::Device)?;
     let rest = Rest::of(&mut seen, &pages).map_err(PlanError::Device)?;
@@ -158,7 +151,7 @@ fn read<R: ReadAt>(
     seen: &mut Seen<R>,
     place: &ChipPlace,
     edits: &[Edit],
-    layout: Option<(&[vpd_format::Write], &[vpd_format::Write])>,
+    layout: Layout<'_>,
 ) -> Result<Vpd, PlanError<R::Error>> {
     let mut wanted = vec![RecordName::VINI];
     for edit in edits {
@@ -176,8 +169,7 @@ fn read<R: ReadAt>(
         ..ReadOptions::default()
     };
     let window = Window::new(seen, place.window.offset, place.window.size);
-    let (data, code) = layout.unwrap_or_default();
-    read_image(&mut Overlaid { inner: window, writes: [data, code] }, &options, place.window)
+    read_image(&mut Overlaid { inner: window, layout }, &options, place.window)
 }
 
 /// Writes, and by what the result is known.

@@ -33,7 +33,7 @@ pub fn recover<M: Machine>(journal: &mut Journal, machine: &mut M) -> Vec<ChipEn
     let may_touch = |chip: usize| matches!(judged.get(chip), Some(Looked::Ours(_)));
     let failed = match journal.direction {
         Direction::Forward => go_forward(journal, machine, &judged, may_touch),
-        Direction::Back => put_back(journal, machine, may_touch).err(),
+        Direction::Back => put_back(journal, machine, may_touch, |_, _| false).err(),
     };
     let direction = journal.direction;
     let mut ends = Vec::with_capacity(judged.len());

@@ -80,11 +80,14 @@ impl Journal {
                         _ => None,
                     }
                 })?,
-                backup_follows: reader.take("backup", "backup is follows or stays", |text| match text {
-                    "follows" => Some(true),
-                    "stays" => Some(false),
-                    _ => None,
-                })?,
+                // Journals of before said nothing of it.
+                backup_follows: reader
+                    .optional("backup", "backup is follows or stays", |text| match text {
+                        "follows" => Some(true),
+                        "stays" => Some(false),
+                        _ => None,
+                    })?
+                    .unwrap_or(true),
                 direction: reader.take("direction", "direction is forward or back", |text| match text {
                     "forward" => Some(Direction::Forward),
                     "back" => Some(Direction::Back),
@@ -307,7 +310,7 @@ mod tests {
         Journal {
             key: "8-0050".to_owned(),
             power_off_only: true,
-            backup_follows: true,
+            backup_follows: false,
             direction: Direction::Back,
             chips: vec![chip, other],
         }

@@ -76,8 +76,8 @@ pub struct History {
 /// The last writes on disk, in a ring of small files of which each is written as a whole.
 ///
 /// Nothing is flushed: it would wear the flash as much as the write of VPD itself. A kill loses nothing, as the kernel has it;
-/// nor does a reboot, at whose end systemd has all file systems written. A loss of power may take the file that was being written,
-/// so those entries, [`EACH`] at most, and no earlier ones.
+/// nor does a reboot, at whose end systemd has all file systems written. A loss of power may take the files that were written since
+/// the kernel's last write-back, half a minute before at most, each with [`EACH`] entries; no others, since they are not touched.
 #[derive(Debug)]
 pub struct Past<D> {
     disk: D,
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_of_power_loses_the_file_that_was_being_written_and_no_other() {
+    fn a_file_that_did_not_arrive_whole_costs_its_own_entries_and_no_others() {
         let folder = tempfile::tempdir().unwrap();
         let load = || Past::load(RealDisk, folder.path());
         let past = load();

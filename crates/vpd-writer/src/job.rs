@@ -7,7 +7,7 @@ use dbus_api::vpd::writer::{Copies, Copy, CopyState, Difference};
 use fru_publication::{EepromKey, Fragment};
 use std::path::PathBuf;
 use std::sync::Arc;
-use system_index::Backup;
+use system_index::{Backup, SystemType};
 use vpd_format::{KeywordName, RecordName};
 
 /// Something to be done to one EEPROM, by a thread that may wait.
@@ -165,6 +165,8 @@ pub struct MendJob {
     pub partner: Option<Partner>,
     /// Keywords that no client may change.
     pub locked: Locked,
+    /// The types of system that the image knows.
+    pub types: Vec<SystemType>,
     /// What is done.
     pub what: Mend,
 }
@@ -236,6 +238,15 @@ impl Job {
             Self::Write(job) => &job.key,
             Self::Mend(job) => &job.key,
             Self::Recover(job) => &job.key,
+        }
+    }
+
+    /// Whether its parser runs when it has changed something.
+    pub fn is_shown_by_inventory(&self) -> bool {
+        match self {
+            Self::Write(job) => job.on_hardware_only.is_none() && !job.dry_run,
+            Self::Mend(_) | Self::Recover(_) => true,
+            Self::Read(_) => false,
         }
     }
 

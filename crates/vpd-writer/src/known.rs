@@ -192,6 +192,11 @@ impl Known {
         wanted.is_some_and(|wanted| self.machine.matches.iter().any(|known| known.im == wanted))
     }
 
+    /// The types of system that the image knows.
+    pub fn types(&self) -> Vec<SystemType> {
+        self.machine.matches.iter().map(|known| known.im).collect()
+    }
+
     /// Whether an EEPROM says what system this is.
     pub fn says_system(&self, key: &EepromKey) -> bool {
         self.index.find(key).is_some_and(|fru| fru.system)
@@ -254,6 +259,16 @@ mod tests {
         assert_eq!(known.replaceable(), [card.key]);
         let removable: Vec<_> = known.removable().iter().map(ToString::to_string).collect();
         assert_eq!(removable, ["20-0050", "file:wrong"]);
+    }
+
+    #[test]
+    fn calls_for_one_eeprom_share_its_fragment_as_long_as_one_of_them_waits() {
+        let root = root();
+        let known = Known::load(root.path()).unwrap();
+        let (one, other) = (known.eeprom("/card").unwrap(), known.eeprom("20-0050").unwrap());
+        assert!(Arc::ptr_eq(&one.fragment, &other.fragment));
+        drop((one, other));
+        assert_eq!(known.held.lock().unwrap().values().map(Weak::strong_count).sum::<usize>(), 0);
     }
 
     #[test]

@@ -91,10 +91,21 @@ pub fn mend(known: &Known, settings: &Settings, named: &str, what: Mend, deadlin
     let eeprom = writable(known, named)?;
     let needs = needs(&eeprom, true, deadline);
     let Eeprom { key, chips, fragment, mut power_off_only, partner, .. } = eeprom;
-    // A scrub writes nothing that is kept a second time.
-    power_off_only |= what != Mend::Scrub && partner.as_ref().is_some_and(Partner::is_power_off_only);
-    let locked = settings.locked.clone();
-    Ok((needs, Job::Mend(MendJob { key, chips, fragment, power_off_only, partner, locked, what })))
+    power_off_only |=
+        partner.as_ref().is_some_and(|partner| concerns(partner, &what) && partner.is_power_off_only());
+    let (locked, types) = (settings.locked.clone(), known.types());
+    Ok((needs, Job::Mend(MendJob { key, chips, fragment, power_off_only, partner, locked, types, what })))
+}
+
+/// Whether the other EEPROM of a backup is read or written too.
+fn concerns(partner: &Partner, what: &Mend) -> bool {
+    match what {
+        Mend::Scrub => false,
+        Mend::Repair { records, .. } if !records.is_empty() => {
+            partner.map.keywords.iter().any(|kept| records.contains(&kept.record))
+        }
+        _ => true,
+    }
 }
 
 fn not_locked(settings: &Settings, record: Option<RecordName>, keyword: KeywordName) -> Result<(), Refusal> {
@@ -109,13 +120,20 @@ fn not_locked(settings: &Settings, record: Option<RecordName>, keyword: KeywordN
 /// A job with what the queue has to know of it, or why there is none.
 pub type Planned = Result<(Needs, Job), Refusal>;
 
+/// The keyword that has the system's type.
+pub(crate) const TYPE: (RecordName, KeywordName) = (RecordName(*b"VSBP"), KeywordName(*b"IM"));
+
+/// A boot with such a type would end without a system.
+pub(crate) fn unknown_type() -> Refusal {
+    Cause::NotAllowed.because("VSBP.IM: the image knows no system of this type")
+}
+
 /// What identifies the system counts from the next boot on, and no boot may end without a system.
 fn identifies(known: &Known, eeprom: &Eeprom, change: &KeywordChange) -> Result<(), Refusal> {
-    const TYPE: (RecordName, KeywordName) = (RecordName(*b"VSBP"), KeywordName(*b"IM"));
     const LEVEL: (RecordName, KeywordName) = (RecordName::VINI, KeywordName(*b"HW"));
     let name = change.record.map(|record| (record, change.keyword));
     if name == Some(TYPE) && !known.knows_type(&change.value) {
-        return Err(Cause::NotAllowed.because("VSBP.IM: the image knows no system of this type"));
+        return Err(unknown_type());
     }
     if name == Some(TYPE) || (name == Some(LEVEL) && known.says_system(&eeprom.key)) {
         log::info!("what system this is counts from the next boot on fru={}", eeprom.key);

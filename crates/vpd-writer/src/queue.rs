@@ -95,15 +95,16 @@ impl<T> Queue<T> {
         all.saturating_sub(self.unasked.len())
     }
 
-    /// Whether something is under way at an EEPROM.
-    pub fn is_under_way(&self, key: &EepromKey) -> bool {
-        self.running.values().any(|running| running.key == *key)
+    /// Whether an EEPROM is being changed.
+    pub fn is_changed(&self, key: &EepromKey) -> bool {
+        self.running.values().any(|running| running.first_reading && running.key == *key)
     }
 
-    /// Whether something is being changed, or will be as soon as its wires are free.
+    /// Whether callers wait for changes that are made as soon as EEPROMs and wires are free.
     pub fn has_changes(&self, was_read: &dyn Fn(&EepromKey) -> bool) -> bool {
-        let may_begin = |waiting: &Waiting<T>| waiting.needs.first_reading && was_read(&waiting.needs.key);
-        self.waiting.iter().any(may_begin) || self.running.values().any(|running| running.first_reading)
+        let asked = self.waiting.iter().filter(|waiting| !self.unasked.contains(&waiting.ticket));
+        let mut needs = asked.map(|waiting| &waiting.needs);
+        needs.any(|needs| needs.first_reading && was_read(&needs.key))
     }
 
     /// Whether no job is under way, and no caller waits for an answer.

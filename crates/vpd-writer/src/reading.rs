@@ -19,6 +19,8 @@ use vpd_format::{
     Window, WindowError,
 };
 
+use vpd_transaction::PlanError;
+
 /// Records with their keywords and values, by name.
 pub type Values = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
 
@@ -74,9 +76,12 @@ impl Fault {
     }
 
     /// What a chip holds cannot be read by a copy's layout either.
-    pub(crate) fn of_copy(path: &Path, error: &impl std::fmt::Display) -> Self {
-        let refusal = Cause::InvalidVpd.because(format!("{}: {error}", path.display()));
-        Self { outcome: Outcome::Unreadable, refusal }
+    pub(crate) fn of_copy(path: &Path, error: &PlanError<io::Error>) -> Self {
+        let cause = match error {
+            PlanError::Device(_) => Cause::ReadFailure,
+            _ => Cause::InvalidVpd,
+        };
+        Self { outcome: Outcome::Unreadable, refusal: cause.because(format!("{}: {error}", path.display())) }
     }
 }
 
@@ -86,7 +91,7 @@ impl From<Fault> for Refusal {
     }
 }
 
-fn open(path: &Path) -> Result<Eeprom, Fault> {
+pub(crate) fn open(path: &Path) -> Result<Eeprom, Fault> {
     Eeprom::open(path).map_err(|error| {
         let (outcome, cause) = match &error {
             EepromError::Absent { .. } => (Outcome::Absent, Cause::ReadFailure),

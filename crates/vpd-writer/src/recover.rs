@@ -16,6 +16,9 @@ pub(crate) const OPTION: &str = "--recover";
 /// Where state is without systemd, below the root.
 pub(crate) const STATE: &str = "var/lib/vivianite/vpd-writer";
 
+/// Where what is remembered until the next boot is without systemd, below the root.
+pub(crate) const RUNTIME: &str = "run/vivianite/vpd-writer";
+
 const HELP: &str = "Usage: vpd-writer --recover [-v] [--root DIR] [KEY]\n\n\
     Finishes, or takes back, writes of EEPROMs that were interrupted: all of them, or that of KEY.\n\
     What cannot be reached stays pending.\n\n  \
@@ -55,7 +58,8 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     for key in keys {
         log(&key, &recover_one(&key, &journals, &backups, When::Boot));
     }
-    if is_boot {
+    // Once the service has run in this boot, another program may be writing.
+    if is_boot && !folders::runtime().unwrap_or_else(|| root.join(RUNTIME)).exists() {
         journals.tidy();
     }
     Ok(Exit::Done)

@@ -2,7 +2,7 @@
 //! say the same. So a planar that was replaced by one that was never programmed shows the machine's identity from its first
 //! reading on.
 
-use crate::job::{Mend, MendJob};
+use crate::job::{Mend, MendJob, Partner};
 use crate::known::{Eeprom, Known};
 use crate::recover::STATE;
 use crate::settings::Locked;
@@ -74,8 +74,13 @@ fn settle(known: &Known, key: &EepromKey, stores: &Stores) -> Result<(), crate::
         let object = fragment.object.first().map(|object| object.path.as_str()).unwrap_or_default();
         adopt(&key, object, &partner.map, stores);
     }
-    let locked = Locked::default();
-    let job = MendJob { key, chips, fragment, power_off_only, partner, locked, what: Mend::Settle };
+    if power_off_only || partner.as_ref().is_some_and(Partner::is_power_off_only) {
+        // Whether the chassis has power is not known here. The service compares them when it has none.
+        log::info!("compared with its backup when the chassis is off fru={key}");
+        return Ok(());
+    }
+    let (locked, types) = (Locked::default(), Vec::new());
+    let job = MendJob { key, chips, fragment, power_off_only, partner, locked, types, what: Mend::Settle };
     let (settled, done) = mend::perform(&job, stores);
     log(&job.key, &settled);
     done

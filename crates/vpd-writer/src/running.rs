@@ -18,18 +18,18 @@ use peer::{BackOff, persist};
 use service_runtime::{clock, tasks};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zbus::{Connection, Message};
 
 /// Longest wait for the inventory to show what was written; it is answered then all the same.
-const SHOWN_LIMIT: Duration = Duration::from_secs(10);
+pub const SHOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Longest wait with that for writes that wait for their turn: one run of a parser then shows all that was written to its EEPROM,
-/// and none takes wires and processor from what is written.
-const SHARED_LIMIT: Duration = Duration::from_secs(2);
+/// Longest wait with that for writes that wait for their turn, and for parsers that run: one more run then shows all that was
+/// written to an EEPROM meanwhile.
+const SHARED_LIMIT: Duration = Duration::from_secs(1);
 
 /// A job that waits for its turn.
 #[derive(Debug)]
@@ -123,10 +123,11 @@ pub async fn run(
     let others = performed.as_ref().map(|performed| performed.others.clone()).unwrap_or_default();
     let is_changed =
         matches!(&performed, Ok(Performed { done: Done::Written(written), .. }) if written.changed > 0);
+    let is_read_again = is_changed && job.is_shown_by_inventory();
     let (held, goes_on) = oneshot::channel();
     let released = Released {
         ticket,
-        reading: is_changed.then_some(held),
+        reading: is_read_again.then_some(held),
         entry: noted(&job, caller, &performed, &stores).await,
         interrupted: interrupted(&job, &performed, &others, &stores),
         left_out: performed.as_ref().ok().and_then(|performed| left_out(&key, performed)),
@@ -140,12 +141,14 @@ pub async fn run(
     // The owner has ended if it takes nothing.
     let _ = tell.send(Heard::Released(Box::new(released)));
     // The owner lets go of it by dropping its end.
+    let released_at = Instant::now();
     let _ = tokio::time::timeout(SHARED_LIMIT, goes_on).await;
+    let limit = SHOWN_LIMIT.saturating_sub(released_at.elapsed());
     let outcome = match performed {
         Ok(performed) => {
             // Of one that is pending, the parser is not run.
             let others = others.into_iter().filter(|other| !stores.journals.holds_up(other)).collect();
-            let finished = follow_up(&connection, &job, others, performed.done, &stores).await;
+            let finished = follow_up(&connection, &job, others, performed.done, (&stores, limit)).await;
             performed.failed.map_or(Ok(finished), Err)
         }
         Err(refusal) => Err(refusal),
@@ -208,8 +211,10 @@ fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
         Job::Write(job) => {
             let outcome = write::perform(job, stores)?;
             let is_one = job.copies == Copies::One && job.on_hardware_only.is_none() && !job.dry_run;
-            let alone = is_one && job.chips.len() > 1 && outcome.written.changed > 0;
+            let is_changed = outcome.written.changed > 0 && !job.dry_run;
+            let alone = is_one && job.chips.len() > 1;
             let left_out = outcome.left_out.or_else(|| alone.then(|| "as its caller wished".to_owned()));
+            let left_out = left_out.filter(|_| is_changed);
             let others = others(whole, outcome.frus);
             Ok(Performed {
                 done: Done::Written(outcome.written),
@@ -220,18 +225,19 @@ fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
             })
         }
         Job::Recover(job) => {
-            let others = stores.journals.others(&job.key);
             let was_unshown = stores.this_boot.unshown(&job.key).is_some();
-            let frus = || others.iter().chain([&job.key]);
-            if stores.journals.has(&job.key) {
-                frus().for_each(|fru| stores.this_boot.written(fru));
-            }
+            let mut frus = BTreeSet::new();
             let when = recovery::When::Serving { is_off: job.is_off };
-            let recovered = recovery::recover_one(&job.key, &stores.journals, &stores.backups, when);
+            let recovered =
+                recovery::recover_watched(&job.key, &stores.journals, &stores.backups, when, |found| {
+                    found.iter().for_each(|fru| stores.this_boot.written(fru));
+                    frus = found;
+                });
             recover::log(&job.key, &recovered);
             if !recovered.has_settled() && !was_unshown {
                 stores.this_boot.shown(&job.key, stores.this_boot.unshown(&job.key));
             }
+            let others = others(whole, frus);
             Ok(Performed { others, ..done(Done::Recovered(recovered)) })
         }
         Job::Mend(job) => {
@@ -265,7 +271,7 @@ async fn noted(
     let refusal = performed.as_ref().map_or_else(Some, |performed| performed.failed.as_ref());
     entry.outcome = refusal.map_or("done", |refusal| refusal.cause.bus_name()).to_owned();
     let (stores, kept) = (Arc::clone(stores), entry.clone());
-    // Not kept only if the thread could not be had, which is logged by no one else.
+    // What the disk refuses is logged there.
     if let Err(error) = tokio::task::spawn_blocking(move || stores.past.keep(kept)).await {
         log::error!("the history of writes is not kept: {error}");
     }
@@ -278,7 +284,7 @@ async fn follow_up(
     job: &Job,
     others: Vec<EepromKey>,
     done: Done,
-    stores: &SharedStores,
+    (stores, limit): (&SharedStores, Duration),
 ) -> Finished {
     let with_own = |others: Vec<EepromKey>| std::iter::once(job.key().clone()).chain(others).collect();
     match (job, done) {
@@ -288,9 +294,9 @@ async fn follow_up(
         }
         (_, done @ Done::Written(written)) => {
             let is_shown = match job {
-                Job::Write(job) if job.on_hardware_only.is_some() || job.dry_run => false,
+                _ if !job.is_shown_by_inventory() => false,
                 _ if written.changed == 0 => true,
-                _ => are_shown(connection, with_own(others), stores).await,
+                _ => are_shown(connection, with_own(others), stores, limit).await,
             };
             Finished { done, is_shown }
         }
@@ -298,7 +304,7 @@ async fn follow_up(
         // own have not.
         (_, Done::Recovered(recovered)) => {
             let keys = if recovered.has_settled() { with_own(others) } else { others };
-            let is_shown = are_shown(connection, keys, stores).await;
+            let is_shown = are_shown(connection, keys, stores, limit).await;
             Finished { done: Done::Recovered(recovered), is_shown }
         }
         (_, done) => Finished { done, is_shown: true },
@@ -306,8 +312,13 @@ async fn follow_up(
 }
 
 /// Has the parser run once more for each of them, which alone publishes a FRU; whether all are shown.
-async fn are_shown(connection: &Connection, keys: Vec<EepromKey>, stores: &SharedStores) -> bool {
-    let shown = |key| tokio::spawn(is_shown(connection.clone(), key, Arc::clone(stores)));
+async fn are_shown(
+    connection: &Connection,
+    keys: Vec<EepromKey>,
+    stores: &SharedStores,
+    limit: Duration,
+) -> bool {
+    let shown = |key| tokio::spawn(is_shown(connection.clone(), key, Arc::clone(stores), limit));
     let shown: Vec<_> = keys.into_iter().map(shown).collect();
     let mut all = true;
     for shown in shown {
@@ -317,7 +328,7 @@ async fn are_shown(connection: &Connection, keys: Vec<EepromKey>, stores: &Share
 }
 
 /// Has the parser of one FRU run again. What takes too long goes on: the FRU must not stay as it was.
-pub async fn is_shown(connection: Connection, key: EepromKey, stores: SharedStores) -> bool {
+pub async fn is_shown(connection: Connection, key: EepromKey, stores: SharedStores, limit: Duration) -> bool {
     let (tell, told) = oneshot::channel();
     let read = key.clone();
     tasks::spawn(async move {
@@ -330,7 +341,7 @@ pub async fn is_shown(connection: Connection, key: EepromKey, stores: SharedStor
         // Its caller was answered already.
         let _ = tell.send(is_shown);
     });
-    match tokio::time::timeout(SHOWN_LIMIT, told).await {
+    match tokio::time::timeout(limit, told).await {
         Ok(is_shown) => is_shown.unwrap_or_default(),
         Err(_) => {
             let limit = SHOWN_LIMIT.as_secs();
@@ -340,11 +351,13 @@ pub async fn is_shown(connection: Connection, key: EepromKey, stores: SharedStor
     }
 }
 
-/// Whether an EEPROM was read again. A collection service that has ended is waited for: it may come again and know nothing of
-/// this.
+/// Whether an EEPROM was read again. A collection service that has ended, or does not answer, is asked again: it may come back and
+/// know nothing of this.
 async fn read_again(connection: &Connection, key: &EepromKey) -> bool {
     let attempt = async || match collection::reread(connection, key.as_str()).await {
-        Err(error @ CallError::Absent { .. }) => Err(anyhow::Error::new(error).context("not read again")),
+        Err(error @ (CallError::Absent { .. } | CallError::TimedOut { .. })) => {
+            Err(anyhow::Error::new(error).context("not read again"))
+        }
         answer => Ok(answer),
     };
     match persist(BackOff::new(Duration::from_secs(1), Duration::from_secs(60)), attempt).await {
@@ -375,8 +388,8 @@ mod tests {
         let (own, other) = (EepromKey::parse("8-0050").unwrap(), EepromKey::parse("7-0050").unwrap());
         let fragment = Arc::new(Fragment::parse("[[object]]\npath = \"/x\"\n").unwrap());
         let (key, chips, partner) = (own.clone(), Vec::new(), None);
-        let (locked, power_off_only, what) = (Locked::default(), false, Mend::Scrub);
-        let write = Job::Mend(MendJob { key, chips, fragment, power_off_only, partner, locked, what });
+        let (locked, types, power_off_only, what) = (Locked::default(), Vec::new(), false, Mend::Scrub);
+        let write = Job::Mend(MendJob { key, chips, fragment, power_off_only, partner, locked, types, what });
         let recover = Job::Recover(RecoverJob { key: own.clone(), is_off: true });
         let done =
             |done| Ok(Performed { done, left_out: None, backup: None, others: Vec::new(), failed: None });

@@ -20,7 +20,7 @@ use crate::{events, reply};
 use anyhow::Context as _;
 use dbus_api::inventory::codes::{self, Change};
 use dbus_api::state::POWER_OFF;
-use dbus_api::vpd::collection::{self, StateChange, Status};
+use dbus_api::vpd::collection::{self, FruState, StateChange, Status};
 use event_log::EventLog;
 use fru_publication::EepromKey;
 use peer::{BackOff, News, Peer, PropertyFollower, persist};
@@ -196,8 +196,8 @@ impl Service {
         Ok(())
     }
 
-    /// Has all parsers run that were held back, as soon as nothing is to be written and those of before have run: who is answered
-    /// then often writes again, and so one run shows what many have written.
+    /// Has all parsers run that were held back, as soon as no caller waits to write and the parsers of before have run. Callers that
+    /// write one value after another so wait for one run of each parser, and not for one for each value.
     fn let_parsers_run(&mut self) {
         if self.shown.is_empty() && !self.queue.has_changes(&|key| self.collection.was_read(key)) {
             // Dropping the sender lets each go on.
@@ -214,7 +214,10 @@ impl Service {
             }
             if asked.job.is_power_off_only() && self.is_off != Some(true) {
                 self.queue.answered(ticket);
-                let text = format!("{} can be reached only while the chassis is off", asked.job.key());
+                let text = format!(
+                    "{}, or what keeps its keywords a second time, can be reached only while the chassis is off",
+                    asked.job.key()
+                );
                 match &asked.call {
                     Some(call) => self.refuse(call, &Cause::Unavailable.because(text)).await?,
                     None => drop(self.not_compared.insert(asked.job.key().clone())),
@@ -265,7 +268,7 @@ impl Service {
                 let (connection, stores) = (self.connection.clone(), Arc::clone(&self.stores));
                 tasks::spawn(async move {
                     // It has logged what became of it.
-                    let _ = running::is_shown(connection, key, stores).await;
+                    let _ = running::is_shown(connection, key, stores, running::SHOWN_LIMIT).await;
                 });
             }
         }
@@ -404,6 +407,12 @@ impl Service {
             News::Went => self.collection.went(),
             News::Said(signal) => {
                 if let Ok(change) = signal.body().deserialize::<StateChange>() {
+                    // Another part may have come.
+                    if change.state == FruState::Absent
+                        && let Ok(key) = EepromKey::parse(&change.key)
+                    {
+                        self.stores.this_boot.forget_scrubbed(&key);
+                    }
                     // Its chip may be there again.
                     if let Ok(key) = EepromKey::parse(&change.key) {
                         self.recover_what_came(&key);
@@ -417,8 +426,8 @@ impl Service {
 
     fn recover_what_came(&mut self, key: &EepromKey) {
         // The journal of what is being written is no interrupted one.
-        let is_under_way = self.queue.is_under_way(&self.stores.journals.owner(key));
-        if self.stores.journals.has(key) && !is_under_way {
+        let is_written = self.queue.is_changed(&self.stores.journals.owner(key));
+        if self.stores.journals.has(key) && !is_written {
             self.interrupted.found(key.clone());
             self.recover(Some(key));
         }

@@ -61,6 +61,16 @@ impl Locked {
         names.into_iter().map(named).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those of a record.
+    pub fn of(&self, record: RecordName) -> impl Iterator<Item = KeywordName> {
+        self.0.iter().filter(move |(of, _)| *of == Some(record)).map(|(_, keyword)| *keyword)
+    }
+
     /// Whether a keyword is one of them.
     pub fn has(&self, record: Option<RecordName>, keyword: KeywordName) -> bool {
         self.0.contains(&(record, keyword))

@@ -47,9 +47,6 @@ const ACCEPTS: Accepts = Accepts {
 };
 /// Longest wait for an answer to a call of ours. A collection of all takes no longer to be begun.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-/// Where what is remembered until the next boot is without systemd, below the root.
-const RUNTIME: &str = "run/vivianite/vpd-writer";
-
 /// Reads settings and the chosen system, takes the name and serves until told to stop.
 pub async fn start(start: Start) -> anyhow::Result<()> {
     let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };
@@ -59,7 +56,7 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
     // Two writers must not share a state folder; the name tells before the folder is touched.
     bus::refuse_second(&connection, manager::BUS_NAME).await?;
     let state = folders::state().unwrap_or_else(|| start.root.join(recover::STATE));
-    let this_boot = folders::runtime().unwrap_or_else(|| start.root.join(RUNTIME));
+    let this_boot = folders::runtime().unwrap_or_else(|| start.root.join(recover::RUNTIME));
     let stores = Stores::at(&state, Some(this_boot), RealDisk);
     stores.open().with_context(|| format!("cannot use {}", state.display()))?;
     let mut interrupted = Interrupted::default();

@@ -427,6 +427,7 @@ fn a_failure_that_is_not_the_parts_is_named() {
     for (state, words) in [
         (unit_state("failed", "run", "exit-code", 78), "exit status 78"),
         (unit_state("failed", "run", "core-dump", 6), "signal 6"),
+        (unit_state("failed", "run", "signal", 11), "signal 11"),
         (unit_state("failed", "run", "timeout", 15), "result is timeout"),
         (unit_state("inactive", "", "success", 0), "conditions do not hold"),
     ] {

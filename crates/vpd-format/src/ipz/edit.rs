@@ -77,6 +77,14 @@ pub fn plan_record(stored: &Stored<'_>, copy: &[u8]) -> Result<Plan, VpdError> {
     plan(stored, copy.to_vec(), Correction::default(), Vec::new())
 }
 
+/// The value of a keyword in the bytes of a record; `None` when they are not that record, or it has no such keyword.
+#[must_use]
+pub fn value_of(record: RecordName, bytes: &[u8], keyword: KeywordName) -> Option<Vec<u8>> {
+    let length = u16::try_from(bytes.len()).ok()?;
+    let entry = TocEntry { name: record, record_type: 0, offset: 0, length, ecc_offset: 0, ecc_length: 0 };
+    find(&entry, bytes, keyword).ok().map(|(_, value)| value)
+}
+
 /// The writes that lead to a record with its code.
 fn plan(
     stored: &Stored<'_>,

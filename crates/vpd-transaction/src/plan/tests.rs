@@ -1,5 +1,5 @@
 use super::*;
-use crate::layout_of;
+use crate::{layout_of, read_with};
 use vpd_format::ipz::{Code, ImageDescription, RecordDescription};
 use vpd_format::{Bytes, Counted, OutOfBytes};
 
@@ -174,6 +174,28 @@ fn a_header_that_cannot_be_read_is_taken_from_a_copy_and_a_chip_with_its_own_kee
     let other = layout_of(Bytes(&other.encode().unwrap()), VpdWindow::default()).unwrap();
     let planned = plan(&sound, &[other, serial.clone()]).unwrap();
     assert_eq!(planned.change.pages, plan(&sound, &[serial]).unwrap().change.pages);
+}
+
+#[test]
+fn a_sound_table_of_contents_stays_though_the_header_is_taken_from_a_copy_that_lists_less() {
+    // The same place and length of the table, other records.
+    let records = |last: &[u8; 4]| {
+        let mut records = vec![record(VINI, &[(b"SN", b"YVIV00000001")])];
+        records.push(record(RecordName(*last), &[(b"D0", &[1]), (b"D8", b"20221118")]));
+        let description = ImageDescription { size: 8192, fill: 0, code: Code::Computed, records };
+        description.encode().unwrap()
+    };
+    let own = records(b"UTIL");
+    let layout = layout_of(Bytes(&records(b"LXR0")), VpdWindow::default()).unwrap();
+    let mut cells = own.clone();
+    cells[12..50].fill(0x77);
+    let options = ReadOptions::default();
+    let found = read_with(Bytes(&cells), VpdWindow::default(), &options, &layout).unwrap();
+    let Content::Ipz(found) = found.content else { panic!("it is no IPZ") };
+    assert!(found.record(UTIL).is_some_and(|record| record.reason.is_none()));
+    let planned = plan(&cells, std::slice::from_ref(&layout)).unwrap();
+    apply(&mut cells, &planned);
+    assert!(cells == own);
 }
 
 #[test]

@@ -240,6 +240,26 @@ fn a_page_that_cannot_be_put_back_leaves_the_others_old_and_the_journal_there() 
 }
 
 #[test]
+fn a_chip_that_falls_silent_and_reads_as_erased_is_pending_and_recovered_when_it_answers() {
+    for case in cases() {
+        let mut whole = World::new(&case);
+        carry_out(&mut case.journal.clone(), &mut whole).unwrap();
+        for after in 1..whole.writes {
+            let mut world = World::new(&case);
+            world.silent_after = Some(after);
+            match carry_out(&mut case.journal.clone(), &mut world).unwrap_err() {
+                Failure::Pending(_) => {}
+                failure => panic!("{}, silent after {after} writes: {failure:?}", case.name),
+            }
+            let mut answers = world.restarted();
+            recover_from(&mut answers);
+            assert_eq!(answers.saved, None, "{}, silent after {after} writes", case.name);
+            held(&case, &answers, &format!("silent after {after} writes"));
+        }
+    }
+}
+
+#[test]
 fn another_part_is_never_touched_and_keeps_no_other_chip_from_being_recovered() {
     let mut count = 0;
     for case in cases() {

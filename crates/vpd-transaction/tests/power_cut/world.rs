@@ -54,6 +54,8 @@ pub struct World {
     pub worn: Option<(usize, u64)>,
     /// A chip that takes no write.
     pub protected: Option<usize>,
+    /// An SPI chip that does not answer any more after so many writes: what it is sent is taken, and it reads as 0xff.
+    pub silent_after: Option<usize>,
     pub is_full: bool,
     pub is_full_after_first: bool,
     pub writes: usize,
@@ -76,6 +78,7 @@ impl World {
             absent: None,
             worn: None,
             protected: None,
+            silent_after: None,
             is_full: false,
             is_full_after_first: false,
             writes: 0,
@@ -97,6 +100,7 @@ impl World {
             absent: self.absent,
             worn: self.worn,
             protected: self.protected,
+            silent_after: None,
             is_full: false,
             is_full_after_first: false,
             writes: 0,
@@ -129,6 +133,10 @@ impl World {
 
     pub fn steps(&self) -> usize {
         self.steps
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent_after.is_some_and(|after| self.writes > after)
     }
 
     pub fn is_off(&self) -> bool {
@@ -191,6 +199,7 @@ impl Machine for World {
                 let worn = self.worn == Some((chip, page.start as u64));
                 let fault = self.failing.filter(|(at, _)| *at + 1 == self.writes).map(|(_, fault)| fault);
                 match (mode, fault) {
+                    _ if self.is_silent() => {}
                     _ if self.protected == Some(chip) => {}
                     (Some(mode), _) => self.ruin(chip, offset, bytes, mode),
                     (None, Some(Fault::Refused)) => return Err("refused"),
@@ -214,6 +223,9 @@ impl Machine for World {
         }
         let cells = self.cells[chip].get(offset as usize..offset as usize + buffer.len());
         buffer.copy_from_slice(cells.ok_or("past the end")?);
+        if self.is_silent() {
+            buffer.fill(0xff);
+        }
         Ok(())
     }
 
@@ -349,7 +361,7 @@ fn keyword_changes() -> Vec<Make> {
 fn repairs() -> Vec<Make> {
     vec![
         Make {
-            name: "IPZ, a damaged record as a whole",
+            name: "IPZ, a damaged record",
             old: |_| {
                 let mut image = ipz(SERIAL, b"9105-VV1", 0);
                 let at = image.windows(8).position(|bytes| bytes == b"9105-VV1").unwrap();
@@ -372,6 +384,16 @@ fn repairs() -> Vec<Make> {
                 let image = ipz(SERIAL, b"9105-VV1", 0);
                 let layout = layout_of(Bytes(&image), VpdWindow::default()).unwrap();
                 vec![layout, whole_record(&image, b"VSYS")]
+            },
+            others: || vec![("a sound card", ipz(b"QQQQ22222222", b"9105-VV1", 0))],
+        },
+        Make {
+            name: "IPZ, a blank chip as a whole",
+            old: |_| vec![0xff; ipz(SERIAL, b"9105-VV1", 0).len()],
+            edits: || {
+                let image = ipz(SERIAL, b"9105-VV1", 0);
+                let layout = layout_of(Bytes(&image), VpdWindow::default()).unwrap();
+                vec![layout, whole_record(&image, b"VINI"), whole_record(&image, b"VSYS")]
             },
             others: || vec![("a sound card", ipz(b"QQQQ22222222", b"9105-VV1", 0))],
         },
@@ -439,7 +461,9 @@ pub fn cases() -> Vec<Case> {
     for make in makes() {
         for (page_size, offset) in [(16, 0), (32, 40), (128, 0), (256, 40), (4096, 0)] {
             for chips in [1, 2] {
-                if is_soak() || page_size > 16 || chips == 1 {
+                // A whole image has many small pages, each of which is cut at.
+                let is_short = page_size >= 128 || !make.name.contains("as a whole");
+                if is_soak() || (is_short && (page_size > 16 || chips == 1)) {
                     cases.push(case(&make, page_size, offset, chips));
                 }
             }
@@ -472,7 +496,9 @@ fn case(make: &Make, page_size: u32, offset: usize, chips: usize) -> Case {
     }
     let other = |image: Vec<u8>| (0..chips).map(|_| placed(&image, offset)).collect::<Vec<_>>();
     let mut others: Vec<_> = (make.others)().into_iter().map(|(what, image)| (what, other(image))).collect();
-    if page_size < 64 {
+    // A blank part is not told from the blank part that the change began with.
+    let is_blank = (make.old)(0).iter().all(|byte| *byte == 0xff);
+    if page_size < 64 && !is_blank {
         // Where all that was read lies in the page that changes, nothing tells it from a page that was being erased.
         others.push(("a blank part", old.iter().map(|cells: &Vec<u8>| vec![0xff; cells.len()]).collect()));
     }

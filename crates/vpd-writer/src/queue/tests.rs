@@ -158,12 +158,18 @@ fn readings_wait_while_something_can_be_written_and_for_nothing_else() {
     queue.push(needs("a", &["1"]), "a reading").unwrap();
     assert!(!queue.has_changes(&read));
     let (reading, _) = queue.next(&read).unwrap();
-    assert!(queue.is_under_way(&needs("a", &[]).key) && !queue.has_changes(&read));
+    assert!(!queue.is_changed(&needs("a", &[]).key) && !queue.has_changes(&read));
+    queue.push_first(change("c"), "a comparison with a backup");
+    assert!(!queue.has_changes(&read), "no caller waits for it");
     queue.push(change("b"), "waits for its wire").unwrap();
     assert!(queue.has_changes(&read));
     queue.released(reading);
-    let (change, _) = queue.next(&read).unwrap();
-    assert!(queue.has_changes(&read), "it is under way");
-    queue.released(change);
-    assert!(!queue.has_changes(&read), "its caller waits for the reading alone");
+    let (unasked, _) = queue.next(&read).unwrap();
+    queue.released(unasked);
+    let (_, job) = queue.next(&read).unwrap();
+    assert_eq!(job, "waits for its wire");
+    assert!(
+        queue.is_changed(&needs("b", &[]).key) && !queue.has_changes(&read),
+        "how long it takes, nothing tells"
+    );
 }

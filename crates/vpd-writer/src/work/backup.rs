@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use system_index::{BackedUp, Backup};
-use vpd_format::{Content, KeywordName, ReadAt, ReadOptions, RecordName, Vpd, Wanted, Window};
+use vpd_format::ipz::TocEntry;
+use vpd_format::{Content, KeywordName, Part, ReadAt, ReadOptions, RecordName, Vpd, Wanted, Window};
 use vpd_transaction::{Check, ChipChange, Edit, PageChange, VpdWindow};
 
 /// The folder in the service's state.
@@ -216,8 +217,15 @@ impl<D: Disk> Backups<D> {
         // What was damaged before says nothing.
         let before = read(&change.pages, chip).ok();
         let now = read(&[], chip)?;
+        // What had another header before cannot be read as it was: then what a record's own bytes say decides.
+        let touched: Vec<RecordName> = match &change.check {
+            Check::Ipz(entries) => {
+                entries.iter().filter(|entry| touches(change, entry)).map(|entry| entry.name).collect()
+            }
+            Check::Keyword(_) => Vec::new(),
+        };
         let changed = |value: &Value| {
-            let record = value.record.parse().ok().filter(|record| records.contains(record))?;
+            let record = value.record.parse().ok().filter(|record| touched.contains(record))?;
             let keyword = value.keyword.parse().ok()?;
             let before = before.as_ref().and_then(|before| value_in(before, record, keyword));
             (before != value_in(&now, record, keyword)).then(|| kept_as(record, keyword))
@@ -228,6 +236,17 @@ impl<D: Disk> Backups<D> {
         kept.refresh(&now, &records);
         self.save(key, &kept)
     }
+}
+
+/// Whether a change has other bytes for a record.
+fn touches(change: &ChipChange, entry: &TocEntry) -> bool {
+    let record = entry.range(Part::Data);
+    let place = |at: usize| change.window.offset.saturating_add(at as u64);
+    let record = place(record.start)..place(record.end);
+    change.pages.iter().any(|page| {
+        let bytes = (page.offset..).zip(page.old.iter().zip(&page.new));
+        bytes.into_iter().any(|(at, (old, new))| old != new && record.contains(&at))
+    })
 }
 
 /// A chip as it was before a change.

@@ -3,7 +3,7 @@
 use durable_state::{Disk, Document, LoadError, RealDisk, Reserve, StateFolder, Step, is_full};
 use fru_publication::EepromKey;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -24,6 +24,10 @@ const REJECTED_KEPT: usize = 16;
 const RESERVED: u64 = 64 * 1024;
 /// What a line takes in the file besides its text: quotes, comma, line break.
 const LINE_OVERHEAD: u64 = 8;
+/// A line that names a page that failed.
+const FAILED_LINE: u64 = 24;
+/// What the file has besides its lines, and a block that is begun.
+const FILE_OVERHEAD: u64 = 8 * 1024;
 
 /// A journal's file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,13 +78,22 @@ pub struct Journals<D = RealDisk> {
     copies: StateFolder<D>,
     rejected: StateFolder<D>,
     disk: D,
-    reserve: Mutex<Reserve>,
+    reserve: Mutex<Reserved>,
+}
+
+/// Room for journals that are turned while the disk is full.
+#[derive(Debug)]
+struct Reserved {
+    reserve: Reserve,
+    /// What each journal wants that is longer than what is always held, bytes.
+    long: BTreeMap<EepromKey, u64>,
 }
 
 impl<D: Disk + Clone> Journals<D> {
     /// The journals in the service's state folder.
     pub fn at(state: &Path, disk: D) -> Self {
-        let reserve = Mutex::new(Reserve::at(state.join("reserve"), RESERVED));
+        let reserve = Reserve::at(state.join("reserve"), RESERVED);
+        let reserve = Mutex::new(Reserved { reserve, long: BTreeMap::new() });
         let journals = StateFolder::on(state.join(FOLDER), disk.clone());
         let copies = StateFolder::on(state.join(COPIES), disk.clone());
         let rejected = StateFolder::on(state.join(REJECTED), disk.clone());
@@ -94,15 +107,15 @@ impl<D: Disk + Clone> Journals<D> {
         self.journals.open()?;
         self.copies.open()?;
         self.rejected.open()?;
-        if let Ok(mut reserve) = self.reserve.lock() {
-            reserve.take(&self.disk);
+        if let Ok(mut reserved) = self.reserve.lock() {
+            reserved.reserve.take(&self.disk);
         }
         Ok(())
     }
 
-    /// Takes away what says nothing and would have the recovery run at every boot: links to journals that are gone, and
-    /// damaged files, of which by their nature nothing was written. Not while another program writes: its link stands before its
-    /// journal does.
+    /// Removes links to journals that are gone, and moves damaged journals (by which nothing was written) to `rejected`: while the
+    /// folder has files, the recovery is run at every boot. Not to be called while another program writes, whose link stands
+    /// before its journal does.
     pub fn tidy(&self) {
         let Ok(entries) = std::fs::read_dir(self.journals.path()) else { return };
         for path in entries.flatten().map(|entry| entry.path()) {
@@ -115,7 +128,7 @@ impl<D: Disk + Clone> Journals<D> {
                 _ => continue,
             };
             if let Err(error) = self.disk.perform(&step) {
-                log::debug!("it stays: {error}");
+                log::debug!("a journal without use stays, and recovery runs at each boot: {error}");
             }
         }
     }
@@ -155,14 +168,6 @@ impl<D: Disk + Clone> Journals<D> {
         owner.unwrap_or_else(|| key.clone())
     }
 
-    /// The other FRUs whose chips the journal of an EEPROM has, or the one that it is part of; none without a journal.
-    pub fn others(&self, key: &EepromKey) -> Vec<EepromKey> {
-        let journal = self.load(&self.owner(key)).ok().flatten();
-        let chips = journal.iter().flat_map(|journal| &journal.chips);
-        let frus: BTreeSet<_> = chips.filter_map(|chip| EepromKey::parse(&chip.fru).ok()).collect();
-        frus.into_iter().filter(|fru| fru != key).collect()
-    }
-
     /// The journal of an EEPROM, if there is one. One that is damaged was set aside: it was not durable, so nothing was
     /// written by it.
     ///
@@ -189,13 +194,13 @@ impl<D: Disk + Clone> Journals<D> {
         if read != *journal {
             return Err(io::Error::other("it would not be read as it is"));
         }
-        self.make_room(&file, journal.direction)?;
+        self.make_room(key, &file, journal)?;
         self.link_others(key, journal)?;
         let saved = self.journals.save(&name(key), &file);
         match saved {
             Err(error) if is_full(&error) && journal.direction == Direction::Back => {
-                if let Ok(mut reserve) = self.reserve.lock() {
-                    reserve.give_back(&self.disk)?;
+                if let Ok(mut reserved) = self.reserve.lock() {
+                    reserved.reserve.give_back(&self.disk)?;
                 }
                 self.journals.save(&name(key), &file)
             }
@@ -205,15 +210,36 @@ impl<D: Disk + Clone> Journals<D> {
 
     /// A journal that could not be turned on a full disk would leave a page that failed pending: room for one that is longer than
     /// what is held in reserve is made before anything is written by it.
-    fn make_room(&self, file: &File, direction: Direction) -> io::Result<()> {
-        let length = file.lines.iter().map(|line| line.len() as u64 + LINE_OVERHEAD).sum::<u64>();
-        if direction == Direction::Back || length <= RESERVED {
+    fn make_room(&self, key: &EepromKey, file: &File, journal: &Journal) -> io::Result<()> {
+        let pages: usize = journal.chips.iter().map(|chip| chip.pages.len()).sum();
+        let lines = file.lines.iter().map(|line| line.len() as u64 + LINE_OVERHEAD).sum::<u64>();
+        // When it is turned it names the pages that failed.
+        let length = lines + pages as u64 * FAILED_LINE + FILE_OVERHEAD;
+        if journal.direction == Direction::Back || length <= RESERVED {
             return Ok(());
         }
-        let Ok(mut reserve) = self.reserve.lock() else { return Ok(()) };
+        let Ok(mut reserved) = self.reserve.lock() else { return Ok(()) };
+        let Reserved { reserve, long } = &mut *reserved;
+        long.insert(key.clone(), length);
         reserve.grow(length);
         reserve.take(&self.disk);
-        if reserve.is_whole() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+        if reserve.is_whole() {
+            return Ok(());
+        }
+        long.remove(key);
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    /// A journal has gone: no more room is held than the others want.
+    fn give_room_back(&self, key: &EepromKey) {
+        let Ok(mut reserved) = self.reserve.lock() else { return };
+        let Reserved { reserve, long } = &mut *reserved;
+        long.remove(key);
+        let wanted = long.values().copied().max().unwrap_or_default().max(RESERVED);
+        if let Err(error) = reserve.shrink(wanted, &self.disk) {
+            log::debug!("more room than needed stays in reserve: {error}");
+        }
+        reserve.take(&self.disk);
     }
 
     /// Lets a journal go, durably.
@@ -227,12 +253,7 @@ impl<D: Disk + Clone> Journals<D> {
             }
         }
         self.unlink_others(key);
-        if let Ok(mut reserve) = self.reserve.lock() {
-            if let Err(error) = reserve.shrink(RESERVED, &self.disk) {
-                log::debug!("more room than needed is kept in reserve: {error}");
-            }
-            reserve.take(&self.disk);
-        }
+        self.give_room_back(key);
         Ok(())
     }
 
@@ -507,6 +528,9 @@ mod tests {
             assert_eq!(disk.reserved.load(Relaxed), RESERVED);
             let saved = journals.save(&key("8-0050"), &long);
             assert_eq!((saved.is_ok(), journals.has(&key("8-0050"))), (fits, fits), "{saved:?}");
+            // What another write gives back is not this one's.
+            journals.drop(&key("7-0050")).unwrap();
+            assert_eq!(disk.reserved.load(Relaxed) > RESERVED, fits);
             if fits {
                 disk.is_full.store(true, Relaxed);
                 journals.save(&key("8-0050"), &turned).unwrap();

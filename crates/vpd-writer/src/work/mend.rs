@@ -3,7 +3,7 @@
 use super::Stores;
 use super::backup::{self, Action, Row, compare, value_in};
 use super::repair::{Wished, repair};
-use super::write::{All, Group, Outcome, Place, Which, change};
+use super::write::{All, Group, Outcome, Place, Which, change, not_pending};
 use crate::job::{Mend, MendJob, Partner};
 use crate::reading;
 use crate::refusal::{Cause, Refusal};
@@ -20,6 +20,9 @@ use vpd_transaction::Edit;
 /// Errors: those of the table in the service's README.
 pub fn perform<D: Disk + Clone>(job: &MendJob, stores: &Stores<D>) -> (Settled, Result<(), Refusal>) {
     let mut settled = Settled::default();
+    if let Err(refusal) = not_pending(&job.key, &stores.journals) {
+        return (settled, Err(refusal));
+    }
     let done = match &job.what {
         Mend::Repair { records, source, image } => {
             let wished = Wished { records, source: *source, image: image.as_deref() };
@@ -183,7 +186,7 @@ pub(super) fn settle_records<D: Disk + Clone>(
         let edits = edits(&to_backup, BackedUp::place, |row| row.ours.clone());
         groups.push(Group { place, which: Which::All { goes_on: false }, edits });
     }
-    // Both ways at once, or not at all.
+    // One transaction for both directions.
     let all = All { power_off_only: job.power_off_only, is_dry_run: false, is_alone: false, stores };
     settled.outcome.add(change(&groups, &all, |_| Ok(()))?);
     if is_state && !(to_backup.is_empty() && to_source.is_empty()) {
@@ -211,7 +214,7 @@ fn sides<'a>(job: &'a MendJob, partner: &'a Partner) -> (Place<'a>, Option<Place
     }
 }
 
-/// Which rows go this way. A locked keyword is changed by no client's wish: it follows the table.
+/// Which rows go this way. No client's wish changes a locked keyword: for it, the README's table counts.
 fn chosen<'a, 'b>(rows: &'b [Row<'a>], wish: Wish, way: Action, locked: &Locked) -> Vec<&'b Row<'a>> {
     let is_locked = |row: &Row<'_>| {
         let (record, keyword) = match way {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vpd_transaction::{ChipEnd, Direction, Fault, FaultKind, Journal, OtherPart, recover};
+use vpd_transaction::{ChipEnd, Direction, Fault, FaultKind, Journal, Machine as _, OtherPart, recover};
 
 /// What became of an EEPROM's journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,17 @@ pub fn recover_one<D: Disk + Clone>(
     backups: &Backups<D>,
     when: When,
 ) -> Recovered {
+    recover_watched(key, journals, backups, when, |_| {})
+}
+
+/// The same; before a chip is touched, tells of the FRUs whose chips the journal has.
+pub(crate) fn recover_watched<D: Disk + Clone>(
+    key: &EepromKey,
+    journals: &Journals<D>,
+    backups: &Backups<D>,
+    when: When,
+    begins: impl FnOnce(BTreeSet<EepromKey>),
+) -> Recovered {
     let key = &journals.owner(key);
     let journal = match journals.load(key) {
         Ok(None) => return Recovered::Nothing,
@@ -86,7 +97,15 @@ pub fn recover_one<D: Disk + Clone>(
     if journal.chips.iter().map(|chip| Path::new(&chip.path)).ne(paths.iter().map(PathBuf::as_path)) {
         return Recovered::Pending("another write has begun".to_owned());
     }
+    begins(journal.chips.iter().filter_map(|chip| EepromKey::parse(&chip.fru).ok()).collect());
     let mut chips = Chips { eeproms, journals, key, writes: 0 };
+    if when != When::Boot
+        && let Some(name) = silent_blank(&journal, &mut chips)
+    {
+        return Recovered::Pending(format!(
+            "{name} reads as 0xff: it is blank as before, or does not answer"
+        ));
+    }
     let mut ends = recover(&mut journal, &mut chips);
     if when != When::Boot {
         ends.iter_mut().enumerate().for_each(|(chip, end)| wait_if_empty(chip, end));
@@ -105,6 +124,23 @@ pub fn recover_one<D: Disk + Clone>(
         other => Ok(other),
     };
     settled.unwrap_or_else(|error| Recovered::Pending(format!("its journal cannot be changed: {error}")))
+}
+
+/// A chip on SPI that was blank before the write and reads as 0xff. It may be so still, or have been written in part and not
+/// answer; the next boot takes it for blank.
+fn silent_blank<D: Disk + Clone>(journal: &Journal, chips: &mut Chips<'_, D>) -> Option<String> {
+    let is_erased = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0xff);
+    let mut on_spi = journal.chips.iter().enumerate().filter(|(_, chip)| chip.key.starts_with("spi"));
+    on_spi.find_map(|(place, chip)| {
+        let was_blank = !chip.pages.is_empty() && chip.pages.iter().all(|page| is_erased(&page.old));
+        let mut reads_empty = || {
+            chip.pages.iter().all(|page| {
+                let mut found = vec![0; page.old.len()];
+                chips.read(place, page.offset, &mut found).is_ok_and(|()| is_erased(&found))
+            })
+        };
+        (was_blank && reads_empty()).then(|| chip.key.clone())
+    })
 }
 
 /// A chip that reads as empty counts as silent.

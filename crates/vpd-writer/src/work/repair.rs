@@ -5,6 +5,7 @@ use super::backup::Kept;
 use super::mend::{Settled, Wish, settle_records, write};
 use super::write::Which;
 use crate::job::{MendJob, Partner};
+use crate::plan;
 use crate::reading::{self, Fault};
 use crate::refusal::{Cause, Refusal};
 use dbus_api::vpd::writer::Copy;
@@ -12,8 +13,9 @@ use device_io::Eeprom;
 use durable_state::Disk;
 use fru_publication::{EepromKey, Fragment};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use vpd_format::{Bytes, Content, RecordName, Vpd, Wanted, ipz};
+use std::path::Path;
+use system_index::SystemType;
+use vpd_format::{Bytes, Content, KeywordName, RecordName, Vpd, Wanted, ipz};
 use vpd_transaction::{Edit, VpdWindow, layout_of, read_with};
 
 /// The folder of images that are known to be right, in the service's state: `KEY.bin`.
@@ -36,21 +38,24 @@ pub(crate) fn repair<D: Disk + Clone>(
     stores: &Stores<D>,
     settled: &mut Settled,
 ) -> Result<(), Refusal> {
-    let kept_image = golden(&stores.state, &job.key)?;
     let source = if wished.image.is_some() { Some(Copy::Golden) } else { wished.source };
-    let image = wished.image.or(kept_image.as_deref());
-    let (chips, layout) = read_chips(job, source, image)?;
-    let of_image = |image: Option<&[u8]>| image.map(|image| of_image(image, &job.fragment)).transpose();
-    let copies = Copies { chips: &chips, golden: of_image(image)?, backup: stores.backups.load(&job.key) };
+    let own_golden = golden(&stores.state, &job.key, &job.fragment);
+    let own_golden = match source {
+        // What is not asked for need not be sound.
+        Some(Copy::Primary | Copy::Redundant | Copy::Backup) => own_golden.unwrap_or_default(),
+        _ if wished.image.is_some() => own_golden.unwrap_or_default(),
+        _ => own_golden?,
+    };
+    let of_caller = wished.image.map(|bytes| Golden::of(bytes.to_vec(), &job.fragment)).transpose()?;
+    let is_of_caller = of_caller.is_some();
+    let Chips { own, by_layout, layout } = read_chips(job, source, of_caller.as_ref(), own_golden.as_ref())?;
+    let backup = stores.backups.load(&job.key);
+    let trusted = Copies { chips: own, golden: own_golden, backup: backup.clone() };
+    let golden = if is_of_caller { of_caller } else { trusted.golden.clone() };
+    let copies = Copies { chips: by_layout, golden, backup };
     let mut wanted: BTreeSet<RecordName> = wished.records.iter().copied().collect();
     if wanted.is_empty() {
-        wanted.extend(chips.iter().flatten().flat_map(damaged));
-    }
-    if let Some(Content::Ipz(image)) = copies.golden.as_ref().map(|vpd| &vpd.content)
-        && wished.image.is_some()
-    {
-        let trusted = Copies { golden: of_image(kept_image.as_deref())?, ..copies.clone() };
-        keeps_locked(job, &wanted, image, &trusted)?;
+        wanted.extend(copies.chips.iter().flatten().flat_map(damaged));
     }
     let mut edits: Vec<Edit> = layout.into_iter().collect();
     for record in &wanted {
@@ -58,6 +63,8 @@ pub(crate) fn repair<D: Disk + Clone>(
             let from = source.map(|source| format!(" in the {source} copy")).unwrap_or_default();
             Cause::EccCheckFailed.because(format!("there is no good record {record}{from} to repair with"))
         })?;
+        keeps_locked(job, *record, &copy, &trusted, is_of_caller)?;
+        keeps_type(job, *record, &copy)?;
         edits.push(Edit::Record { record: *record, copy });
     }
     settled.outcome = write(job, Which::All { goes_on: true }, edits, stores)?;
@@ -72,83 +79,127 @@ pub(crate) fn repair<D: Disk + Clone>(
     Ok(())
 }
 
-/// What each chip holds; `None` for a redundant one that cannot be read. Where a header or a table of contents cannot, the layout
-/// that a copy has, by which the chip is read then.
+/// What the chips hold, the one that counts first; `None` for one that cannot be read.
+struct Chips {
+    /// By their own headers.
+    own: Vec<Option<Vpd>>,
+    /// By a copy's header and table of contents, where their own cannot be read.
+    by_layout: Vec<Option<Vpd>>,
+    /// That copy's.
+    layout: Option<Edit>,
+}
+
+/// Reads all chips; a redundant one may fail. Where a header or a table of contents cannot be read, a copy's is taken.
+///
+/// A chip of which nothing is sound by an image's layout may be blank, or another part: it is programmed only from a source that the
+/// caller names, or from another chip of the same FRU. A machine with locked keywords takes no layout from a client, which might leave their records out.
 fn read_chips(
     job: &MendJob,
     source: Option<Copy>,
-    image: Option<&[u8]>,
-) -> Result<(Vec<Option<Vpd>>, Option<Edit>), Refusal> {
+    of_caller: Option<&Golden>,
+    own_golden: Option<&Golden>,
+) -> Result<Chips, Refusal> {
     let found: Vec<Result<Vpd, Fault>> =
         job.chips.iter().map(|chip| reading::read(chip, &job.fragment, Wanted::All)).collect();
-    if !found.iter().any(|chip| chip.as_ref().is_err_and(Fault::is_of_content)) {
-        return all_or_redundant(found, None);
-    }
-    let window = VpdWindow { offset: job.fragment.offset, size: job.fragment.size };
-    let of_chip = |place: usize| {
-        let chip = job.chips.get(place)?;
-        layout_of(Eeprom::open(chip).ok()?, window).ok()
-    };
-    let order = [Copy::Primary, Copy::Redundant, Copy::Golden];
-    let layout =
-        order.into_iter().filter(|copy| source.is_none_or(|source| source == *copy)).find_map(|copy| {
-            match copy {
-                Copy::Primary => of_chip(0),
-                Copy::Redundant => of_chip(1),
-                _ => layout_of(Bytes(image?), VpdWindow::default()).ok(),
+    let own: Vec<Option<Vpd>> = found.iter().map(|found| found.as_ref().ok().cloned()).collect();
+    let is_needed = found.iter().any(|chip| chip.as_ref().is_err_and(Fault::is_of_content));
+    let layout = if is_needed { layout_for(job, source, of_caller, own_golden) } else { None };
+    let mut by_layout = Vec::with_capacity(found.len());
+    for (place, (chip, found)) in job.chips.iter().zip(found).enumerate() {
+        let read = match (found, &layout) {
+            (Err(fault), Some((layout, is_of_chip))) if fault.is_of_content() => {
+                let may_be_another = !is_of_chip && source.is_none();
+                through(job, chip, layout).and_then(|vpd| match may_be_another && !has_sound(&vpd) {
+                    true => Err(fault),
+                    false => Ok(vpd),
+                })
             }
-        });
-    let Some(layout) = layout else { return all_or_redundant(found, None) };
-    let through = |(chip, found): (&PathBuf, Result<Vpd, Fault>)| match found {
-        Err(fault) if fault.is_of_content() => {
-            let eeprom = Eeprom::open(chip).map_err(|_| fault)?;
-            let options = job.fragment.read_options(Wanted::All);
-            read_with(eeprom, window, &options, &layout).map_err(|error| Fault::of_copy(chip, &error))
-        }
-        found => found,
-    };
-    let found = job.chips.iter().zip(found).map(through).collect();
-    all_or_redundant(found, Some(layout))
-}
-
-/// The chip that counts has to be read; a redundant one may fail.
-fn all_or_redundant(
-    found: Vec<Result<Vpd, Fault>>,
-    layout: Option<Edit>,
-) -> Result<(Vec<Option<Vpd>>, Option<Edit>), Refusal> {
-    let mut chips = Vec::with_capacity(found.len());
-    for (place, chip) in found.into_iter().enumerate() {
-        match chip {
-            Ok(vpd) => chips.push(Some(vpd)),
+            (found, _) => found,
+        };
+        match read {
+            Ok(vpd) => by_layout.push(Some(vpd)),
             Err(fault) if place == 0 => return Err(fault.into()),
-            Err(_) => chips.push(None),
+            Err(_) => by_layout.push(None),
         }
     }
-    if chips.is_empty() {
+    if by_layout.is_empty() {
         return Err(Cause::Internal.because("there is no chip"));
     }
-    Ok((chips, layout))
+    Ok(Chips { own, by_layout, layout: layout.map(|(layout, _)| layout) })
 }
 
-/// A client's image must not bring a value of a locked keyword that no copy on the machine has.
+/// The header and table of contents of the first copy that has them right, and whether that is a chip of the FRU: what is on the
+/// machine goes before what a client brings.
+fn layout_for(
+    job: &MendJob,
+    source: Option<Copy>,
+    of_caller: Option<&Golden>,
+    own_golden: Option<&Golden>,
+) -> Option<(Edit, bool)> {
+    let of_chip = |place: usize| {
+        let chip = job.chips.get(place)?;
+        layout_of(Eeprom::open(chip).ok()?, window(job)).ok()
+    };
+    let of_image = |golden: &Golden| layout_of(Bytes(&golden.bytes), VpdWindow::default()).ok();
+    let takes = |copy: Copy| source.is_none_or(|source| source == copy);
+    let of_chips = [(Copy::Primary, 0), (Copy::Redundant, 1)];
+    let from_chip = of_chips.into_iter().filter(|(copy, _)| takes(*copy) || of_caller.is_some());
+    let from_chip = from_chip.filter_map(|(_, place)| of_chip(place)).next();
+    let from_golden = || own_golden.filter(|_| takes(Copy::Golden)).and_then(of_image);
+    let from_caller = || of_caller.filter(|_| job.locked.is_empty()).and_then(of_image);
+    let from_image = || from_golden().or_else(from_caller);
+    from_chip.map(|layout| (layout, true)).or_else(|| Some((from_image()?, false)))
+}
+
+fn window(job: &MendJob) -> VpdWindow {
+    VpdWindow { offset: job.fragment.offset, size: job.fragment.size }
+}
+
+fn through(job: &MendJob, chip: &Path, layout: &Edit) -> Result<Vpd, Fault> {
+    let eeprom = reading::open(chip)?;
+    let options = job.fragment.read_options(Wanted::All);
+    read_with(eeprom, window(job), &options, layout).map_err(|error| Fault::of_copy(chip, &error))
+}
+
+fn has_sound(vpd: &Vpd) -> bool {
+    match &vpd.content {
+        Content::Ipz(image) => image.records.iter().any(|record| record.reason.is_none()),
+        _ => false,
+    }
+}
+
+/// A repair changes no locked keyword of a record that some chip still has; where none has it, a client's image must have the value
+/// that golden image or backup have.
 fn keeps_locked(
     job: &MendJob,
-    wanted: &BTreeSet<RecordName>,
-    image: &ipz::Image,
-    trusted: &Copies<'_>,
+    record: RecordName,
+    new: &[u8],
+    trusted: &Copies,
+    is_of_caller: bool,
 ) -> Result<(), Refusal> {
-    let records = image.records.iter().filter(|record| wanted.contains(&record.name()));
-    for record in records {
-        for keyword in record.keywords().filter(|keyword| job.locked.has(Some(record.name()), keyword.name)) {
-            if !trusted.says(record.name(), keyword.name, keyword.data) {
-                let name = format!("{}.{}", record.name(), keyword.name);
-                return Err(Cause::NotAllowed.because(format!(
-                    "{name} is locked by this machine's settings, and no copy on the machine has the image's value"
-                )));
-            }
+    for keyword in job.locked.of(record) {
+        let new = ipz::value_of(record, new, keyword);
+        let is_kept = match trusted.on_chip(record) {
+            Some(now) => ipz::value_of(record, &now, keyword) == new,
+            None => !is_of_caller || trusted.kept(record, keyword) == new,
+        };
+        if !is_kept {
+            return Err(Cause::NotAllowed.because(format!(
+                "{record}.{keyword} is locked by this machine's settings, and the record to repair with has another value, or \
+                 one that nothing on the machine confirms"
+            )));
         }
     }
     Ok(())
+}
+
+/// No boot may end without a system.
+fn keeps_type(job: &MendJob, record: RecordName, new: &[u8]) -> Result<(), Refusal> {
+    let (name, keyword) = plan::TYPE;
+    let value = if record == name { ipz::value_of(record, new, keyword) } else { None };
+    let is_known = value
+        .is_none_or(|value| SystemType::of_keyword(&value).is_some_and(|wanted| job.types.contains(&wanted)));
+    if is_known { Ok(()) } else { Err(plan::unknown_type()) }
 }
 
 /// The records of which nothing is usable.
@@ -163,15 +214,14 @@ fn damaged(vpd: &Vpd) -> Vec<RecordName> {
 }
 
 /// Where a record may be had from.
-#[derive(Clone)]
-struct Copies<'a> {
+struct Copies {
     /// The one that counts, then the one that stands in.
-    chips: &'a [Option<Vpd>],
-    golden: Option<Vpd>,
+    chips: Vec<Option<Vpd>>,
+    golden: Option<Golden>,
     backup: Option<Kept>,
 }
 
-impl Copies<'_> {
+impl Copies {
     /// A record's bytes, from the first place that has it whole.
     fn find(&self, record: RecordName, source: Option<Copy>) -> Option<Vec<u8>> {
         const ORDER: [Copy; 4] = [Copy::Primary, Copy::Redundant, Copy::Golden, Copy::Backup];
@@ -180,7 +230,7 @@ impl Copies<'_> {
             let found = match copy {
                 Copy::Primary => self.chip(0).and_then(|vpd| good(vpd, record)),
                 Copy::Redundant => self.chip(1).and_then(|vpd| good(vpd, record)),
-                Copy::Golden => self.golden.as_ref().and_then(|vpd| good(vpd, record)),
+                Copy::Golden => self.golden.as_ref().and_then(|golden| good(&golden.vpd, record)),
                 Copy::Backup => self.backup.as_ref().and_then(|kept| kept.record(record)).map(<[u8]>::to_vec),
                 Copy::Inventory => None,
             };
@@ -195,11 +245,17 @@ impl Copies<'_> {
         self.chips.get(place)?.as_ref()
     }
 
-    /// Whether one of them has this value.
-    fn says(&self, record: RecordName, keyword: vpd_format::KeywordName, value: &[u8]) -> bool {
-        let of_vpd = |vpd: &Vpd| super::backup::value_in(vpd, record, keyword).as_deref() == Some(value);
-        let kept = self.backup.as_ref().and_then(|kept| kept.value(record, keyword));
-        self.chips.iter().flatten().chain(&self.golden).any(of_vpd) || kept == Some(value)
+    /// A record as the first chip has it that has it whole.
+    fn on_chip(&self, record: RecordName) -> Option<Vec<u8>> {
+        self.chips.iter().flatten().find_map(|vpd| good(vpd, record))
+    }
+
+    /// A keyword's value in golden image or backup.
+    fn kept(&self, record: RecordName, keyword: KeywordName) -> Option<Vec<u8>> {
+        let of_golden = self.golden.as_ref().and_then(|golden| good(&golden.vpd, record));
+        let of_backup =
+            || self.backup.as_ref().and_then(|kept| kept.value(record, keyword)).map(<[u8]>::to_vec);
+        of_golden.and_then(|record_bytes| ipz::value_of(record, &record_bytes, keyword)).or_else(of_backup)
     }
 }
 
@@ -209,21 +265,32 @@ pub(crate) fn good(vpd: &Vpd, record: RecordName) -> Option<Vec<u8>> {
     image.record(record).filter(|record| record.reason.is_none()).map(|record| record.bytes().to_vec())
 }
 
+/// An image that is known to be right, from where the VPD begins.
+#[derive(Clone)]
+struct Golden {
+    bytes: Vec<u8>,
+    vpd: Vpd,
+}
+
+impl Golden {
+    fn of(bytes: Vec<u8>, fragment: &Fragment) -> Result<Self, Refusal> {
+        let vpd = vpd_format::read(&mut Bytes(&bytes), &fragment.read_options(Wanted::All));
+        let vpd = vpd.map_err(|error| {
+            Cause::InvalidVpd.because(format!("the image to repair with is of no use: {error}"))
+        })?;
+        Ok(Self { bytes, vpd })
+    }
+}
+
 /// The image that was put beside an EEPROM as the right one.
-fn golden(state: &Path, key: &EepromKey) -> Result<Option<Vec<u8>>, Refusal> {
+fn golden(state: &Path, key: &EepromKey, fragment: &Fragment) -> Result<Option<Golden>, Refusal> {
     /// Longest image that any format can point to.
     const LONGEST: u64 = 256 * 1024;
     let path = state.join(GOLDEN).join(format!("{key}.bin"));
     match durable_state::read_regular(&path, LONGEST) {
-        Ok(Some(bytes)) => Ok(Some(bytes)),
+        Ok(Some(bytes)) => Golden::of(bytes, fragment).map(Some),
         Ok(None) => Err(Cause::InvalidVpd.because(format!("{} is longer than any VPD", path.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Cause::ReadFailure.because(format!("{}: {error}", path.display()))),
     }
-}
-
-/// An image that begins where the VPD begins.
-fn of_image(bytes: &[u8], fragment: &Fragment) -> Result<Vpd, Refusal> {
-    vpd_format::read(&mut Bytes(bytes), &fragment.read_options(Wanted::All))
-        .map_err(|error| Cause::InvalidVpd.because(format!("the image to repair with is of no use: {error}")))
 }

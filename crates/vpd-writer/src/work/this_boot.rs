@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use vpd_format::RecordName;
 
-/// Of each EEPROM that was written and not read again by its parser.
+/// How the name of a file ends that says that an EEPROM was written and not read again by its parser.
 const UNSHOWN: &str = ".unshown";
-/// Of each EEPROM of which records were scrubbed.
+/// How the name of a file ends that says which records of an EEPROM were scrubbed.
 const SCRUBBED: &str = ".scrubbed";
 
 /// An EEPROM was written; its file being there says all.
@@ -42,7 +42,9 @@ pub struct ThisBoot<D> {
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// How often each was written that its parser has not read since.
+    /// Counts all writes.
+    writes: u64,
+    /// The last write of each EEPROM that its parser has not read since.
     unshown: BTreeMap<EepromKey, u64>,
     /// Records that were scrubbed, each once: what has to be corrected again wears the chip out.
     scrubbed: BTreeMap<EepromKey, BTreeSet<RecordName>>,
@@ -75,11 +77,13 @@ impl<D: Disk + Clone> ThisBoot<D> {
     /// An EEPROM is written: its parser has to run before the inventory shows it.
     pub fn written(&self, key: &EepromKey) {
         let mut memory = self.memory();
-        *memory.unshown.entry(key.clone()).or_default() += 1;
+        memory.writes += 1;
+        let write = memory.writes;
+        memory.unshown.insert(key.clone(), write);
         self.keep(&format!("{key}{UNSHOWN}"), &Unshown {});
     }
 
-    /// How often an EEPROM was written since its parser ran last; to be told to [`Self::shown`]. None when it was not.
+    /// The last write of an EEPROM since its parser ran, to be told to [`Self::shown`]; `None` without one.
     pub fn unshown(&self, key: &EepromKey) -> Option<u64> {
         self.memory().unshown.get(key).copied()
     }
@@ -89,17 +93,19 @@ impl<D: Disk + Clone> ThisBoot<D> {
         self.memory().unshown.keys().cloned().collect()
     }
 
-    /// The parser has run after that many writes. One that was made meanwhile needs a run of its own.
-    pub fn shown(&self, key: &EepromKey, writes: Option<u64>) {
+    /// The parser has run after that write. One that was made meanwhile needs a run of its own.
+    pub fn shown(&self, key: &EepromKey, write: Option<u64>) {
         let mut memory = self.memory();
-        if writes.is_none() || memory.unshown.get(key).copied() != writes {
+        if write.is_none() || memory.unshown.get(key).copied() != write {
             return;
         }
         memory.unshown.remove(key);
         if let Some(folder) = &self.folder
             && let Err(error) = remove_unflushed(&self.disk, &folder.file(&format!("{key}{UNSHOWN}")))
         {
-            log::warn!("its parser runs once more when the service starts again: {error} fru={key}");
+            log::warn!(
+                "a mark cannot be removed, so its parser runs once more at the next start: {error} fru={key}"
+            );
         }
     }
 
@@ -117,6 +123,21 @@ impl<D: Disk + Clone> ThisBoot<D> {
         self.keep(&format!("{key}{SCRUBBED}"), &Scrubbed { records });
     }
 
+    /// Another part may be there.
+    pub fn forget_scrubbed(&self, key: &EepromKey) {
+        let mut memory = self.memory();
+        if memory.scrubbed.remove(key).is_none() {
+            return;
+        }
+        if let Some(folder) = &self.folder
+            && let Err(error) = remove_unflushed(&self.disk, &folder.file(&format!("{key}{SCRUBBED}")))
+        {
+            log::warn!(
+                "a mark cannot be removed, so records are not scrubbed in this boot: {error} fru={key}"
+            );
+        }
+    }
+
     fn keep(&self, name: &str, document: &impl Document) {
         if let Some(folder) = &self.folder
             && let Err(error) = folder.save_unflushed(name, document)
@@ -130,7 +151,7 @@ impl Memory {
     fn take<D: Disk>(&mut self, folder: &StateFolder<D>, name: &str) {
         let key = |end: &str| EepromKey::parse(name.strip_suffix(end)?).ok();
         if let Some(key) = key(UNSHOWN) {
-            self.unshown.insert(key, 1);
+            self.unshown.insert(key, 0);
         } else if let Some(key) = key(SCRUBBED)
             && let Ok(Some(file)) = folder.load::<Scrubbed>(name)
         {
@@ -172,6 +193,8 @@ mod tests {
         again().add_scrubbed(&key, &BTreeSet::from([RecordName::VINI]));
         again().add_scrubbed(&key, &BTreeSet::from([RecordName(*b"VSYS")]));
         assert_eq!(again().scrubbed(&key), BTreeSet::from([RecordName::VINI, RecordName(*b"VSYS")]));
+        again().forget_scrubbed(&key);
+        assert!(again().scrubbed(&key).is_empty(), "another part may have come");
         let without = ThisBoot::at(None, RealDisk);
         without.add_scrubbed(&key, &BTreeSet::from([RecordName::VINI]));
         assert_eq!(without.scrubbed(&key).len(), 1);

@@ -197,7 +197,8 @@ pub(crate) fn change<D: Disk + Clone>(
         }
         Err(error) => {
             // With a journal, which stays, the backup follows when that is recovered.
-            let text = format!("the EEPROM was written, its backup cannot be: {error}");
+            let written = if is_empty { "the EEPROM has it already" } else { "the EEPROM was written" };
+            let text = format!("{written}, its backup cannot be: {error}");
             return Err(Cause::JournalUnwritable.because(text));
         }
     }
@@ -218,7 +219,7 @@ fn not_begun<D: Disk + Clone>(
     }
 }
 
-fn not_pending<D: Disk + Clone>(key: &EepromKey, journals: &Journals<D>) -> Result<(), Refusal> {
+pub(crate) fn not_pending<D: Disk + Clone>(key: &EepromKey, journals: &Journals<D>) -> Result<(), Refusal> {
     if journals.has(key) {
         return Err(Cause::Unavailable.because(format!("an earlier write of {key} is pending")));
     }

@@ -55,9 +55,8 @@ impl Fru {
         {
             self.lacks_peer = true;
             self.try_again(limits, "the bus or the inventory was not reached", Verb::Start, now);
-        } else if state.result == RunResult::Signal || state.result == RunResult::Other("oom-kill".to_owned())
-        {
-            // It was ended from outside, and says nothing of the part.
+        } else if was_killed(&state) {
+            // From outside: it says nothing of the part.
             self.try_again(limits, &failure(&state, self.job), Verb::Start, now);
         } else {
             self.fail(&failure(&state, self.job), now);
@@ -251,6 +250,17 @@ fn is_pending(state: &UnitState) -> bool {
         condition.starts_with("ConditionPathExists=!") && condition.ends_with(".journal")
     };
     state.unmet.iter().any(is_journal)
+}
+
+/// By an administrator or for want of memory, not by a fault of its own.
+fn was_killed(state: &UnitState) -> bool {
+    const SIGKILL: i32 = 9;
+    const SIGTERM: i32 = 15;
+    match &state.result {
+        RunResult::Signal => [SIGKILL, SIGTERM].contains(&state.status),
+        RunResult::Other(word) => word == "oom-kill",
+        _ => false,
+    }
 }
 
 /// Why a unit did not do its work, in words.

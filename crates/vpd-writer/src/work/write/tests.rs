@@ -402,6 +402,34 @@ fn what_is_written_to_one_chip_alone_changes_no_backup_when_it_is_recovered_eith
     }
 }
 
+/// Wherever the service is killed in a write that changed the chip, a journal says that it is interrupted, or a mark that its
+/// parser has to run.
+#[test]
+fn a_write_leaves_its_journal_or_a_mark_wherever_the_service_is_killed() {
+    use durable_state::simulation::every_cut;
+    let chips = |folder: &Path| ["primary", "redundant"].map(|name| folder.join(name)).to_vec();
+    let bed = Bed::new();
+    let cuts = every_cut(
+        |folder| {
+            chips(folder).iter().for_each(|chip| fs::write(chip, vpd_builder::build(CARD).unwrap()).unwrap());
+            Stores::at(folder, Some(folder.join("run")), RealDisk).open().unwrap();
+        },
+        |folder, disk| {
+            let job = WriteJob { chips: chips(folder), ..bed.job(NEW) };
+            perform(&job, &Stores::at(folder, Some(folder.join("run")), &disk)).is_ok()
+        },
+        |folder, cut, was_answered| {
+            let is_changed = chips(folder).iter().any(|chip| holds(&fs::read(chip).unwrap(), NEW));
+            let stores = Stores::at(folder, Some(folder.join("run")), RealDisk);
+            let is_known = stores.journals.has(&key()) || stores.this_boot.all_unshown() == [key()];
+            // With the power the inventory goes too.
+            let is_killed = cut.fate == durable_state::simulation::Fate::Killed;
+            assert!(!is_killed || is_known || !(is_changed || was_answered), "{cut:?}");
+        },
+    );
+    assert!(cuts > 10, "{cuts}");
+}
+
 /// A disk that remembers what was written to it.
 #[derive(Clone)]
 struct Watched(Arc<std::sync::Mutex<Vec<Vec<u8>>>>);
