@@ -1,6 +1,7 @@
 //! The tool for vital product data, with the real services, and with a stand-in for what they are not asked in earnest.
 
 mod bed;
+mod copies;
 mod mending;
 mod stand_in;
 mod upstream;

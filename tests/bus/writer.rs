@@ -1,11 +1,11 @@
 //! `vpd-writer` as its clients see it: look-ups, reads, order, limits, what it refuses and by which name, and its policy.
 
-mod administration;
+pub mod administration;
 mod bed;
 mod collecting;
 mod mending;
 mod policy;
-mod recovering;
+pub mod recovering;
 mod restoring;
 mod writing;
 

@@ -1,11 +1,14 @@
 //! The machine that is administered: its system, its bus, and the parts that are named.
 
-use crate::console::Console;
+use crate::console::{Console, one_line};
 use crate::exit::{Exit, Failure};
 use crate::names::{Names, Part};
 use crate::system::System;
+use dbus_api::call::has_owner;
 use dbus_api::inventory::content::{Content, content};
 use dbus_api::inventory::{IBM_LOCATION, LOCATION_CODE, located::LOCATION_CODE_PROPERTY};
+use dbus_api::vpd::client;
+use dbus_api::vpd::manager::BUS_NAME;
 use fru_publication::EepromKey;
 use service_runtime::bus::Accepts;
 use std::cell::OnceCell;
@@ -49,6 +52,27 @@ impl Machine {
     /// All that the inventory shows.
     pub(crate) async fn inventory(&self) -> Result<Content, Failure> {
         content(self.bus().await?).await.map_err(Failure::call)
+    }
+
+    /// Says why an earlier write of an EEPROM is not settled, if one is not. Nothing where the service that writes does not run or
+    /// does not tell this user: that is a remark beside a result.
+    pub(crate) async fn say_unsettled(&self, key: &EepromKey, console: &mut Console<'_>) {
+        let Ok(bus) = self.bus().await else { return };
+        // Nobody is started for a remark.
+        if !has_owner(bus, BUS_NAME).await.unwrap_or_default() {
+            return;
+        }
+        let pending = client::pending(bus).await.unwrap_or_default();
+        for (_, why) in pending.iter().filter(|(unsettled, _)| unsettled == key.as_str()) {
+            console.say(&format!("vpd-tool: an earlier write of {key} is not settled: {}", one_line(why)));
+        }
+    }
+
+    /// The same beside a failure that it may be the cause of.
+    pub(crate) async fn explain(&self, failure: &Failure, key: &EepromKey, console: &mut Console<'_>) {
+        if matches!(failure.exit, Exit::TryAgain | Exit::Device) {
+            self.say_unsettled(key, console).await;
+        }
     }
 
     /// Finds the part that is named; where the system's description does not have it, the inventory is asked too.

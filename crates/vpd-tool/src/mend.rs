@@ -67,6 +67,7 @@ async fn each(
                 outcomes.push(outcome);
             }
             Err(failure) => {
+                machine.explain(&failure, &key, console).await;
                 if let Some(earlier) =
                     first.replace(Failure { exit: failure.exit, cause: failure.cause.context(key) })
                 {
@@ -93,7 +94,14 @@ pub(crate) async fn repair(
         Some(file) => client::repair_from(bus, &path, &records, &bytes_of(file)?).await,
         None => client::repair(bus, &path, &records, arguments.from.map(Into::into)).await,
     };
-    let outcome = Outcome::of(&key, written.map_err(Failure::call)?, false);
+    let written = match written.map_err(Failure::call) {
+        Ok(written) => written,
+        Err(failure) => {
+            machine.explain(&failure, &key, console).await;
+            return Err(failure);
+        }
+    };
+    let outcome = Outcome::of(&key, written, false);
     let text = if arguments.json { json::lines(&outcome)? } else { outcome.line() + "\n" };
     console.print(&text).map(|()| Exit::Good)
 }

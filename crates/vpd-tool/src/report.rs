@@ -117,9 +117,9 @@ fn text(bundle: &Bundle) -> String {
         let _ = writeln!(text, "\n== {} ==\n{}", verify::summary(comparisons), verify::tables(comparisons));
     }
     if let Some(pending) = &bundle.pending {
-        let _ = writeln!(text, "== {} writes are not settled ==", pending.len());
+        let _ = writeln!(text, "== writes that are not settled: {} ==", pending.len());
         for Pending { key, reason } in pending {
-            let _ = writeln!(text, "{key} {reason}");
+            let _ = writeln!(text, "{key}: {reason}");
         }
     }
     if let Some(history) = &bundle.history {

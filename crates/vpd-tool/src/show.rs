@@ -74,6 +74,10 @@ pub(crate) async fn show(
         let exit = dump::run(&dump, &mut text)?;
         return console.print(&text).map(|()| exit);
     }
+    // What is shown may be of before, or of neither.
+    if let Some(key) = part.key() {
+        machine.say_unsettled(key, console).await;
+    }
     let (mut records, memory_size_kb) = if is_hardware {
         let path = part.service_path()?;
         values::of_chip(client::parsed(machine.bus().await?, &path).await.map_err(Failure::call)?)

@@ -97,6 +97,7 @@ pub(crate) async fn run(
                 if arguments.json && !results.is_empty() {
                     console.print(&json::lines(&results)?)?;
                 }
+                machine.explain(&failure, &key, console).await;
                 let rest = if count > 1 {
                     format!(
                         "{key} has its old values, as have those behind it; written before: {done} of {count}"

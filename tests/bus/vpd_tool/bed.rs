@@ -1,6 +1,7 @@
 //! A machine with inventory, collection and writer, and the tool.
 
 use crate::collection::bed::{self, object};
+use crate::writer::administration::{describe, i2c_chip, writer};
 use anyhow::Context as _;
 use dbus_api::inventory::notification::{Notification, Object, Value};
 use dbus_api::inventory::{LOCATION_CODE, located, manager};
@@ -18,6 +19,9 @@ const BACKUP: &str = "[[backup]]\nsource = \"file:board\"\n\
                       default = [32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32]\n\
                       [[backup.keywords]]\nrecord = \"VINI\"\nkeyword = \"CE\"\ndefault = [32]\nmanufacturing-reset = true\n";
 
+/// The key of the card's redundant EEPROM.
+pub const REDUNDANT: &str = "9-0050";
+
 pub struct Bed {
     // Ends before the bus, which is the machine's.
     _writer: Option<Daemon>,
@@ -32,7 +36,27 @@ impl Bed {
         Ok(Some(bed))
     }
 
-    /// The same without the writer.
+    /// Everything is collected; the card has a redundant EEPROM, which only the writer sees and which holds an image. `None` also
+    /// where nothing can be mounted in a namespace.
+    pub fn with_redundant(image: &[u8]) -> anyhow::Result<Option<Self>> {
+        let Some(Self { bed, .. }) = Self::without_writer()? else { return Ok(None) };
+        describe(&bed, "card", &format!("redundant = \"{REDUNDANT}\"\n"))?;
+        std::fs::write(i2c_chip(&bed, REDUNDANT)?, image)?;
+        let Some(writer) = writer(&bed)? else { return Ok(None) };
+        Ok(Some(Self::of(bed, writer)))
+    }
+
+    /// A machine that is there already, with its writer.
+    pub fn of(bed: bed::Bed, writer: Daemon) -> Self {
+        Self { _writer: Some(writer), bed }
+    }
+
+    /// The redundant EEPROM of the card.
+    pub fn redundant(&self) -> anyhow::Result<PathBuf> {
+        i2c_chip(&self.bed, REDUNDANT)
+    }
+
+    /// Everything is collected, and there is no writer.
     pub fn without_writer() -> anyhow::Result<Option<Self>> {
         let frus = [("absent", ""), ("board", ""), ("card", ""), ("flat", "")];
         let Some(mut bed) = bed::Bed::new(&frus)? else { return Ok(None) };

@@ -17,8 +17,8 @@ use test_bus::Daemon;
 /// Where the VPD begin in the file: behind all that the writer may have to write elsewhere.
 const OFFSET: usize = (1 << 24) - (1 << 16);
 const PAGE: usize = 64;
-const OLD: &str = "YVIV00000101";
-const NEW: &str = "YVIV00000999";
+pub const OLD: &str = "YVIV00000101";
+pub const NEW: &str = "YVIV00000999";
 
 /// Puts an image where the VPD of an EEPROM begin.
 fn put(path: &Path, vpd: &[u8]) -> anyhow::Result<()> {
@@ -32,7 +32,7 @@ fn vpd(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The card is read once.
-fn collected() -> anyhow::Result<Option<Bed>> {
+pub fn collected() -> anyhow::Result<Option<Bed>> {
     let Some(mut bed) = Bed::new(&[("card", "")])? else { return Ok(None) };
     let size = fixture("card").len();
     describe(&bed, "card", &format!("offset = {OFFSET}\nsize = {size}\npage-size = {PAGE}\n"))?;
@@ -59,7 +59,7 @@ fn last_page() -> anyhow::Result<(usize, usize)> {
 }
 
 /// Begins to write, and is cut off before the last page.
-fn cut(bed: &Bed, mut service: Daemon) -> anyhow::Result<()> {
+pub fn cut(bed: &Bed, mut service: Daemon) -> anyhow::Result<()> {
     let most = u64::try_from(OFFSET + last_page()?.1)?;
     let pid = Pid::from_raw(service.pid().try_into()?).context("a service has a process")?;
     prlimit(Some(pid), Resource::Fsize, Rlimit { current: Some(most), maximum: Some(most) })?;
@@ -87,7 +87,7 @@ fn pending(bed: &Bed) -> anyhow::Result<Vec<(String, String)>> {
 }
 
 /// Waits until nothing is pending.
-fn await_settled(bed: &Bed) -> anyhow::Result<()> {
+pub fn await_settled(bed: &Bed) -> anyhow::Result<()> {
     let asked = std::time::Instant::now();
     while !pending(bed)?.is_empty() {
         anyhow::ensure!(asked.elapsed() < test_bus::LIMIT, "it stays {:?}", pending(bed)?);
