@@ -280,6 +280,13 @@ impl Collection {
         }
     }
 
+    /// An earlier run of the service has ended before this moment. It may have told the inventory of an absence, or emptied
+    /// something, that came behind values which nobody heard of any more: only runs that begin from here on are the last word, and
+    /// what it has left as collected.
+    pub fn succeed(&mut self, now: Now) {
+        self.frus.values_mut().for_each(|fru| fru.succeed(now));
+    }
+
     /// Does what follows from an event.
     pub fn step(&mut self, event: Event, now: Now) -> Vec<Effect> {
         let mut effects = Vec::new();

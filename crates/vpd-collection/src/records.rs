@@ -16,13 +16,19 @@ pub struct Records {
 }
 
 impl Records {
-    /// Opens the folder that systemd assigned, and gives what is in it.
-    pub fn open(folder: Option<PathBuf>) -> (Self, Vec<FruStatus>) {
+    /// Opens the folder that systemd assigned, and gives what an earlier run of the service has left in it; nothing, where this is
+    /// the first since the machine has started.
+    pub fn open(folder: Option<PathBuf>) -> (Self, Option<Vec<FruStatus>>) {
         let folder = folder.map(StateFolder::at);
-        let found = folder.as_ref().map(read_all).unwrap_or_default();
         let mut written = BTreeMap::new();
+        let Some(in_use) = &folder else { return (Self { folder, written }, None) };
+        let found = read_all(in_use);
         written.extend(found.iter().map(|status| (status.key.clone(), status.settled)));
-        (Self { folder, written }, found)
+        let is_first = in_use.load::<Began>(BEGAN).is_ok_and(|began| began.is_none());
+        if is_first && let Err(error) = in_use.save_unflushed(BEGAN, &Began {}) {
+            log::warn!("a restart of this service would not be known for one: {error}");
+        }
+        (Self { folder, written }, (!is_first).then_some(found))
     }
 
     /// Brings the folder up to date: what was collected since is written, what is collected no more is removed.
@@ -71,6 +77,18 @@ impl Document for Record {
     const LONGEST: u64 = 1024 * 1024;
 }
 
+/// The service has begun once: from then on the inventory may have been told of absences.
+#[derive(Debug, Serialize, Deserialize)]
+struct Began {}
+
+impl Document for Began {
+    const FORMAT: u32 = 1;
+    const LONGEST: u64 = 1024;
+}
+
+/// No EEPROM's record ends so.
+const BEGAN: &str = "began";
+
 /// A key has no `/` in it, and does not begin with a dot.
 fn name(key: &str) -> String {
     format!("{key}{EXTENSION}")
@@ -116,12 +134,12 @@ mod tests {
     fn what_was_collected_is_known_after_a_restart_until_it_goes() {
         let folder = tempfile::tempdir().unwrap();
         let (mut records, found) = Records::open(Some(folder.path().to_owned()));
-        assert!(found.is_empty());
+        assert_eq!(found, None);
         records.update(&[collected("10-0050", 1), collected("10-0051", 2)]);
         let gone = FruStatus { state: FruState::Absent, ..collected("10-0051", 3) };
         records.update(&[collected("10-0050", 1), gone]);
         let (_, found) = Records::open(Some(folder.path().to_owned()));
-        assert_eq!(found, [collected("10-0050", 1)]);
+        assert_eq!(found, Some(vec![collected("10-0050", 1)]));
     }
 
     #[test]
@@ -132,7 +150,7 @@ mod tests {
         for state in [FruState::Unsettled, FruState::Overdue, FruState::Queued, FruState::Clearing] {
             let status = FruStatus { state, settled: 0, ..collected("10-0050", 0) };
             open().0.update(&[status]);
-            assert_eq!(open().1, [collected("10-0050", 1)], "{state}");
+            assert_eq!(open().1, Some(vec![collected("10-0050", 1)]), "{state}");
         }
     }
 
@@ -144,7 +162,7 @@ mod tests {
         let leaving =
             FruStatus { state: FruState::Clearing, report: Report::default(), ..collected("10-0050", 0) };
         open().0.update(&[leaving]);
-        assert!(open().1.is_empty());
+        assert_eq!(open().1, Some(Vec::new()));
     }
 
     #[test]
@@ -158,13 +176,25 @@ mod tests {
         status.report.excluded = vec!["/a".to_owned()];
         Records::open(Some(folder.path().to_owned())).0.update(&[status.clone(), collected("spi12.1", 2)]);
         let (_, found) = Records::open(Some(folder.path().to_owned()));
-        assert_eq!(found, [status, collected("spi12.1", 2)]);
+        assert_eq!(found, Some(vec![status, collected("spi12.1", 2)]));
     }
 
     #[test]
     fn a_damaged_record_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
+        let open = || Records::open(Some(folder.path().to_owned())).1;
+        open();
         std::fs::write(folder.path().join("10-0050.toml"), "{").unwrap();
-        assert!(Records::open(Some(folder.path().to_owned())).1.is_empty());
+        assert_eq!(open(), Some(Vec::new()));
+    }
+
+    #[test]
+    fn the_first_start_is_told_from_a_restart_also_where_nothing_was_collected() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Records::open(Some(folder.path().to_owned())).1;
+        assert_eq!((open(), open()), (None, Some(Vec::new())));
+        std::fs::write(folder.path().join(BEGAN), "{").unwrap();
+        assert_eq!(open(), Some(Vec::new()), "it says so though it is damaged");
+        assert_eq!(Records::open(None).1, None);
     }
 }

@@ -28,6 +28,7 @@ use service_runtime::{Exit, bus, clock, folders};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use system_index::{Cause, MachineIndex, SystemFru, SystemIndex, places};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -51,8 +52,11 @@ pub async fn start(start: Start) -> anyhow::Result<()> {
         index.is_some() && (choice.cause != Cause::NoChoice.to_string() || !has_choice(&start.root));
     let SystemIndex { own_inventory, fru: frus, .. } = index.unwrap_or_default();
     let mut collection = Collection::new(limits, frus.iter().map(Plan::from));
-    let (records, known) = Records::open(folders::runtime());
-    collection.resume(known);
+    let (records, earlier) = Records::open(folders::runtime());
+    if let Some(known) = earlier {
+        collection.resume(known);
+        collection.succeed(Now { elapsed: Duration::ZERO, wall: clock::wall() });
+    }
     let mut current = BTreeSet::new();
     current.extend(frus.iter().flat_map(|fru| fru.objects.iter().cloned()));
     let state = folders::state();

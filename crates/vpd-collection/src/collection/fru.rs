@@ -153,6 +153,11 @@ impl Fru {
         }
     }
 
+    /// What an earlier run of the service may have said until now counts as an absence.
+    pub fn succeed(&mut self, now: Now) {
+        self.absent_until = now.wall;
+    }
+
     /// How far it is.
     pub fn state(&self) -> FruState {
         match &self.phase {

@@ -102,9 +102,13 @@ impl Play {
         play
     }
 
-    fn event(&mut self, event: Event) {
+    fn now(&self) -> Now {
         let wall = i64::try_from(self.seconds).unwrap() * 1_000_000;
-        let now = Now { elapsed: Duration::from_secs(self.seconds), wall };
+        Now { elapsed: Duration::from_secs(self.seconds), wall }
+    }
+
+    fn event(&mut self, event: Event) {
+        let now = self.now();
         let mut effects = self.collection.step(event, now);
         let position = effects.iter().position(|effect| matches!(effect, Effect::Prime(..)));
         if let Some(position) = position.filter(|_| self.primes) {
@@ -112,6 +116,12 @@ impl Play {
             effects.extend(self.collection.step(Event::Primed(Ok(())), now));
         }
         self.wanted.extend(effects);
+    }
+
+    /// The service has just restarted, and an earlier run of it has left this.
+    fn restarts(&mut self, known: Vec<FruStatus>) {
+        self.collection.resume(known);
+        self.collection.succeed(self.now());
     }
 
     fn see(&mut self, sight: Sight) {
@@ -551,7 +561,7 @@ fn a_restart_of_the_service_reads_nothing_again() {
         (unit_state("inactive", "", "success", 0), Some(Verb::Start)),
     ] {
         let mut play = Play::new();
-        play.collection.resume(known.clone());
+        play.restarts(known.clone());
         play.event(Event::Inventory(Presence::Here));
         play.see(Sight::Present);
         play.event(Event::Settled);

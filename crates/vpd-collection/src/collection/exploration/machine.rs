@@ -114,8 +114,6 @@ pub struct Machine {
     /// The part that the inventory shows, and whether anything of an earlier one remains in it.
     pub(super) shown: Option<u64>,
     pub(super) leftover: bool,
-    /// The last absence came behind values that were sent after it was begun.
-    pub(super) is_overtaken: bool,
     /// Values of the part that it shows were emptied, as those of an earlier one.
     pub(super) is_spoiled: bool,
     /// Calls for another reading that wait, with the runs that had begun by then.
@@ -165,7 +163,6 @@ impl Machine {
             // A machine that was on before has another part's values.
             shown: Some(0),
             leftover: true,
-            is_overtaken: false,
             is_spoiled: false,
             calls: BTreeMap::new(),
             asked: 0,
@@ -308,13 +305,7 @@ impl Machine {
     }
 
     /// That takes a second at least: what process 1 and the inventory had to do by then is done.
-    ///
-    /// Not while an absence has come behind values that were read later, and the service has yet to hear that it has: a
-    /// restart in that moment forgets it, and the part is shown as absent until it is read again.
     fn service_restarts(&mut self, dice: &mut Dice) {
-        if self.is_overtaken {
-            return;
-        }
         self.slot_unit_ends(dice);
         while let Some(is_there) = self.unheard.pop_front() {
             self.process_1_hears(is_there);
@@ -327,6 +318,7 @@ impl Machine {
         self.wish = Wish::In;
         self.echoes.clear();
         self.collection.resume(self.record.clone().into_iter().collect());
+        self.collection.succeed(Now { elapsed: Duration::ZERO, wall: self.wall() });
         (self.born, self.readies, self.is_settling) = (self.seconds, 0, true);
         self.udev.clear();
         self.owners.clear();
@@ -388,7 +380,6 @@ impl Machine {
             6 => self.inventory_works(dice),
             7 => {
                 if let Some(tidied) = self.tidied.pop_front() {
-                    self.is_overtaken &= !(self.notices.is_empty() && self.tidied.is_empty());
                     self.tell_with_echoes(tidied, dice);
                 }
             }

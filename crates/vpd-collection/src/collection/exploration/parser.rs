@@ -90,7 +90,6 @@ impl Machine {
         let is_tidy = |notice: &Notice| matches!(notice, Notice::Tidy(..));
         let values = self.notices.iter().position(|notice| !is_tidy(notice));
         let first = values.filter(|_| dice.one_in(2)).unwrap_or_default();
-        self.is_overtaken |= first > 0;
         self.inventory_takes(first);
     }
 

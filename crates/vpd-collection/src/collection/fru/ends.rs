@@ -31,6 +31,10 @@ impl Fru {
         // A report may be of a run that was ended for the one that is waited for.
         let is_heard = self.has_fresh_report() && (is_of_this_run || !self.is_awaited());
         if is_heard || (is_of_this_run && state.active == ActiveState::Active) {
+            if !self.is_fresh {
+                // An earlier run of the service has dealt with it, and no run of its unit has come since.
+                self.absent_until = 0;
+            }
             self.is_fresh = true;
             self.heard();
             self.conclude(limits, now);
@@ -101,7 +105,7 @@ impl Fru {
             (self.tries, self.ticket) = (0, 0);
             self.reason.clear();
             self.settle(false, now);
-        } else if self.is_overridden() {
+        } else if self.is_overridden() && !self.report.as_ref().is_some_and(is_silent) {
             // Its absence must not have the last word.
             self.phase = Phase::Waiting(now.elapsed, Verb::Restart);
         } else {

@@ -172,3 +172,73 @@ fn a_run_that_reached_nobody_at_all_is_repeated_when_the_inventory_is_back() {
     play.tidied();
     assert_eq!(play.status().state, "collected");
 }
+
+/// The absence that an earlier run of the service has told of may have come behind the values, and nobody knows any more.
+#[test]
+fn values_of_before_a_restart_that_left_no_record_of_them_are_read_again() {
+    for is_bound in [false, true] {
+        let mut play = Play::of(Plan { is_bound, ..Plan::new(KEY, UNIT) });
+        play.seconds = 10;
+        play.restarts(Vec::new());
+        play.event(Event::Inventory(Presence::Here));
+        play.event(Event::Report(report("ok", 9_000_000)));
+        play.looks(Sight::Present);
+        play.event(Event::Settled);
+        play.at(11);
+        play.run(Verb::Restart, report("ok", 11_000_000));
+        play.tidied();
+        assert_eq!((&*play.status().state, play.status().report.started), ("collected", 11_000_000));
+        assert!(play.ready());
+    }
+}
+
+#[test]
+fn a_run_of_before_a_restart_that_is_joined_is_followed_by_another() {
+    let mut play = Play::of(Plan { is_bound: true, ..Plan::new(KEY, UNIT) });
+    play.seconds = 10;
+    play.restarts(Vec::new());
+    play.event(Event::Inventory(Presence::Here));
+    play.see(Sight::Present);
+    play.event(Event::Settled);
+    play.run(Verb::Start, report("ok", 9_000_000));
+    play.run(Verb::Restart, report("ok", 11_000_000));
+    play.tidied();
+    assert_eq!((&*play.status().state, play.status().report.started), ("collected", 11_000_000));
+}
+
+/// What is recorded is of an earlier reading, and its values were emptied while others came.
+#[test]
+fn values_that_come_after_a_restart_from_a_run_of_before_it_are_read_again() {
+    let mut play = Play::with_device();
+    play.run(Verb::Start, report("ok", 1));
+    play.tidied();
+    let known = play.collection.statuses();
+    let mut play = Play::new();
+    play.seconds = 10;
+    play.restarts(known);
+    play.event(Event::Inventory(Presence::Here));
+    play.see(Sight::Present);
+    let question = play.inspects();
+    play.event(Event::Report(Report { invocation: "another".to_owned(), ..report("ok", 9_000_000) }));
+    play.event(Event::Inspected(question, Ok(unit_state("active", "another", "success", 0))));
+    play.run(Verb::Restart, report("ok", 11_000_000));
+    play.tidied();
+    assert_eq!(play.status().report.started, 11_000_000);
+}
+
+/// There are no values that could be said again, and what an earlier part was must not be shown meanwhile.
+#[test]
+fn a_part_that_was_silent_before_a_restart_is_emptied_before_it_is_read_again() {
+    let mut play = Play::new();
+    play.seconds = 10;
+    play.restarts(Vec::new());
+    play.event(Event::Inventory(Presence::Here));
+    play.see(Sight::Present);
+    play.event(Event::Settled);
+    play.run(Verb::Start, report("unreadable", 9_000_000));
+    play.tidied();
+    play.at(12);
+    play.run(Verb::Restart, report("ok", 12_000_000));
+    play.tidied();
+    assert_eq!((&*play.status().state, &*play.status().report.outcome), ("collected", "ok"));
+}
