@@ -36,6 +36,8 @@ struct State {
     /// Held while a unit runs: a unit runs once at a time.
     runs: BTreeMap<String, Arc<tokio::sync::Mutex<()>>>,
     numbers: u32,
+    /// Jobs that have not ended.
+    jobs: u32,
     started: Vec<String>,
 }
 
@@ -82,6 +84,11 @@ impl Process1 {
         std::mem::take(&mut lock(&self.state).started)
     }
 
+    /// Whether each job that was asked for has ended, whoever has asked.
+    pub fn is_idle(&self) -> bool {
+        lock(&self.state).jobs == 0
+    }
+
     /// The id of a unit's last run.
     pub fn invocation(&self, unit: &str) -> String {
         let id = lock(&self.state).units.get(unit).map(|known| known.invocation.clone());
@@ -122,6 +129,7 @@ impl Manager {
             return Err(zbus::fdo::Error::FileNotFound(format!("Unit {unit} not found.")));
         }
         state.numbers += 1;
+        state.jobs += 1;
         state.started.push(format!("{method} {unit}"));
         let number = state.numbers;
         let turn = Arc::clone(state.runs.entry(unit.to_owned()).or_default());
@@ -132,6 +140,7 @@ impl Manager {
             let is_active = lock(&shared).units.get(&unit).is_some_and(|known| known.active == "active");
             let runs = !is_active || is_restart;
             let result = if runs { run(&shared, &unit, number).await } else { "done" };
+            lock(&shared).jobs -= 1;
             // Nobody listens at the bus's end.
             let _ = Self::job_removed(&emitter, number, job(number), &unit, result).await;
         });
