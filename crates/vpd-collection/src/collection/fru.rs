@@ -5,7 +5,7 @@ mod ends;
 
 use super::{Limits, Now, Plan, Presence, Sight};
 pub use awaited::{Awaited, Reread};
-use dbus_api::vpd::collection::{FruState, FruStatus, Outcome, Report};
+use dbus_api::vpd::collection::{FruState, FruStatus, InventoryAnswer, Outcome, Report};
 use std::time::Duration;
 use unit_jobs::{Job, JobResult, Verb};
 
@@ -322,9 +322,10 @@ impl Fru {
     /// A run that has read the part may be about to publish it, and the absence must come after that: unless it is
     /// known that none can be under way, process 1 is asked first. udev starts runs that nobody here has heard of.
     pub fn vanish(&mut self, sight: Sight, now: Now) {
+        let is_behind = self.is_behind_absence();
         // No report outlives its part.
         (self.report, self.is_fresh) = (None, false);
-        let is_news = sight == Sight::Gone || self.is_back;
+        let is_news = sight == Sight::Gone || self.is_back || is_behind;
         let was_seen = match self.phase {
             Phase::Absent | Phase::Leaving(_) | Phase::Vanishing(_) if !is_news => return,
             Phase::Unsettled => is_news,
@@ -335,6 +336,14 @@ impl Fru {
         self.ticket = 0;
         let at = Some(now.elapsed);
         self.phase = if was_seen { Phase::Leaving(at) } else { Phase::Vanishing(at) };
+    }
+
+    /// A run that an earlier run of the service has begun was heard of only when the absence was said: it has read a part that was
+    /// there, and the inventory may have taken its values last.
+    fn is_behind_absence(&self) -> bool {
+        let published = self.report.as_ref().filter(|report| report.inventory == InventoryAnswer::Published);
+        let is_said = matches!(self.phase, Phase::Absent | Phase::Vanishing(None));
+        is_said && self.is_fresh && published.is_some()
     }
 
     fn forget(&mut self, seen: i64) {

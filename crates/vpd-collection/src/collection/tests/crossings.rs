@@ -242,3 +242,27 @@ fn a_part_that_was_silent_before_a_restart_is_emptied_before_it_is_read_again() 
     play.tidied();
     assert_eq!((&*play.status().state, &*play.status().report.outcome), ("collected", "ok"));
 }
+
+/// The EEPROM is a file, say, of which no news comes.
+#[test]
+fn values_that_come_behind_the_absence_that_a_restart_has_said_are_taken_back() {
+    for was_told in [false, true] {
+        let mut play = Play::new();
+        play.seconds = 10;
+        play.restarts(Vec::new());
+        play.event(Event::Inventory(Presence::Here));
+        play.event(Event::Settled);
+        play.looks(Sight::Absent);
+        let (ticket, absence) = play.tidies();
+        assert_eq!(absence, None);
+        if was_told {
+            play.event(Event::Tidied(ticket.clone(), Ok(())));
+            assert!(play.ready());
+        }
+        play.event(Event::Report(report("ok", 9_000_000)));
+        play.looks(Sight::Absent);
+        play.is_said_to_be_absent();
+        play.event(Event::Tidied(ticket, Ok(())));
+        assert_eq!(play.status().state, "absent");
+    }
+}
