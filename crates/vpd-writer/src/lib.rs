@@ -18,7 +18,7 @@
 //! | [`history`], [`caller`] | who has written what |
 //! | `faults`, `events` | what the event log is told |
 //! | `face`, `reply` | the object on the bus, by hand, and replies |
-//! | `running`, `peers` | one job from its turn to its answer; what other services are asked |
+//! | `running`, `rereads`, `peers` | one job from its turn to its answer; runs of parsers that jobs share; what other services are asked |
 //! | `start`, `service` | how the service comes up; the owner of all state |
 //! | `settings` | what is configured |
 #![deny(missing_docs)]
@@ -42,6 +42,7 @@ pub mod recover;
 pub mod refusal;
 mod reply;
 pub mod request;
+pub mod rereads;
 pub mod resolve;
 pub mod restore;
 mod running;

@@ -327,22 +327,24 @@ async fn are_shown(
     all
 }
 
-/// Has the parser of one FRU run again. What takes too long goes on: the FRU must not stay as it was.
+/// Has the parser of one FRU run again, unless it has run since the last write. What takes too long goes on: the FRU must not stay
+/// as it was.
 pub async fn is_shown(connection: Connection, key: EepromKey, stores: SharedStores, limit: Duration) -> bool {
-    let (tell, told) = oneshot::channel();
-    let read = key.clone();
-    tasks::spawn(async move {
-        // A run that begins now reads what was written so often.
-        let writes = stores.this_boot.unshown(&read);
-        let is_shown = read_again(&connection, &read).await;
-        if is_shown {
-            stores.this_boot.shown(&read, writes);
-        }
-        // Its caller was answered already.
-        let _ = tell.send(is_shown);
-    });
-    match tokio::time::timeout(limit, told).await {
-        Ok(is_shown) => is_shown.unwrap_or_default(),
+    let Some(write) = stores.this_boot.unshown(&key) else { return true };
+    let (mut told, tell) = stores.rereads.join(&key, write);
+    if let Some(tell) = tell {
+        let read = key.clone();
+        tasks::spawn(async move {
+            let is_shown = read_again(&connection, &read).await;
+            if is_shown {
+                stores.this_boot.shown(&read, Some(write));
+            }
+            // Their callers were answered already, if no one hears it.
+            let _ = tell.send(Some(is_shown));
+        });
+    }
+    match tokio::time::timeout(limit, told.wait_for(Option::is_some)).await {
+        Ok(told) => told.is_ok_and(|told| *told == Some(true)),
         Err(_) => {
             let limit = SHOWN_LIMIT.as_secs();
             log::warn!("written, and not read again within {limit} s fru={key}");

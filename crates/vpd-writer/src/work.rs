@@ -23,6 +23,7 @@ pub mod write;
 
 use crate::history::Past;
 use crate::refusal::{Cause, Refusal};
+use crate::rereads::Rereads;
 use backup::Backups;
 use durable_state::RealDisk;
 use journals::Journals;
@@ -45,6 +46,8 @@ pub struct Stores<D = RealDisk> {
     pub this_boot: ThisBoot<D>,
     /// The last writes.
     pub past: Past<D>,
+    /// Runs of parsers that are under way.
+    pub rereads: Rereads,
 }
 
 impl<D: durable_state::Disk + Clone> Stores<D> {
@@ -56,6 +59,7 @@ impl<D: durable_state::Disk + Clone> Stores<D> {
             backups: Backups::at(state, disk.clone()),
             past: Past::load(disk.clone(), state),
             this_boot: ThisBoot::at(runtime, disk),
+            rereads: Rereads::default(),
         }
     }
 
