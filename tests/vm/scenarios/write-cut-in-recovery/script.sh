@@ -13,7 +13,7 @@ elif [ "$BOOT" -le 60 ] && [ $((BOOT % 3)) != 1 ]; then
     cut_power
 else
     read -r kind name point < "$KEPT/point"
-    say "after three cuts: $kind, to $name, $point"
+    say "after the cuts: $kind, to $name, $point"
     echo "$name" > "$KEPT/now.$kind"
     if [ -z "$FULL" ]; then
         expect_recovered_first

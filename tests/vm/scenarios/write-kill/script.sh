@@ -47,7 +47,7 @@ killed() {
     expect_settled
 }
 cycles_of_all=$(seq "$all")
-[ -n "$FULL" ] || cycles_of_all="1 $all"
+[ -n "$FULL" ] || cycles_of_all=1
 for cycle in $cycles_of_all; do killed vpd-writer.service "$cycle"; done
 for unit in vpd-collection.service inventory-manager.service; do
     killed $unit 1

@@ -8,17 +8,40 @@ if [ "$BOOT" = 1 ]; then
     expect no "$(systemctl show -P ConditionResult vpd-recover.service)" "condition of the recovery"
     make_contents one two
 else
-    read -r kind name point < "$KEPT/point"
-    say "after a cut: $kind, to $name, $point"
-    # The journal was durable before the first byte: the write goes on.
-    echo "$name" > "$KEPT/now.$kind"
+    while read -r kind name point; do
+        say "after a cut: $kind, to $name, $point"
+        # The journal was durable before the first byte: the write goes on.
+        echo "$name" > "$KEPT/now.$kind"
+    done < "$KEPT/point"
     expect_recovered_first
-    [[ $(cat "$RESULTS/recovery") == *"the interrupted write was finished"* ]] ||
-        fail "the recovery says something else: $(cat "$RESULTS/recovery")"
+    expect "$(wc -l < "$KEPT/point")" "$(grep -c 'the interrupted write was finished' "$RESULTS/recovery")" \
+        "writes that were finished: $(cat "$RESULTS/recovery")"
     expect "active" "$(systemctl is-active vpd-collection.target)" "vpd-collection.target"
     expect "" "$(systemctl --failed --no-legend --plain)" "failed units"
     expect_all
     expect_only_changed "$KEPT/shown" /system/card /system/supply
+fi
+
+# cut_late LAST SEED: starts the write of the keyword FRU, and comes back in its last cycle, which has been under way for a while.
+# What believes a write that the driver has returned from is at its end by now.
+cut_late() {
+    local last=$(($(cycles) + $1))
+    echo "$2" > "$CYCLES/seed"
+    echo 10000000 > "$(chip 23-0050)/twr_us"
+    write_keyword "$(other "$(now keyword)")" > /dev/null 2>&1 &
+    is_last() { [ "$(cycles)" = $last ]; }
+    wait_until 60 is_last
+    nap 0.7
+}
+
+if [ -z "$FULL" ] && [ "$BOOT" = 1 ]; then
+    say "cut: both FRUs at once, keyword late, ipz in its first byte of all: what is not durable now is lost"
+    printf '%s\n' "keyword $(other "$(now keyword)") late" "ipz $(other "$(now ipz)") first" > "$KEPT/point"
+    sync
+    cut_late "$(cat "$KEPT/cycles.keyword")" 4
+    cut_in_cycle 1 during 3
+    write_ipz "$(other "$(now ipz)")" > /dev/null
+    fail "the power is still there"
 fi
 
 # point: of which FRU which cycle is cut, how, and with which seed. In full each cycle is, before it, in it, in two ways, and
@@ -29,12 +52,8 @@ point() {
     keyword_cycles=$(cat "$KEPT/cycles.keyword")
     if [ -z "$FULL" ]; then
         case $BOOT in
-        # The first byte of all: what is not durable now is lost.
-        1) echo ipz 1 during 3 ;;
         # Both EEPROMs of a FRU are in use: the redundant one is new, of the other one a page is torn.
         2) echo ipz $((ipz_cycles / 2 + 1)) during 0 ;;
-        3) echo keyword 1 during 4 ;;
-        4) echo keyword "$keyword_cycles" late 4 ;;
         *) echo ipz 0 none 0 ;;
         esac
         return
@@ -70,14 +89,7 @@ say "cut: $kind, to $name, cycle $cycle, $phase, seed $seed"
 echo "$kind $name $cycle $phase $seed" > "$KEPT/point"
 sync
 if [ "$phase" = late ]; then
-    # The cycle has been under way for a while. What believes a write that the driver has returned from is at its end by now.
-    echo "$seed" > "$CYCLES/seed"
-    echo 1500000 > "$(chip 23-0050)/twr_us"
-    last=$(($(cycles) + cycle))
-    "write_$kind" "$name" > /dev/null 2>&1 &
-    is_last() { [ "$(cycles)" = $last ]; }
-    wait_until 60 is_last
-    nap 0.7
+    cut_late "$cycle" "$seed"
     cut_power
 fi
 cut_in_cycle "$cycle" "$phase" "$seed"

@@ -5,9 +5,9 @@
 export LC_ALL=C
 mkdir -p "$KEPT"
 
-# cut_kind BOOT: of which FRU a write is cut there.
+# cut_kind BOOT: of which FRU a write is cut there. Where there is one cut only, the last boot judges it.
 cut_kind() {
-    if [ $(($1 % 2)) = 1 ]; then echo ipz; else echo keyword; fi
+    if [ $(($1 % 2)) = 1 ] && [ -n "$FULL" ]; then echo ipz; else echo keyword; fi
 }
 
 settle
