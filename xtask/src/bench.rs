@@ -51,7 +51,7 @@ impl Arguments {
         match &self.what {
             What::Vpd(_) => Part::BenchVpd,
             What::Images(_) => Part::BenchImages,
-            What::Writer(_) => Part::BenchWriter,
+            What::Writer(arguments) => arguments.part(),
             What::Sandbox(_) => Part::Machines,
         }
     }

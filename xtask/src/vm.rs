@@ -238,15 +238,16 @@ pub fn show(workspace: &Workspace, name: &str, profile: Profile) -> Result<(Outc
     Ok((Outcome::Passed, Some(play::results(workspace, &scenario))))
 }
 
-/// Plays the machine of a bench with files made for the occasion, programs as shipped; says where its results are.
+/// Plays the machine of a bench with files made for the occasion; says where its results are.
 pub fn bench(
     workspace: &Workspace,
     name: &str,
     made: Vec<(String, String)>,
     clock: Clock,
+    profile: Profile,
 ) -> Result<PathBuf> {
     let scenario = Scenario { made, clock, ..Scenario::bench(&workspace.root, name)? };
-    play::play(workspace, &build(workspace)?, &scenario, Profile::Release, Extent::Quick)?;
+    play::play(workspace, &build(workspace)?, &scenario, profile, Extent::Quick)?;
     Ok(play::results(workspace, &scenario))
 }
 

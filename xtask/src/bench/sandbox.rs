@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::variants::{Kept, Part, Sandboxed};
+use crate::build::Profile;
 use crate::vm::Clock;
 use crate::workspace::Workspace;
 use crate::{output, vm};
@@ -58,7 +59,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         variants.add("", &format!("without-{}", part.name), unit.text(Kept::AllBut(part)));
         variants.add("", &format!("only-{}", part.name), unit.text(Kept::Only(part)));
     }
-    let results = vm::bench(workspace, "sandbox", variants.files(arguments.runs), arguments.clock)?;
+    let results =
+        vm::bench(workspace, "sandbox", variants.files(arguments.runs), arguments.clock, Profile::Release)?;
     let figures = Figures::read(&results, arguments.runs)?;
     output::line(format!("{}, {} starts of each variant", arguments.unit, arguments.runs));
     if arguments.clock == Clock::Instructions {
