@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Error, Result, bail, ensure};
 
 use crate::build::Profile;
 use crate::crew::{self, AT_ONCE};
@@ -125,6 +125,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             } else {
                 run.names.iter().map(|name| named(&workspace, name)).collect::<Result<_>>()?
             };
+            // They would play in the same folder at once.
+            let mut names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+            names.sort_unstable();
+            for (name, next) in names.iter().zip(names.iter().skip(1)) {
+                ensure!(name != next, "{name} is named twice, maybe by what shares its boot");
+            }
             play_all(&workspace, &scenarios, run.profile, extent, None)
         }
         Action::Upstream(arguments) => match upstream::scenario(&workspace, arguments)? {
