@@ -31,6 +31,8 @@ round=$(((BOOT - 1) / 3))
 kind=ipz
 [ $((round % 3)) != 2 ] || kind=keyword
 cycle=$((round % $(cat "$KEPT/cycles.$kind") + 1))
+# Both EEPROMs of the FRU are in use: the redundant one is new, of the other one a page is torn.
+[ -n "$FULL" ] || cycle=$(($(cat "$KEPT/cycles.$kind") / 2 + 1))
 seed=$((5 * round + 4 - round % 5))
 name=$(other "$(now $kind)")
 say "cut: $kind, to $name, cycle $cycle, seed $seed"

@@ -50,14 +50,6 @@ point() {
     local ipz_cycles keyword_cycles number=$((BOOT - 1)) kind=ipz cycle
     ipz_cycles=$(cat "$KEPT/cycles.ipz")
     keyword_cycles=$(cat "$KEPT/cycles.keyword")
-    if [ -z "$FULL" ]; then
-        case $BOOT in
-        # Both EEPROMs of a FRU are in use: the redundant one is new, of the other one a page is torn.
-        2) echo ipz $((ipz_cycles / 2 + 1)) during 0 ;;
-        *) echo ipz 0 none 0 ;;
-        esac
-        return
-    fi
     if [ $number -ge $((ipz_cycles * 4)) ]; then
         number=$((number - ipz_cycles * 4))
         kind=keyword
@@ -75,9 +67,8 @@ point() {
     esac
 }
 
-read -r kind cycle phase seed <<< "$(point)"
-[ "$cycle" != 0 ] || exit 0
 [ "$BOOT" -lt 61 ] || exit 0
+read -r kind cycle phase seed <<< "$(point)"
 name=$(other "$(now "$kind")")
 # What was answered holds: the other FRU is written before.
 if [ "$kind" = ipz ]; then
