@@ -77,7 +77,7 @@ pub struct History {
 ///
 /// Nothing is flushed: it would wear the flash as much as the write of VPD itself. A kill loses nothing, as the kernel has it;
 /// nor does a reboot, at whose end systemd has all file systems written. A loss of power may take the files that were written since
-/// the kernel's last write-back, half a minute before at most, each with [`EACH`] entries; no others, since they are not touched.
+/// the kernel's last write-back, half a minute before at most, each with sixteen entries; no others, since they are not touched.
 #[derive(Debug)]
 pub struct Past<D> {
     disk: D,

@@ -11,7 +11,11 @@ use dbus_api::vpd::collection::{self, Outcome};
 use dbus_api::vpd::writer::{Copy, CopyState};
 use fru_publication::{Fragment, PublishedRecords};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use zbus::Connection;
+
+/// Longest wait of a comparison for the inventory.
+const SHOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a peer's answer means for our own caller: its own refusals are handed on, its silence means that it is tried later.
 fn refusal(error: CallError) -> Refusal {
@@ -102,7 +106,9 @@ pub async fn compare_inventory(
         comparison.copies.push(CopyState { copy, outcome: Outcome::Unreadable, reason });
         return comparison;
     }
-    let (outcome, reason, shown) = match shown(connection, fragment, &comparison.says).await {
+    let shown = tokio::time::timeout(SHOWN_LIMIT, shown(connection, fragment, &comparison.says)).await;
+    let silent = CallError::TimedOut { destination: dbus_api::inventory::manager::BUS_NAME };
+    let (outcome, reason, shown) = match shown.unwrap_or(Err(silent)) {
         Ok(Some(shown)) => (Outcome::Ok, String::new(), shown),
         Ok(None) => (Outcome::Absent, "the inventory shows no record of it".to_owned(), Values::new()),
         Err(error) => (Outcome::Unreadable, error.to_string(), Values::new()),

@@ -5,6 +5,7 @@
 //! - What has to come after an EEPROM's first reading waits for that; what stands behind it in the same EEPROM's line waits too, and
 //!   nothing else does, and nothing waits for what no caller has asked for.
 //! - What no caller has asked for, such as the recovery of an interrupted write, goes before all others.
+//! - What waits for the EEPROM that its wires were used for last goes first, a few times in a row: its parser then runs once for all.
 //! - A job that only waits for its wires keeps them from those behind it, so that it is not passed for ever.
 
 use crate::wire::Wire;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// So many wires are busy at once, at most.
 pub const WIRES: usize = 4;
+/// So many jobs of one EEPROM go before an earlier one of another EEPROM on the same wire, in a row.
+const IN_A_ROW: u32 = 8;
 /// So many callers wait at once, those included whose job is under way.
 pub const CALLERS: usize = 64;
 
@@ -48,6 +51,8 @@ pub struct Queue<T> {
     /// In the order of arrival.
     waiting: VecDeque<Waiting<T>>,
     running: BTreeMap<Ticket, Needs>,
+    /// What each wire was used for last, and how often in a row.
+    last: BTreeMap<Wire, (EepromKey, u32)>,
     /// Their EEPROMs and wires are free again, and they are not answered yet.
     settling: BTreeSet<Ticket>,
     /// No caller waits for these.
@@ -60,6 +65,7 @@ impl<T> Default for Queue<T> {
             next: 0,
             waiting: VecDeque::new(),
             running: BTreeMap::new(),
+            last: BTreeMap::new(),
             settling: BTreeSet::new(),
             unasked: BTreeSet::new(),
         }
@@ -131,15 +137,33 @@ impl<T> Queue<T> {
                 continue;
             }
             let is_free = wires.iter().all(|wire| !taken.contains(wire));
-            if is_free {
-                // Without room for it there is none for those behind it either, or it would be passed for ever.
-                found = (wires.len() <= room).then_some(index);
+            if !is_free {
+                busy.insert(key);
+                taken.extend(wires);
+                continue;
+            }
+            // Without room for it there is none for those behind it either, or it would be passed for ever.
+            if wires.len() > room {
                 break;
             }
+            let goes_on =
+                |wire| self.last.get(wire).is_some_and(|(last, row)| last == key && *row < IN_A_ROW);
+            if wires.iter().any(goes_on) {
+                found = Some(index);
+                break;
+            }
+            found = found.or(Some(index));
+            // In its line it is the next one.
             busy.insert(key);
-            taken.extend(wires);
         }
         let Waiting { ticket, needs, job } = self.waiting.remove(found?)?;
+        for wire in &needs.wires {
+            let last = self.last.entry(wire.clone()).or_insert_with(|| (needs.key.clone(), 0));
+            if last.0 != needs.key {
+                *last = (needs.key.clone(), 0);
+            }
+            last.1 += 1;
+        }
         self.running.insert(ticket, needs);
         Some((ticket, job))
     }

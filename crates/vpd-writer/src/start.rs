@@ -45,8 +45,9 @@ const ACCEPTS: Accepts = Accepts {
     ],
     ..Accepts::SHORT
 };
-/// Longest wait for an answer to a call of ours. A collection of all takes no longer to be begun.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// Longest wait for an answer to a call of ours: of the collection service for a parser's run, which it gives up itself after a
+/// minute, unless configured otherwise.
+const CALL_LIMIT: Duration = Duration::from_secs(70);
 /// Reads settings and the chosen system, takes the name and serves until told to stop.
 pub async fn start(start: Start) -> anyhow::Result<()> {
     let Some(fragment) = start.settings::<settings::Fragment>()? else { return Ok(()) };

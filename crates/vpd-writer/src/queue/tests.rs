@@ -30,6 +30,27 @@ fn what_is_asked_of_one_eeprom_is_done_in_order_and_one_at_a_time() {
 }
 
 #[test]
+fn what_waits_for_the_same_eeprom_goes_first_and_not_for_ever() {
+    let mut queue = Queue::default();
+    queue.push(needs("a", &["1"]), "a").unwrap();
+    queue.push(needs("b", &["1"]), "b").unwrap();
+    queue.push(needs("c", &["2"]), "c").unwrap();
+    for _ in 0..10 {
+        queue.push(needs("a", &["1"]), "a again").unwrap();
+    }
+    let mut order = Vec::new();
+    while let Some((ticket, job)) = queue.next(&|_| true) {
+        order.push(job);
+        if job != "c" {
+            queue.answered(ticket);
+        }
+    }
+    let of_a: Vec<_> = order.iter().take_while(|job| **job != "b").filter(|job| **job != "c").collect();
+    assert_eq!(of_a.len(), IN_A_ROW as usize, "{order:?}");
+    assert_eq!(order.len(), 13, "{order:?}");
+}
+
+#[test]
 fn a_wire_has_one_job_and_four_wires_are_busy_at_once() {
     let mut queue = Queue::default();
     for (key, wires, job) in [

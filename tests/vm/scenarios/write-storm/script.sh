@@ -41,6 +41,7 @@ for key in "${keys[@]}"; do
 done
 # Between the last two rounds order is the callers' own; a write that finds its value there has no cycle.
 [ $spent -le $((100 * (each + 1))) ] || fail "100 writes had $spent cycles, one has $each"
-[ $runs -le 100 ] || fail "parsers ran $runs times"
+# 40 calls at a time are three waves of 20 runs; the first calls of a wave may have runs of their own.
+[ $runs -le 80 ] || fail "parsers ran $runs times"
 expect_settled
 expect_no_events
