@@ -61,6 +61,10 @@ for key in 10-0050 11-0050 11-0051 12-0050 12-0051; do
     read_from=$(when "$unit" ExecMainStartTimestamp)
     [ "$read_from" -ge "$ended" ] || fail "$unit began at $read_from, and the restoration ended at $ended"
 done
+# Both write to the same folder.
+writer_from=$(when vpd-writer.service ExecMainStartTimestamp)
+[ "$writer_from" -eq 0 ] || [ "$writer_from" -ge "$ended" ] \
+    || fail "vpd-writer began at $writer_from, and the restoration ended at $ended"
 journalctl -b -o cat -u vpd-restore.service --no-pager > "$RESULTS/restored"
 for key in 10-0050 11-0050; do
     expect 1 "$(grep -c "EEPROM and backup differed, and say the same now.*fru=$key" "$RESULTS/restored")" "log about $key"
