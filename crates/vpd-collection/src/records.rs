@@ -17,7 +17,7 @@ pub struct Records {
 
 impl Records {
     /// Opens the folder that systemd assigned, and gives what an earlier run of the service has left in it; nothing, where this is
-    /// the first since the machine has started.
+    /// the first since the machine has started, or since an administrator has stopped it: systemd removes the folder then.
     pub fn open(folder: Option<PathBuf>) -> (Self, Option<Vec<FruStatus>>) {
         let folder = folder.map(StateFolder::at);
         let mut written = BTreeMap::new();

@@ -324,6 +324,11 @@ impl System {
     }
 
     /// Both sides of a backup are FRUs with records, and have no other backup: what is written to one side is written to the other.
+    /// Whether keywords are kept a second time.
+    pub fn has_backups(&self) -> bool {
+        !self.backups.is_empty()
+    }
+
     fn check_backups(&self, findings: &mut Findings) {
         let mut known = BTreeSet::new();
         for (index, backup) in self.backups.iter().enumerate() {

@@ -43,6 +43,10 @@ pub(crate) fn drop_ins(machine: &Machine) -> Outputs {
             outputs.insert(path(unit), selection(&devices));
         }
     }
+    if machine.systems.iter().any(|system| system.has_backups()) {
+        // Both write to the same folder. Without backups the writer need not wait for what the restoration waits for.
+        outputs.insert(path("vpd-writer.service"), "[Unit]\nAfter=vpd-restore.service\n".to_owned());
+    }
     let writable = writable(machine);
     if !writable.is_empty() {
         for unit in ["vpd-writer.service", "vpd-recover.service", "vpd-restore.service"] {

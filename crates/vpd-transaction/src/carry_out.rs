@@ -209,7 +209,7 @@ fn fail(journal: &mut Journal, chip: usize, place: usize) {
 /// Puts all old pages back, last ones first. One that fails keeps none of the others from it; the first fault is told.
 ///
 /// A page that is known to have been written and reads as erased was not put back by that, though it was erased before: an SPI
-/// EEPROM that does not answer reads as 0xff.
+/// EEPROM that does not answer reads as 0xff. Of the page that failed this is not known: it may not have been written at all.
 pub(crate) fn put_back<M: Machine>(
     journal: &mut Journal,
     machine: &mut M,

@@ -80,8 +80,8 @@ pub(crate) fn layout_among(edits: &[Edit]) -> Option<Layout<'_>> {
     })
 }
 
-/// Reads with nothing of a layout, then with its header, then with all of it, until the image can be read. Answers with what was
-/// needed: a sound table of contents stays, as it may list records that the layout does not know.
+/// Reads with nothing of a layout, then with its header, then with its table of contents, then with both, until the image can be
+/// read. Answers with what was needed: a sound table of contents stays, as it may list records that the layout does not know.
 pub(crate) fn with_layout<'a, T, E>(
     layout: Option<Layout<'a>>,
     mut read: impl FnMut(Layout<'_>) -> Result<T, PlanError<E>>,
@@ -90,12 +90,17 @@ pub(crate) fn with_layout<'a, T, E>(
         (Err(PlanError::Image(_)), Some(layout)) => layout,
         (read, _) => return read.map(|read| (read, Layout::default())),
     };
-    let first = |writes: &'a [Write]| writes.get(..1).unwrap_or_default();
-    let header = Layout { data: first(own.data), code: first(own.code) };
-    match read(header) {
-        Err(PlanError::Image(_)) => read(own).map(|read| (read, own)),
-        read => read.map(|read| (read, header)),
+    let header =
+        Layout { data: own.data.get(..1).unwrap_or_default(), code: own.code.get(..1).unwrap_or_default() };
+    let table =
+        Layout { data: own.data.get(1..).unwrap_or_default(), code: own.code.get(1..).unwrap_or_default() };
+    for some in [header, table] {
+        match read(some) {
+            Err(PlanError::Image(_)) => {}
+            read => return read.map(|read| (read, some)),
+        }
     }
+    read(own).map(|read| (read, own))
 }
 
 /// Reads an image through its window. By a pointer, or the compiler would make a reader of its own for each kind of source.

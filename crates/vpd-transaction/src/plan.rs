@@ -54,7 +54,7 @@ pub enum Edit {
         record: RecordName,
     },
     /// Header and table of contents of IPZ, from [`layout_of`](crate::layout_of). Of each chip, those are written that cannot be
-    /// read: both, or the header alone. A chip of which both can be read is not changed by it.
+    /// read: both, or one of them. A chip of which both can be read is not changed by it.
     Layout {
         /// The header, then the table of contents.
         data: Vec<vpd_format::Write>,

@@ -7,7 +7,7 @@ use dbus_api::vpd::writer::{Copies, Copy, CopyState, Difference};
 use fru_publication::{EepromKey, Fragment};
 use std::path::PathBuf;
 use std::sync::Arc;
-use system_index::{Backup, SystemType};
+use system_index::{BackedUp, Backup, SystemType};
 use vpd_format::{KeywordName, RecordName};
 
 /// Something to be done to one EEPROM, by a thread that may wait.
@@ -128,10 +128,15 @@ impl Partner {
     /// What a keyword of the EEPROM at hand is called in the other one; `None` for one that is not kept a second time.
     pub fn of(&self, record: RecordName, keyword: KeywordName) -> Option<(RecordName, KeywordName)> {
         self.map.keywords.iter().find_map(|kept| {
-            let (here, there) = ((kept.record, kept.keyword), kept.place());
-            let (here, there) = if self.is_backup { (there, here) } else { (here, there) };
+            let (here, there) = self.names(kept);
             (here == (record, keyword)).then_some(there)
         })
+    }
+
+    /// What a keyword is called in the EEPROM at hand, and in the other one.
+    pub fn names(&self, kept: &BackedUp) -> ((RecordName, KeywordName), (RecordName, KeywordName)) {
+        let (source, copy) = ((kept.record, kept.keyword), kept.place());
+        if self.is_backup { (copy, source) } else { (source, copy) }
     }
 }
 
@@ -239,6 +244,16 @@ impl Job {
             Self::Mend(job) => &job.key,
             Self::Recover(job) => &job.key,
         }
+    }
+
+    /// The other EEPROM of its backup, which it may write too.
+    pub fn other(&self) -> Option<&EepromKey> {
+        let partner = match self {
+            Self::Write(job) => job.partner.as_ref(),
+            Self::Mend(job) => job.partner.as_ref(),
+            Self::Read(_) | Self::Recover(_) => None,
+        };
+        Some(&partner?.other.as_ref()?.key)
     }
 
     /// Whether its parser runs when it has changed something.

@@ -6,7 +6,7 @@ use crate::reading::{Values, differences};
 use crate::refusal::{Cause, Refusal};
 use crate::request::Collect;
 use dbus_api::call::CallError;
-use dbus_api::inventory::records;
+use dbus_api::inventory::{manager, records};
 use dbus_api::vpd::collection::{self, Outcome};
 use dbus_api::vpd::writer::{Copy, CopyState};
 use fru_publication::{Fragment, PublishedRecords};
@@ -14,8 +14,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use zbus::Connection;
 
-/// Longest wait of a comparison for the inventory.
-const SHOWN_LIMIT: Duration = Duration::from_secs(10);
+/// Longest wait of a caller for another service.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The answer of a peer, if it comes in time.
+pub async fn in_time<T>(
+    destination: &'static str,
+    answer: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::time::timeout(LIMIT, answer).await.unwrap_or(Err(CallError::TimedOut { destination }))
+}
 
 /// What a peer's answer means for our own caller: its own refusals are handed on, its silence means that it is tried later.
 fn refusal(error: CallError) -> Refusal {
@@ -39,24 +47,41 @@ pub async fn collect(connection: &Connection, known: &Known, wish: Collect) -> R
     match wish {
         Collect::One(path) => {
             let key = known.find(&path)?.key;
-            collection::recollect(connection, &[key.to_string()]).await.map(drop).map_err(refusal)
+            in_time(collection::BUS_NAME, collection::recollect(connection, &[key.to_string()]))
+                .await
+                .map(drop)
+                .map_err(refusal)
         }
         Collect::Remove(path) => {
             let key = known.find(&path)?.key;
-            collection::remove(connection, &[key.to_string()]).await.map(drop).map_err(refusal)
+            in_time(collection::BUS_NAME, collection::remove(connection, &[key.to_string()]))
+                .await
+                .map(drop)
+                .map_err(refusal)
         }
-        Collect::All => collection::recollect(connection, &[]).await.map(drop).map_err(refusal),
+        Collect::All => in_time(collection::BUS_NAME, collection::recollect(connection, &[]))
+            .await
+            .map(drop)
+            .map_err(refusal),
         Collect::Replaceable => {
             let mut refusals = Refusals::default();
             for key in known.replaceable() {
-                refusals.heed(collection::recollect(connection, &[key.to_string()]).await.map(drop));
+                refusals.heed(
+                    in_time(collection::BUS_NAME, collection::recollect(connection, &[key.to_string()]))
+                        .await
+                        .map(drop),
+                );
             }
             refusals.conclude()
         }
         Collect::RemoveAll => {
             let mut refusals = Refusals::default();
             for key in known.removable() {
-                refusals.heed(collection::remove(connection, &[key.to_string()]).await.map(drop));
+                refusals.heed(
+                    in_time(collection::BUS_NAME, collection::remove(connection, &[key.to_string()]))
+                        .await
+                        .map(drop),
+                );
             }
             refusals.conclude()
         }
@@ -106,9 +131,8 @@ pub async fn compare_inventory(
         comparison.copies.push(CopyState { copy, outcome: Outcome::Unreadable, reason });
         return comparison;
     }
-    let shown = tokio::time::timeout(SHOWN_LIMIT, shown(connection, fragment, &comparison.says)).await;
-    let silent = CallError::TimedOut { destination: dbus_api::inventory::manager::BUS_NAME };
-    let (outcome, reason, shown) = match shown.unwrap_or(Err(silent)) {
+    let shown = in_time(manager::BUS_NAME, shown(connection, fragment, &comparison.says)).await;
+    let (outcome, reason, shown) = match shown {
         Ok(Some(shown)) => (Outcome::Ok, String::new(), shown),
         Ok(None) => (Outcome::Absent, "the inventory shows no record of it".to_owned(), Values::new()),
         Err(error) => (Outcome::Unreadable, error.to_string(), Values::new()),

@@ -124,6 +124,8 @@ impl<T> Queue<T> {
         let room = WIRES.saturating_sub(taken.len());
         let mut busy: BTreeSet<&EepromKey> = self.running.values().map(|running| &running.key).collect();
         let mut found = None;
+        // Wires of jobs that need several, may begin and would be passed: a wire that waits for another one is not to stand idle.
+        let mut passed: BTreeSet<&Wire> = BTreeSet::new();
         for (index, waiting) in self.waiting.iter().enumerate() {
             let Needs { key, wires, first_reading, .. } = &waiting.needs;
             let is_early = *first_reading && !was_read(key);
@@ -148,13 +150,19 @@ impl<T> Queue<T> {
             }
             let goes_on =
                 |wire| self.last.get(wire).is_some_and(|(last, row)| last == key && *row < IN_A_ROW);
-            if wires.iter().any(goes_on) {
+            let is_preferred = wires.iter().any(goes_on) && wires.iter().all(|wire| !passed.contains(wire));
+            if found.is_none() || is_preferred {
                 found = Some(index);
+            }
+            // What no caller has asked for is passed by nothing.
+            if is_preferred || self.unasked.contains(&waiting.ticket) {
                 break;
             }
-            found = found.or(Some(index));
             // In its line it is the next one.
             busy.insert(key);
+            if wires.len() > 1 {
+                passed.extend(wires);
+            }
         }
         let Waiting { ticket, needs, job } = self.waiting.remove(found?)?;
         for wire in &needs.wires {

@@ -49,6 +49,9 @@ pub fn start(invocation: Invocation) -> anyhow::Result<Exit> {
     let only = only.map(|key| EepromKey::parse(&key)).transpose().context(Exit::Usage)?;
     let state: PathBuf = folders::state().unwrap_or_else(|| root.join(STATE));
     let (journals, backups) = (Journals::at(&state, RealDisk), Backups::at(&state, RealDisk));
+    if let Err(error) = journals.open() {
+        log::warn!("{} is used as it is: {error}", state.display());
+    }
     let unreadable = || format!("cannot read the journals in {}", state.display());
     let is_boot = only.is_none();
     let keys = match only {

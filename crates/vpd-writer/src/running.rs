@@ -191,8 +191,10 @@ fn interrupted(
         Err(refusal) => refusal.cause == Cause::Unavailable,
     };
     let own = (!is_known).then(|| job.key());
+    // One that was named by its backup may have the journal under the other's key.
+    let other = job.other().filter(|other| !is_known && !others.contains(other));
     let is_left = |key: &&EepromKey| stores.journals.has(key) && stores.journals.owner(key) == **key;
-    own.into_iter().chain(others).filter(is_left).cloned().collect()
+    own.into_iter().chain(other).chain(others).filter(is_left).cloned().collect()
 }
 
 fn others(job: &Job, frus: BTreeSet<EepromKey>) -> Vec<EepromKey> {
@@ -211,10 +213,9 @@ fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
         Job::Write(job) => {
             let outcome = write::perform(job, stores)?;
             let is_one = job.copies == Copies::One && job.on_hardware_only.is_none() && !job.dry_run;
-            let is_changed = outcome.written.changed > 0 && !job.dry_run;
-            let alone = is_one && job.chips.len() > 1;
+            let alone = is_one && job.chips.len() > 1 && outcome.written.changed > 0;
             let left_out = outcome.left_out.or_else(|| alone.then(|| "as its caller wished".to_owned()));
-            let left_out = left_out.filter(|_| is_changed);
+            let left_out = left_out.filter(|_| !job.dry_run);
             let others = others(whole, outcome.frus);
             Ok(Performed {
                 done: Done::Written(outcome.written),
@@ -234,7 +235,10 @@ fn perform(job: &Job, stores: &Stores) -> Result<Performed, Refusal> {
                     frus = found;
                 });
             recover::log(&job.key, &recovered);
-            if !recovered.has_settled() && !was_unshown {
+            if recovered.has_settled() {
+                // A parser that another job had run meanwhile may have read what was there before.
+                frus.iter().for_each(|fru| stores.this_boot.written(fru));
+            } else if !was_unshown && stores.journals.has(&job.key) {
                 stores.this_boot.shown(&job.key, stores.this_boot.unshown(&job.key));
             }
             let others = others(whole, frus);
@@ -303,7 +307,8 @@ async fn follow_up(
         // What was read before may be neither the old content nor the new one. Another FRU's chips may have arrived though its
         // own have not.
         (_, Done::Recovered(recovered)) => {
-            let keys = if recovered.has_settled() { with_own(others) } else { others };
+            // Whose parser has run since is not asked for once more.
+            let keys = if stores.journals.holds_up(job.key()) { others } else { with_own(others) };
             let is_shown = are_shown(connection, keys, stores, limit).await;
             Finished { done: Done::Recovered(recovered), is_shown }
         }

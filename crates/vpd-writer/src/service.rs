@@ -16,9 +16,10 @@ use crate::refusal::{Cause, Refusal};
 use crate::running::{self, Asked, Ended, Finished, Released, SharedStores};
 use crate::settings::Settings;
 use crate::work::recovery::Recovered;
-use crate::{events, reply};
+use crate::{events, peers, reply};
 use anyhow::Context as _;
 use dbus_api::inventory::codes::{self, Change};
+use dbus_api::inventory::manager as inventory;
 use dbus_api::state::POWER_OFF;
 use dbus_api::vpd::collection::{self, FruState, StateChange, Status};
 use event_log::EventLog;
@@ -441,7 +442,7 @@ impl Service {
     fn ask_codes(&self) {
         let (connection, tell) = (self.connection.clone(), self.tell.clone());
         tasks::spawn(async move {
-            let asked = codes::codes(&connection).await;
+            let asked = peers::in_time(inventory::BUS_NAME, codes::codes(&connection)).await;
             let asked = asked.inspect_err(|error| log::warn!("location codes were not read: {error}"));
             // The owner has ended if it does not take it.
             let _ = tell.send(Heard::Codes(asked.ok()));
@@ -453,7 +454,7 @@ impl Service {
         tasks::spawn(async move {
             let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(60));
             let attempt = async || {
-                match collection::status(&connection).await {
+                match peers::in_time(collection::BUS_NAME, collection::status(&connection)).await {
                     // It comes back as news.
                     Err(dbus_api::call::CallError::Absent { .. }) => Ok(None),
                     status => status.map(Some).context("the collection was not asked"),

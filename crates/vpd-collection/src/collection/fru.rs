@@ -341,9 +341,10 @@ impl Fru {
     /// A run that an earlier run of the service has begun was heard of only when the absence was said: it has read a part that was
     /// there, and the inventory may have taken its values last.
     fn is_behind_absence(&self) -> bool {
-        let published = self.report.as_ref().filter(|report| report.inventory == InventoryAnswer::Published);
+        // What the inventory did not answer it may have taken.
+        let is_shown = |answer| !matches!(answer, InventoryAnswer::Nothing | InventoryAnswer::Refused);
         let is_said = matches!(self.phase, Phase::Absent | Phase::Vanishing(None));
-        is_said && self.is_fresh && published.is_some()
+        is_said && self.is_fresh && self.report.as_ref().is_some_and(|report| is_shown(report.inventory))
     }
 
     fn forget(&mut self, seen: i64) {

@@ -51,6 +51,26 @@ fn what_waits_for_the_same_eeprom_goes_first_and_not_for_ever() {
 }
 
 #[test]
+fn neither_a_recovery_nor_a_job_for_two_wires_is_passed_by_what_goes_on() {
+    let mut queue = Queue::default();
+    queue.push(needs("a", &["1"]), "a").unwrap();
+    let (ticket, _) = queue.next(&|_| true).unwrap();
+    queue.answered(ticket);
+    queue.push(needs("a", &["1"]), "a again").unwrap();
+    queue.push_first(needs("r", &["1"]), "recovery");
+    let (ticket, job) = queue.next(&|_| true).unwrap();
+    assert_eq!(job, "recovery");
+    queue.answered(ticket);
+    let mut queue = Queue::default();
+    queue.push(needs("a", &["1"]), "a").unwrap();
+    let (ticket, _) = queue.next(&|_| true).unwrap();
+    queue.answered(ticket);
+    queue.push(needs("x", &["1", "2"]), "two wires").unwrap();
+    queue.push(needs("a", &["1"]), "a again").unwrap();
+    assert_eq!(queue.next(&|_| true).map(|(_, job)| job), Some("two wires"));
+}
+
+#[test]
 fn a_wire_has_one_job_and_four_wires_are_busy_at_once() {
     let mut queue = Queue::default();
     for (key, wires, job) in [

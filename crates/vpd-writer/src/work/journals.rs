@@ -108,7 +108,14 @@ impl<D: Disk + Clone> Journals<D> {
         self.copies.open()?;
         self.rejected.open()?;
         if let Ok(mut reserved) = self.reserve.lock() {
-            reserved.reserve.take(&self.disk);
+            let Reserved { reserve, long } = &mut *reserved;
+            // Of writes that are not settled yet.
+            for key in self.keys()? {
+                let length = self.journals.file(&name(&key)).metadata().map_or(0, |found| found.len());
+                long.extend((length > RESERVED).then_some((key, length + FILE_OVERHEAD)));
+            }
+            reserve.grow(long.values().sum());
+            reserve.take(&self.disk);
         }
         Ok(())
     }
@@ -221,7 +228,7 @@ impl<D: Disk + Clone> Journals<D> {
         let Ok(mut reserved) = self.reserve.lock() else { return Ok(()) };
         let Reserved { reserve, long } = &mut *reserved;
         long.insert(key.clone(), length);
-        reserve.grow(length);
+        reserve.grow(long.values().sum());
         reserve.take(&self.disk);
         if reserve.is_whole() {
             return Ok(());
@@ -235,7 +242,7 @@ impl<D: Disk + Clone> Journals<D> {
         let Ok(mut reserved) = self.reserve.lock() else { return };
         let Reserved { reserve, long } = &mut *reserved;
         long.remove(key);
-        let wanted = long.values().copied().max().unwrap_or_default().max(RESERVED);
+        let wanted = long.values().sum::<u64>().max(RESERVED);
         if let Err(error) = reserve.shrink(wanted, &self.disk) {
             log::debug!("more room than needed stays in reserve: {error}");
         }
@@ -305,6 +312,7 @@ impl<D: Disk + Clone> Journals<D> {
             self.journals.remove(&name(key))?;
         }
         self.unlink_others(key);
+        self.give_room_back(key);
         Ok(())
     }
 
@@ -369,6 +377,7 @@ impl<D: Disk + Clone> Journals<D> {
             self.disk.perform(&Step::SyncFolder(folder.path().to_owned()))?;
         }
         self.unlink_others(key);
+        self.give_room_back(key);
         Ok(to)
     }
 

@@ -217,11 +217,8 @@ fn sides<'a>(job: &'a MendJob, partner: &'a Partner) -> (Place<'a>, Option<Place
 /// Which rows go this way. No client's wish changes a locked keyword: for it, the README's table counts.
 fn chosen<'a, 'b>(rows: &'b [Row<'a>], wish: Wish, way: Action, locked: &Locked) -> Vec<&'b Row<'a>> {
     let is_locked = |row: &Row<'_>| {
-        let (record, keyword) = match way {
-            Action::ToBackup => row.kept.place(),
-            _ => (row.kept.record, row.kept.keyword),
-        };
-        locked.has(Some(record), keyword)
+        let names = [(row.kept.record, row.kept.keyword), row.kept.place()];
+        names.into_iter().any(|(record, keyword)| locked.has(Some(record), keyword))
     };
     let goes = |row: &&Row<'_>| match wish {
         Wish::Backup | Wish::Restore if is_locked(row) => row.action == way,

@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vpd_transaction::{ChipEnd, Direction, Fault, FaultKind, Journal, Machine as _, OtherPart, recover};
+use vpd_transaction::{
+    ChipChange, ChipEnd, Direction, Fault, FaultKind, Journal, Machine as _, OtherPart, recover,
+};
 
 /// What became of an EEPROM's journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,16 +101,22 @@ pub(crate) fn recover_watched<D: Disk + Clone>(
     }
     begins(journal.chips.iter().filter_map(|chip| EepromKey::parse(&chip.fru).ok()).collect());
     let mut chips = Chips { eeproms, journals, key, writes: 0 };
-    if when != When::Boot
-        && let Some(name) = silent_blank(&journal, &mut chips)
-    {
-        return Recovered::Pending(format!(
-            "{name} reads as 0xff: it is blank as before, or does not answer"
-        ));
+    let silent = if when == When::Boot { Vec::new() } else { silent_blanks(&journal, &mut chips) };
+    for place in &silent {
+        // It is not touched.
+        if let Some(eeprom) = chips.eeproms.get_mut(*place) {
+            *eeprom = None;
+        }
     }
     let mut ends = recover(&mut journal, &mut chips);
     if when != When::Boot {
-        ends.iter_mut().enumerate().for_each(|(chip, end)| wait_if_empty(chip, end));
+        for (place, (end, chip)) in ends.iter_mut().zip(&journal.chips).enumerate() {
+            let is_empty = matches!(end, ChipEnd::Other(OtherPart::Empty)) && is_on_spi(chip);
+            if is_empty || silent.contains(&place) {
+                let kind = FaultKind::Silent(io::Error::other(OtherPart::Empty.to_string()));
+                *end = ChipEnd::Failed(Fault { chip: place, offset: 0, kind });
+            }
+        }
     }
     if let Err(error) = follow(key, &journal, &ends, &mut chips, backups) {
         return Recovered::Pending(format!("the backup cannot follow: {error}"));
@@ -126,12 +134,17 @@ pub(crate) fn recover_watched<D: Disk + Clone>(
     settled.unwrap_or_else(|error| Recovered::Pending(format!("its journal cannot be changed: {error}")))
 }
 
-/// A chip on SPI that was blank before the write and reads as 0xff. It may be so still, or have been written in part and not
-/// answer; the next boot takes it for blank.
-fn silent_blank<D: Disk + Clone>(journal: &Journal, chips: &mut Chips<'_, D>) -> Option<String> {
+/// What does not answer on SPI reads as 0xff; on I²C it does not acknowledge, which is an error.
+fn is_on_spi(chip: &ChipChange) -> bool {
+    chip.key.starts_with("spi")
+}
+
+/// Chips on SPI that were blank before the write and read as 0xff. One may be so still, or have been written in part and not
+/// answer; the next boot takes it for blank. One that can be reached only while the chassis is off has no such boot.
+fn silent_blanks<D: Disk + Clone>(journal: &Journal, chips: &mut Chips<'_, D>) -> Vec<usize> {
     let is_erased = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0xff);
-    let mut on_spi = journal.chips.iter().enumerate().filter(|(_, chip)| chip.key.starts_with("spi"));
-    on_spi.find_map(|(place, chip)| {
+    let mut silent = Vec::new();
+    for (place, chip) in journal.chips.iter().enumerate() {
         let was_blank = !chip.pages.is_empty() && chip.pages.iter().all(|page| is_erased(&page.old));
         let mut reads_empty = || {
             chip.pages.iter().all(|page| {
@@ -139,16 +152,11 @@ fn silent_blank<D: Disk + Clone>(journal: &Journal, chips: &mut Chips<'_, D>) ->
                 chips.read(place, page.offset, &mut found).is_ok_and(|()| is_erased(&found))
             })
         };
-        (was_blank && reads_empty()).then(|| chip.key.clone())
-    })
-}
-
-/// A chip that reads as empty counts as silent.
-fn wait_if_empty(chip: usize, end: &mut ChipEnd<io::Error>) {
-    if let ChipEnd::Other(why @ OtherPart::Empty) = end {
-        let kind = FaultKind::Silent(io::Error::other(why.to_string()));
-        *end = ChipEnd::Failed(Fault { chip, offset: 0, kind });
+        if is_on_spi(chip) && !journal.power_off_only && was_blank && reads_empty() {
+            silent.push(place);
+        }
     }
+    silent
 }
 
 /// What is kept a second time of the EEPROM takes over what was written to it, whatever became of other chips.

@@ -40,23 +40,23 @@ pub(crate) fn repair<D: Disk + Clone>(
 ) -> Result<(), Refusal> {
     let source = if wished.image.is_some() { Some(Copy::Golden) } else { wished.source };
     let own_golden = golden(&stores.state, &job.key, &job.fragment);
-    let own_golden = match source {
+    let own_golden = match own_golden {
         // What is not asked for need not be sound.
-        Some(Copy::Primary | Copy::Redundant | Copy::Backup) => own_golden.unwrap_or_default(),
-        _ if wished.image.is_some() => own_golden.unwrap_or_default(),
-        _ => own_golden?,
+        Err(refusal) if source != Some(Copy::Golden) || wished.image.is_some() => {
+            log::warn!("not used for a repair: {refusal} fru={}", job.key);
+            None
+        }
+        golden => golden?,
     };
     let of_caller = wished.image.map(|bytes| Golden::of(bytes.to_vec(), &job.fragment)).transpose()?;
     let is_of_caller = of_caller.is_some();
-    let Chips { own, by_layout, layout } = read_chips(job, source, of_caller.as_ref(), own_golden.as_ref())?;
+    let Chips { chips, layout } = read_chips(job, source, of_caller.as_ref(), own_golden.as_ref())?;
     let backup = stores.backups.load(&job.key);
-    let trusted = Copies { chips: own, golden: own_golden, backup: backup.clone() };
+    // With locked keywords, no layout is a client's.
+    let trusted = Copies { chips: chips.clone(), golden: own_golden, backup: backup.clone() };
     let golden = if is_of_caller { of_caller } else { trusted.golden.clone() };
-    let copies = Copies { chips: by_layout, golden, backup };
-    let mut wanted: BTreeSet<RecordName> = wished.records.iter().copied().collect();
-    if wanted.is_empty() {
-        wanted.extend(copies.chips.iter().flatten().flat_map(damaged));
-    }
+    let copies = Copies { chips, golden, backup };
+    let wanted = wanted(wished.records, &copies);
     let mut edits: Vec<Edit> = layout.into_iter().collect();
     for record in &wanted {
         let copy = copies.find(*record, source).ok_or_else(|| {
@@ -79,12 +79,30 @@ pub(crate) fn repair<D: Disk + Clone>(
     Ok(())
 }
 
-/// What the chips hold, the one that counts first; `None` for one that cannot be read.
+/// The records to repair: those that are named, or all that are damaged. A chip of which nothing is sound gets all that it lists.
+fn wanted(named: &[RecordName], copies: &Copies) -> BTreeSet<RecordName> {
+    let chips = || copies.chips.iter().flatten();
+    let mut wanted: BTreeSet<RecordName> = named.iter().copied().collect();
+    if named.is_empty() {
+        wanted.extend(chips().flat_map(damaged));
+        // What one chip alone lists would keep the other one from all.
+        let lists =
+            |vpd: &Vpd, name| matches!(&vpd.content, Content::Ipz(image) if image.record(name).is_some());
+        let common: BTreeSet<_> =
+            wanted.iter().copied().filter(|name| chips().all(|vpd| lists(vpd, *name))).collect();
+        if !common.is_empty() {
+            wanted = common;
+        }
+    }
+    wanted.extend(chips().filter(|vpd| !has_sound(vpd)).flat_map(damaged));
+    wanted
+}
+
+/// What the chips hold.
 struct Chips {
-    /// By their own headers.
-    own: Vec<Option<Vpd>>,
-    /// By a copy's header and table of contents, where their own cannot be read.
-    by_layout: Vec<Option<Vpd>>,
+    /// The one that counts first; `None` for one that cannot be read. By a copy's header and table of contents, where their own
+    /// cannot be read.
+    chips: Vec<Option<Vpd>>,
     /// That copy's.
     layout: Option<Edit>,
 }
@@ -101,10 +119,9 @@ fn read_chips(
 ) -> Result<Chips, Refusal> {
     let found: Vec<Result<Vpd, Fault>> =
         job.chips.iter().map(|chip| reading::read(chip, &job.fragment, Wanted::All)).collect();
-    let own: Vec<Option<Vpd>> = found.iter().map(|found| found.as_ref().ok().cloned()).collect();
     let is_needed = found.iter().any(|chip| chip.as_ref().is_err_and(Fault::is_of_content));
     let layout = if is_needed { layout_for(job, source, of_caller, own_golden) } else { None };
-    let mut by_layout = Vec::with_capacity(found.len());
+    let mut chips = Vec::with_capacity(found.len());
     for (place, (chip, found)) in job.chips.iter().zip(found).enumerate() {
         let read = match (found, &layout) {
             (Err(fault), Some((layout, is_of_chip))) if fault.is_of_content() => {
@@ -117,15 +134,17 @@ fn read_chips(
             (found, _) => found,
         };
         match read {
-            Ok(vpd) => by_layout.push(Some(vpd)),
+            Ok(vpd) => chips.push(Some(vpd)),
             Err(fault) if place == 0 => return Err(fault.into()),
-            Err(_) => by_layout.push(None),
+            // With a layout it would be programmed: it is blank or another part, and no source was named.
+            Err(fault) if layout.is_some() && fault.is_of_content() => return Err(fault.into()),
+            Err(_) => chips.push(None),
         }
     }
-    if by_layout.is_empty() {
+    if chips.is_empty() {
         return Err(Cause::Internal.because("there is no chip"));
     }
-    Ok(Chips { own, by_layout, layout: layout.map(|(layout, _)| layout) })
+    Ok(Chips { chips, layout: layout.map(|(layout, _)| layout) })
 }
 
 /// The header and table of contents of the first copy that has them right, and whether that is a chip of the FRU: what is on the
@@ -177,11 +196,11 @@ fn keeps_locked(
     trusted: &Copies,
     is_of_caller: bool,
 ) -> Result<(), Refusal> {
-    for keyword in job.locked.of(record) {
+    for keyword in locked(job, record) {
         let new = ipz::value_of(record, new, keyword);
         let is_kept = match trusted.on_chip(record) {
             Some(now) => ipz::value_of(record, &now, keyword) == new,
-            None => !is_of_caller || trusted.kept(record, keyword) == new,
+            None => !is_of_caller || (new.is_some() && trusted.kept(record, keyword) == new),
         };
         if !is_kept {
             return Err(Cause::NotAllowed.because(format!(
@@ -193,17 +212,30 @@ fn keeps_locked(
     Ok(())
 }
 
+/// Locked keywords of a record, by their names or by those of their second copies.
+fn locked(job: &MendJob, record: RecordName) -> BTreeSet<KeywordName> {
+    let kept = job.partner.iter().flat_map(|partner| {
+        partner.map.keywords.iter().filter_map(move |kept| {
+            let (here, there) = partner.names(kept);
+            (here.0 == record && job.locked.has(Some(there.0), there.1)).then_some(here.1)
+        })
+    });
+    job.locked.of(record).chain(kept).collect()
+}
+
 /// No boot may end without a system.
 fn keeps_type(job: &MendJob, record: RecordName, new: &[u8]) -> Result<(), Refusal> {
     let (name, keyword) = plan::TYPE;
-    let value = if record == name { ipz::value_of(record, new, keyword) } else { None };
-    let is_known = value
-        .is_none_or(|value| SystemType::of_keyword(&value).is_some_and(|wanted| job.types.contains(&wanted)));
+    if record != name {
+        return Ok(());
+    }
+    let wanted = ipz::value_of(record, new, keyword).and_then(|value| SystemType::of_keyword(&value));
+    let is_known = wanted.is_some_and(|wanted| job.types.contains(&wanted));
     if is_known { Ok(()) } else { Err(plan::unknown_type()) }
 }
 
 /// The records of which nothing is usable.
-fn damaged(vpd: &Vpd) -> Vec<RecordName> {
+pub(crate) fn damaged(vpd: &Vpd) -> Vec<RecordName> {
     match &vpd.content {
         Content::Ipz(image) => {
             let is_damaged = |record: &&ipz::Record| record.outcome == vpd_format::Outcome::Bad;

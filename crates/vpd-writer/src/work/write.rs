@@ -142,7 +142,6 @@ pub(crate) fn change<D: Disk + Clone>(
         outcome.left_out = outcome.left_out.or(left_out);
         let changed = plans.iter().map(|plan| changed_bytes(&plan.change)).sum::<usize>();
         outcome.written.changed += changed;
-        outcome.frus.extend((changed > 0).then(|| group.place.key.clone()));
         if place == 0 {
             outcome.old_values = plans.last().map(|plan| plan.old_values.clone()).unwrap_or_default();
             outcome.written.bytes = outcome.old_values.iter().map(Vec::len).sum();
@@ -173,6 +172,9 @@ pub(crate) fn change<D: Disk + Clone>(
                 outcome.written.changed -= counts.get(fault.chip).copied().unwrap_or_default();
                 outcome.left_out = Some(fault.to_string());
             }
+            // Chips that were left out have no pages any more.
+            let written = journal.chips.iter().filter(|chip| !chip.pages.is_empty());
+            outcome.frus = written.filter_map(|chip| EepromKey::parse(&chip.fru).ok()).collect();
         })
     };
     outcome.writes = chips.writes;

@@ -31,7 +31,7 @@ impl Fru {
         // A report may be of a run that was ended for the one that is waited for.
         let is_heard = self.has_fresh_report() && (is_of_this_run || !self.is_awaited());
         if is_heard || (is_of_this_run && state.active == ActiveState::Active) {
-            if !self.is_fresh {
+            if !self.is_fresh && self.job.is_none() {
                 // An earlier run of the service has dealt with it, and no run of its unit has come since.
                 self.absent_until = 0;
             }

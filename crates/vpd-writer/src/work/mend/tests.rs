@@ -437,6 +437,49 @@ fn no_source_brings_another_value_of_a_locked_keyword_into_a_sound_record() {
 }
 
 #[test]
+fn a_locked_keyword_is_not_taken_away_with_a_record_that_no_chip_has_whole() {
+    let bed = Bed::new();
+    for name in ["primary", "redundant"] {
+        bed.put(name, &damaged_image());
+    }
+    let renamed = vpd_builder::build(&CARD.replace("SN = \"YVIV", "ZZ = \"YVIV")).unwrap();
+    let what = Mend::Repair { records: Vec::new(), source: None, image: Some(renamed) };
+    let job = MendJob { locked: Locked::parse(["VINI.SN"]).unwrap(), ..bed.job(what, None) };
+    assert_eq!(bed.run(&job).unwrap_err().cause, Cause::NotAllowed);
+    assert_eq!(bed.bytes("primary"), damaged_image());
+}
+
+#[test]
+fn a_redundant_chip_of_which_nothing_is_sound_is_programmed_only_when_that_is_asked_for() {
+    let two = |text: &str| {
+        let more = format!(
+            "{CARD}\n[[record]]\nname = \"UTIL\"\n[record.keywords]\nD0 = {{ hex = \"01\" }}\nD1 = \"{text}\"\n"
+        );
+        vpd_builder::build(&more).unwrap()
+    };
+    let sound = two("note");
+    let bed = Bed::new();
+    fs::create_dir(bed.path("golden")).unwrap();
+    bed.put("golden/8-0050.bin", &sound);
+    let mut torn = sound.clone();
+    torn[12..50].fill(0x11);
+    let at = torn.windows(4).position(|window| window == b"note").unwrap();
+    torn[at..at + 4].fill(0x11);
+    bed.put("primary", &torn);
+    let blank = vec![0xff; sound.len()];
+    bed.put("redundant", &blank);
+    assert!(bed.mend(repair(None)).is_err());
+    assert!(bed.bytes("primary") == torn && bed.bytes("redundant") == blank);
+    // One record is named, and the blank one gets all.
+    let what = Mend::Repair { records: vec![RecordName(*b"UTIL")], source: Some(Copy::Golden), image: None };
+    bed.mend(what).unwrap();
+    for name in ["primary", "redundant"] {
+        let vpd = vpd_format::read(&mut Bytes(&bed.bytes(name)), &ReadOptions::default()).unwrap();
+        assert!(super::super::repair::damaged(&vpd).is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn a_machine_with_locked_keywords_takes_no_header_from_a_client() {
     let bed = Bed::new();
     let repair_with = |locked: &[&str]| {

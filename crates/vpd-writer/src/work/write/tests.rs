@@ -194,43 +194,57 @@ fn refusals_have_the_causes_of_the_table_and_change_nothing() {
 const ON: When = When::Serving { is_off: false };
 const OFF: When = When::Serving { is_off: true };
 
+/// A write of a chip with this key, as if the power had gone right after the journal. Of small pages: one that is all 0xff alone
+/// may be a cut's work.
+fn interrupt_alone(bed: &Bed, key: &EepromKey) {
+    let fragment = Arc::new(Fragment::parse("page-size = 32\n[[object]]\npath = \"/x\"\n").unwrap());
+    let job = WriteJob { fragment, key: key.clone(), ..bed.job(NEW) };
+    let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
+    let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
+    let group = Group { place, which: Which::Only(0), edits };
+    let planned = Locked::open(&group, Instant::now()).unwrap().plan(&group).unwrap();
+    let journal = Journal {
+        key: key.to_string(),
+        power_off_only: false,
+        backup_follows: true,
+        direction: Direction::Forward,
+        chips: planned.plans.into_iter().map(|plan| plan.change).collect(),
+    };
+    bed.stores.journals.save(key, &journal).unwrap();
+}
+
 #[test]
-fn a_chip_that_reads_as_empty_is_waited_for_until_it_has_got_its_power_anew() {
+fn a_chip_on_spi_that_reads_as_empty_is_waited_for_until_it_has_got_its_power_anew() {
+    let key = EepromKey::parse("spi12.0").unwrap();
     for ends_with_boot in [false, true] {
         let bed = Bed::new();
-        // Of small pages: one that is all 0xff alone may be a cut's work.
-        let fragment = Arc::new(Fragment::parse("page-size = 32\n[[object]]\npath = \"/x\"\n").unwrap());
-        let job = WriteJob { fragment, ..bed.job(NEW) };
-        let place = Place { key: &job.key, chips: &job.chips, fragment: &job.fragment };
-        let edits: Vec<Edit> = job.changes.iter().map(edit).collect();
-        let group = Group { place, which: Which::Only(0), edits };
-        let locked = Locked::open(&group, Instant::now()).unwrap();
-        let Planned { plans, eeproms, .. } = locked.plan(&group).unwrap();
-        drop(eeproms);
-        let journal = Journal {
-            key: key().to_string(),
-            power_off_only: false,
-            backup_follows: true,
-            direction: Direction::Forward,
-            chips: plans.into_iter().map(|plan| plan.change).collect(),
-        };
-        bed.stores.journals.save(&key(), &journal).unwrap();
+        interrupt_alone(&bed, &key);
         let chip = &bed.chips()[0];
         let before = fs::read(chip).unwrap();
         fs::write(chip, vec![0xff; before.len()]).unwrap();
-        let silent = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, ON);
+        let silent = recover_one(&key, &bed.stores.journals, &bed.stores.backups, ON);
         assert!(matches!(silent, Recovered::Pending(_)), "{silent:?}");
         if ends_with_boot {
-            let blank = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, When::Boot);
+            let blank = recover_one(&key, &bed.stores.journals, &bed.stores.backups, When::Boot);
             assert!(matches!(blank, Recovered::Rejected { .. }), "{blank:?}");
             assert!(fs::read(chip).unwrap().iter().all(|byte| *byte == 0xff));
         } else {
             fs::write(chip, before).unwrap();
-            let back = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, ON);
+            let back = recover_one(&key, &bed.stores.journals, &bed.stores.backups, ON);
             assert!(matches!(back, Recovered::Settled(_)), "{back:?}");
             assert!(holds(&fs::read(chip).unwrap(), NEW));
         }
     }
+}
+
+#[test]
+fn a_blank_part_on_i2c_in_place_of_the_interrupted_one_is_told_at_once() {
+    let bed = Bed::new();
+    interrupt_alone(&bed, &key());
+    fs::write(&bed.chips()[0], vec![0xff; 512]).unwrap();
+    let blank = recover_one(&key(), &bed.stores.journals, &bed.stores.backups, ON);
+    assert!(matches!(blank, Recovered::Rejected { .. }), "{blank:?}");
+    assert!(!bed.stores.journals.holds_up(&key()), "its parser reads it");
 }
 
 #[test]
