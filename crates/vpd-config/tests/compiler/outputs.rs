@@ -186,6 +186,18 @@ fn everything_that_is_written_says_where_it_comes_from() {
 }
 
 #[test]
+fn the_writer_waits_for_the_restoration_only_where_keywords_are_kept_a_second_time() {
+    let fru = "[fru.\"8-0050\"]\n[[fru.\"8-0050\".object]]\npath = \"/x\"\n";
+    let backup = "[[backup]]\nsource = \"8-0050\"\n[[backup.keywords]]\nrecord = \"VSYS\"\nkeyword = \"SE\"\n\
+                  default = [32]\n";
+    let with = format!("{fru}{backup}");
+    let built = Folder::with(&[("vpd.d/10.toml", &*with)]).built();
+    assert!(drop_in(&built, "vpd-writer.service").ends_with("[Unit]\nAfter=vpd-restore.service\n"));
+    let path = "usr/lib/systemd/system/vpd-writer.service.d/10-vpd.conf";
+    assert!(!Folder::with(&[("vpd.d/10.toml", fru)]).built().contains_key(path));
+}
+
+#[test]
 fn only_files_that_stand_in_for_eeproms_may_be_written_beside_chips() {
     let files = |path: &str| {
         let fru = format!("[fru.\"file:x\"]\nfile = \"{path}\"\n[[fru.\"file:x\".object]]\npath = \"/x\"\n");
