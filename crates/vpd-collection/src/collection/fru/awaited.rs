@@ -27,7 +27,8 @@ pub enum Awaited {
 impl Fru {
     /// It is read again, without its slot. Only what is at rest is: of what is read meanwhile, that must end first.
     pub fn reread(&mut self, now: Now) {
-        self.is_reread = true;
+        // Of a part that was not read yet, as its parser failed, this is the reading that its slot is told of.
+        self.is_reread = self.report.is_some() || self.phase != Phase::Failed;
         self.begin_again(now);
         self.awaited = Awaited::Run(None);
     }
