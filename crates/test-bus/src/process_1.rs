@@ -84,7 +84,7 @@ impl Process1 {
         std::mem::take(&mut lock(&self.state).started)
     }
 
-    /// Whether each job that was asked for has ended, whoever has asked.
+    /// Whether every job that clients have queued has ended.
     pub fn is_idle(&self) -> bool {
         lock(&self.state).jobs == 0
     }

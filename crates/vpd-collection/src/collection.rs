@@ -280,9 +280,9 @@ impl Collection {
         }
     }
 
-    /// An earlier run of the service has ended before this moment. It may have told the inventory of an absence, or emptied
-    /// something, that came behind values which nobody heard of any more: only runs that begin from here on are the last word, and
-    /// what it has left as collected.
+    /// An earlier run of the service has ended before this moment. It may have published an absence, or emptied properties, after a
+    /// parser had published values whose report never reached the service. So what the inventory shows counts only where a parser
+    /// runs from here on, or where the earlier run has recorded the EEPROM as collected.
     pub fn succeed(&mut self, now: Now) {
         self.frus.values_mut().for_each(|fru| fru.succeed(now));
     }

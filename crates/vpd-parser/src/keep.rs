@@ -17,8 +17,8 @@ const PAUSE: Duration = LOCK_RETRY.saturating_mul(2);
 
 /// The bytes of an image that is damaged, as far as they can be had in time and before a writer comes; none of any other.
 ///
-/// It comes after publication, so that no reader of the data waits for it. The EEPROM is locked for one piece at a time: whoever
-/// mends it comes first. A write that is over before the next piece is not noticed; then what is kept has both.
+/// It comes after publication, so that no reader of the data waits for it. The EEPROM is locked for one piece at a time, so
+/// that vpd-writer can repair it meanwhile. A write that is over before the next piece is not noticed; then what is kept has both.
 pub(crate) fn image(collected: &Collected, fragment: &Fragment) -> Vec<u8> {
     if !collected.is_damaged() {
         return Vec::new();

@@ -58,7 +58,7 @@ impl Machine {
     /// does not tell this user: that is a remark beside a result.
     pub(crate) async fn say_unsettled(&self, key: &EepromKey, console: &mut Console<'_>) {
         let Ok(bus) = self.bus().await else { return };
-        // Nobody is started for a remark.
+        // The remark is not worth starting vpd-writer by D-Bus activation.
         if !has_owner(bus, BUS_NAME).await.unwrap_or_default() {
             return;
         }

@@ -344,7 +344,7 @@ pub async fn is_shown(connection: Connection, key: EepromKey, stores: SharedStor
             if is_shown {
                 stores.this_boot.shown(&read, Some(write));
             }
-            // Their callers were answered already, if no one hears it.
+            // Without receivers, all callers were answered already when their limits had passed.
             let _ = tell.send(Some(is_shown));
         });
     }

@@ -160,7 +160,7 @@ fn what_the_code_corrects_is_written_back_once_per_boot_and_the_redundant_eeprom
     bend()?;
     own(&bed, "Scrub", &"file:card")?;
     assert_ne!(std::fs::read(bed.image("card"))?, good);
-    // In the same boot, whatever becomes of the service.
+    // Also after a restart of the service, in the same boot.
     service.stop()?;
     let Some(_writer) = writer(&bed)? else { return Ok(()) };
     own(&bed, "Scrub", &"file:card")?;

@@ -109,8 +109,9 @@ struct Chips {
 
 /// Reads all chips; a redundant one may fail. Where a header or a table of contents cannot be read, a copy's is taken.
 ///
-/// A chip of which nothing is sound by an image's layout may be blank, or another part: it is programmed only from a source that the
-/// caller names, or from another chip of the same FRU. A machine with locked keywords takes no layout from a client, which might leave their records out.
+/// A chip of which nothing is sound by an image's layout may be blank, or another part: it is programmed only from a source that
+/// the caller names, or from another chip of the same FRU. A machine with locked keywords takes no layout from a client, as a table
+/// of contents could leave out the records with these keywords.
 fn read_chips(
     job: &MendJob,
     source: Option<Copy>,

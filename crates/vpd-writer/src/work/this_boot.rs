@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_scrubbed_is_known_in_the_same_boot_whatever_becomes_of_the_service() {
+    fn what_was_scrubbed_is_known_in_the_same_boot_over_restarts_of_the_service() {
         let folder = tempfile::tempdir().unwrap();
         let key = EepromKey::parse("8-0050").unwrap();
         let again = || ThisBoot::at(Some(folder.path().to_owned()), RealDisk);

@@ -21,7 +21,7 @@ pub const COSTS: [&str; 5] =
 const WRITTEN: &str = "journal durable to verified : write cycles + wire time, us";
 const ANSWERED: &str = "verified to reply : one parser unit run, us";
 const CONDITION: &str =
-    "boot with : without the recovery's condition, millions of instructions of process 1 and parsers";
+    "boot with : without the recovery's condition, millions of instructions of PID 1 and parsers";
 
 /// Length of a write cycle in single writes, microseconds.
 const CYCLE_US: f64 = 5_000.0;

@@ -173,7 +173,7 @@ fn a_run_that_reached_nobody_at_all_is_repeated_when_the_inventory_is_back() {
     assert_eq!(play.status().state, "collected");
 }
 
-/// The absence that an earlier run of the service has told of may have come behind the values, and nobody knows any more.
+/// The earlier run of the service may have published the absence after the parser published its values; no record tells.
 #[test]
 fn values_of_before_a_restart_that_left_no_record_of_them_are_read_again() {
     for is_bound in [false, true] {
