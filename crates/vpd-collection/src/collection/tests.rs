@@ -1,6 +1,7 @@
 mod busy;
 mod coming;
 mod crossings;
+mod failures;
 mod power;
 mod priming;
 mod rereads;
@@ -430,57 +431,6 @@ fn what_failed_for_lack_of_an_inventory_is_repeated_when_it_is_back() {
     play.run(Verb::Start, report("ok", 1));
     play.tidied();
     assert_eq!(play.status().state, "collected");
-}
-
-#[test]
-fn a_failure_that_is_not_the_parts_is_named() {
-    for (state, words) in [
-        (unit_state("failed", "run", "exit-code", 78), "exit status 78"),
-        (unit_state("failed", "run", "core-dump", 6), "signal 6"),
-        (unit_state("failed", "run", "signal", 11), "signal 11"),
-        (unit_state("failed", "run", "timeout", 15), "result is timeout"),
-        (unit_state("inactive", "", "success", 0), "conditions do not hold"),
-    ] {
-        let mut play = Play::with_device();
-        let ticket = play.starts(Verb::Start);
-        play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
-        play.job_ends("/job/1", if state.active == ActiveState::Failed { "failed" } else { "done" });
-        let ticket = play.inspects();
-        play.event(Event::Inspected(ticket, Ok(state)));
-        assert_eq!(play.status().state, "failed");
-        assert!(play.status().reason.contains(words), "{}", play.status().reason);
-        assert!(play.ready());
-    }
-}
-
-#[test]
-fn a_parser_that_was_killed_is_run_again_and_given_up_on_when_that_goes_on() {
-    for (word, status, words) in [("signal", 9, "signal 9"), ("oom-kill", 9, "result is oom-kill")] {
-        let mut play = Play::with_device();
-        let mut killed = |seconds| {
-            play.at(seconds);
-            let ticket = play.starts(Verb::Start);
-            play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
-            play.job_ends("/job/1", "failed");
-            let ticket = play.inspects();
-            play.event(Event::Inspected(ticket, Ok(unit_state("failed", "run", word, status))));
-            assert!(play.status().reason.contains(words), "{}", play.status().reason);
-            play.status().state
-        };
-        assert_ne!(killed(0), "failed");
-        assert_ne!(killed(1), "failed");
-        assert_eq!(killed(3), "failed");
-    }
-    let mut play = Play::with_device();
-    let ticket = play.starts(Verb::Start);
-    play.event(Event::JobQueued(ticket, "/job/1".to_owned()));
-    play.job_ends("/job/1", "failed");
-    let ticket = play.inspects();
-    play.event(Event::Inspected(ticket, Ok(unit_state("failed", "run", "signal", 9))));
-    play.at(1);
-    play.run(Verb::Start, report("ok", 1_000_000));
-    play.tidied();
-    assert_eq!((&*play.status().state, play.status().attempts), ("collected", 2));
 }
 
 #[test]
